@@ -128,7 +128,7 @@ class Ceremony(Statement):
     threshold: int
     custodians: tuple[MemberId, ...]  # position i holds share i+1
     key_proof: tuple[HexInt, ...]  # n-th roots proving gcd(n, phi(n)) = 1
-    v: HexInt
+    base: HexInt  # v of the paper: a public square
     v_i: tuple[HexInt, ...]
     sealed_shares: tuple[HexBytes, ...]  # HPKE to each custodian; enc ‖ ciphertext
 

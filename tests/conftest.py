@@ -1,0 +1,24 @@
+"""Small keys made once for the whole run: 512-bit moduli, far too small for use, only so that tests are quick."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from crypto.keygen import PrivateKey, generate_private_key
+from crypto.paillier import PublicKey
+
+SMALL_BITS = 512
+
+
+@pytest.fixture(scope="session")
+def small_private_key() -> PrivateKey:
+    """A 512-bit Paillier private key with safe primes."""
+    return generate_private_key(SMALL_BITS, secrets.randbits)
+
+
+@pytest.fixture(scope="session")
+def small_public_key(small_private_key: PrivateKey) -> PublicKey:
+    """The public key of ``small_private_key``."""
+    return PublicKey.from_modulus(small_private_key.p * small_private_key.q, min_bits=SMALL_BITS)
