@@ -19,3 +19,143 @@ class RuleError(ScoringError):
 
 class RangeError(ScoringError):
     """An opened value is impossible under the model [P2.4]."""
+
+
+# --- who speaks ---
+
+
+class SignerUnknownError(ScoringError):
+    """The signing key is not registered in the zone, or its member has left."""
+
+
+class WrongSignerError(ScoringError):
+    """The statement is signed by a registered key that may not make this kind of statement."""
+
+
+class ZoneMismatchError(ScoringError):
+    """The statement belongs to another zone."""
+
+
+# --- epochs and contributions ---
+
+
+class EpochUnknownError(ScoringError):
+    """No such epoch is in the log."""
+
+
+class EpochStateError(ScoringError):
+    """The epoch is not in the state that this step needs; the message names both."""
+
+
+class EpochDefinitionError(ScoringError):
+    """An epoch's opening, closing or release does not agree with what is in the log."""
+
+
+class WrongModelError(ScoringError):
+    """The model named is not the epoch's, or is not admitted."""
+
+
+class WrongKeyError(ScoringError):
+    """The public key named is not the zone's."""
+
+
+class RosterError(ScoringError):
+    """A roster or stages document is malformed, out of order, or not the one that its statement names [P3]."""
+
+
+class WrongRosterError(ScoringError):
+    """The roster or period named is not the epoch's."""
+
+
+class WrongOwnerError(ScoringError):
+    """The sender does not own the indicator under the model [P4.3]."""
+
+
+class LayoutError(ScoringError):
+    """Slots, batches or entries of a contribution do not agree with the model and the epoch."""
+
+
+class RevisionError(ScoringError):
+    """The revision is not later than the one in the log, or the same revision came with other bytes [P4.1]."""
+
+
+class SubjectUnknownError(ScoringError):
+    """The subject is not in the roster, or not enrolled."""
+
+
+# --- consents and releases ---
+
+
+class ConsentMissingError(ScoringError):
+    """No consent of this subject for this audience is in the log."""
+
+
+class ConsentRevokedError(ScoringError):
+    """The consent has been revoked."""
+
+
+class ConsentExpiredError(ScoringError):
+    """The time is outside the consent's period."""
+
+
+class ConsentScopeError(ScoringError):
+    """The consent does not cover the audience, purpose, product or functional asked for."""
+
+
+class ConsentConflictError(ScoringError):
+    """A consent with this id is already in the log."""
+
+
+class AudienceUnknownError(ScoringError):
+    """The audience has no registered sealing key, or the ticket cites another leaf for it."""
+
+
+class RowsAwaitedError(ScoringError):
+    """Rows of this subject for this audience have not all arrived; ask again later [P5.1]."""
+
+
+class TicketReplayError(ScoringError):
+    """A ticket for this request, nonce, or epoch batch is already in the log [P5.2]."""
+
+
+class TicketInputsError(ScoringError):
+    """The ticket's inputs or functionals are not exactly those that the log and the model give [P5.3]."""
+
+
+class TicketExpiredError(ScoringError):
+    """The ticket's life is over, or longer than the zone allows."""
+
+
+class TicketUnknownError(ScoringError):
+    """No such ticket is in the log."""
+
+
+class AggregateError(ScoringError):
+    """The ticket's aggregate is not the one recomputed from its inputs [P5.3]."""
+
+
+class NotDisclosedError(ScoringError):
+    """The model does not disclose this functional to this audience."""
+
+
+class LogInconsistentError(ScoringError):
+    """The log contradicts itself: digest, index or pinned genesis. Fatal to whoever follows it."""
+
+
+# --- signed requests ---
+
+
+class RequestFormatError(ScoringError):
+    """A request does not follow the signed-request profile: headers, components, parameters, target or body [P5.1]."""
+
+
+class RequestSignatureError(ScoringError):
+    """The request's signature or body digest does not verify under the registered key."""
+
+
+class RequestExpiredError(ScoringError):
+    """The time is outside the request's created–expires, or that period is longer than allowed."""
+
+
+class RequestReplayedError(ScoringError):
+    """The signer has used this nonce before."""
