@@ -1,0 +1,251 @@
+"""Rosters and stages: the two documents that say whom an epoch evaluates, in which order [P3].
+
+The compiled roster is the set of subjects with their divisions; the stages document is the same set in final order (stage, then
+id) with each subject's stage, and is what an epoch freezes. Batches of a column and positions in a receipt follow from the latter.
+Who may publish a document is judged elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain, pairwise
+from typing import NoReturn
+
+from crypto import merkle
+from crypto.encoding import canonical_json, sha256
+from scoring.errors import RosterError
+from scoring.statements import RosterCompiled, StagesPublished
+
+ROSTER_FORMAT = "xinqiao/roster/v1"
+STAGES_FORMAT = "xinqiao/stages/v1"
+MAX_SUBJECTS = 1 << 20
+MAX_DOCUMENT_BYTES = 1 << 26
+_SUBJECT = re.compile(r"([0-9a-f]{32}) ([0-9]{6})")
+_MODEL = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+_PERIOD = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,31}")
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """The compiled roster: (subject id, division), sorted by id, no id twice."""
+
+    zone: str
+    epoch: str
+    period: str
+    subjects: tuple[tuple[str, str], ...]
+
+    def to_bytes(self) -> bytes:
+        """The document whose SHA-256 ``RosterCompiled`` names."""
+        return canonical_json({"format": ROSTER_FORMAT, **asdict(self)})
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The ordered roster: (subject id, division, stage) by (stage order of the model, id). ``model`` is the pack's sha256, hex."""
+
+    zone: str
+    epoch: str
+    period: str
+    model: str
+    subjects: tuple[tuple[str, str, str], ...]
+
+    def to_bytes(self) -> bytes:
+        """The document whose SHA-256 ``StagesPublished`` and ``EpochOpen`` name."""
+        return canonical_json({"format": STAGES_FORMAT, **asdict(self)})
+
+    def counts(self) -> tuple[tuple[str, int], ...]:
+        """(stage, number of subjects) for each stage that occurs, in order."""
+        return tuple(Counter(stage for _, _, stage in self.subjects).items())
+
+    def positions(self) -> dict[str, int]:
+        """Subject id -> its position in the order, from 0."""
+        return {subject: position for position, (subject, _, _) in enumerate(self.subjects)}
+
+    def merkle_root(self) -> bytes:
+        """RFC 6962 root over the stage rows, 32 bytes [P3.2]."""
+        return merkle.root(self._rows())
+
+    def proof(self, position: int) -> StageProof:
+        """Proof of one subject's stage and position. Raises crypto's MerkleError unless 0 <= position < number of subjects."""
+        path = merkle.MemoryTree(self._rows()).inclusion_proof(position)
+        subject, _, stage = self.subjects[position]
+        return StageProof(subject, stage, position, len(self.subjects), tuple(path))
+
+    def _rows(self) -> list[bytes]:
+        return [stage_row(position, stage, subject) for position, (subject, _, stage) in enumerate(self.subjects)]
+
+
+@dataclass(frozen=True, slots=True)
+class StageProof:
+    """Inclusion of one stage row in the root that ``StagesPublished`` states; ``path`` holds 32-byte hashes, leaf side first."""
+
+    subject: str
+    stage: str
+    position: int
+    size: int
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One ciphertext of a column: ``count`` subjects of one stage from ``first_position`` on; slot j is first_position + j [P3.3]."""
+
+    index: int
+    stage: str
+    first_position: int
+    count: int
+
+
+def build_roster(zone: str, epoch: str, period: str, subjects: Iterable[tuple[str, str]]) -> Roster:
+    """Roster of (subject id, division) in any order. Raises RosterError for a malformed field, an id twice, or none or too many subjects."""
+    roster = Roster(zone, epoch, period, tuple(sorted(subjects)))
+    _check_roster(roster)
+    return roster
+
+
+def build_stages(roster: Roster, model: str, stage_of: Mapping[str, str], stage_order: Sequence[str], default_stage: str) -> Stages:
+    """Stages over every subject of the roster; a subject absent from ``stage_of`` gets the default stage [P3.1].
+
+    Raises RosterError when a stage is not one of ``stage_order``. Ids of ``stage_of`` outside the roster are ignored.
+    """
+    rows = [(subject, division, stage_of.get(subject, default_stage)) for subject, division in roster.subjects]
+    rank = _rank(stage_order, (stage for _, _, stage in rows))
+    rows.sort(key=lambda row: (rank[row[2]], row[0]))
+    stages = Stages(roster.zone, roster.epoch, roster.period, model, tuple(rows))
+    _check_stages(stages, stage_order)
+    return stages
+
+
+def parse_roster(data: bytes) -> Roster:
+    """Roster from its document. Raises RosterError for anything that ``Roster.to_bytes`` would not have written."""
+    fields, subjects = _parse(data, ROSTER_FORMAT, ("zone", "epoch", "period"), 2)
+    roster = Roster(**fields, subjects=tuple((row[0], row[1]) for row in subjects))
+    _check_roster(roster)
+    _check_canonical(roster, data)
+    return roster
+
+
+def parse_stages(data: bytes, stage_order: Sequence[str]) -> Stages:
+    """Stages from their document, in the order of the model's stages. Raises RosterError otherwise."""
+    fields, subjects = _parse(data, STAGES_FORMAT, ("zone", "epoch", "period", "model"), 3)
+    stages = Stages(**fields, subjects=tuple((row[0], row[1], row[2]) for row in subjects))
+    _check_stages(stages, stage_order)
+    _check_canonical(stages, data)
+    return stages
+
+
+def check_compiled(roster: Roster, statement: RosterCompiled) -> None:
+    """Raises RosterError unless the statement is about exactly this document."""
+    said = (statement.zone, statement.epoch, statement.period, statement.count, statement.sha256)
+    if said != (roster.zone, roster.epoch, roster.period, len(roster.subjects), sha256(roster.to_bytes()).hex()):
+        raise RosterError("the roster document is not the one that its statement names")
+
+
+def check_published(stages: Stages, roster: Roster, statement: StagesPublished) -> None:
+    """Raises RosterError unless the statement is about exactly this document and it stages exactly the subjects of ``roster``."""
+    said = (statement.zone, statement.epoch, statement.period, statement.count, statement.sha256, statement.model, statement.merkle_root)
+    found = (stages.zone, stages.epoch, stages.period, len(stages.subjects), sha256(stages.to_bytes()).hex(), stages.model)
+    if said != (*found, stages.merkle_root().hex()):
+        raise RosterError("the stages document is not the one that its statement names")
+    if statement.roster != sha256(roster.to_bytes()).hex():
+        raise RosterError("the stages are over another roster")
+    staged = tuple(sorted((subject, division) for subject, division, _ in stages.subjects))
+    if (stages.zone, stages.epoch, stages.period, staged) != (roster.zone, roster.epoch, roster.period, roster.subjects):
+        raise RosterError("the stages document adds, drops or moves subjects of its roster")
+
+
+def batches(counts: Iterable[tuple[str, int]], slots: int) -> list[Batch]:
+    """Batches of a column for (stage, number of subjects) in order: full batches of ``slots``, a shorter one at the end of each stage.
+
+    Requires slots >= 1 and counts >= 0; a batch never mixes stages [P3.3].
+    """
+    if slots < 1:
+        raise RosterError(f"slots must be at least 1, not {slots}")
+    found: list[Batch] = []
+    first = 0
+    for stage, count in counts:
+        for start in range(0, count, slots):
+            found.append(Batch(len(found), stage, first + start, min(slots, count - start)))
+        first += count
+    return found
+
+
+def stage_row(position: int, stage: str, subject: str) -> bytes:
+    """Leaf data of the stage tree: canonical JSON {"position", "stage", "subject"}."""
+    return canonical_json({"position": position, "stage": stage, "subject": subject})
+
+
+def check_stage_proof(proof: StageProof, root: bytes) -> None:
+    """Raises crypto's MerkleError unless the row is in the tree of ``root`` at its position."""
+    row = stage_row(proof.position, proof.stage, proof.subject)
+    merkle.check_inclusion(merkle.leaf_hash(row), proof.position, proof.size, proof.path, root)
+
+
+def _parse(data: bytes, form: str, names: tuple[str, ...], width: int) -> tuple[dict[str, str], list[list[str]]]:
+    if len(data) > MAX_DOCUMENT_BYTES:
+        _refuse(f"document has {len(data)} bytes, at most {MAX_DOCUMENT_BYTES} are allowed")
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise RosterError("document is not JSON") from error
+    if not isinstance(document, dict) or document.keys() != {"format", "subjects", *names} or document["format"] != form:
+        _refuse(f"document is not of format {form}")
+    subjects = document["subjects"]
+    if not isinstance(subjects, list) or not all(isinstance(row, list) and len(row) == width for row in subjects):
+        _refuse(f"subjects must be a list of rows of {width}")
+    if not all(isinstance(cell, str) for cell in chain((document[name] for name in names), *subjects)):
+        _refuse("every field must be a string")
+    return {name: document[name] for name in names}, subjects
+
+
+def _check_roster(roster: Roster) -> None:
+    _check_head(roster.zone, roster.epoch, roster.period, len(roster.subjects))
+    for subject, division in roster.subjects:
+        _check_subject(subject, division)
+    if any(subject <= previous for (previous, _), (subject, _) in pairwise(roster.subjects)):
+        _refuse("a subject is repeated or out of order")
+
+
+def _check_stages(stages: Stages, stage_order: Sequence[str]) -> None:
+    _check_head(stages.zone, stages.epoch, stages.period, len(stages.subjects))
+    if not _MODEL.fullmatch(stages.model):
+        _refuse("model must be the sha256 of a pack, 64 hex digits")
+    rank = _rank(stage_order, (stage for _, _, stage in stages.subjects))
+    for subject, division, _ in stages.subjects:
+        _check_subject(subject, division)
+    if any((rank[stage], subject) <= (rank[before], previous) for (previous, _, before), (subject, _, stage) in pairwise(stages.subjects)):
+        _refuse("a subject is repeated or out of order")
+    if len({subject for subject, _, _ in stages.subjects}) != len(stages.subjects):
+        _refuse("a subject stands in two stages")
+
+
+def _rank(stage_order: Sequence[str], used: Iterable[str]) -> dict[str, int]:
+    if unknown := set(used) - set(stage_order):
+        _refuse(f"stage {min(unknown)!r} is not of the model: {', '.join(stage_order)}")
+    return {stage: place for place, stage in enumerate(stage_order)}
+
+
+def _check_head(zone: str, epoch: str, period: str, count: int) -> None:
+    if not _NAME.fullmatch(zone) or not _NAME.fullmatch(epoch) or not _PERIOD.fullmatch(period):
+        _refuse("zone and epoch must be names in lower case, period like 1995 or 2023-12")
+    if not 1 <= count <= MAX_SUBJECTS:
+        _refuse(f"{count} subjects: a roster has 1 to {MAX_SUBJECTS}")
+
+
+def _check_subject(subject: str, division: str) -> None:
+    if not _SUBJECT.fullmatch(f"{subject} {division}"):
+        _refuse(f"({subject!r}, {division!r}) is not a subject id of 32 hex digits and a division of six digits")
+
+
+def _check_canonical(document: Roster | Stages, data: bytes) -> None:
+    if document.to_bytes() != data:
+        _refuse("document is not canonical JSON")
+
+
+def _refuse(detail: str) -> NoReturn:
+    raise RosterError(detail)
