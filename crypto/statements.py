@@ -42,6 +42,7 @@ class SignKey(Protocol):
 
     def sign(self, data: bytes) -> bytes:
         """Ed25519: 64 bytes. ECDSA: DER, over SHA-256 of ``data``."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
