@@ -554,7 +554,6 @@ class ReleaseReply(_message.Message):
     TICKET_LEAF_INDEX_FIELD_NUMBER: _builtins.int
     CHECKPOINT_FIELD_NUMBER: _builtins.int
     PARTIALS_FIELD_NUMBER: _builtins.int
-    ROWS_FIELD_NUMBER: _builtins.int
     EVIDENCE_FIELD_NUMBER: _builtins.int
     AWAITING_ROWS_FIELD_NUMBER: _builtins.int
     ticket_envelope: _builtins.bytes
@@ -563,12 +562,10 @@ class ReleaseReply(_message.Message):
     checkpoint: _builtins.bytes
     """witnessed, covers the ticket"""
     evidence: _builtins.bytes
-    """JSON: stage_proof, consent, enrolment, quantile_table, proofs (docs/specs/receipt.md)"""
+    """canonical JSON of scoring.receipt.Evidence"""
     awaiting_rows: _builtins.bool
     @_builtins.property
     def partials(self) -> _containers.RepeatedCompositeFieldContainer[Global___CustodianPartial]: ...
-    @_builtins.property
-    def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___RowEvidence]: ...
     def __init__(
         self,
         *,
@@ -577,13 +574,12 @@ class ReleaseReply(_message.Message):
         ticket_leaf_index: _builtins.int = ...,
         checkpoint: _builtins.bytes = ...,
         partials: _abc.Iterable[Global___CustodianPartial] | None = ...,
-        rows: _abc.Iterable[Global___RowEvidence] | None = ...,
         evidence: _builtins.bytes = ...,
         awaiting_rows: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaiting_rows", b"awaiting_rows", "checkpoint", b"checkpoint", "evidence", b"evidence", "partials", b"partials", "rows", b"rows", "ticket_envelope", b"ticket_envelope", "ticket_leaf", b"ticket_leaf", "ticket_leaf_index", b"ticket_leaf_index"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaiting_rows", b"awaiting_rows", "checkpoint", b"checkpoint", "evidence", b"evidence", "partials", b"partials", "ticket_envelope", b"ticket_envelope", "ticket_leaf", b"ticket_leaf", "ticket_leaf_index", b"ticket_leaf_index"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -616,41 +612,6 @@ class CustodianPartial(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CustodianPartial: _TypeAlias = CustodianPartial  # noqa: Y015
-
-@_typing.final
-class RowEvidence(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    MEMBER_FIELD_NUMBER: _builtins.int
-    ENVELOPE_FIELD_NUMBER: _builtins.int
-    CIPHERTEXTS_FIELD_NUMBER: _builtins.int
-    LEAF_FIELD_NUMBER: _builtins.int
-    LEAF_INDEX_FIELD_NUMBER: _builtins.int
-    INCLUSION_PROOF_FIELD_NUMBER: _builtins.int
-    member: _builtins.str
-    envelope: _builtins.bytes
-    ciphertexts: _builtins.bytes
-    leaf: _builtins.bytes
-    leaf_index: _builtins.int
-    @_builtins.property
-    def inclusion_proof(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
-    def __init__(
-        self,
-        *,
-        member: _builtins.str = ...,
-        envelope: _builtins.bytes = ...,
-        ciphertexts: _builtins.bytes = ...,
-        leaf: _builtins.bytes = ...,
-        leaf_index: _builtins.int = ...,
-        inclusion_proof: _abc.Iterable[_builtins.bytes] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ciphertexts", b"ciphertexts", "envelope", b"envelope", "inclusion_proof", b"inclusion_proof", "leaf", b"leaf", "leaf_index", b"leaf_index", "member", b"member"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RowEvidence: _TypeAlias = RowEvidence  # noqa: Y015
 
 @_typing.final
 class BulkRequest(_message.Message):
