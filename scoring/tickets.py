@@ -102,8 +102,10 @@ def _check_single(view: ZoneView, ticket: Ticket, epoch: EpochState, time: int) 
     check_consent(state, audience=ticket.audience, purpose=ticket.purpose, functionals=names, product="", time=time)
     model = view.model(epoch.opened.model)
     _require_disclosed(model, "enterprise" if ticket.purpose == "portrait" else "bank", names)
-    if ticket.request in view.requests or (ticket.audience, ticket.request_nonce) in view.nonces:
-        raise TicketReplayError("this request has a ticket already: sign a new one")
+    if (ticket.request, ticket.subject) in view.requests:
+        raise TicketReplayError("this request has a ticket for this enterprise already: sign a new one")
+    if view.nonces.get((ticket.audience, ticket.request_nonce), ticket.request) != ticket.request:
+        raise TicketReplayError("another request with this nonce has a ticket already: sign a new one")
     for opening in ticket.openings:
         packed = len(opening.functionals) > 1
         if packed and ticket.purpose != "portrait":

@@ -93,8 +93,8 @@ class ZoneView:
     rows: dict[tuple[str, str, str, str], list[Logged]] = field(default_factory=dict)  # epoch, sender, subject, audience
     contributions: dict[int, Logged] = field(default_factory=dict)  # by leaf
     tickets: dict[str, Logged] = field(default_factory=dict)  # by digest
-    requests: set[str] = field(default_factory=set)  # request hashes that have a ticket
-    nonces: set[tuple[str, str]] = field(default_factory=set)  # audience, request nonce
+    requests: set[tuple[str, str]] = field(default_factory=set)  # (request hash, subject) that have a ticket; a batch asks for many subjects
+    nonces: dict[tuple[str, str], str] = field(default_factory=dict)  # (audience, request nonce) -> request hash
     first_tickets: dict[tuple[str, str, str], Logged] = field(default_factory=dict)  # audience, subject, epoch
     bulk: dict[tuple[str, str, int], Logged] = field(default_factory=dict)  # epoch, functional, batch
     refusals: list[Logged] = field(default_factory=list)
