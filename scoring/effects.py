@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from crypto.paillier import PublicKey
-
 from scoring.consent import ConsentState
 from scoring.epoch import EpochState
 from scoring.statements import (

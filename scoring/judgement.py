@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from crypto.paillier import PublicKey
-
 from scoring.consent import check_consent
 from scoring.contributions import check_header
 from scoring.epoch import Phase

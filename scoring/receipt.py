@@ -8,19 +8,25 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import StringConstraints
+from pydantic import BeforeValidator, StringConstraints
 
-from scoring.statements import Hex16, Hex32, HexInt, MemberId, Name, Record
+from scoring.statements import Hex16, Hex32, MemberId, Name, Record
+
+
+def _decimal(value: object) -> object:
+    return str(value) if type(value) is int else value
+
 
 FORMAT: Literal["xinqiao/receipt/v1"] = "xinqiao/receipt/v1"
 Base64 = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]+={0,2}$", max_length=1 << 24)]
-Decimal = Annotated[str, StringConstraints(pattern=r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$", max_length=4096)]
+Number = Annotated[str, BeforeValidator(_decimal), StringConstraints(pattern=r"^-?(0|[1-9][0-9]*)$", max_length=8192)]  # an integer; read with int()
+Hundredths = Annotated[str, StringConstraints(pattern=r"^-?(0|[1-9][0-9]*)\.[0-9]{2}$", max_length=64)]
 
 
 class ReceiptKey(Record):
-    bits: int
-    n: HexInt
-    h: HexInt
+    bits: Number
+    n: Number
+    h: Number
 
 
 class ReceiptModel(Record):
@@ -33,7 +39,7 @@ class WeightedTerm(Record):
     """One term of a functional; a gate's term names the functional that it gates."""
 
     indicator: Name
-    weight: Decimal
+    weight: Number
     functional: str = "-"
 
 
@@ -41,8 +47,8 @@ class InputRef(Record):
     """Which ciphertext enters: ``row`` is the index in ``rows``, ``position`` the index in that row."""
 
     indicator: Name
-    row: int
-    position: int
+    row: Number
+    position: Number
     functional: str = "-"
 
 
@@ -51,28 +57,28 @@ class ReceiptOpening(Record):
 
     name: str
     functional: tuple[WeightedTerm, ...]
-    constant: Decimal
+    constant: Number
     scale: Literal[100] = 100
     inputs: tuple[InputRef, ...]
-    aggregate: HexInt
-    m: HexInt
-    r: HexInt
+    aggregate: Number
+    m: Number
+    r: Number
 
 
 class ReceiptRow(Record):
     member: MemberId
     envelope: Base64
-    ciphertexts: tuple[HexInt, ...]
+    ciphertexts: tuple[Number, ...]
     leaf: Base64
-    leaf_index: int
+    leaf_index: Number
     inclusion_proof: tuple[Hex32, ...]
 
 
 class Result(Record):
     stage: Name
-    total: Decimal
+    total: Hundredths
     percentile: str | None
-    line_fen: int | None
+    line_fen: Number | None
     gated: bool
 
 
@@ -81,19 +87,19 @@ class StageEvidence(Record):
 
     subject: Hex16
     stage: Name
-    position: int
-    size: int
+    position: Number
+    size: Number
     path: tuple[Hex32, ...]
     envelope: Base64
     leaf: Base64
-    leaf_index: int
+    leaf_index: Number
     inclusion_proof: tuple[Hex32, ...]
 
 
 class LoggedEvidence(Record):
     envelope: Base64
     leaf: Base64
-    leaf_index: int
+    leaf_index: Number
     inclusion_proof: tuple[Hex32, ...]
 
 
@@ -109,7 +115,7 @@ class Evidence(Record):
 
     rows: tuple[ReceiptRow, ...]
     inputs: tuple[InputRef, ...]
-    aggregates: tuple[HexInt, ...]  # one for each opening of the ticket
+    aggregates: tuple[Number, ...]  # one for each opening of the ticket
     stage_proof: StageEvidence
     roster_sha256: Hex32
     consent: Base64
@@ -117,7 +123,7 @@ class Evidence(Record):
     quantile_table: LoggedEvidence | None
     ticket: Base64
     ticket_leaf: Base64
-    ticket_leaf_index: int
+    ticket_leaf_index: Number
     inclusion_proof: tuple[Hex32, ...]
     checkpoint: str
     tlog_proof: str
@@ -144,7 +150,7 @@ class Receipt(Record):
     quantile_table: LoggedEvidence | None
     ticket: Base64
     ticket_leaf: Base64
-    ticket_leaf_index: int
+    ticket_leaf_index: Number
     inclusion_proof: tuple[Hex32, ...]
     checkpoint: str
     tlog_proof: str

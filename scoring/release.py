@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from crypto.encoding import sha256, to_fixed
 from crypto.multiexp import linear_combination
 from crypto.packing import pack
 from crypto.paillier import PublicKey
-
-from crypto.encoding import sha256, to_fixed
 from scoring.errors import AggregateError, SubjectUnknownError, TicketInputsError
 from scoring.model import Model
 from scoring.roster import Batch, Stages, batches

@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from crypto.paillier import PublicKey
-
 from crypto.encoding import sha256
 from crypto.errors import CryptoError
+from crypto.paillier import PublicKey
 from crypto.statements import VerifyKey, check_signature, parse_envelope
 from scoring.consent import ConsentState
 from scoring.effects import EFFECTS
