@@ -1,0 +1,88 @@
+"""Errors of the processes. ``protos.errors`` maps each class to its reason and status; ``FatalError`` stops the process instead."""
+
+from __future__ import annotations
+
+
+class NodeError(Exception):
+    """Root of the processes' errors."""
+
+
+class SettingsError(NodeError):
+    """A configuration file is missing, unreadable, or does not fit its schema; the message names the key."""
+
+
+class SecretFileError(NodeError):
+    """A private file or directory is missing, or others than its owner may read it."""
+
+
+class IdentityError(NodeError):
+    """A member's certificate or keys are malformed, of the wrong kind, or do not belong together."""
+
+
+class CallerError(NodeError):
+    """A caller's certificate does not name exactly one member of this zone, or has expired."""
+
+
+class MemberUnknownError(NodeError):
+    """The caller is not in the zone's registry."""
+
+
+class MemberLeftError(NodeError):
+    """The caller left the zone, or was removed from it."""
+
+
+class RoleMissingError(NodeError):
+    """The caller is registered, but not with a role that may do this."""
+
+
+class DeadlineMissingError(NodeError):
+    """A call came without a deadline."""
+
+
+class WireFormatError(NodeError):
+    """A message's parts came in the wrong order, number or size."""
+
+
+class NotFoundError(NodeError):
+    """What was asked for is not here."""
+
+
+class NotReadyError(NodeError):
+    """What was asked for may come later: the caller should ask again."""
+
+
+class PeerUnavailableError(NodeError):
+    """Another process could not be reached, or did not answer in time; the message says which and why."""
+
+
+class RpcRefusal(NodeError):
+    """Another process refused a call.
+
+    ``reason`` is the catalogue's word (``protos.errors``), ``detail`` its sentence, ``status`` the name of the gRPC status.
+    """
+
+    def __init__(self, reason: str, detail: str, status: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+        self.status = status
+
+
+class FatalError(NodeError):
+    """The process must stop: going on could lose or fork what it promised to keep."""
+
+
+class StateInUseError(FatalError):
+    """Another process holds this state directory."""
+
+
+class StorageError(FatalError):
+    """What was stored cannot be read back, or a write may not be durable."""
+
+
+class LogForkError(FatalError):
+    """The log showed two histories; both notes are kept as evidence."""
+
+
+class RollbackError(FatalError):
+    """The database is older than the head pinned outside it: it was restored, or tampered with."""

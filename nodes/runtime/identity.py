@@ -1,0 +1,159 @@
+"""Who a process is: its member id, TLS certificate, statement signing key and HPKE key, loaded once from its keys directory.
+
+``keys_dir`` holds ``cert.pem`` (certificate chain, leaf first), ``tls-key.pem``, ``sign.pem`` (Ed25519 or P-256) and ``hpke.pem``
+(X25519), keys as unencrypted PKCS#8 in 0600 files; ``public_dir`` holds ``ca.pem``. Everything is checked to belong together
+here, so that a misplaced file is an error at start and not at the first call.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+from nodes.errors import IdentityError
+from nodes.runtime.files import check_private_directory, read_private
+from nodes.runtime.settings import NodeSettings
+
+Algorithm = Literal["ed25519", "ecdsa-p256-sha256"]
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyPair:
+    """A private signing key under its registered id. ``public``: Ed25519 32 raw bytes, P-256 the 65 bytes of the point."""
+
+    key_id: str
+    algorithm: Algorithm
+    public: bytes
+    private: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey = field(repr=False)
+
+    def sign(self, data: bytes) -> bytes:
+        """Signature over ``data``: Ed25519 64 bytes, ECDSA with SHA-256 in DER."""
+        if isinstance(self.private, ed25519.Ed25519PrivateKey):
+            return self.private.sign(data)
+        return self.private.sign(data, ec.ECDSA(hashes.SHA256()))
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM bytes for mutual TLS: the zone's CA, this member's chain and private key."""
+
+    ca: bytes
+    chain: bytes
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One member as its own process knows it. ``hpke_private``: 32 raw bytes of the X25519 key."""
+
+    zone: str
+    member: str
+    signer: SigningKeyPair
+    hpke_private: bytes = field(repr=False)
+    hpke_public: bytes
+    tls: TlsFiles
+
+    @property
+    def uri(self) -> str:
+        return member_uri(self.zone, self.member)
+
+    @classmethod
+    def load(cls, settings: NodeSettings) -> Identity:
+        """Identity of ``settings.member`` from its keys directory.
+
+        Raises SecretFileError when a private file is missing or open to others, IdentityError when a key or certificate is
+        malformed, of the wrong kind, another member's, or does not belong to its key.
+        """
+        return load_identity(settings.zone, settings.member, settings.keys_dir, settings.public_dir / "ca.pem")
+
+
+def load_identity(zone: str, member: str, keys_dir: Path, ca_file: Path) -> Identity:
+    """As ``Identity.load``, from explicit places."""
+    check_private_directory(keys_dir)
+    hpke = load_private_key(keys_dir / "hpke.pem")
+    if not isinstance(hpke, x25519.X25519PrivateKey):
+        raise IdentityError(f"{keys_dir / 'hpke.pem'} is not an X25519 key")
+    return Identity(
+        zone=zone,
+        member=member,
+        signer=load_signing_key(member, keys_dir / "sign.pem"),
+        hpke_private=hpke.private_bytes_raw(),
+        hpke_public=hpke.public_key().public_bytes_raw(),
+        tls=_load_tls(zone, member, keys_dir, ca_file),
+    )
+
+
+def member_uri(zone: str, member: str) -> str:
+    """The one URI SAN of a member's certificate: its identity on every connection."""
+    return f"xinqiao://{zone}/{member}"
+
+
+def server_name(zone: str, member: str) -> str:
+    """The DNS SAN of a listening member's certificate; callers demand it whatever address they dial."""
+    return f"{member}.{zone}.xinqiao"
+
+
+def key_id(owner: str, public: bytes) -> str:
+    """Registered id of a signing key: its owner and the first 8 bytes of the SHA-256 of its public bytes, in hex."""
+    return f"{owner}~{hashlib.sha256(public).hexdigest()[:16]}"
+
+
+def load_private_key(path: Path) -> PrivateKeyTypes:
+    """Unencrypted PKCS#8 PEM key of a private file. Raises SecretFileError, or IdentityError when it is no such key."""
+    try:
+        return load_pem_private_key(read_private(path), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise IdentityError(f"{path} is not an unencrypted PEM private key") from error
+
+
+def load_signing_key(owner: str, path: Path) -> SigningKeyPair:
+    """Ed25519 or P-256 signing key of a private file, under the id ``key_id(owner, public)``. Raises as ``load_private_key``."""
+    private = load_private_key(path)
+    if isinstance(private, ed25519.Ed25519PrivateKey):
+        public = private.public_key().public_bytes_raw()
+        return SigningKeyPair(key_id(owner, public), "ed25519", public, private)
+    if isinstance(private, ec.EllipticCurvePrivateKey) and isinstance(private.curve, ec.SECP256R1):
+        public = private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        return SigningKeyPair(key_id(owner, public), "ecdsa-p256-sha256", public, private)
+    raise IdentityError(f"{path} is neither an Ed25519 nor a P-256 key")
+
+
+def _load_tls(zone: str, member: str, keys_dir: Path, ca_file: Path) -> TlsFiles:
+    chain = read_private(keys_dir / "cert.pem")
+    key = load_private_key(keys_dir / "tls-key.pem")
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise IdentityError(f"{keys_dir / 'tls-key.pem'}: a TLS key must be P-256, P-384 or RSA (gRPC's handshake fails with Ed25519)")
+    try:
+        leaf = x509.load_pem_x509_certificates(chain)[0]
+        ca = ca_file.read_bytes()
+        x509.load_pem_x509_certificates(ca)
+    except (ValueError, OSError) as error:
+        raise IdentityError(f"{keys_dir / 'cert.pem'} or {ca_file} is not a PEM certificate: {error}") from error
+    if _spki(leaf.public_key()) != _spki(key.public_key()):
+        raise IdentityError(f"{keys_dir / 'cert.pem'} is not the certificate of tls-key.pem")
+    uris = certificate_uris(leaf)
+    if uris != [member_uri(zone, member)]:
+        raise IdentityError(f"{keys_dir / 'cert.pem'} names {uris or 'no URI'}; it must name exactly {member_uri(zone, member)}")
+    return TlsFiles(ca, chain, read_private(keys_dir / "tls-key.pem"))
+
+
+def certificate_uris(certificate: x509.Certificate) -> list[str]:
+    """All URI subject alternative names of a certificate, in order."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return []
+    return names.get_values_for_type(x509.UniformResourceIdentifier)
+
+
+def _spki(key: PublicKeyTypes) -> bytes:
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

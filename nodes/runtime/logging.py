@@ -1,0 +1,70 @@
+"""Structured logs: one JSON object a line on standard error, event names that are constants, no secrets.
+
+Log what happened to whom (member, leaf index, reason, digest), never what was in it: no key, score, ciphertext or record field.
+``_refuse_payloads`` is the last line of defence, not a licence: it blanks bytes, large integers and long text.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+PROCESS_STARTED = "process.started"
+PROCESS_READY = "process.ready"
+PROCESS_STOPPING = "process.stopping"
+PROCESS_STOPPED = "process.stopped"
+PROCESS_FATAL = "process.fatal"
+WORKER_FAILED = "worker.failed"
+CALL_REFUSED = "call.refused"
+CALL_FAILED = "call.failed"
+CALL_RETRIED = "call.retried"
+LOG_FOLLOWED = "log.followed"
+LOG_RECONNECTED = "log.reconnected"
+LOG_FORKED = "log.forked"
+
+LONGEST_TEXT = 500
+LARGEST_INTEGER = 1 << 53
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def configure(member: str, level: str) -> None:
+    """Send this process's logs, marked with ``member``, to standard error from ``level`` (debug, info, warning, error) up."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _refuse_payloads,
+            structlog.processors.JSONRenderer(sort_keys=True, ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.getLogger("grpc").setLevel(logging.CRITICAL)  # it prints tracebacks with messages; the guard reports errors itself
+    structlog.contextvars.clear_contextvars()
+    _process["node"] = member
+
+
+def logger(component: str) -> Any:
+    """A logger whose lines name ``component`` and the process's member."""
+    return structlog.get_logger(component=component)
+
+
+_process: dict[str, str] = {"node": ""}
+
+
+def _refuse_payloads(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    event["node"] = _process["node"]
+    for key, value in event.items():
+        if isinstance(value, bytes | bytearray | memoryview):
+            event[key] = f"<{len(value)} bytes withheld>"
+        elif isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+            event[key] = f"<{value.bit_length()}-bit integer withheld>"
+        elif isinstance(value, str) and len(value) > LONGEST_TEXT:
+            event[key] = f"{value[:LONGEST_TEXT]}… <{len(value) - LONGEST_TEXT} more characters withheld>"
+    return event

@@ -1,0 +1,150 @@
+"""The life of a process: one state directory, supervised threads, a ready file, a graceful end.
+
+``Process.run`` is the main thread of every role: it starts the workers, says that it is ready, waits for SIGTERM or SIGINT or a
+fatal error, then stops everything in reverse order. A worker that ends by an exception ends the process: nothing dies silently.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from nodes.errors import StateInUseError
+from nodes.runtime import logging
+from nodes.runtime.clock import Timer
+from nodes.runtime.files import make_private_directory, write_private
+from nodes.runtime.rpc import where
+from nodes.runtime.settings import NodeSettings
+from protos.errors import refusal_of
+
+EXIT_FATAL = 70
+STOP_GRACE_S = 10.0
+READY_FILE = "ready"
+
+_log = logging.logger("process")
+
+
+class Process:
+    """One running process of the zone. ``stopping`` is set as soon as it should end: workers wait on it instead of sleeping.
+
+    Making it takes the state directory for this process alone. Raises StateInUseError when another holds it, SecretFileError
+    when others may enter it.
+    """
+
+    def __init__(self, settings: NodeSettings) -> None:
+        os.umask(0o077)
+        logging.configure(settings.member, settings.log_level)
+        self.settings = settings
+        self.stopping = threading.Event()
+        self._state_dir = make_private_directory(settings.state_dir)
+        self._lock = _lock(self._state_dir)
+        self._ready_file = self._state_dir / READY_FILE
+        self._ready_file.unlink(missing_ok=True)
+        self._workers: list[threading.Thread] = []
+        self._on_stop: list[Callable[[], None]] = []
+        self._fatal: BaseException | None = None
+        self._guard = threading.Lock()
+
+    def worker(self, name: str, work: Callable[[], None]) -> None:
+        """Run ``work`` in a thread of its own once the process runs. It must return soon after ``stopping`` is set, and not before."""
+        self._workers.append(threading.Thread(target=self._supervise, args=(name, work), name=name, daemon=True))
+
+    def on_stop(self, action: Callable[[], None]) -> None:
+        """Call ``action`` when the process ends; the last registered first."""
+        self._on_stop.append(action)
+
+    def fatal(self, error: BaseException) -> None:
+        """Stop the process because of ``error``; the first one counts. From any thread."""
+        with self._guard:
+            if self._fatal is None:
+                self._fatal = error
+                _log.error(logging.PROCESS_FATAL, reason=refusal_of(error).reason, error=type(error).__name__, where=where(error))
+        self.stopping.set()
+
+    def run(self, ready: Mapping[str, object] | None = None) -> int:
+        """Run until told to stop. ``ready`` goes into the ready file, such as the ports taken. Returns the exit code: 0, or 70 when fatal.
+
+        Must be called in the main thread.
+        """
+        self._await_signals()
+        _log.info(logging.PROCESS_STARTED, pid=os.getpid())
+        for thread in self._workers:
+            thread.start()
+        if not self.stopping.is_set():
+            write_private(self._ready_file, json.dumps({"pid": os.getpid(), **(ready or {})}).encode())
+            _log.info(logging.PROCESS_READY)
+        self.stopping.wait()
+        self._end()
+        return 0 if self._fatal is None else EXIT_FATAL
+
+    def _supervise(self, name: str, work: Callable[[], None]) -> None:
+        try:
+            work()
+            if not self.stopping.is_set():
+                raise RuntimeError(f"worker {name} ended before the process did")  # noqa: TRY301 - supervised like any failure
+        except BaseException as error:  # noqa: BLE001 - reported and fatal
+            _log.error(logging.WORKER_FAILED, worker=name, error=type(error).__name__, where=where(error))
+            self.fatal(error)
+
+    def _await_signals(self) -> None:
+        """A signal may interrupt the main thread anywhere, locks held: let it only wake a thread that then sets ``stopping``."""
+        receiving, sending = socket.socketpair()
+        sending.setblocking(False)
+        signal.set_wakeup_fd(sending.fileno())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _ignore_in_main)
+
+        def wait() -> None:
+            receiving.recv(1)
+            self.stopping.set()
+
+        threading.Thread(target=wait, name="signals", daemon=True).start()
+
+        def release() -> None:
+            signal.set_wakeup_fd(-1)
+            sending.close()
+
+        self._on_stop.insert(0, release)
+
+    def _end(self) -> None:
+        _log.info(logging.PROCESS_STOPPING)
+        self._ready_file.unlink(missing_ok=True)
+        for action in reversed(self._on_stop):
+            try:
+                action()
+            except Exception as error:  # noqa: BLE001 - the other actions must still run
+                self.fatal(error)
+        timer = Timer(STOP_GRACE_S)
+        others = [thread for thread in threading.enumerate() if thread not in {threading.main_thread(), threading.current_thread()}]
+        for thread in others:
+            if thread in self._workers or not thread.daemon:
+                thread.join(max(timer.left_s(), 0.0))
+        stuck = [thread.name for thread in others if thread.is_alive() and (thread in self._workers or not thread.daemon)]
+        _log.info(logging.PROCESS_STOPPED, fatal=self._fatal is not None, stuck=stuck)
+        self._lock.close()
+        if stuck:  # everything acknowledged is on disk; a thread that does not end must not keep the process
+            sys.stderr.flush()
+            os._exit(EXIT_FATAL)
+
+
+def _ignore_in_main(_number: int, _frame: FrameType | None) -> None:
+    return None
+
+
+def _lock(state_dir: Path) -> IO[bytes]:
+    file = (state_dir / "lock").open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise StateInUseError(f"another process holds {state_dir}") from error
+    return file

@@ -1,0 +1,179 @@
+"""The one refusal catalogue: which word, status and sentence a caller gets for each error of the domain.
+
+Rows are keyed by the error class's full name, since the processes' own errors lie above this package; a test demands a row for
+every class of every ``errors.py``, and a class for every row. The status says what the caller should do: UNAVAILABLE, try again;
+FAILED_PRECONDITION, wait for the state to change; ABORTED, start the step again; INVALID_ARGUMENT, it can never be right.
+An error without a row is a defect of ours: the caller learns INTERNAL and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from grpc import StatusCode as Code
+
+DETAIL_LIMIT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a caller is told. ``explain``: the error's own message may be shown too; it never is where it could name a secret.
+
+    ``fatal``: not the caller's fault; the process that meets it must stop.
+    """
+
+    reason: str
+    code: Code
+    http: int
+    sentence: str
+    explain: bool = True
+    fatal: bool = False
+
+
+INTERNAL = Refusal("INTERNAL", Code.INTERNAL, 500, "The server met an error of its own; its log says more.", explain=False)
+
+
+def _bad(reason: str, sentence: str, *, explain: bool = True) -> Refusal:
+    return Refusal(reason, Code.INVALID_ARGUMENT, 400, sentence, explain)
+
+
+def _denied(reason: str, sentence: str) -> Refusal:
+    return Refusal(reason, Code.PERMISSION_DENIED, 403, sentence)
+
+
+def _unauthenticated(reason: str, sentence: str) -> Refusal:
+    return Refusal(reason, Code.UNAUTHENTICATED, 401, sentence)
+
+
+def _conflict(reason: str, sentence: str) -> Refusal:
+    return Refusal(reason, Code.ALREADY_EXISTS, 409, sentence)
+
+
+def _state(reason: str, sentence: str) -> Refusal:
+    return Refusal(reason, Code.FAILED_PRECONDITION, 409, sentence)
+
+
+def _missing(reason: str, sentence: str) -> Refusal:
+    return Refusal(reason, Code.NOT_FOUND, 404, sentence)
+
+
+def _own(reason: str, sentence: str, *, fatal: bool = False) -> Refusal:
+    return Refusal(reason, Code.INTERNAL, 500, sentence, explain=False, fatal=fatal)
+
+
+_CRYPTO = {
+    "EncodingError": _bad("ENCODING_INVALID", "A value is not in its canonical encoding."),
+    "KeyFormatError": _bad("KEY_INVALID", "The key or transcript does not satisfy its definition."),
+    "CiphertextError": _bad("CIPHERTEXT_INVALID", "A ciphertext is out of range or not a unit."),
+    "ProofError": _bad("PROOF_INVALID", "The proof of knowledge does not verify."),
+    "OpeningError": _bad("OPENING_INVALID", "The opening does not open its ciphertext.", explain=False),
+    "PartialError": _bad("PARTIAL_INVALID", "A partial opening is malformed.", explain=False),
+    "PackingError": _bad("PACKING_INVALID", "Packed values do not fit their slots.", explain=False),
+    "SignatureError": _unauthenticated("SIGNATURE_INVALID", "The signature does not verify under the registered key."),
+    "EnvelopeFormatError": _bad("ENVELOPE_INVALID", "The bytes are not one signed envelope."),
+    "MerkleError": _bad("MERKLE_INVALID", "A Merkle root or proof does not agree with what it stands for."),
+    "NoteError": _bad("NOTE_INVALID", "The checkpoint or proof is malformed or not signed as required."),
+    "SealingError": _bad("SEALING_INVALID", "The sealed message does not open.", explain=False),
+    "SubjectError": _bad("SUBJECT_INVALID", "The unified social credit code is malformed.", explain=False),
+}
+
+_SCORING = {
+    "StatementFormatError": _bad("STATEMENT_INVALID", "The statement does not fit its schema."),
+    "ModelError": _bad("MODEL_INVALID", "The pack is not an indicator model."),
+    "RuleError": _bad("RECORD_INVALID", "A record cannot be used by its indicator's rule.", explain=False),
+    "RangeError": _own("VALUE_IMPOSSIBLE", "An opened value is impossible under the model."),
+    "SignerUnknownError": _unauthenticated("SIGNER_UNKNOWN", "The signing key is not registered in the zone."),
+    "WrongSignerError": _denied("SIGNER_NOT_ALLOWED", "This signer may not make this statement."),
+    "ZoneMismatchError": _bad("ZONE_MISMATCH", "The statement belongs to another zone."),
+    "EpochUnknownError": _missing("EPOCH_UNKNOWN", "No such epoch is in the log."),
+    "EpochStateError": _state("EPOCH_STATE", "The epoch is not in the state that this step needs."),
+    "EpochDefinitionError": _bad("EPOCH_INVALID", "The epoch's definition does not agree with the log."),
+    "WrongModelError": _bad("MODEL_MISMATCH", "The model named is not the epoch's, or is not admitted."),
+    "WrongKeyError": _bad("KEY_MISMATCH", "The public key named is not the zone's."),
+    "RosterError": _bad("ROSTER_INVALID", "The roster or stages document is malformed or not the one named."),
+    "WrongRosterError": _bad("ROSTER_MISMATCH", "The roster or period named is not the epoch's."),
+    "WrongOwnerError": _denied("NOT_OWNER", "The sender does not own this indicator."),
+    "LayoutError": _bad("LAYOUT_INVALID", "Slots, batches or entries do not agree with the model and the epoch."),
+    "RevisionError": _conflict("REVISION_CONFLICT", "This revision came before with other bytes, or a later one is there."),
+    "SubjectUnknownError": _missing("SUBJECT_UNKNOWN", "The subject is not in the roster, or not enrolled."),
+    "ConsentMissingError": _denied("CONSENT_MISSING", "The enterprise has given no such consent."),
+    "ConsentRevokedError": _denied("CONSENT_REVOKED", "The enterprise has revoked this consent."),
+    "ConsentExpiredError": _denied("CONSENT_EXPIRED", "The consent is not in force at this time."),
+    "ConsentScopeError": _denied("CONSENT_SCOPE", "The consent does not cover what was asked for."),
+    "ConsentConflictError": _conflict("CONSENT_CONFLICT", "A consent with this id is already in the log."),
+    "AudienceUnknownError": _bad("AUDIENCE_UNKNOWN", "The audience has no registered sealing key."),
+    "RowsAwaitedError": Refusal("ROWS_AWAITED", Code.FAILED_PRECONDITION, 202, "Rows of this enterprise are still awaited; ask again later."),
+    "TicketReplayError": _conflict("TICKET_REPLAYED", "A ticket for this request or batch is already in the log."),
+    "TicketInputsError": _bad("TICKET_INPUTS", "The ticket's inputs are not those that the log and the model give."),
+    "TicketExpiredError": _denied("TICKET_EXPIRED", "The ticket's life is over or longer than allowed."),
+    "TicketUnknownError": _missing("TICKET_UNKNOWN", "No such ticket is in the log."),
+    "AggregateError": _bad("AGGREGATE_MISMATCH", "The ticket's aggregate is not the one recomputed from its inputs."),
+    "NotDisclosedError": _denied("NOT_DISCLOSED", "The model does not disclose this to this audience."),
+    "LogInconsistentError": _own("LOG_INCONSISTENT", "The log contradicts itself.", fatal=True),
+    "RequestFormatError": _bad("REQUEST_INVALID", "The request does not follow the signed-request profile."),
+    "RequestSignatureError": _unauthenticated("REQUEST_SIGNATURE_INVALID", "The request's signature does not verify."),
+    "RequestExpiredError": _unauthenticated("REQUEST_EXPIRED", "The request is too old, from the future, or valid for too long."),
+    "RequestReplayedError": _conflict("REQUEST_REPLAYED", "A request with this nonce was made before."),
+}
+
+_NODES = {
+    "SettingsError": _own("SETTINGS_INVALID", "The server's configuration is wrong."),
+    "SecretFileError": _own("SECRET_FILE", "A private file of the server is missing or open to others."),
+    "IdentityError": _own("IDENTITY_INVALID", "The server's own keys do not fit together."),
+    "CallerError": _unauthenticated("CALLER_UNKNOWN", "The certificate does not name exactly one member of this zone, or is not in force."),
+    "MemberUnknownError": _denied("MEMBER_UNKNOWN", "The caller is not in the zone's registry."),
+    "MemberLeftError": _denied("MEMBER_LEFT", "The caller has left the zone."),
+    "RoleMissingError": _denied("ROLE_MISSING", "The caller's role does not allow this."),
+    "DeadlineMissingError": _bad("DEADLINE_MISSING", "Every call needs a deadline."),
+    "WireFormatError": _bad("MESSAGE_INVALID", "The message's parts are malformed or out of order."),
+    "NotFoundError": _missing("NOT_FOUND", "What was asked for is not here."),
+    "NotReadyError": Refusal("NOT_READY", Code.UNAVAILABLE, 503, "This is not ready yet; ask again."),
+    "PeerUnavailableError": Refusal("PEER_UNAVAILABLE", Code.UNAVAILABLE, 503, "Another process cannot be reached; ask again.", explain=False),
+    "FatalError": _own("STOPPING", "The server must stop.", fatal=True),
+    "StateInUseError": _own("STATE_IN_USE", "Another process holds the state directory.", fatal=True),
+    "StorageError": _own("STORAGE_FAILED", "What was stored cannot be read or written.", fatal=True),
+    "LogForkError": _own("LOG_FORKED", "The log showed two histories.", fatal=True),
+    "RollbackError": _own("STATE_ROLLED_BACK", "The database is older than the head pinned outside it.", fatal=True),
+}
+
+CATALOGUE: dict[str, Refusal] = {
+    f"{module}.{name}": row
+    for module, rows in (("crypto.errors", _CRYPTO), ("scoring.errors", _SCORING), ("nodes.errors", _NODES))
+    for name, row in rows.items()
+}
+_BY_REASON = {row.reason: row for row in (*CATALOGUE.values(), INTERNAL)}
+
+
+def refusal_of(error: BaseException) -> Refusal:
+    """The row of an error's class, or of its nearest ancestor that has one; INTERNAL where there is none."""
+    for cls in type(error).__mro__:
+        row = CATALOGUE.get(f"{cls.__module__}.{cls.__qualname__}")
+        if row is not None:
+            return row
+    return INTERNAL
+
+
+def by_reason(reason: str) -> Refusal:
+    """The row with this reason; INTERNAL when no row has it (an answer of a newer or foreign process)."""
+    return _BY_REASON.get(reason, INTERNAL)
+
+
+def detail_of(error: BaseException, row: Refusal) -> str:
+    """The sentence for the caller: the error's own message where the row allows it, cut to a bounded length."""
+    text = str(error) if row.explain else ""
+    return (text or row.sentence)[:DETAIL_LIMIT]
+
+
+def problem(row: Refusal, detail: str = "", instance: str = "") -> dict[str, str | int]:
+    """RFC 9457 problem document of a refusal, with ``reason``; to be served as application/problem+json with status ``row.http``."""
+    document: dict[str, str | int] = {
+        "type": f"urn:xinqiao:reason:{row.reason}",
+        "title": row.sentence,
+        "status": row.http,
+        "reason": row.reason,
+    }
+    if detail and detail != row.sentence:
+        document["detail"] = detail
+    if instance:
+        document["instance"] = instance
+    return document
