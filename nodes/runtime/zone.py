@@ -1,0 +1,65 @@
+"""The zone as this process knows it: its own replay of the log, shared by its threads under one lock.
+
+The follower feeds ``apply``; everything else reads inside ``with zone.reading() as view``. Observers hear of each statement that
+holds, in log order, after it took effect; on a restart they hear of all of them again, so what they do must be idempotent.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nodes.errors import SettingsError
+from scoring.model import Model, load_pack
+from scoring.view import Logged, ZoneView
+
+Observer = Callable[[Logged], None]
+
+
+class Zone:
+    """Thread-safe holder of one ``ZoneView``. ``public_dir`` holds the pinned registry and the packs."""
+
+    def __init__(self, public_dir: Path) -> None:
+        self._lock = threading.RLock()
+        self._observers: list[Observer] = []
+        self._public_dir = public_dir
+        self._view = ZoneView(read_public(public_dir / "registry.dsse.json"), load_packs(public_dir / "packs"))
+
+    @contextmanager
+    def reading(self) -> Iterator[ZoneView]:
+        """The view, held still for the block. Keep blocks short: the log is not followed meanwhile."""
+        with self._lock:
+            yield self._view
+
+    def apply(self, index: int, leaf: bytes, envelope: bytes) -> None:
+        """Take one leaf into the view and tell the observers. Raises LogInconsistentError (fatal)."""
+        with self._lock:
+            logged = self._view.apply(index, leaf, envelope)
+        if logged is not None:
+            for observer in self._observers:
+                observer(logged)
+
+    def observe(self, observer: Observer) -> None:
+        """Call ``observer`` for each statement that holds. Register before the follower starts."""
+        self._observers.append(observer)
+
+    def admit(self, member_id: str) -> None:
+        """Returns when ``member_id`` is a member now; raises SignerUnknownError."""
+        with self._lock:
+            self._view.registry.member(member_id)
+
+
+def load_packs(directory: Path) -> dict[str, Model]:
+    """Every pack in ``directory``, by the sha256 of its bytes. Raises ModelError for a malformed one."""
+    models = [load_pack(path.read_bytes()) for path in sorted(directory.glob("*.yaml"))]
+    return {model.sha256: model for model in models}
+
+
+def read_public(path: Path) -> bytes:
+    """Bytes of a public file. Raises SettingsError when it is missing."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{path} is missing: it is part of the zone's public directory") from error
