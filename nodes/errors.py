@@ -55,6 +55,14 @@ class PeerUnavailableError(NodeError):
     """Another process could not be reached, or did not answer in time; the message says which and why."""
 
 
+class RecordFileError(NodeError):
+    """A dropped file of records cannot be read as a whole; none of it was taken."""
+
+
+class RecordsMissingError(NodeError):
+    """A department holds no records for the period asked for, or for none of the roster's subjects: it contributes nothing."""
+
+
 class RpcRefusal(NodeError):
     """Another process refused a call.
 

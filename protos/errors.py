@@ -127,6 +127,8 @@ _NODES = {
     "DeadlineMissingError": _bad("DEADLINE_MISSING", "Every call needs a deadline."),
     "WireFormatError": _bad("MESSAGE_INVALID", "The message's parts are malformed or out of order."),
     "NotFoundError": _missing("NOT_FOUND", "What was asked for is not here."),
+    "RecordFileError": _bad("RECORD_FILE_INVALID", "The file of records cannot be read.", explain=False),
+    "RecordsMissingError": _state("RECORDS_MISSING", "The department holds no records for this period and roster."),
     "NotReadyError": Refusal("NOT_READY", Code.UNAVAILABLE, 503, "This is not ready yet; ask again."),
     "PeerUnavailableError": Refusal("PEER_UNAVAILABLE", Code.UNAVAILABLE, 503, "Another process cannot be reached; ask again.", explain=False),
     "FatalError": _own("STOPPING", "The server must stop.", fatal=True),
