@@ -28,7 +28,7 @@ class Endpoint:
 
 
 SCORES = Endpoint("POST", "/v1/scores", "xinqiao-bank-v1")
-SCORES_BATCH = Endpoint("POST", "/v1/scores:batch", "xinqiao-bank-v1", 4 << 20)
+SCORES_BATCH = Endpoint("POST", "/v1/scores:batch", "xinqiao-bank-v1", 512 * 1024)
 PORTRAITS = Endpoint("POST", "/v1/portraits", "xinqiao-enterprise-v1")
 
 
