@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13protos/v1/log.proto\x12\nxinqiao.v1\":\n\rAppendRequest\x12\x10\n\x08\x65nvelope\x18\x01 \x01(\x0c\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\"/\n\x0b\x41ppendReply\x12\x0c\n\x04leaf\x18\x01 \x01(\x0c\x12\x12\n\nleaf_index\x18\x02 \x01(\x04\"#\n\rFollowRequest\x12\x12\n\nfrom_index\x18\x01 \x01(\x04\"9\n\x08LogEntry\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0c\n\x04leaf\x18\x02 \x01(\x0c\x12\x10\n\x08\x65nvelope\x18\x03 \x01(\x0c\"F\n\tLogUpdate\x12%\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x14.xinqiao.v1.LogEntry\x12\x12\n\ncheckpoint\x18\x02 \x01(\x0c\"%\n\x11\x43heckpointRequest\x12\x10\n\x08min_size\x18\x01 \x01(\x04\"%\n\x0f\x43heckpointReply\x12\x12\n\ncheckpoint\x18\x01 \x01(\x0c\"2\n\x0cProveRequest\x12\x0f\n\x07indices\x18\x01 \x03(\x04\x12\x11\n\ttree_size\x18\x02 \x01(\x04\"&\n\x05Proof\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0e\n\x06hashes\x18\x02 \x03(\x0c\"/\n\nProveReply\x12!\n\x06proofs\x18\x01 \x03(\x0b\x32\x11.xinqiao.v1.Proof\"\"\n\x0f\x45nvelopeRequest\x12\x0f\n\x07\x64igests\x18\x01 \x03(\x0c\"\"\n\rEnvelopeReply\x12\x11\n\tenvelopes\x18\x01 \x03(\x0c\"X\n\rAddCheckpoint\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\x12\x10\n\x08old_size\x18\x02 \x01(\x04\x12\r\n\x05proof\x18\x03 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x04 \x01(\x0c\"V\n\rWitnessAnswer\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\x12\x0e\n\x06status\x18\x02 \x01(\r\x12\x0c\n\x04size\x18\x03 \x01(\x04\x12\x13\n\x0b\x63osignature\x18\x04 \x01(\x0c\x32\x90\x03\n\x03Log\x12<\n\x06\x41ppend\x12\x19.xinqiao.v1.AppendRequest\x1a\x17.xinqiao.v1.AppendReply\x12<\n\x06\x46ollow\x12\x19.xinqiao.v1.FollowRequest\x1a\x15.xinqiao.v1.LogUpdate0\x01\x12\x43\n\x07Witness\x12\x19.xinqiao.v1.WitnessAnswer\x1a\x19.xinqiao.v1.AddCheckpoint(\x01\x30\x01\x12H\n\nCheckpoint\x12\x1d.xinqiao.v1.CheckpointRequest\x1a\x1b.xinqiao.v1.CheckpointReply\x12\x39\n\x05Prove\x12\x18.xinqiao.v1.ProveRequest\x1a\x16.xinqiao.v1.ProveReply\x12\x43\n\tEnvelopes\x12\x1b.xinqiao.v1.EnvelopeRequest\x1a\x19.xinqiao.v1.EnvelopeReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13protos/v1/log.proto\x12\nxinqiao.v1\":\n\rAppendRequest\x12\x10\n\x08\x65nvelope\x18\x01 \x01(\x0c\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\"/\n\x0b\x41ppendReply\x12\x0c\n\x04leaf\x18\x01 \x01(\x0c\x12\x12\n\nleaf_index\x18\x02 \x01(\x04\"#\n\rFollowRequest\x12\x12\n\nfrom_index\x18\x01 \x01(\x04\"9\n\x08LogEntry\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0c\n\x04leaf\x18\x02 \x01(\x0c\x12\x10\n\x08\x65nvelope\x18\x03 \x01(\x0c\"F\n\tLogUpdate\x12%\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x14.xinqiao.v1.LogEntry\x12\x12\n\ncheckpoint\x18\x02 \x01(\x0c\"%\n\x11\x43heckpointRequest\x12\x10\n\x08min_size\x18\x01 \x01(\x04\"%\n\x0f\x43heckpointReply\x12\x12\n\ncheckpoint\x18\x01 \x01(\x0c\"2\n\x0cProveRequest\x12\x0f\n\x07indices\x18\x01 \x03(\x04\x12\x11\n\ttree_size\x18\x02 \x01(\x04\"&\n\x05Proof\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0e\n\x06hashes\x18\x02 \x03(\x0c\"/\n\nProveReply\x12!\n\x06proofs\x18\x01 \x03(\x0b\x32\x11.xinqiao.v1.Proof\"\"\n\x0f\x45nvelopeRequest\x12\x0f\n\x07\x64igests\x18\x01 \x03(\x0c\"\"\n\rEnvelopeReply\x12\x11\n\tenvelopes\x18\x01 \x03(\x0c\"\x1f\n\x0fReadTileRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\" \n\rReadTileReply\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\"X\n\rAddCheckpoint\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\x12\x10\n\x08old_size\x18\x02 \x01(\x04\x12\r\n\x05proof\x18\x03 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x04 \x01(\x0c\"V\n\rWitnessAnswer\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\x12\x0e\n\x06status\x18\x02 \x01(\r\x12\x0c\n\x04size\x18\x03 \x01(\x04\x12\x13\n\x0b\x63osignature\x18\x04 \x01(\x0c\x32\xd4\x03\n\x03Log\x12<\n\x06\x41ppend\x12\x19.xinqiao.v1.AppendRequest\x1a\x17.xinqiao.v1.AppendReply\x12<\n\x06\x46ollow\x12\x19.xinqiao.v1.FollowRequest\x1a\x15.xinqiao.v1.LogUpdate0\x01\x12\x43\n\x07Witness\x12\x19.xinqiao.v1.WitnessAnswer\x1a\x19.xinqiao.v1.AddCheckpoint(\x01\x30\x01\x12H\n\nCheckpoint\x12\x1d.xinqiao.v1.CheckpointRequest\x1a\x1b.xinqiao.v1.CheckpointReply\x12\x39\n\x05Prove\x12\x18.xinqiao.v1.ProveRequest\x1a\x16.xinqiao.v1.ProveReply\x12\x43\n\tEnvelopes\x12\x1b.xinqiao.v1.EnvelopeRequest\x1a\x19.xinqiao.v1.EnvelopeReply\x12\x42\n\x08ReadTile\x12\x1b.xinqiao.v1.ReadTileRequest\x1a\x19.xinqiao.v1.ReadTileReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,10 +55,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENVELOPEREQUEST']._serialized_end=565
   _globals['_ENVELOPEREPLY']._serialized_start=567
   _globals['_ENVELOPEREPLY']._serialized_end=601
-  _globals['_ADDCHECKPOINT']._serialized_start=603
-  _globals['_ADDCHECKPOINT']._serialized_end=691
-  _globals['_WITNESSANSWER']._serialized_start=693
-  _globals['_WITNESSANSWER']._serialized_end=779
-  _globals['_LOG']._serialized_start=782
-  _globals['_LOG']._serialized_end=1182
+  _globals['_READTILEREQUEST']._serialized_start=603
+  _globals['_READTILEREQUEST']._serialized_end=634
+  _globals['_READTILEREPLY']._serialized_start=636
+  _globals['_READTILEREPLY']._serialized_end=668
+  _globals['_ADDCHECKPOINT']._serialized_start=670
+  _globals['_ADDCHECKPOINT']._serialized_end=758
+  _globals['_WITNESSANSWER']._serialized_start=760
+  _globals['_WITNESSANSWER']._serialized_end=846
+  _globals['_LOG']._serialized_start=849
+  _globals['_LOG']._serialized_end=1317
 # @@protoc_insertion_point(module_scope)

@@ -64,6 +64,11 @@ class LogStub:
                 request_serializer=protos_dot_v1_dot_log__pb2.EnvelopeRequest.SerializeToString,
                 response_deserializer=protos_dot_v1_dot_log__pb2.EnvelopeReply.FromString,
                 _registered_method=True)
+        self.ReadTile = channel.unary_unary(
+                '/xinqiao.v1.Log/ReadTile',
+                request_serializer=protos_dot_v1_dot_log__pb2.ReadTileRequest.SerializeToString,
+                response_deserializer=protos_dot_v1_dot_log__pb2.ReadTileReply.FromString,
+                _registered_method=True)
 
 
 class LogServicer:
@@ -105,6 +110,12 @@ class LogServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadTile(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LogServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -137,6 +148,11 @@ def add_LogServicer_to_server(servicer, server):
                     servicer.Envelopes,
                     request_deserializer=protos_dot_v1_dot_log__pb2.EnvelopeRequest.FromString,
                     response_serializer=protos_dot_v1_dot_log__pb2.EnvelopeReply.SerializeToString,
+            ),
+            'ReadTile': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadTile,
+                    request_deserializer=protos_dot_v1_dot_log__pb2.ReadTileRequest.FromString,
+                    response_serializer=protos_dot_v1_dot_log__pb2.ReadTileReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -301,6 +317,33 @@ class Log:
             '/xinqiao.v1.Log/Envelopes',
             protos_dot_v1_dot_log__pb2.EnvelopeRequest.SerializeToString,
             protos_dot_v1_dot_log__pb2.EnvelopeReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadTile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xinqiao.v1.Log/ReadTile',
+            protos_dot_v1_dot_log__pb2.ReadTileRequest.SerializeToString,
+            protos_dot_v1_dot_log__pb2.ReadTileReply.FromString,
             options,
             channel_credentials,
             insecure,

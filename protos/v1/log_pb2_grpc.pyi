@@ -37,6 +37,7 @@ class LogStub:
     Checkpoint: _grpc.UnaryUnaryMultiCallable[_log_pb2.CheckpointRequest, _log_pb2.CheckpointReply]
     Prove: _grpc.UnaryUnaryMultiCallable[_log_pb2.ProveRequest, _log_pb2.ProveReply]
     Envelopes: _grpc.UnaryUnaryMultiCallable[_log_pb2.EnvelopeRequest, _log_pb2.EnvelopeReply]
+    ReadTile: _grpc.UnaryUnaryMultiCallable[_log_pb2.ReadTileRequest, _log_pb2.ReadTileReply]
 
 @_typing.type_check_only
 class LogAsyncStub(LogStub):
@@ -47,6 +48,7 @@ class LogAsyncStub(LogStub):
     Checkpoint: _aio.UnaryUnaryMultiCallable[_log_pb2.CheckpointRequest, _log_pb2.CheckpointReply]  # type: ignore[assignment]
     Prove: _aio.UnaryUnaryMultiCallable[_log_pb2.ProveRequest, _log_pb2.ProveReply]  # type: ignore[assignment]
     Envelopes: _aio.UnaryUnaryMultiCallable[_log_pb2.EnvelopeRequest, _log_pb2.EnvelopeReply]  # type: ignore[assignment]
+    ReadTile: _aio.UnaryUnaryMultiCallable[_log_pb2.ReadTileRequest, _log_pb2.ReadTileReply]  # type: ignore[assignment]
 
 class LogServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -90,5 +92,12 @@ class LogServicer(metaclass=_abc_1.ABCMeta):
         request: _log_pb2.EnvelopeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_log_pb2.EnvelopeReply, _abc.Awaitable[_log_pb2.EnvelopeReply]]: ...
+
+    @_abc_1.abstractmethod
+    def ReadTile(
+        self,
+        request: _log_pb2.ReadTileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pb2.ReadTileReply, _abc.Awaitable[_log_pb2.ReadTileReply]]: ...
 
 def add_LogServicer_to_server(servicer: LogServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
