@@ -5,15 +5,14 @@ Used by banks, enterprises and the authority. Which ciphertext is the aggregate,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import combinations
 
-from crypto.errors import CryptoError, OpeningError, PartialError, SignatureError
-from crypto.paillier import Opening, PublicKey
+from crypto.errors import CryptoError, PartialError, SignatureError
+from crypto.paillier import PublicKey
 from crypto.sealing import open_sealed
 from crypto.statements import VerifyKey, check_signature, parse_envelope
-from crypto.threshold import Sharing, combine
+from crypto.threshold import Sharing
 from scoring.errors import StatementFormatError
 from scoring.partials import sealing_aad, sealing_info
 from scoring.statements import Ceremony, Partial, Ticket, parse_statement
@@ -49,8 +48,8 @@ class Opener:
     def shares(self, ticket: Ticket, digest: str, sealed: Iterable[SealedPartial]) -> tuple[list[dict[int, int]], list[str]]:
         """Usable partials of each opening of the ticket, by share number; and the custodians whose answers were unusable.
 
-        ``digest`` is the ticket envelope's. An unusable answer is left out: the others may suffice, and ``combine`` checks the
-        result whatever was in them.
+        ``digest`` is the ticket envelope's. An unusable answer is left out: the others may suffice, and ``crypto.threshold.combine``
+        checks what they give, whatever was in them.
         """
         usable: list[dict[int, int]] = [{} for _ in ticket.openings]
         unusable: list[str] = []
@@ -63,21 +62,6 @@ class Opener:
             usable[item.opening][index] = x
         return usable, unusable
 
-    def combine(self, aggregate: int, shares: Mapping[int, int]) -> Opening:
-        """The opening of ``aggregate``: every t of the partials are tried until some open it.
-
-        Raises PartialError with fewer than t partials, OpeningError when no t of them open it.
-        """
-        threshold = self.sharing.threshold
-        if len(shares) < threshold:
-            raise PartialError(f"{threshold} custodians must agree, {len(shares)} usable answers came")
-        for chosen in combinations(sorted(shares), threshold):
-            try:
-                return combine(self.sharing, aggregate, {index: shares[index] for index in chosen})
-            except OpeningError:
-                continue
-        raise OpeningError("no set of partial openings opens the aggregate")
-
     def _share(self, ticket: Ticket, digest: str, item: SealedPartial) -> tuple[int, int]:
         if item.opening >= len(ticket.openings) or item.custodian not in self.ceremony.custodians:
             raise PartialError("the ticket has no such opening, or the sender is no custodian")
@@ -86,7 +70,10 @@ class Opener:
         aggregate = ticket.openings[item.opening].aggregate
         if said != (digest, item.opening, aggregate, item.custodian, self.generation, self.ceremony.custodians.index(item.custodian) + 1):
             raise PartialError("a partial opening is not about the ticket, opening, aggregate or share that it was sealed for")
-        return partial.index, int(partial.x, 16)
+        x = int(partial.x, 16)
+        if not 1 <= x < self.sharing.public_key.n:
+            raise PartialError("a partial opening is outside [1, n)")
+        return partial.index, x
 
     def _unseal(self, digest: str, item: SealedPartial) -> Partial:
         info = sealing_info(digest, item.custodian, self.generation)
