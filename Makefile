@@ -97,6 +97,10 @@ GENERATE = PATH="$(CURDIR)/$(BIN):$$PATH" $(PY) -m grpc_tools.protoc -I. --pytho
 proto: $(VENV)/.dev ## generate protos/v1/*_pb2* from the .proto files
 	@$(call GENERATE,.)
 
+.PHONY: schemas
+schemas: $(VENV)/.runtime ## generate the JSON Schemas of statements and receipts
+	@$(PY) docs/specs/schemas/generate.py
+
 .PHONY: proto-check
 proto-check: $(VENV)/.dev ## lint the .proto files; generated code in step; no break since the last release
 	@echo "Protos"
