@@ -1,0 +1,207 @@
+"""A process's own verified copy of the log: every leaf and envelope, under the newest checkpoint whose root it computed itself.
+
+Entries become part of the copy only when a checkpoint signed by the log covers them and its root equals the one computed here.
+The head (size and root) is also pinned in a file outside the database, after the commit and before anyone acts on the entries:
+a database restored from a backup is behind its pin and refused [P5.3, L4]. Two histories under the log's signature are kept as
+evidence and stop the process.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import BigInteger, Column, Engine, Integer, LargeBinary, MetaData, Table, delete, insert, select
+
+from crypto.checkpoint import open_checkpoint
+from crypto.encoding import canonical_json, sha256
+from crypto.errors import NoteError
+from crypto.merkle import EMPTY_ROOT, Frontier, leaf_hash
+from nodes.errors import LogForkError, RollbackError
+from nodes.runtime.database import reading, writing
+from nodes.runtime.files import make_private_directory, read_private, write_private
+from scoring.errors import LogInconsistentError, StatementFormatError
+from scoring.statements import parse_leaf
+
+METADATA = MetaData()
+ENTRIES = Table(
+    "replica_entries",
+    METADATA,
+    Column("index", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=False),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+)
+HEAD = Table(
+    "replica_head",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("frontier", LargeBinary, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+)
+_PAGE = 512
+ROOTS_REMEMBERED = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One leaf of the log with the envelope that its digest names."""
+
+    index: int
+    leaf: bytes
+    envelope: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Newest verified tree head; ``note`` is the log's signed checkpoint of it, empty at size 0."""
+
+    size: int
+    root: bytes
+    note: bytes
+
+
+class LogReplica:
+    """The copy in ``engine``, pinned in ``directory``. One thread writes; ``head`` and ``entries`` may be read from any.
+
+    Raises RollbackError when the database is behind its pin or is not what was pinned, and on opening re-hashes every leaf.
+    """
+
+    def __init__(self, engine: Engine, directory: Path, log_vkey: str) -> None:
+        METADATA.create_all(engine)
+        self._engine, self.log_vkey = engine, log_vkey
+        self._directory = make_private_directory(directory)
+        self._pin_file = directory / "log-head.json"
+        frontier, note = self._stored()
+        pin = self._pinned(frontier.size)
+        if pin[0] > frontier.size:
+            raise RollbackError(f"the database holds {frontier.size} leaves of the log, {pin[0]} were pinned: it is an old copy")
+        self._rehash(frontier, pin)
+        self._frontier = frontier  # of all stored entries, the unconfirmed ones included
+        self._roots: dict[int, bytes] = {}  # of the sizes confirmed last, oldest first
+        self._remember(Head(frontier.size, frontier.root(), note))
+
+    def accept(self, entries: Sequence[Entry], note: bytes) -> Head | None:
+        """Take the next entries and, unless ``note`` is empty, the checkpoint that they complete; the head that it proves.
+
+        Without a checkpoint the entries are stored, but count only once one that covers them has come. Without entries the
+        checkpoint may be of an earlier size, with more cosignatures; None when that is too long ago to be remembered.
+        Raises LogInconsistentError when entries do not follow on, an envelope is not its leaf's, or the checkpoint is not the
+        log's or of another size; LogForkError when its root is not the one computed. Both are fatal; nothing of the update is kept.
+        """
+        frontier = self._frontier
+        for entry in entries:
+            _check_entry(entry, frontier.size)
+            frontier = frontier.extended((leaf_hash(entry.leaf),))
+        head = self._verify(note, frontier, bool(entries)) if note else None
+        confirmed = head if head is not None and head.size >= self.head.size else None
+        self._store(entries, frontier, confirmed)
+        self._frontier = frontier
+        if confirmed is not None:
+            self._remember(confirmed)
+        return head
+
+    def next_index(self) -> int:
+        """Index of the first entry that is not stored."""
+        return self._frontier.size
+
+    def forget_unconfirmed(self) -> None:
+        """Drop entries that no checkpoint has confirmed; a connection that ended may have left some."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(ENTRIES).where(ENTRIES.c.index >= self.head.size))
+        self._frontier, _ = self._stored()
+
+    def entries(self, start: int, end: int) -> Iterator[Entry]:
+        """Stored entries [start, end), in order. Requires end <= head.size."""
+        for first in range(start, end, _PAGE):
+            last = min(first + _PAGE, end)
+            with reading(self._engine) as connection:
+                rows = connection.execute(
+                    select(ENTRIES.c.index, ENTRIES.c.leaf, ENTRIES.c.envelope)
+                    .where(ENTRIES.c.index >= first, ENTRIES.c.index < last)
+                    .order_by(ENTRIES.c.index)
+                ).all()
+            if len(rows) != last - first:
+                raise RollbackError(f"the database lacks leaves between {first} and {last}")
+            for row in rows:
+                yield Entry(*row)
+
+    # --- storage ---
+
+    def _stored(self) -> tuple[Frontier, bytes]:
+        with reading(self._engine) as connection:
+            row = connection.execute(select(HEAD.c.frontier, HEAD.c.note).where(HEAD.c.id == 1)).one_or_none()
+        return (Frontier(), b"") if row is None else (Frontier.from_bytes(row.frontier), row.note)
+
+    def _store(self, entries: Sequence[Entry], frontier: Frontier, confirmed: Head | None) -> None:
+        with writing(self._engine) as connection:
+            if entries:
+                connection.execute(insert(ENTRIES), [{"index": e.index, "leaf": e.leaf, "envelope": e.envelope} for e in entries])
+            if confirmed is not None:
+                connection.execute(delete(HEAD))
+                connection.execute(insert(HEAD), {"id": 1, "frontier": frontier.to_bytes(), "note": confirmed.note})
+        if confirmed is not None and confirmed.size > self.head.size:
+            self._pin(confirmed.size, confirmed.root)
+
+    def _remember(self, head: Head) -> None:
+        self.head = head
+        self._roots[head.size] = head.root
+        while len(self._roots) > ROOTS_REMEMBERED:
+            del self._roots[next(iter(self._roots))]
+
+    def _pin(self, size: int, root: bytes) -> None:
+        write_private(self._pin_file, canonical_json({"size": size, "root": root.hex()}))
+
+    def _pinned(self, stored_size: int) -> tuple[int, bytes]:
+        if not self._pin_file.exists():
+            if stored_size:
+                raise RollbackError(f"{self._pin_file} is missing, though the database holds {stored_size} leaves")
+            self._pin(0, EMPTY_ROOT)
+        try:
+            pin = json.loads(read_private(self._pin_file))
+            return int(pin["size"]), bytes.fromhex(pin["root"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise RollbackError(f"{self._pin_file} cannot be read") from error
+
+    def _rehash(self, stored: Frontier, pin: tuple[int, bytes]) -> None:
+        with writing(self._engine) as connection:
+            connection.execute(delete(ENTRIES).where(ENTRIES.c.index >= stored.size))
+        before = Frontier().extended(leaf_hash(entry.leaf) for entry in self.entries(0, pin[0]))
+        if before.root() != pin[1]:
+            raise RollbackError(f"the database's first {pin[0]} leaves are not those that were pinned")
+        if before.extended(leaf_hash(entry.leaf) for entry in self.entries(pin[0], stored.size)) != stored:
+            raise RollbackError("the database's leaves are not those of its head")
+
+    # --- verification ---
+
+    def _verify(self, note: bytes, frontier: Frontier, completing: bool) -> Head | None:
+        try:
+            checkpoint = open_checkpoint(note, self.log_vkey)
+        except NoteError as error:
+            raise LogInconsistentError(f"the log sent a checkpoint that is not its own: {error}") from error
+        if checkpoint.size > frontier.size or (completing and checkpoint.size != frontier.size):
+            raise LogInconsistentError(f"a checkpoint of size {checkpoint.size} came with entries up to {frontier.size}")
+        root = frontier.root() if checkpoint.size == frontier.size else self._roots.get(checkpoint.size)
+        if root is None:
+            return None
+        if root != checkpoint.root:
+            self._keep_evidence(self.head.note, note)
+            raise LogForkError(f"the log signed a root for size {checkpoint.size} that is not that of the leaves it sent")
+        return Head(checkpoint.size, root, note)
+
+    def _keep_evidence(self, *notes: bytes) -> None:
+        evidence = make_private_directory(self._directory / "evidence")
+        for note in notes:
+            write_private(evidence / f"{sha256(note).hex()[:16]}.note", note)
+
+
+def _check_entry(entry: Entry, expected: int) -> None:
+    if entry.index != expected:
+        raise LogInconsistentError(f"expected leaf {expected}, the log sent {entry.index}")
+    try:
+        leaf = parse_leaf(entry.leaf)
+    except StatementFormatError as error:
+        raise LogInconsistentError(f"leaf {expected}: {error}") from error
+    if sha256(entry.envelope).hex() != leaf.digest:
+        raise LogInconsistentError(f"leaf {expected}: the envelope sent is not the one that it names")
