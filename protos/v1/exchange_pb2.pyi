@@ -298,19 +298,23 @@ class ContributeRow(_message.Message):
     EPOCH_OPEN_ENVELOPE_FIELD_NUMBER: _builtins.int
     CONSENT_ENVELOPE_FIELD_NUMBER: _builtins.int
     CONSENT_LEAF_INDEX_FIELD_NUMBER: _builtins.int
+    ENROLMENT_ENVELOPE_FIELD_NUMBER: _builtins.int
     epoch_open_envelope: _builtins.bytes
     consent_envelope: _builtins.bytes
     consent_leaf_index: _builtins.int
+    enrolment_envelope: _builtins.bytes
+    """the subject's newest enrolment, by which the department itself checks who signed the consent"""
     def __init__(
         self,
         *,
         epoch_open_envelope: _builtins.bytes = ...,
         consent_envelope: _builtins.bytes = ...,
         consent_leaf_index: _builtins.int = ...,
+        enrolment_envelope: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_envelope", b"consent_envelope", "consent_leaf_index", b"consent_leaf_index", "epoch_open_envelope", b"epoch_open_envelope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_envelope", b"consent_envelope", "consent_leaf_index", b"consent_leaf_index", "enrolment_envelope", b"enrolment_envelope", "epoch_open_envelope", b"epoch_open_envelope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
