@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from protos.errors import WireFormatError as WireFormatError
+
 
 class NodeError(Exception):
     """Root of the processes' errors."""
@@ -37,10 +39,6 @@ class RoleMissingError(NodeError):
 
 class DeadlineMissingError(NodeError):
     """A call came without a deadline."""
-
-
-class WireFormatError(NodeError):
-    """A message's parts came in the wrong order, number or size."""
 
 
 class NotFoundError(NodeError):

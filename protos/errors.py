@@ -15,6 +15,10 @@ from grpc import StatusCode as Code
 DETAIL_LIMIT = 500
 
 
+class WireFormatError(Exception):
+    """A message's parts came in the wrong order, number or size."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """What a caller is told. ``explain``: the error's own message may be shown too; it never is where it could name a secret.
@@ -125,7 +129,6 @@ _NODES = {
     "MemberLeftError": _denied("MEMBER_LEFT", "The caller has left the zone."),
     "RoleMissingError": _denied("ROLE_MISSING", "The caller's role does not allow this."),
     "DeadlineMissingError": _bad("DEADLINE_MISSING", "Every call needs a deadline."),
-    "WireFormatError": _bad("MESSAGE_INVALID", "The message's parts are malformed or out of order."),
     "NotFoundError": _missing("NOT_FOUND", "What was asked for is not here."),
     "RecordFileError": _bad("RECORD_FILE_INVALID", "The file of records cannot be read.", explain=False),
     "RecordsMissingError": _state("RECORDS_MISSING", "The department holds no records for this period and roster."),
@@ -138,9 +141,11 @@ _NODES = {
     "RollbackError": _own("STATE_ROLLED_BACK", "The database is older than the head pinned outside it.", fatal=True),
 }
 
+_PROTOS = {"WireFormatError": _bad("MESSAGE_INVALID", "The message's parts are malformed or out of order.")}
+
 CATALOGUE: dict[str, Refusal] = {
     f"{module}.{name}": row
-    for module, rows in (("crypto.errors", _CRYPTO), ("scoring.errors", _SCORING), ("nodes.errors", _NODES))
+    for module, rows in (("crypto.errors", _CRYPTO), ("scoring.errors", _SCORING), ("protos.errors", _PROTOS), ("nodes.errors", _NODES))
     for name, row in rows.items()
 }
 _BY_REASON = {row.reason: row for row in (*CATALOGUE.values(), INTERNAL)}
