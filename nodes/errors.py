@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protos.errors import WireFormatError as WireFormatError
+from protos.errors import WireFormatError as WireFormatError  # noqa: PLC0414 - offered again beside the processes' own
 
 
 class NodeError(Exception):
