@@ -1,0 +1,1 @@
+"""Simulated enterprises: who they are, and which department holds which of their records. Stands in for the real registers."""

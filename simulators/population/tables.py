@@ -1,0 +1,66 @@
+"""A population of enterprises and its division among the departments.
+
+A ``Population`` is everything that is true of a zone's enterprises in one period. No process of the zone ever holds one: each
+department is handed the one table that is its own. This module splits; it generates nothing and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+REGISTRAR = "market-zhejiang"
+REGISTER_FIELDS = ("company", "division")
+
+
+@dataclass(frozen=True, slots=True)
+class Firm:
+    """One enterprise. ``values`` are its record fields as a department writes them down; an absent field is missing data."""
+
+    uscc: str
+    company: str
+    division: str
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One department's records: ``columns`` begin with uscc and period; an empty cell is missing data."""
+
+    member: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """The enterprises of one zone in one period, and ``owners``: member id -> the fields that member alone holds."""
+
+    pack: str
+    period: str
+    owners: Mapping[str, tuple[str, ...]]
+    firms: tuple[Firm, ...]
+
+    def table(self, member: str) -> Table:
+        """Records of one department. A firm of which it knows nothing has no row; the registrar, and a department without fields, has a row for each.
+
+        Requires that ``member`` is in ``owners``; raises KeyError otherwise.
+        """
+        fields = self.owners[member]
+        registrar = member == REGISTRAR
+        rows = []
+        for firm in self.firms:
+            own = tuple(firm.values.get(field, "") for field in fields)
+            if registrar:
+                rows.append((firm.uscc, self.period, firm.company, firm.division, *own))
+            elif any(own) or not fields:
+                rows.append((firm.uscc, self.period, *own))
+        return Table(member, ("uscc", "period", *(REGISTER_FIELDS if registrar else ()), *fields), tuple(rows))
+
+    def tables(self) -> tuple[Table, ...]:
+        """The tables of all departments, in the order of ``owners``."""
+        return tuple(self.table(member) for member in self.owners)
+
+    def mapping(self) -> dict[str, str]:
+        """The published mapping: USCC -> company. Only the registrar's table and the run's report carry it."""
+        return {firm.uscc: firm.company for firm in self.firms}
