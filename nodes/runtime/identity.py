@@ -1,7 +1,7 @@
 """Who a process is: its member id, TLS certificate, statement signing key and HPKE key, loaded once from its keys directory.
 
 ``keys_dir`` holds ``cert.pem`` (certificate chain, leaf first), ``tls-key.pem``, ``sign.pem`` (Ed25519 or P-256) and ``hpke.pem``
-(X25519), keys as unencrypted PKCS#8 in 0600 files; ``public_dir`` holds ``ca.pem``. Everything is checked to belong together
+(X25519), for the log and witnesses also ``note.pem`` (Ed25519), keys as unencrypted PKCS#8 in 0600 files; ``public_dir`` holds ``ca.pem``. Everything is checked to belong together
 here, so that a misplaced file is an error at start and not at the first call.
 """
 
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from crypto.notes import NoteSigner
 from nodes.errors import IdentityError
 from nodes.runtime.files import check_private_directory, read_private
 from nodes.runtime.settings import NodeSettings
@@ -125,6 +126,24 @@ def load_signing_key(owner: str, path: Path) -> SigningKeyPair:
         public = private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
         return SigningKeyPair(key_id(owner, public), "ecdsa-p256-sha256", public, private)
     raise IdentityError(f"{path} is neither an Ed25519 nor a P-256 key")
+
+
+def load_note_signer(name: str, kind: int, path: Path) -> NoteSigner:
+    """Ed25519 key of a private file that signs checkpoints under ``name``: the log's (kind 0x01) or a witness's (kind 0x04)."""
+    private = load_private_key(path)
+    if not isinstance(private, ed25519.Ed25519PrivateKey):
+        raise IdentityError(f"{path} is not an Ed25519 key")
+    return NoteSigner(name, kind, private.private_bytes_raw())
+
+
+def log_name(zone: str) -> str:
+    """Name of the log's checkpoint key, which is the log's origin [L1]. Its key is ``note.pem`` of the log's keys directory."""
+    return f"xinqiao/{zone}"
+
+
+def witness_name(zone: str, member: str) -> str:
+    """Name of a witness's cosignature key. Its key is ``note.pem`` of the witness's keys directory."""
+    return f"xinqiao/{zone}/{member}"
 
 
 def _load_tls(zone: str, member: str, keys_dir: Path, ca_file: Path) -> TlsFiles:
