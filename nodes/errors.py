@@ -41,6 +41,10 @@ class DeadlineMissingError(NodeError):
     """A call came without a deadline."""
 
 
+class IdempotencyConflictError(NodeError):
+    """The caller used this idempotency key before, for other bytes."""
+
+
 class NotFoundError(NodeError):
     """What was asked for is not here."""
 

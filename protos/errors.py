@@ -129,6 +129,7 @@ _NODES = {
     "MemberLeftError": _denied("MEMBER_LEFT", "The caller has left the zone."),
     "RoleMissingError": _denied("ROLE_MISSING", "The caller's role does not allow this."),
     "DeadlineMissingError": _bad("DEADLINE_MISSING", "Every call needs a deadline."),
+    "IdempotencyConflictError": _conflict("IDEMPOTENCY_CONFLICT", "This idempotency key was used before, for other bytes."),
     "NotFoundError": _missing("NOT_FOUND", "What was asked for is not here."),
     "RecordFileError": _bad("RECORD_FILE_INVALID", "The file of records cannot be read.", explain=False),
     "RecordsMissingError": _state("RECORDS_MISSING", "The department holds no records for this period and roster."),
