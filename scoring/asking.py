@@ -1,13 +1,18 @@
-"""What a signed request asks for: the body of a score request, of one item of a batch, or of a portrait [P5.1]."""
+"""What a signed request asks for: a score, one item of a batch, or a portrait; and what that comes to under the model [P5.1]."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from scoring.errors import RequestFormatError
-from scoring.statements import Hex16, Name, Record
+from scoring.epoch import EpochState, Phase
+from scoring.errors import ConsentScopeError, EpochUnknownError, NotDisclosedError, RequestFormatError, WrongSignerError
+from scoring.statements import Hex16, Name, Record, Ticket
+
+if TYPE_CHECKING:
+    from scoring.view import ZoneView
 
 MAX_BATCH = 1000
 SCORES_PATH = "/v1/scores"
@@ -50,6 +55,64 @@ def asked(path: str, body: dict[str, Any], subject: str = "") -> ScoreAsked | Po
     if len(found) != 1:
         raise RequestFormatError(f"the batch has {len(found)} items about this subject, it must have one")
     return found[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What one enterprise's request comes to. ``openings``: functionals by opening; several names in one are packed [P5.6]."""
+
+    audience: str
+    purpose: str
+    product: str
+    subject: str
+    consent_id: str
+    openings: tuple[tuple[str, ...], ...]
+
+    @property
+    def functionals(self) -> tuple[str, ...]:
+        """Every functional that is opened, once."""
+        return tuple(dict.fromkeys(name for opening in self.openings for name in opening))
+
+
+def target_of(view: ZoneView, epoch: EpochState, key_id: str, wanted: ScoreAsked | PortraitAsked) -> Target:
+    """The target of a request signed by ``key_id``, answered from ``epoch``.
+
+    Raises WrongSignerError when the signer may not ask this, NotDisclosedError for a product that the model does not have.
+    """
+    model = view.model(epoch.opened.model)
+    if isinstance(wanted, PortraitAsked):
+        enrolment = view.enrolments.get(key_id)
+        if enrolment is None or enrolment.statement.subject != wanted.subject:
+            raise WrongSignerError("a portrait is asked for with the enterprise's own key")
+        names, slots = model.disclosures("enterprise"), epoch.opened.slots
+        packed = tuple(names[start : start + slots] for start in range(0, len(names), slots))
+        return Target(key_id, "portrait", "", wanted.subject, wanted.consent_id, packed)
+    member = view.registry.key(key_id).member
+    if "bank" not in member.roles:
+        raise WrongSignerError(f"{member.id} is not a financial institution of the zone")
+    if wanted.purpose in {"portrait", "epoch"}:
+        raise ConsentScopeError(f"a bank does not ask for purpose {wanted.purpose}")
+    product = model.products.get(wanted.product)
+    if product is None:
+        raise NotDisclosedError(f"{model.id}@{model.version} has no product {wanted.product!r}: it has {', '.join(model.products)}")
+    openings = tuple((name,) for name in (product.functional, *product.vetoes))
+    return Target(member.id, wanted.purpose, wanted.product, wanted.subject, wanted.consent_id, openings)
+
+
+def check_target(ticket: Ticket, target: Target) -> None:
+    """The ticket opens what its request asks for, no more and no less. Raises ConsentScopeError."""
+    said = (ticket.audience, ticket.purpose, ticket.subject, tuple(opening.functionals for opening in ticket.openings))
+    if said != (target.audience, target.purpose, target.subject, target.openings):
+        raise ConsentScopeError("the ticket is not what its request asks for")
+
+
+def answering_epoch(view: ZoneView) -> EpochState:
+    """The epoch that releases are answered from: the newest RELEASED one, else the newest. Raises EpochUnknownError when there is none."""
+    epochs = sorted(view.epochs.values(), key=lambda state: state.open_index)
+    if not epochs:
+        raise EpochUnknownError("no epoch has been opened yet")
+    released = [state for state in epochs if state.phase is Phase.RELEASED]
+    return (released or epochs)[-1]
 
 
 def batch_items(body: dict[str, Any]) -> tuple[ScoreAsked, ...]:

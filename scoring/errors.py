@@ -159,3 +159,7 @@ class RequestExpiredError(ScoringError):
 
 class RequestReplayedError(ScoringError):
     """The signer has used this nonce before."""
+
+
+class CustodiansMissingError(ScoringError):
+    """Too few custodians answered: the release waits for t of them."""

@@ -91,6 +91,8 @@ class ZoneView:
     columns: dict[tuple[str, str, str, str], list[Logged]] = field(default_factory=dict)  # epoch, sender, indicator, functional
     rows: dict[tuple[str, str, str, str], list[Logged]] = field(default_factory=dict)  # epoch, sender, subject, audience
     contributions: dict[int, Logged] = field(default_factory=dict)  # by leaf
+    statements: dict[int, Logged] = field(default_factory=dict)  # every one that holds, by leaf
+    leaf_of: dict[str, int] = field(default_factory=dict)  # envelope digest -> leaf, for those that hold
     tickets: dict[str, Logged] = field(default_factory=dict)  # by digest
     requests: set[tuple[str, str]] = field(default_factory=set)  # (request hash, subject) that have a ticket; a batch asks for many subjects
     nonces: dict[tuple[str, str], str] = field(default_factory=dict)  # (audience, request nonce) -> request hash
@@ -135,6 +137,8 @@ class ZoneView:
             return None
         logged = Logged(judged.statement, index, leaf.time, judged.actor, judged.digest, leaf_bytes, envelope)
         EFFECTS[type(judged.statement)](self, logged)
+        self.statements[index] = logged
+        self.leaf_of[logged.digest] = index
         return logged
 
     def judge(self, envelope: bytes, time: int) -> Judged:
@@ -160,6 +164,15 @@ class ZoneView:
         return Judged(statement, actor or signer.member, digest, envelope, key_id)
 
     # --- look-ups that callers share ---
+
+    def at(self, index: int) -> Logged:
+        """The statement at leaf ``index``. Raises KeyError for a void or later leaf."""
+        return self.statements[index]
+
+    def by_envelope(self, envelope: bytes) -> Logged | None:
+        """The logged statement with exactly these bytes, if it is there and holds."""
+        index = self.leaf_of.get(sha256(envelope).hex())
+        return None if index is None else self.statements[index]
 
     def epoch(self, epoch_id: str) -> EpochState:
         """Raises EpochUnknownError."""

@@ -10,19 +10,22 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
-from nodes.errors import SettingsError
+from nodes.errors import NotReadyError, SettingsError
+from nodes.runtime.clock import Timer
 from scoring.model import Model, load_pack
 from scoring.view import Logged, ZoneView
 
 Observer = Callable[[Logged], None]
+T = TypeVar("T")
 
 
 class Zone:
     """Thread-safe holder of one ``ZoneView``. ``public_dir`` holds the pinned registry and the packs."""
 
     def __init__(self, public_dir: Path) -> None:
-        self._lock = threading.RLock()
+        self._lock = threading.Condition(threading.RLock())
         self._observers: list[Observer] = []
         self._public_dir = public_dir
         self._view = ZoneView(read_public(public_dir / "registry.dsse.json"), load_packs(public_dir / "packs"))
@@ -37,9 +40,19 @@ class Zone:
         """Take one leaf into the view and tell the observers. Raises LogInconsistentError (fatal)."""
         with self._lock:
             logged = self._view.apply(index, leaf, envelope)
+            self._lock.notify_all()
         if logged is not None:
             for observer in self._observers:
                 observer(logged)
+
+    def wait(self, found: Callable[[ZoneView], T | None], timeout_s: float, what: str) -> T:
+        """First result of ``found`` that is not None, asked again after every leaf. Raises NotReadyError naming ``what`` after ``timeout_s``."""
+        timer = Timer(timeout_s)
+        with self._lock:
+            while (result := found(self._view)) is None:
+                if not self._lock.wait(max(timer.left_s(), 0)) and timer.left_s() <= 0:
+                    raise NotReadyError(f"{what} is not in the log after {timeout_s:g} s")
+            return result
 
     def observe(self, observer: Observer) -> None:
         """Call ``observer`` for each statement that holds. Register before the follower starts."""

@@ -1,0 +1,134 @@
+"""Takes contributions and documents: checks everything, keeps the bytes, logs the header, and only then answers [P4.1]."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from crypto.contribution import check_contribution
+from crypto.encoding import canonical_json, sha256
+from crypto.proofs import KnowledgeProof
+from crypto.statements import parse_envelope
+from nodes.coordinator.blobs import BlobStore
+from nodes.coordinator.journal import Journal
+from nodes.coordinator.store import Store
+from nodes.errors import RoleMissingError, WireFormatError
+from nodes.runtime.clock import Clock
+from nodes.runtime.zone import Zone
+from protos.v1.exchange_pb2 import ContributionPart, DocumentPart
+from scoring.errors import LayoutError, RevisionError, RosterError, StatementFormatError
+from scoring.roster import MAX_DOCUMENT_BYTES, check_compiled, check_published, parse_roster, parse_stages
+from scoring.statements import Column, ContributionHeader, RosterCompiled, Row, StagesPublished, Statement, parse_statement
+from scoring.statements import KnowledgeProof as ProofRecord
+from scoring.view import Logged
+
+MAX_CIPHERTEXTS = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the contributor gets: its header's leaf."""
+
+    leaf: bytes
+    leaf_index: int
+    digest: str
+
+
+class Intake:
+    """The coordinator's front for what members send to be kept."""
+
+    def __init__(self, zone: Zone, store: Store, blobs: BlobStore, journal: Journal, now: Clock) -> None:
+        self._zone, self._store, self._blobs, self._journal, self._now = zone, store, blobs, journal, now
+
+    def contribute(self, caller: str, parts: Iterator[ContributionPart]) -> Receipt:
+        """Take one column or row from ``caller``. The same bytes again get the same receipt.
+
+        Raises WireFormatError, the rules' errors (scoring.judgement), CiphertextError, MerkleError, ProofError, and RevisionError
+        when other bytes came before under the same identity.
+        """
+        first = next(parts, None)
+        if first is None or first.WhichOneof("part") != "envelope":
+            raise WireFormatError("a contribution begins with its envelope")
+        statement = _statement(first.envelope)
+        if not isinstance(statement, Column | Row):
+            raise StatementFormatError(f"a {statement.kind} is not a contribution")
+        header, digest = statement.header, sha256(first.envelope).hex()
+        if header.sender != caller:
+            raise RoleMissingError(f"{caller} may not contribute for {header.sender}")
+        identity = contribution_identity(header)
+        known = self._store.contribution(identity)
+        if known is not None and known.digest == digest and known.leaf is not None and known.leaf_index is not None:
+            return Receipt(known.leaf, known.leaf_index, digest)
+        self._check(first.envelope, header, statement.proof, parts)
+        if self._store.begin_contribution(identity, digest).digest != digest:
+            raise RevisionError(f"other bytes came before as revision {header.revision} of this contribution")
+        logged = self._journal.submit(first.envelope)
+        self._store.finish_contribution(identity, logged.leaf, logged.index)
+        return Receipt(logged.leaf, logged.index, digest)
+
+    def publish(self, caller: str, parts: Iterator[DocumentPart]) -> Logged:
+        """Take a roster or stages document with its statement. Raises as ``contribute``, and RosterError."""
+        first = next(parts, None)
+        if first is None or first.WhichOneof("part") != "envelope":
+            raise WireFormatError("a document begins with its envelope")
+        statement = _statement(first.envelope)
+        if not isinstance(statement, RosterCompiled | StagesPublished):
+            raise StatementFormatError(f"a {statement.kind} names no document")
+        content = _gather((part.content for part in parts), MAX_DOCUMENT_BYTES)
+        if sha256(content).hex() != statement.sha256:
+            raise RosterError("the document is not the one that its statement names")
+        with self._zone.reading() as view:
+            known = view.by_envelope(first.envelope)
+            if known is None and view.judge(first.envelope, self._now()).actor != caller:
+                raise RoleMissingError(f"{caller} may not publish this document")
+        self._check_document(statement, content)
+        self._blobs.put(statement.sha256, content)
+        return known or self._journal.submit(first.envelope)
+
+    def _check(self, envelope: bytes, header: ContributionHeader, proof: ProofRecord, parts: Iterator[ContributionPart]) -> None:
+        with self._zone.reading() as view:
+            view.judge(envelope, self._now())
+            key = view.public_key
+        assert key is not None  # judge has found the epoch, which needs the key
+        if not 1 <= header.batches <= MAX_CIPHERTEXTS:
+            raise LayoutError(f"a contribution has 1 to {MAX_CIPHERTEXTS} ciphertexts")
+        data = _gather((part.ciphertexts for part in parts), header.batches * key.ciphertext_size)
+        check_contribution(key, header.model_dump(mode="json"), knowledge_proof(proof), data)
+        self._blobs.put(header.merkle_root, data)
+
+    def _check_document(self, statement: RosterCompiled | StagesPublished, content: bytes) -> None:
+        if isinstance(statement, RosterCompiled):
+            check_compiled(parse_roster(content), statement)
+            return
+        with self._zone.reading() as view:
+            order = [stage.id for stage in view.model(statement.model).stages]
+            compiled = view.rosters[statement.epoch].statement
+        check_published(parse_stages(content, order), parse_roster(self._blobs.get(compiled.sha256)), statement)
+
+
+def contribution_identity(header: ContributionHeader) -> str:
+    """What makes two contributions the same one [P4.1], as canonical JSON."""
+    common = [header.zone, header.epoch, header.kind, header.sender, header.revision]
+    if header.kind == "row":
+        return canonical_json([*common, header.subject, header.audience]).decode()
+    entry = header.entries[0] if header.entries else None
+    return canonical_json([*common, entry.indicator if entry else "", entry.functional if entry else ""]).decode()
+
+
+def knowledge_proof(record: ProofRecord) -> KnowledgeProof:
+    """The proof of a statement as integers."""
+    return KnowledgeProof(record.type, int(record.t, 16), int(record.z1, 16), int(record.z2, 16))
+
+
+def _statement(envelope: bytes) -> Statement:
+    parsed = parse_envelope(envelope)
+    return parse_statement(parsed.payload_type, parsed.payload)
+
+
+def _gather(parts: Iterable[bytes], limit: int) -> bytes:
+    content = bytearray()
+    for part in parts:
+        if not part or len(content) + len(part) > limit:
+            raise WireFormatError(f"parts are not empty and make at most {limit} bytes")
+        content += part
+    return bytes(content)

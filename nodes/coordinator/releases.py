@@ -1,0 +1,165 @@
+"""Makes tickets: what a signed request or a closed epoch asks to be opened, worked out from the log and logged before anything opens [P5.2]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crypto.encoding import sha256
+from nodes.coordinator.journal import Journal
+from nodes.coordinator.store import Store
+from nodes.runtime.clock import Clock
+from nodes.runtime.identity import Identity
+from nodes.runtime.material import Ciphertexts, Placements
+from nodes.runtime.request_document import RequestDocument
+from nodes.runtime.requests import verify_release_request
+from nodes.runtime.signing import fresh_nonce, sign_statement
+from nodes.runtime.zone import Zone
+from scoring.asking import Target, answering_epoch, target_of
+from scoring.consent import check_consent
+from scoring.epoch import EpochState, Phase
+from scoring.errors import TicketReplayError, WrongKeyError
+from scoring.release import aggregate, aggregate_hash
+from scoring.roster import Batch
+from scoring.statements import Input, Ticket, TicketOpening
+from scoring.tickets import COLUMN_POSITION, derive_inputs, opening_for
+from scoring.view import Logged, ZoneView
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A verified request with everything that a ticket for it needs."""
+
+    document: RequestDocument
+    nonce: str
+    target: Target
+    consent: str  # digest
+    epoch: EpochState
+    stage: str
+    inputs: tuple[Input, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A logged ticket with the aggregates that it names, in order."""
+
+    ticket: Logged
+    aggregates: tuple[int, ...]
+
+
+class TicketOffice:
+    """The coordinator's issue of tickets. Ciphertexts and rosters come from its own blobs."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        zone: Zone,
+        journal: Journal,
+        store: Store,
+        ciphertexts: Ciphertexts,
+        placements: Placements,
+        now: Clock,
+        ticket_life_s: int,
+    ) -> None:
+        self._identity, self._zone, self._journal, self._store, self._now = identity, zone, journal, store, now
+        self._ciphertexts, self._placements, self._ticket_life_s = ciphertexts, placements, ticket_life_s
+
+    def ask(self, document: RequestDocument, subject: str) -> Asked:
+        """What the request asks about ``subject``, allowed by its consent now and answerable from the log.
+
+        Raises as ``verify_release_request``, ``target_of`` and ``check_consent``; ConsentMissingError, TicketReplayError,
+        EpochUnknownError, SubjectUnknownError; RowsAwaitedError while a row is missing.
+        """
+        now = self._now()
+        with self._zone.reading() as view:
+            request, wanted = verify_release_request(view, document, subject, now)
+            if (document.digest, wanted.subject) in view.requests:
+                raise TicketReplayError("this request was answered already: sign a new one")
+            consent = view.consent(wanted.consent_id, wanted.subject)
+            epoch = answering_epoch(view)
+            target = target_of(view, epoch, request.key_id, wanted)
+            check_consent(
+                consent, audience=target.audience, purpose=target.purpose, functionals=target.functionals, product=target.product, time=now
+            )
+        stage = self._placements.placement(epoch.opened.epoch).stage(target.subject)
+        with self._zone.reading() as view:
+            inputs = derive_inputs(view, epoch, target.functionals, stage, subject=target.subject, audience=target.audience)
+        return Asked(document, request.nonce, target, consent.digest, epoch, stage, inputs)
+
+    def issue(self, asked: Asked) -> Issued:
+        """The logged ticket for ``asked``. Raises the errors of the ticket rules when the log has moved on meanwhile."""
+        openings, values = self._openings(asked.epoch, asked.target.openings, asked.stage, None, asked.inputs)
+
+        def make(view: ZoneView) -> bytes:
+            ticket = Ticket(
+                zone=view.zone,
+                nonce=fresh_nonce(),
+                epoch=asked.epoch.opened.epoch,
+                model=asked.epoch.opened.model,
+                audience=asked.target.audience,
+                audience_leaf=view.sealing_key(asked.target.audience)[1],
+                purpose=asked.target.purpose,  # type: ignore[arg-type]  # a consent's purpose, checked by ask
+                subject=asked.target.subject,
+                stage=asked.stage,
+                consent=asked.consent,
+                request=asked.document.digest,
+                request_nonce=asked.nonce,
+                openings=openings,
+                inputs=asked.inputs,
+                not_after=self._now() + self._ticket_life_s,
+            )
+            envelope = sign_statement(ticket, self._identity.signer)
+            self._store.put_request(sha256(envelope).hex(), asked.document.to_bytes())
+            return envelope
+
+        return Issued(self._journal.submit_made(make), values)
+
+    def issue_bulk(self, epoch_id: str, functional: str, batches: tuple[Batch, ...]) -> Issued:
+        """The logged ticket for ``batches`` (of one stage) of a closed epoch, or the one that was logged for them before.
+
+        Raises EpochUnknownError, EpochStateError, RowsAwaitedError when a column is missing.
+        """
+        stage = batches[0].stage
+        with self._zone.reading() as view:
+            epoch = view.epoch(epoch_id)
+            epoch.require(Phase.CLOSED, Phase.RELEASED)
+            known = view.bulk.get((epoch_id, functional, batches[0].index))
+            inputs = known.statement.inputs if known else derive_inputs(view, epoch, [functional], stage)
+            audience = view.registry.sole("authority").id
+        parts = [self._openings(epoch, ((functional,),), stage, batch, inputs) for batch in batches]
+        values = tuple(value for _, found in parts for value in found)
+        if known is not None:
+            return Issued(known, values)
+
+        def make(view: ZoneView) -> bytes:
+            ticket = Ticket(
+                zone=view.zone,
+                nonce=fresh_nonce(),
+                epoch=epoch_id,
+                model=epoch.opened.model,
+                audience=audience,
+                audience_leaf=view.sealing_key(audience)[1],
+                purpose="epoch",
+                stage=stage,
+                request=epoch.close_digest,
+                request_nonce="",
+                openings=tuple(opening for found, _ in parts for opening in found),
+                inputs=inputs,
+                not_after=self._now() + view.registry.genesis.ticket_max_life_s,
+            )
+            return sign_statement(ticket, self._identity.signer)
+
+        return Issued(self._journal.submit_made(make), values)
+
+    def _openings(
+        self, epoch: EpochState, names: tuple[tuple[str, ...], ...], stage: str, batch: Batch | None, inputs: tuple[Input, ...]
+    ) -> tuple[tuple[TicketOpening, ...], tuple[int, ...]]:
+        with self._zone.reading() as view:
+            model, key = view.model(epoch.opened.model), view.public_key
+        if key is None:
+            raise WrongKeyError("the zone has no key")
+        values = tuple(aggregate(key, model, opening, stage, batch, inputs, self._ciphertexts) for opening in names)
+        position = COLUMN_POSITION if batch is None else batch.index
+        openings = tuple(
+            opening_for(model, opening, stage, position, aggregate_hash(key, value)) for opening, value in zip(names, values, strict=True)
+        )
+        return openings, values

@@ -1,0 +1,149 @@
+"""What the coordinator keeps: receipts of contributions, work that waits for members, requests and sealed partials. Ciphertexts are blobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    UniqueConstraint,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from nodes.runtime.database import reading, writing
+
+metadata = MetaData()
+_contributions = Table(
+    "contributions",
+    metadata,
+    Column("identity", String, primary_key=True),
+    Column("digest", String, nullable=False),
+    Column("leaf", LargeBinary),
+    Column("leaf_index", BigInteger),
+)
+_work = Table(
+    "work",
+    metadata,
+    Column("member", String, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("key", String, nullable=False),
+    Column("item", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("member", "seq"),
+    UniqueConstraint("member", "key"),
+)
+_requests = Table("requests", metadata, Column("ticket", String, primary_key=True), Column("document", LargeBinary, nullable=False))
+_partials = Table(
+    "partials",
+    metadata,
+    Column("ticket", String, nullable=False),
+    Column("custodian", String, nullable=False),
+    Column("opening", Integer, nullable=False),
+    Column("enc", LargeBinary, nullable=False),
+    Column("ciphertext", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("ticket", "custodian", "opening"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReceipt:
+    """A contribution under its identity [P4.1]; ``leaf`` and ``leaf_index`` are None until it is logged."""
+
+    digest: str
+    leaf: bytes | None
+    leaf_index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SealedPartial:
+    """One custodian's answer for one opening, sealed to the audience."""
+
+    custodian: str
+    opening: int
+    enc: bytes
+    ciphertext: bytes
+
+
+class Store:
+    """Transactions over the coordinator's database. Each method is durable when it returns."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def contribution(self, identity: str) -> StoredReceipt | None:
+        """What is stored under the identity, if anything."""
+        with reading(self._engine) as connection:
+            row = connection.execute(
+                select(_contributions.c.digest, _contributions.c.leaf, _contributions.c.leaf_index).where(_contributions.c.identity == identity)
+            ).one_or_none()
+        return None if row is None else StoredReceipt(row.digest, row.leaf, row.leaf_index)
+
+    def begin_contribution(self, identity: str, digest: str) -> StoredReceipt:
+        """Claim the identity for an envelope, or return what claimed it first."""
+        with writing(self._engine) as connection:
+            _insert_new(connection, _contributions, [{"identity": identity, "digest": digest}])
+            row = connection.execute(
+                select(_contributions.c.digest, _contributions.c.leaf, _contributions.c.leaf_index).where(_contributions.c.identity == identity)
+            ).one()
+        return StoredReceipt(row.digest, row.leaf, row.leaf_index)
+
+    def finish_contribution(self, identity: str, leaf: bytes, leaf_index: int) -> None:
+        """Keep the receipt of a logged contribution."""
+        with writing(self._engine) as connection:
+            connection.execute(update(_contributions).where(_contributions.c.identity == identity).values(leaf=leaf, leaf_index=leaf_index))
+
+    def add_work(self, member: str, key: str, item: bytes) -> bool:
+        """Queue an item for a member, once for each key. Returns whether it is new."""
+        with writing(self._engine) as connection:
+            if connection.execute(select(_work.c.seq).where(_work.c.member == member, _work.c.key == key)).first():
+                return False
+            last = connection.execute(select(func.max(_work.c.seq)).where(_work.c.member == member)).scalar()
+            connection.execute(insert(_work).values(member=member, seq=(last or 0) + 1, key=key, item=item))
+            return True
+
+    def work_after(self, member: str, seq: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        """Items of a member with a sequence number above ``seq``, in order, at most ``limit``."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(
+                select(_work.c.seq, _work.c.item).where(_work.c.member == member, _work.c.seq > seq).order_by(_work.c.seq).limit(limit)
+            ).all()
+        return [(row.seq, row.item) for row in rows]
+
+    def put_request(self, ticket: str, document: bytes) -> None:
+        """Keep the request behind a ticket, before the ticket is logged."""
+        with writing(self._engine) as connection:
+            _insert_new(connection, _requests, [{"ticket": ticket, "document": document}])
+
+    def put_partials(self, ticket: str, partials: Sequence[SealedPartial]) -> None:
+        """Keep sealed partials; the first answer of a custodian for an opening stays."""
+        rows = [{"ticket": ticket, "custodian": p.custodian, "opening": p.opening, "enc": p.enc, "ciphertext": p.ciphertext} for p in partials]
+        with writing(self._engine) as connection:
+            _insert_new(connection, _partials, rows)
+
+    def partials(self, ticket: str) -> list[SealedPartial]:
+        """Every sealed partial of a ticket, by custodian and opening."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(
+                select(_partials.c.custodian, _partials.c.opening, _partials.c.enc, _partials.c.ciphertext)
+                .where(_partials.c.ticket == ticket)
+                .order_by(_partials.c.custodian, _partials.c.opening)
+            ).all()
+        return [SealedPartial(row.custodian, row.opening, row.enc, row.ciphertext) for row in rows]
+
+
+def _insert_new(connection: Connection, table: Table, rows: list[dict[str, object]]) -> None:
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows)

@@ -1,0 +1,65 @@
+"""Work that waits for members: durable queues, and the outgoing streams on which the members fetch them."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+
+from nodes.coordinator.store import Store
+from protos.v1.exchange_pb2 import Heartbeat, WorkItem
+
+HEARTBEAT_S = 10.0
+PAGE = 64
+
+
+class WorkQueue:
+    """One queue a member. Items are numbered from 1; a member acknowledges by following from a later number."""
+
+    def __init__(self, store: Store, stopping: threading.Event) -> None:
+        self._store = store
+        self._stopping = stopping
+        self._changed = threading.Condition()
+        self._version = 0
+        self._following: Counter[str] = Counter()
+
+    def add(self, member: str, key: str, item: WorkItem) -> None:
+        """Queue ``item`` for ``member``, once for each ``key``."""
+        if self._store.add_work(member, key, item.SerializeToString()):
+            self.wake()
+
+    def wake(self) -> None:
+        """Let followers look again: for new work, or because the process stops."""
+        with self._changed:
+            self._version += 1
+            self._changed.notify_all()
+
+    def following(self) -> set[str]:
+        """Members with an open stream now."""
+        with self._changed:
+            return {member for member, streams in self._following.items() if streams > 0}
+
+    def follow(self, member: str, after: int) -> Iterator[WorkItem]:
+        """Items of ``member`` after number ``after``, then each new one as it comes; a heartbeat (seq 0) in between.
+
+        Ends when the process stops; the caller's transport ends it when the member hangs up.
+        """
+        with self._changed:
+            self._following[member] += 1
+        try:
+            while not self._stopping.is_set():
+                with self._changed:
+                    version = self._version
+                page = self._store.work_after(member, after, PAGE)
+                for seq, data in page:
+                    item = WorkItem.FromString(data)
+                    item.seq = after = seq
+                    yield item
+                if not page:
+                    with self._changed:
+                        changed = self._version != version or self._changed.wait(HEARTBEAT_S)
+                    if not changed:
+                        yield WorkItem(heartbeat=Heartbeat())
+        finally:
+            with self._changed:
+                self._following[member] -= 1

@@ -1,0 +1,101 @@
+"""The large documents behind statements: rosters in their order, and ciphertexts by leaf. Loaded on demand, checked, cached.
+
+Where the bytes come from is the caller's: the coordinator reads its own blobs, a custodian fetches them and proves them first.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+
+from crypto.encoding import sha256
+from nodes.runtime.zone import Zone
+from scoring.errors import RosterError, TicketInputsError
+from scoring.release import Placement
+from scoring.roster import Stages, parse_stages
+from scoring.view import Logged
+
+CACHE_BYTES = 96 << 20
+
+
+class Placements:
+    """The frozen order of each epoch's roster. ``load(sha256 hex)`` gives the stages document's bytes."""
+
+    def __init__(self, zone: Zone, load: Callable[[str], bytes]) -> None:
+        self._zone, self._load = zone, load
+        self._known: dict[str, tuple[Stages, Placement]] = {}
+        self._lock = threading.Lock()
+
+    def stages(self, epoch_id: str) -> Stages:
+        """The ordered roster of an epoch. Raises EpochUnknownError, RosterError."""
+        return self._get(epoch_id)[0]
+
+    def placement(self, epoch_id: str) -> Placement:
+        """Stage and batch look-ups of an epoch. Raises EpochUnknownError, RosterError."""
+        return self._get(epoch_id)[1]
+
+    def _get(self, epoch_id: str) -> tuple[Stages, Placement]:
+        with self._lock:
+            if epoch_id not in self._known:
+                self._known[epoch_id] = self._read(epoch_id)
+            return self._known[epoch_id]
+
+    def _read(self, epoch_id: str) -> tuple[Stages, Placement]:
+        with self._zone.reading() as view:
+            opened = view.epoch(epoch_id).opened
+            statement = view.at(opened.stages_leaf).statement
+            order = [stage.id for stage in view.model(opened.model).stages]
+        content = self._load(opened.roster)
+        if sha256(content).hex() != opened.roster:
+            raise RosterError("the ordered roster is not the one that the epoch froze")
+        stages = parse_stages(content, order)
+        if stages.merkle_root().hex() != statement.merkle_root:
+            raise RosterError("the ordered roster does not have the stage column's Merkle root")
+        placement = Placement.of(stages, opened.slots)
+        if len(placement.batches) != opened.batches:
+            raise RosterError(f"the roster fills {len(placement.batches)} batches, the epoch says {opened.batches}")
+        return stages, placement
+
+
+class Ciphertexts:
+    """(leaf index, position) → ciphertext, with a bounded cache of whole contributions.
+
+    ``load(logged)`` gives a contribution's fixed-width bytes and has checked whatever this process must check about them.
+    """
+
+    def __init__(self, zone: Zone, load: Callable[[Logged], bytes]) -> None:
+        self._zone, self._load = zone, load
+        self._cache: OrderedDict[int, bytes] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, leaf_index: int, position: int) -> int:
+        """Ciphertext ``position`` of the contribution at ``leaf_index``. Raises TicketInputsError when there is none."""
+        data = self.contribution(leaf_index)
+        with self._zone.reading() as view:
+            assert view.public_key is not None  # contributions hold only after the ceremony
+            width = view.public_key.ciphertext_size
+        part = data[position * width : (position + 1) * width]
+        if position < 0 or len(part) != width:
+            raise TicketInputsError(f"the contribution at leaf {leaf_index} has no ciphertext {position}")
+        return int.from_bytes(part, "big")
+
+    def contribution(self, leaf_index: int) -> bytes:
+        """All ciphertexts of the contribution at ``leaf_index``, concatenated."""
+        with self._lock:
+            if leaf_index in self._cache:
+                self._cache.move_to_end(leaf_index)
+                return self._cache[leaf_index]
+        with self._zone.reading() as view:
+            logged = view.contributions.get(leaf_index)
+        if logged is None:
+            raise TicketInputsError(f"leaf {leaf_index} is not a contribution")
+        data = self._load(logged)
+        with self._lock:
+            if leaf_index not in self._cache:
+                self._cache[leaf_index] = data
+                self._size += len(data)
+            while self._size > CACHE_BYTES and len(self._cache) > 1:
+                self._size -= len(self._cache.popitem(last=False)[1])
+        return data
