@@ -52,10 +52,10 @@ def generate_private_key(bits: int, randbits: RandBits, progress: Callable[[int]
     """
     if bits < 256 or bits % 16:
         raise ValueError(f"modulus of {bits} bits: expected a multiple of 16, at least 256")
-    p = _safe_prime(bits // 2, randbits, progress)
+    p = safe_prime(bits // 2, randbits, progress)
     q = p
     while q == p:
-        q = _safe_prime(bits // 2, randbits, progress)
+        q = safe_prime(bits // 2, randbits, progress)
     return PrivateKey(p, q)
 
 
@@ -85,8 +85,8 @@ def _challenge(n: int, index: int) -> int:
     return xof_mod("key-proof", n, to_fixed(n, (n.bit_length() + 7) // 8), to_fixed(index, 8))
 
 
-def _safe_prime(bits: int, randbits: RandBits, progress: Callable[[int], None] | None) -> int:
-    """Safe prime of ``bits`` bits with its two top bits set, so that a product of two has twice the length.
+def safe_prime(bits: int, randbits: RandBits, progress: Callable[[int], None] | None = None) -> int:
+    """Safe prime of ``bits`` bits with its two top bits set, so that a product of two has twice the length [P1.1].
 
     Scans windows of candidates upwards from random starts; a window without one is dropped.
     """

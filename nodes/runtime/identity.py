@@ -1,8 +1,8 @@
 """Who a process is: its member id, TLS certificate, statement signing key and HPKE key, loaded once from its keys directory.
 
-``keys_dir`` holds ``cert.pem`` (certificate chain, leaf first), ``tls-key.pem``, ``sign.pem`` (Ed25519 or P-256) and ``hpke.pem``
-(X25519), for the log and witnesses also ``note.pem`` (Ed25519), keys as unencrypted PKCS#8 in 0600 files; ``public_dir`` holds ``ca.pem``. Everything is checked to belong together
-here, so that a misplaced file is an error at start and not at the first call.
+``keys_dir`` holds ``cert.pem`` (certificate chain, leaf first), ``tls-key.pem``, ``sign.pem`` (Ed25519 or P-256), ``hpke.pem``
+(X25519) and, for the log and witnesses, ``note.pem`` (Ed25519): unencrypted PKCS#8 in 0600 files. ``public_dir`` holds
+``ca.pem``. Everything is checked to belong together here, so that a misplaced file is an error at start and not at the first call.
 """
 
 from __future__ import annotations
