@@ -1,4 +1,7 @@
-"""Messages from member to member through the coordinator, sealed so that it carries what it cannot read [P5.0].
+"""Messages from member to member through the coordinator, signed and sealed so that it carries what it can neither read nor make [P5.0].
+
+Sealing alone would let whoever carries a message put its own in place: an enrolment of the coordinator's own key for any enterprise.
+So the sender signs first, over sender, receiver and subject matter too.
 
 Two subject matters: an enterprise service asks the registrar to enrol an enterprise ("enrolment-request"), and the registrar answers
 with the county's signed binding ("binding"). The sealed bytes are the HPKE encapsulation followed by the ciphertext.
@@ -6,14 +9,18 @@ with the county's signed binding ("binding"). The sealed bytes are the HPKE enca
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import StringConstraints, ValidationError
 
 from crypto.encoding import canonical_json, frame, label
+from crypto.errors import EncodingError, SignatureError
 from crypto.sealing import ENC_SIZE, open_sealed, seal
+from crypto.statements import SignKey, VerifyKey, check_signature, parse_envelope, sign_envelope
 from nodes.errors import WireFormatError
-from scoring.statements import Hex16, Hex32, MemberId, Record, SigningKey
+from scoring.statements import PAYLOAD_TYPE_PREFIX, Hex16, Hex32, MemberId, Record, SigningKey
 
 ENROLMENT_REQUEST = "enrolment-request"
 BINDING = "binding"
@@ -45,18 +52,30 @@ class BindingAnswer(Record):
     reason: str = ""
 
 
-def seal_message(message: Record, public: bytes, *, sender: str, to: str, matter: SubjectMatter) -> bytes:
-    """``message`` sealed to the member ``to``, whose X25519 key is ``public``: enc ‖ ciphertext."""
-    enc, ciphertext = seal(public, _info(sender, to, matter), b"", canonical_json(message.model_dump(mode="json")))
+def seal_message(message: Record, public: bytes, signer: SignKey, *, sender: str, to: str, matter: SubjectMatter) -> bytes:
+    """``message`` signed by ``sender`` and sealed to the member ``to``, whose X25519 key is ``public``: enc ‖ ciphertext."""
+    document = {"sender": sender, "to": to, "message": message.model_dump(mode="json")}
+    envelope = sign_envelope(_payload_type(matter), canonical_json(document), signer)
+    enc, ciphertext = seal(public, _info(sender, to, matter), b"", envelope)
     return enc + ciphertext
 
 
-def open_message(cls: type[R], sealed: bytes, private: bytes, *, sender: str, to: str, matter: SubjectMatter) -> R:
-    """The message that ``sender`` sealed to us. Raises SealingError, WireFormatError when it is not a ``cls``."""
-    data = open_sealed(private, _info(sender, to, matter), b"", sealed[:ENC_SIZE], sealed[ENC_SIZE:])
+def open_message(cls: type[R], sealed: bytes, private: bytes, keys: Iterable[VerifyKey], *, sender: str, to: str, matter: SubjectMatter) -> R:
+    """The message that ``sender``, one of whose registered ``keys`` signed it, sealed to us.
+
+    Raises SealingError, EnvelopeFormatError, SignatureError, and WireFormatError when it is not a ``cls`` of this subject matter.
+    """
+    envelope = parse_envelope(open_sealed(private, _info(sender, to, matter), b"", sealed[:ENC_SIZE], sealed[ENC_SIZE:]))
+    usable = [key for key in keys if key.key_id in envelope.key_ids]
+    if not usable:
+        raise SignatureError(f"the message is not signed by a registered key of {sender}")
+    check_signature(envelope, usable[0])
     try:
-        return cls.model_validate_json(data)
-    except ValidationError as error:
+        document = json.loads(envelope.payload)
+        if envelope.payload_type != _payload_type(matter) or (document.pop("sender"), document.pop("to")) != (sender, to):
+            raise WireFormatError(f"a sealed message says that it is not a {matter} from {sender} to {to}")
+        return cls.model_validate_json(canonical_json(document.pop("message")))
+    except (ValidationError, EncodingError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise WireFormatError(f"a sealed {matter} does not fit its form") from error
 
 
@@ -86,6 +105,10 @@ def open_binding(sealed: str, private: bytes, audience: str, consent: str) -> Se
         return SealedBinding.model_validate_json(opened)
     except ValidationError as error:
         raise WireFormatError("a consent's sealed binding does not fit its form") from error
+
+
+def _payload_type(matter: str) -> str:
+    return f"{PAYLOAD_TYPE_PREFIX}relay.{matter}.v1+json"
 
 
 def _info(sender: str, to: str, matter: str) -> bytes:
