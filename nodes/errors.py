@@ -53,6 +53,14 @@ class NotReadyError(NodeError):
     """What was asked for may come later: the caller should ask again."""
 
 
+class RateLimitedError(NodeError):
+    """The caller asks more often than it may; the message says when to ask again."""
+
+
+class TokenError(NodeError):
+    """A call of a process's own people came without its bearer token."""
+
+
 class PeerUnavailableError(NodeError):
     """Another process could not be reached, or did not answer in time; the message says which and why."""
 

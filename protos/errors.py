@@ -134,6 +134,8 @@ _NODES = {
     "RecordFileError": _bad("RECORD_FILE_INVALID", "The file of records cannot be read.", explain=False),
     "RecordsMissingError": _state("RECORDS_MISSING", "The department holds no records for this period and roster."),
     "NotReadyError": Refusal("NOT_READY", Code.UNAVAILABLE, 503, "This is not ready yet; ask again."),
+    "RateLimitedError": Refusal("RATE_LIMITED", Code.RESOURCE_EXHAUSTED, 429, "Too many requests; ask again later."),
+    "TokenError": _unauthenticated("TOKEN_INVALID", "This needs the process's bearer token."),
     "PeerUnavailableError": Refusal("PEER_UNAVAILABLE", Code.UNAVAILABLE, 503, "Another process cannot be reached; ask again.", explain=False),
     "FatalError": _own("STOPPING", "The server must stop.", fatal=True),
     "StateInUseError": _own("STATE_IN_USE", "Another process holds the state directory.", fatal=True),
