@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, StringConstraints
 
-from scoring.statements import Hex16, Hex32, MemberId, Name, Record
+from scoring.statements import Hex16, Hex32, MemberId, Name, Record, StageId
 
 
 def _decimal(value: object) -> object:
@@ -75,7 +75,7 @@ class ReceiptRow(Record):
 
 
 class Result(Record):
-    stage: Name
+    stage: StageId
     total: Hundredths
     percentile: str | None
     line_fen: Number | None
@@ -86,7 +86,7 @@ class StageEvidence(Record):
     """Inclusion of the subject in the stage column, and of the stage column's statement in the log."""
 
     subject: Hex16
-    stage: Name
+    stage: StageId
     position: Number
     size: Number
     path: tuple[Hex32, ...]

@@ -28,6 +28,7 @@ HexBytes = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2})+$", max_len
 MemberId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9.-]{1,62}$")]
 KeyId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.~-]{1,80}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+StageId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]  # models name stages S1, S2 …
 Audience = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.~-]{1,80}$")]
 Time = Annotated[int, Field(ge=0, lt=1 << 40)]
 Index = Annotated[int, Field(ge=0, lt=1 << 53)]
@@ -216,7 +217,7 @@ class QuantileTable(Record):
 
     functional: Name
     functional_hash: Hex32
-    stage: Name
+    stage: StageId
     cohort: int
     bands: tuple[Band, ...]
 
@@ -354,7 +355,7 @@ class Ticket(Statement):
     audience_leaf: Index  # leaf that registered the audience's HPKE key
     purpose: Literal["epoch", "loan", "portrait", "insurance", "guarantee", "lease", "investment"]
     subject: str = ""  # rows
-    stage: str
+    stage: StageId
     consent: str = ""  # digest of the consent envelope; bulk: ""
     request: Hex32  # sha256 of the request document; bulk: digest of the epoch-close envelope
     request_nonce: str

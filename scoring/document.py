@@ -1,0 +1,130 @@
+"""YAML text → plain values, with the line of each: the strict subset in which indicator models are written.
+
+Refused: duplicate keys, anchors and aliases, tags, several documents, keys that are not text. Plain scalars are null, true or
+false, integers, decimals (exact, never binary floats) or text; quoted scalars are always text. Knows nothing of models.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import yaml
+
+from scoring.errors import ModelError
+
+MAX_SIZE_BYTES = 1 << 20
+MAX_DEPTH = 32
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
+_DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
+_WORDS: dict[str, object] = {"null": None, "~": None, "": None, "true": True, "false": False}
+_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "map", "seq")}
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A parsed document: mappings are dicts, sequences tuples; ``lines`` gives the 1-based line of the value at each path."""
+
+    value: object
+    lines: dict[Path, int]
+
+    def locate(self, location: Sequence[str | int]) -> tuple[int, str]:
+        """Line and dotted path of a validator's location, whose union tags are not part of the document and are passed over.
+
+        A last component that the document lacks (a missing field) stays in the path; its line is that of the mapping.
+        """
+        path: Path = ()
+        value = self.value
+        lacking: list[str] = []
+        for part in location:
+            inside = (isinstance(value, dict) and part in value) or (isinstance(value, tuple) and isinstance(part, int) and part < len(value))
+            if inside:
+                value = value[part]  # type: ignore[index]
+                path, lacking = (*path, part), []
+            else:
+                lacking = [str(part)]
+        return self.lines[path], dotted((*path, *lacking))
+
+
+def dotted(path: Path) -> str:
+    """A path as its reader writes it.
+
+    >>> dotted(("indicators", "rd", "rule", "tiers", 0))
+    'indicators.rd.rule.tiers[0]'
+    """
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def parse_document(data: bytes) -> Document:
+    """The one document in ``data`` (UTF-8). Raises ModelError with line and path for anything outside the subset, or over 1 MiB."""
+    if len(data) > MAX_SIZE_BYTES:
+        raise ModelError(f"a pack has at most {MAX_SIZE_BYTES} bytes, this has {len(data)}")
+    try:
+        node = yaml.compose(data.decode(), Loader=_Loader)
+    except UnicodeDecodeError as error:
+        raise ModelError(f"a pack is UTF-8; byte {error.start} is not") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise ModelError(f"line {1 if mark is None else mark.line + 1}: not YAML: {error.problem}") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ModelError(f"not YAML: {type(error).__name__}") from error
+    if node is None:
+        raise ModelError("the pack is empty")
+    lines: dict[Path, int] = {}
+    return Document(_value(node, (), lines), lines)
+
+
+class _Loader(yaml.BaseLoader):
+    """Composer of the subset. BaseLoader resolves no plain scalar, so a tag other than the default was written by hand."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
+            raise ModelError(f"line {line}: aliases are not used in packs: write the value again")
+        return super().compose_node(parent, index)
+
+
+def _value(node: yaml.Node, path: Path, lines: dict[Path, int]) -> object:
+    line = node.start_mark.line + 1
+    lines[path] = line
+    if node.tag not in _TAGS:
+        raise ModelError(f"line {line}, {dotted(path)}: tag {node.tag!r} is not used in packs")
+    if len(path) > MAX_DEPTH:
+        raise ModelError(f"line {line}: nested deeper than {MAX_DEPTH} levels")
+    if isinstance(node, yaml.SequenceNode):
+        return tuple(_value(item, (*path, position), lines) for position, item in enumerate(node.value))
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(node, path, lines)
+    return _scalar(node)
+
+
+def _mapping(node: yaml.MappingNode, path: Path, lines: dict[Path, int]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, item in node.value:
+        line = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode):
+            raise ModelError(f"line {line}: a key is text")
+        name: str = key.value
+        if name in found:
+            raise ModelError(f"line {line}, {dotted((*path, name))}: given twice")
+        found[name] = _value(item, (*path, name), lines)
+    return found
+
+
+def _scalar(node: yaml.Node) -> object:
+    assert isinstance(node, yaml.ScalarNode)
+    text: str = node.value
+    if node.style is not None:
+        return text
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _DECIMAL.fullmatch(text):
+        return Decimal(text)
+    return text
