@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, StringConstraints
 
+from crypto.encoding import canonical_json
 from scoring.statements import Hex16, Hex32, MemberId, Name, Record, StageId
 
 
@@ -127,6 +128,10 @@ class Evidence(Record):
     inclusion_proof: tuple[Hex32, ...]
     checkpoint: str
     tlog_proof: str
+
+    def to_bytes(self) -> bytes:
+        """Canonical JSON."""
+        return canonical_json(self.model_dump(mode="json"))
 
 
 class Receipt(Record):

@@ -49,4 +49,3 @@ class Journal:
         if isinstance(found, Exception):
             raise found
         return found
-

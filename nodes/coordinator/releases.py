@@ -77,9 +77,7 @@ class TicketOffice:
             consent = view.consent(wanted.consent_id, wanted.subject)
             epoch = answering_epoch(view)
             target = target_of(view, epoch, request.key_id, wanted)
-            check_consent(
-                consent, audience=target.audience, purpose=target.purpose, functionals=target.functionals, product=target.product, time=now
-            )
+            check_consent(consent, audience=target.audience, purpose=target.purpose, functionals=target.functionals, product=target.product, time=now)
         stage = self._placements.placement(epoch.opened.epoch).stage(target.subject)
         with self._zone.reading() as view:
             inputs = derive_inputs(view, epoch, target.functionals, stage, subject=target.subject, audience=target.audience)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from nodes.coordinator.store import Store
 from protos.v1.exchange_pb2 import Heartbeat, WorkItem
@@ -39,15 +39,15 @@ class WorkQueue:
         with self._changed:
             return {member for member, streams in self._following.items() if streams > 0}
 
-    def follow(self, member: str, after: int) -> Iterator[WorkItem]:
+    def follow(self, member: str, after: int, active: Callable[[], bool]) -> Iterator[WorkItem]:
         """Items of ``member`` after number ``after``, then each new one as it comes; a heartbeat (seq 0) in between.
 
-        Ends when the process stops; the caller's transport ends it when the member hangs up.
+        Ends when the process stops or ``active`` says no; after either, call ``wake``.
         """
         with self._changed:
             self._following[member] += 1
         try:
-            while not self._stopping.is_set():
+            while active() and not self._stopping.is_set():
                 with self._changed:
                     version = self._version
                 page = self._store.work_after(member, after, PAGE)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from crypto.encoding import sha256
 from nodes.runtime.zone import Zone
-from scoring.errors import RosterError, TicketInputsError
+from scoring.errors import RosterError, SubjectUnknownError, TicketInputsError
 from scoring.release import Placement
 from scoring.roster import Stages, parse_stages
 from scoring.view import Logged
@@ -24,7 +24,7 @@ class Placements:
 
     def __init__(self, zone: Zone, load: Callable[[str], bytes]) -> None:
         self._zone, self._load = zone, load
-        self._known: dict[str, tuple[Stages, Placement]] = {}
+        self._known: dict[str, tuple[Stages, Placement, dict[str, int]]] = {}
         self._lock = threading.Lock()
 
     def stages(self, epoch_id: str) -> Stages:
@@ -35,13 +35,20 @@ class Placements:
         """Stage and batch look-ups of an epoch. Raises EpochUnknownError, RosterError."""
         return self._get(epoch_id)[1]
 
-    def _get(self, epoch_id: str) -> tuple[Stages, Placement]:
+    def position(self, epoch_id: str, subject: str) -> int:
+        """Place of a subject in the epoch's order. Raises SubjectUnknownError."""
+        positions = self._get(epoch_id)[2]
+        if subject not in positions:
+            raise SubjectUnknownError("the subject is not in the epoch's roster")
+        return positions[subject]
+
+    def _get(self, epoch_id: str) -> tuple[Stages, Placement, dict[str, int]]:
         with self._lock:
             if epoch_id not in self._known:
                 self._known[epoch_id] = self._read(epoch_id)
             return self._known[epoch_id]
 
-    def _read(self, epoch_id: str) -> tuple[Stages, Placement]:
+    def _read(self, epoch_id: str) -> tuple[Stages, Placement, dict[str, int]]:
         with self._zone.reading() as view:
             opened = view.epoch(epoch_id).opened
             statement = view.at(opened.stages_leaf).statement
@@ -55,7 +62,7 @@ class Placements:
         placement = Placement.of(stages, opened.slots)
         if len(placement.batches) != opened.batches:
             raise RosterError(f"the roster fills {len(placement.batches)} batches, the epoch says {opened.batches}")
-        return stages, placement
+        return stages, placement, stages.positions()
 
 
 class Ciphertexts:

@@ -14,7 +14,15 @@ from typing import TypeVar
 
 from nodes.errors import NotReadyError, SettingsError
 from nodes.runtime.clock import Timer
+from nodes.runtime.database import open_database
+from nodes.runtime.follower import LogFollower
+from nodes.runtime.identity import Identity
+from nodes.runtime.process import Process
+from nodes.runtime.replica import METADATA as REPLICA_TABLES
+from nodes.runtime.replica import LogReplica
+from nodes.runtime.settings import NodeSettings
 from scoring.model import Model, load_pack
+from scoring.statements import Registry
 from scoring.view import Logged, ZoneView
 
 Observer = Callable[[Logged], None]
@@ -29,6 +37,11 @@ class Zone:
         self._observers: list[Observer] = []
         self._public_dir = public_dir
         self._view = ZoneView(read_public(public_dir / "registry.dsse.json"), load_packs(public_dir / "packs"))
+
+    @property
+    def genesis(self) -> Registry:
+        """The pinned registry statement."""
+        return self._view.registry.genesis
 
     @contextmanager
     def reading(self) -> Iterator[ZoneView]:
@@ -62,6 +75,18 @@ class Zone:
         """Returns when ``member_id`` is a member now; raises SignerUnknownError."""
         with self._lock:
             self._view.registry.member(member_id)
+
+
+def follow_zone(process: Process, identity: Identity, settings: NodeSettings, zone: Zone) -> LogFollower:
+    """Replay this process's copy of the log into ``zone`` and keep both up to date. Register observers before.
+
+    Raises RollbackError when the copy is older than its pin.
+    """
+    genesis = zone.genesis
+    replica = LogReplica(open_database(settings.state_dir, "replica", REPLICA_TABLES), settings.state_dir / "replica", genesis.log_vkey)
+    follower = LogFollower(identity, settings.peer("log"), replica, zone, genesis.witness_policy)
+    follower.attach(process)
+    return follower
 
 
 def load_packs(directory: Path) -> dict[str, Model]:

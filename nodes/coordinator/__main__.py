@@ -1,0 +1,70 @@
+"""The coordinator's process: ``python -m nodes.coordinator CONFIG``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from nodes.coordinator.blobs import BlobStore
+from nodes.coordinator.epochs import Epochs
+from nodes.coordinator.evidence import EvidenceDesk
+from nodes.coordinator.intake import Intake
+from nodes.coordinator.journal import Journal
+from nodes.coordinator.openings import Openings
+from nodes.coordinator.reactor import Reactor
+from nodes.coordinator.releases import TicketOffice
+from nodes.coordinator.service import ExchangeService
+from nodes.coordinator.settings import CoordinatorSettings
+from nodes.coordinator.store import Store, metadata
+from nodes.coordinator.work import WorkQueue
+from nodes.runtime.clock import now
+from nodes.runtime.database import open_database
+from nodes.runtime.identity import Identity
+from nodes.runtime.log_client import LogClient
+from nodes.runtime.material import Ciphertexts, Placements
+from nodes.runtime.process import Process
+from nodes.runtime.rpc import RpcServer
+from nodes.runtime.zone import Zone, follow_zone
+from protos.v1.exchange_pb2_grpc import add_ExchangeServicer_to_server
+
+
+def main(config: Path) -> int:
+    """Run until stopped. Returns the exit code."""
+    settings = CoordinatorSettings.load(config)
+    process = Process(settings)
+    identity = Identity.load(settings)
+    table = settings.coordinator
+    zone = Zone(settings.public_dir)
+    store = Store(open_database(settings.state_dir, "coordinator", metadata, settings.database_url))
+    blobs = BlobStore(settings.state_dir / "blobs")
+    work = WorkQueue(store, process.stopping)
+    log = LogClient(identity, settings.peer("log"))
+    journal = Journal(zone, log, now)
+    ciphertexts = Ciphertexts(zone, lambda logged: blobs.get(logged.statement.header.merkle_root))
+    placements = Placements(zone, blobs.get)
+    office = TicketOffice(identity, zone, journal, store, ciphertexts, placements, now, table.ticket_life_s)
+    openings = Openings(zone, store, work, table.patience_s)
+    zone.observe(Reactor(zone, work))
+    follower = follow_zone(process, identity, settings, zone)
+    service = ExchangeService(
+        zone,
+        table,
+        Intake(zone, store, blobs, journal, now),
+        journal,
+        blobs,
+        work,
+        office,
+        openings,
+        EvidenceDesk(zone, log, follower, ciphertexts, placements),
+        Epochs(zone, work, office, openings, placements),
+    )
+    server = RpcServer(identity, table.listen, zone.admit, process.fatal)
+    server.add(add_ExchangeServicer_to_server, service)
+    process.on_stop(log.close)
+    process.on_stop(server.stop)
+    process.on_stop(work.wake)
+    return process.run({"port": server.start()})
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,86 @@
+"""Prepares epochs and opens closed ones in bulk: the coordinator's side of the authority's work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+
+from nodes.coordinator.openings import Openings
+from nodes.coordinator.releases import Issued, TicketOffice
+from nodes.coordinator.store import SealedPartial
+from nodes.coordinator.work import WorkQueue
+from nodes.runtime.material import Placements
+from nodes.runtime.zone import Zone
+from protos.v1.exchange_pb2 import PrepareEpoch, WorkItem
+from scoring.contributions import required_entries
+from scoring.roster import Batch
+from scoring.view import Logged, ZoneView
+
+TICKETS_AT_A_TIME = 4
+
+
+class Epochs:
+    """Roster and stages before an epoch, bulk openings after it."""
+
+    def __init__(self, zone: Zone, work: WorkQueue, office: TicketOffice, openings: Openings, placements: Placements) -> None:
+        self._zone, self._work, self._office, self._openings, self._placements = zone, work, office, openings, placements
+
+    def prepare(self, epoch: str, period: str, model: str, timeout_s: float) -> tuple[Logged, Logged]:
+        """(roster, stages) statements of the epoch, made by the registrar and the stage owner on this call's demand.
+
+        Raises WrongModelError, NotReadyError when a member does not deliver within ``timeout_s``; asking again goes on from there.
+        """
+        with self._zone.reading() as view:
+            owner = view.model(model).stage_owner
+            stage_owner = view.registry.owner(owner.department, owner.level).id
+            registrar = view.registry.sole("registrar").id
+        item = PrepareEpoch(epoch=epoch, period=period, model=bytes.fromhex(model))
+        self._work.add(registrar, f"roster/{epoch}/{period}/{model}", WorkItem(prepare=item))
+        roster = self._zone.wait(lambda view: view.rosters.get(epoch), timeout_s, f"the roster of epoch {epoch}")
+        item.roster_envelope = roster.envelope
+        self._work.add(stage_owner, f"stages/{roster.digest}/{model}", WorkItem(prepare=item))
+        return roster, self._zone.wait(lambda view: _stages(view, roster, model), timeout_s, f"the stages of epoch {epoch}")
+
+    def expected(self, epoch_id: str) -> list[tuple[str, str, str, int | None]]:
+        """(indicator, functional or –, member, revision or None) of every column that the epoch's disclosures need."""
+        with self._zone.reading() as view:
+            opened = view.epoch(epoch_id).opened
+            model = view.model(opened.model)
+            found = []
+            for entry in required_entries(model, model.disclosures("authority")):
+                for member in opened.contributors[entry.indicator]:
+                    columns = view.columns.get((epoch_id, member, entry.indicator, entry.functional), [])
+                    revision = columns[-1].statement.header.revision if columns else None
+                    found.append((entry.indicator, entry.functional, member, revision))
+            return found
+
+    def open_bulk(self, epoch_id: str, batches_per_ticket: int, timeout_s: float) -> Iterator[tuple[Issued, list[SealedPartial]]]:
+        """Every disclosed functional of a closed epoch, a ticket at a time in roster order, several of them under way at once."""
+        with self._zone.reading() as view:
+            model = view.model(view.epoch(epoch_id).opened.model)
+            functionals = model.disclosures("authority")
+        jobs = [(name, group) for name in functionals for group in self._groups(epoch_id, batches_per_ticket)]
+        with ThreadPoolExecutor(TICKETS_AT_A_TIME, thread_name_prefix="bulk") as pool:
+            yield from pool.map(lambda job: self._open_one(epoch_id, *job, timeout_s), jobs)
+
+    def _open_one(self, epoch_id: str, functional: str, batches: tuple[Batch, ...], timeout_s: float) -> tuple[Issued, list[SealedPartial]]:
+        issued = self._office.issue_bulk(epoch_id, functional, batches)
+        try:
+            self._openings.dispatch(issued.ticket, b"")
+            return issued, self._openings.gather(issued.ticket, b"", timeout_s)
+        finally:
+            self._openings.forget(issued.ticket)
+
+    def _groups(self, epoch_id: str, size: int) -> Iterator[tuple[Batch, ...]]:
+        for _, found in groupby(self._placements.placement(epoch_id).batches, key=lambda batch: batch.stage):
+            batches = tuple(found)
+            for start in range(0, len(batches), size):
+                yield batches[start : start + size]
+
+
+def _stages(view: ZoneView, roster: Logged, model: str) -> Logged | None:
+    for logged in reversed(view.stages.values()):
+        if (logged.statement.roster, logged.statement.model, logged.statement.epoch) == (roster.statement.sha256, model, roster.statement.epoch):
+            return logged
+    return None

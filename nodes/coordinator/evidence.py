@@ -1,0 +1,94 @@
+"""Gathers what makes a release checkable by anyone: rows, proofs and statements around a ticket, under one witnessed checkpoint."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+from crypto.checkpoint import TlogProof
+from nodes.coordinator.releases import Asked, Issued
+from nodes.runtime.follower import LogFollower
+from nodes.runtime.log_client import LogClient
+from nodes.runtime.material import Ciphertexts, Placements
+from nodes.runtime.zone import Zone
+from scoring.receipt import Evidence, InputRef, LoggedEvidence, ReceiptRow, StageEvidence
+from scoring.view import Logged
+
+WITNESS_TIMEOUT_S = 15.0
+
+
+class EvidenceDesk:
+    """Builds the ``Evidence`` of one ticket. Waits for a checkpoint that enough witnesses signed."""
+
+    def __init__(self, zone: Zone, log: LogClient, follower: LogFollower, ciphertexts: Ciphertexts, placements: Placements) -> None:
+        self._zone, self._log, self._follower = zone, log, follower
+        self._ciphertexts, self._placements = ciphertexts, placements
+
+    def gather(self, asked: Asked, issued: Issued) -> Evidence:
+        """Evidence of a single release. Raises NotReadyError when no witnessed checkpoint covers the ticket in time."""
+        ticket = issued.ticket
+        witnessed = self._follower.wait_for_witnessed(ticket.index + 1, WITNESS_TIMEOUT_S)
+        with self._zone.reading() as view:
+            row_leaves = list(dict.fromkeys(item.leaf_index for item in asked.inputs))
+            rows = [view.contributions[index] for index in row_leaves]
+            stage_leaf = view.at(asked.epoch.opened.stages_leaf)
+            consent = view.consents[asked.target.consent_id]
+            enrolment = view.enrolments[view.enrolled[asked.target.subject]]
+            release = None if asked.epoch.release_index is None else view.at(asked.epoch.release_index)
+            consent_envelope = view.at(consent.index).envelope
+        wanted = [*row_leaves, stage_leaf.index, ticket.index, *([release.index] if release else [])]
+        proofs = self._log.prove(wanted, witnessed.checkpoint.size)
+        tlog = TlogProof(ticket.index, proofs[ticket.index], witnessed.note.encode(), None)
+        return Evidence(
+            rows=tuple(self._row(row, proofs[row.index]) for row in rows),
+            inputs=tuple(
+                InputRef(indicator=item.indicator, functional=item.functional, row=row_leaves.index(item.leaf_index), position=item.position)
+                for item in asked.inputs
+            ),
+            aggregates=tuple(f"{value:x}" for value in issued.aggregates),
+            stage_proof=self._stage(asked, stage_leaf, proofs[stage_leaf.index]),
+            roster_sha256=asked.epoch.opened.roster,
+            consent=_base64(consent_envelope),
+            enrolment=_base64(enrolment.envelope),
+            quantile_table=None if release is None else LoggedEvidence(**_logged(release, proofs[release.index])),
+            ticket=_base64(ticket.envelope),
+            ticket_leaf=_base64(ticket.leaf),
+            ticket_leaf_index=ticket.index,
+            inclusion_proof=_hexes(proofs[ticket.index]),
+            checkpoint=witnessed.note,
+            tlog_proof=tlog.to_bytes().decode(),
+        )
+
+    def _row(self, row: Logged, proof: Sequence[bytes]) -> ReceiptRow:
+        header = row.statement.header
+        ciphertexts = tuple(f"{self._ciphertexts(row.index, position):x}" for position in range(header.batches))
+        return ReceiptRow(member=header.sender, ciphertexts=ciphertexts, **_logged(row, proof))
+
+    def _stage(self, asked: Asked, logged: Logged, proof: Sequence[bytes]) -> StageEvidence:
+        stages = self._placements.stages(asked.epoch.opened.epoch)
+        found = stages.proof(self._placements.position(asked.epoch.opened.epoch, asked.target.subject))
+        return StageEvidence(
+            subject=found.subject,
+            stage=found.stage,
+            position=found.position,
+            size=found.size,
+            path=_hexes(found.path),
+            **_logged(logged, proof),
+        )
+
+
+def _logged(logged: Logged, proof: Sequence[bytes]) -> dict[str, object]:
+    return {
+        "envelope": _base64(logged.envelope),
+        "leaf": _base64(logged.leaf),
+        "leaf_index": logged.index,
+        "inclusion_proof": _hexes(proof),
+    }
+
+
+def _hexes(hashes: Sequence[bytes]) -> tuple[str, ...]:
+    return tuple(item.hex() for item in hashes)
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

@@ -1,0 +1,81 @@
+"""Turns what the log says into work for members: columns when an epoch opens, rows when a consent is given, notices to banks.
+
+A pure reading of the view gives the work; queuing is idempotent, so a restart that replays the log adds nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nodes.coordinator.work import WorkQueue
+from nodes.runtime.zone import Zone
+from protos.v1.exchange_pb2 import ConsentNotice, ContributeColumns, ContributeRow, WorkItem
+from scoring.consent import ConsentState
+from scoring.contributions import owed_entries
+from scoring.epoch import EpochState, Phase
+from scoring.statements import Consent, EpochOpen, Revocation
+from scoring.view import Logged, ZoneView
+
+Work = tuple[str, str, WorkItem]  # member, idempotency key, item
+
+
+class Reactor:
+    """Observer of the zone that fills the work queues."""
+
+    def __init__(self, zone: Zone, work: WorkQueue) -> None:
+        self._zone, self._work = zone, work
+
+    def __call__(self, logged: Logged) -> None:
+        with self._zone.reading() as view:
+            found = list(work_for(view, logged))
+        for member, key, item in found:
+            self._work.add(member, key, item)
+
+
+def work_for(view: ZoneView, logged: Logged) -> Iterator[Work]:
+    """Work that follows from one statement, given the view right after it."""
+    statement = logged.statement
+    if isinstance(statement, EpochOpen):
+        yield from _columns(view, logged)
+        epoch = view.epoch(statement.epoch)
+        for state in view.consents.values():
+            if state.revoked_index is None and state.consent.not_before <= logged.time <= state.consent.not_after:
+                yield from _rows(view, epoch, state)
+    elif isinstance(statement, Consent):
+        state = view.consents[statement.id]
+        yield from _notice(view, state, revoked=False)
+        for epoch in row_epochs(view):
+            yield from _rows(view, epoch, state)
+    elif isinstance(statement, Revocation):
+        yield from _notice(view, view.consents[statement.consent], revoked=True)
+
+
+def row_epochs(view: ZoneView) -> list[EpochState]:
+    """Epochs that still take rows: from the newest RELEASED one on [P4.3]."""
+    epochs = sorted(view.epochs.values(), key=lambda state: state.open_index)
+    released = [place for place, state in enumerate(epochs) if state.phase is Phase.RELEASED]
+    return epochs[released[-1] if released else 0 :]
+
+
+def _columns(view: ZoneView, logged: Logged) -> Iterator[Work]:
+    model = view.model(logged.statement.model)
+    for member in view.registry.with_role("department"):
+        if owed_entries(model, member, model.disclosures("authority")):
+            item = WorkItem(columns=ContributeColumns(epoch_open_envelope=logged.envelope, leaf_index=logged.index))
+            yield member.id, f"columns/{logged.digest}", item
+
+
+def _rows(view: ZoneView, epoch: EpochState, state: ConsentState) -> Iterator[Work]:
+    model = view.model(epoch.opened.model)
+    opened = view.at(epoch.open_index).envelope
+    consent = view.at(state.index).envelope
+    for member in view.registry.with_role("department"):
+        if owed_entries(model, member, state.consent.functionals):
+            item = WorkItem(row=ContributeRow(epoch_open_envelope=opened, consent_envelope=consent, consent_leaf_index=state.index))
+            yield member.id, f"row/{epoch.opened.epoch}/{state.digest}", item
+
+
+def _notice(view: ZoneView, state: ConsentState, *, revoked: bool) -> Iterator[Work]:
+    if state.consent.audience in view.registry.members:
+        notice = ConsentNotice(consent_envelope=view.at(state.index).envelope, leaf_index=state.index, revoked=revoked)
+        yield state.consent.audience, f"consent/{state.digest}/{'revoked' if revoked else 'given'}", WorkItem(consent=notice)

@@ -1,0 +1,191 @@
+"""The coordinator's gRPC face: who may call what, and the wire forms of what the other modules do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import grpc
+
+from crypto.paillier import encode_ciphertext
+from crypto.statements import parse_envelope
+from nodes.coordinator.blobs import BlobStore
+from nodes.coordinator.epochs import Epochs
+from nodes.coordinator.evidence import EvidenceDesk
+from nodes.coordinator.intake import Intake
+from nodes.coordinator.journal import Journal
+from nodes.coordinator.openings import Openings
+from nodes.coordinator.releases import TicketOffice
+from nodes.coordinator.settings import CoordinatorTable
+from nodes.coordinator.store import SealedPartial
+from nodes.coordinator.work import WorkQueue
+from nodes.errors import RoleMissingError, WireFormatError
+from nodes.runtime import tls
+from nodes.runtime.request_document import RequestDocument
+from nodes.runtime.zone import Zone
+from protos.v1 import exchange_pb2 as wire
+from protos.v1.exchange_pb2_grpc import ExchangeServicer
+from scoring.errors import RowsAwaitedError, StatementFormatError, TicketUnknownError
+from scoring.statements import BY_KIND, Consent, Enrolment, EpochClose, EpochOpen, EpochRelease, Revocation, kind_of
+
+SUBMITTED = {Enrolment.kind, Consent.kind, Revocation.kind, EpochOpen.kind, EpochClose.kind, EpochRelease.kind}
+READERS_OF_ROSTERS = {"department", "custodian", "auditor", "authority"}
+READERS_OF_CIPHERTEXTS = {"custodian", "auditor"}
+RELAY_BYTES = 64 * 1024
+
+
+class ExchangeService(ExchangeServicer):
+    """One method an RPC of exchange.proto. Domain errors go up; the server turns them into refusals."""
+
+    def __init__(
+        self,
+        zone: Zone,
+        table: CoordinatorTable,
+        intake: Intake,
+        journal: Journal,
+        blobs: BlobStore,
+        work: WorkQueue,
+        office: TicketOffice,
+        openings: Openings,
+        evidence: EvidenceDesk,
+        epochs: Epochs,
+    ) -> None:
+        self._zone, self._table, self._intake, self._journal, self._blobs, self._work = zone, table, intake, journal, blobs, work
+        self._office, self._openings, self._evidence, self._epochs = office, openings, evidence, epochs
+
+    # --- members ---
+
+    def Contribute(self, request_iterator: Iterator[wire.ContributionPart], context: grpc.ServicerContext) -> wire.Receipt:
+        receipt = self._intake.contribute(self._caller(context), request_iterator)
+        return wire.Receipt(leaf=receipt.leaf, leaf_index=receipt.leaf_index, digest=bytes.fromhex(receipt.digest))
+
+    def PublishDocument(self, request_iterator: Iterator[wire.DocumentPart], context: grpc.ServicerContext) -> wire.Receipt:
+        logged = self._intake.publish(self._caller(context), request_iterator)
+        return wire.Receipt(leaf=logged.leaf, leaf_index=logged.index, digest=bytes.fromhex(logged.digest))
+
+    def Submit(self, request: wire.StatementRequest, context: grpc.ServicerContext) -> wire.Receipt:
+        self._caller(context)
+        kind = kind_of(parse_envelope(request.envelope).payload_type)
+        if kind not in SUBMITTED:
+            raise StatementFormatError(f"a {kind} is not submitted here; these are: {', '.join(sorted(SUBMITTED & BY_KIND.keys()))}")
+        logged = self._journal.submit(request.envelope)
+        return wire.Receipt(leaf=logged.leaf, leaf_index=logged.index, digest=bytes.fromhex(logged.digest))
+
+    def FetchBlob(self, request: wire.BlobRequest, context: grpc.ServicerContext) -> Iterator[wire.BlobPart]:
+        digest = request.digest.hex()
+        with self._zone.reading() as view:
+            rosters = {item.statement.sha256 for item in (*view.rosters.values(), *view.stages.values())}
+        self._require(context, READERS_OF_ROSTERS if digest in rosters else READERS_OF_CIPHERTEXTS)
+        for part in self._blobs.parts(digest):
+            yield wire.BlobPart(content=part)
+
+    def FollowWork(self, request: wire.WorkCursor, context: grpc.ServicerContext) -> Iterator[wire.WorkItem]:
+        context.add_callback(self._work.wake)
+        yield from self._work.follow(self._caller(context), request.after, context.is_active)
+
+    def Relay(self, request: wire.RelayRequest, context: grpc.ServicerContext) -> wire.RelayReply:
+        sender = self._caller(context)
+        if len(request.sealed) > RELAY_BYTES or not request.idempotency_key or len(request.subject_matter) > 64:
+            raise WireFormatError(f"a relayed message has a key, a short subject matter and at most {RELAY_BYTES} bytes")
+        self._zone.admit(request.to)
+        sealed = wire.Sealed(sender=sender, subject_matter=request.subject_matter, sealed=request.sealed)
+        self._work.add(request.to, f"sealed/{sender}/{request.idempotency_key}", wire.WorkItem(sealed=sealed))
+        return wire.RelayReply()
+
+    # --- custodians ---
+
+    def SubmitPartials(self, request_iterator: Iterator[wire.PartialsPart], context: grpc.ServicerContext) -> wire.PartialsReply:
+        custodian = self._require(context, {"custodian"})
+        ticket, found = "", list[SealedPartial]()
+        for part in request_iterator:
+            ticket = ticket or part.ticket.hex()
+            if part.ticket.hex() != ticket:
+                raise WireFormatError("one call carries the partials of one ticket")
+            found += [SealedPartial(custodian, item.opening, item.enc, item.ciphertext) for item in part.partials]
+            if len(found) > self._openings_of(ticket):
+                raise WireFormatError("more partials than the ticket has openings")
+        if sorted(partial.opening for partial in found) != list(range(self._openings_of(ticket))):
+            raise WireFormatError("a custodian answers every opening of a ticket once")
+        self._openings.take(ticket, found)
+        return wire.PartialsReply()
+
+    def RefuseTicket(self, request: wire.CustodianRefusal, context: grpc.ServicerContext) -> wire.PartialsReply:
+        custodian = self._require(context, {"custodian"})
+        self._openings_of(request.ticket.hex())
+        self._openings.refuse(request.ticket.hex(), custodian, request.reason)
+        return wire.PartialsReply()
+
+    # --- the authority's front ---
+
+    def Prepare(self, request: wire.PrepareRequest, context: grpc.ServicerContext) -> wire.PrepareReply:
+        self._require(context, {"authority"})
+        roster, stages = self._epochs.prepare(request.epoch, request.period, request.model.hex(), self._table.prepare_timeout_s)
+        return wire.PrepareReply(roster_envelope=roster.envelope, stages_envelope=stages.envelope, stages_leaf_index=stages.index)
+
+    def EpochStatus(self, request: wire.EpochStatusRequest, context: grpc.ServicerContext) -> wire.EpochStatusReply:
+        self._require(context, {"authority"})
+        with self._zone.reading() as view:
+            state = str(view.epoch(request.epoch).phase)
+        columns = [
+            wire.ExpectedColumn(indicator=indicator, functional=functional, member=member, received=revision is not None, revision=revision or 0)
+            for indicator, functional, member, revision in self._epochs.expected(request.epoch)
+        ]
+        return wire.EpochStatusReply(state=state, columns=columns)
+
+    def OpenBulk(self, request: wire.BulkRequest, context: grpc.ServicerContext) -> Iterator[wire.BulkPart]:
+        self._require(context, {"authority"})
+        with self._zone.reading() as view:
+            key = view.public_key
+        for issued, partials in self._epochs.open_bulk(request.epoch, self._table.batches_per_ticket, self._table.bulk_timeout_s):
+            assert key is not None  # an epoch has a key
+            yield wire.BulkPart(
+                ticket_envelope=issued.ticket.envelope,
+                ticket_leaf_index=issued.ticket.index,
+                partials=[_wire_partial(partial) for partial in partials],
+                aggregates=[encode_ciphertext(key, value) for value in issued.aggregates],
+            )
+
+    def Release(self, request: wire.ReleaseRequest, context: grpc.ServicerContext) -> wire.ReleaseReply:
+        self._require(context, {"gateway"})
+        document = RequestDocument.parse(request.request)
+        try:
+            asked = self._office.ask(document, request.subject)
+        except RowsAwaitedError:
+            return wire.ReleaseReply(awaiting_rows=True)
+        issued = self._office.issue(asked)
+        try:
+            self._openings.dispatch(issued.ticket, request.request)
+            evidence = self._evidence.gather(asked, issued)
+            partials = self._openings.gather(issued.ticket, request.request, self._table.opening_timeout_s)
+        finally:
+            self._openings.forget(issued.ticket)
+        return wire.ReleaseReply(
+            ticket_envelope=issued.ticket.envelope,
+            ticket_leaf=issued.ticket.leaf,
+            ticket_leaf_index=issued.ticket.index,
+            checkpoint=evidence.checkpoint.encode(),
+            partials=[_wire_partial(partial) for partial in partials],
+            evidence=evidence.to_bytes(),
+        )
+
+    # --- callers ---
+
+    def _caller(self, context: grpc.ServicerContext) -> str:
+        with self._zone.reading() as view:
+            return tls.caller(context, view.zone)
+
+    def _require(self, context: grpc.ServicerContext, roles: set[str]) -> str:
+        caller = self._caller(context)
+        with self._zone.reading() as view:
+            if roles.isdisjoint(view.registry.member(caller).roles):
+                raise RoleMissingError(f"this call is for {', '.join(sorted(roles))}, not for {caller}")
+        return caller
+
+    def _openings_of(self, ticket: str) -> int:
+        with self._zone.reading() as view:
+            if ticket not in view.tickets:
+                raise TicketUnknownError("no such ticket is in the log")
+            return len(view.tickets[ticket].statement.openings)
+
+
+def _wire_partial(partial: SealedPartial) -> wire.CustodianPartial:
+    return wire.CustodianPartial(custodian=partial.custodian, opening=partial.opening, enc=partial.enc, ciphertext=partial.ciphertext)
