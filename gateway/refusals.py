@@ -1,0 +1,96 @@
+"""Refusals in the log: each of a known caller at once; those of strangers the first at once, the rest counted and logged once a minute [L2]."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from crypto.encoding import digest
+from nodes.errors import PeerUnavailableError, RpcRefusal
+from nodes.runtime import logging
+from nodes.runtime.clock import Clock
+from nodes.runtime.identity import Identity
+from nodes.runtime.signing import fresh_nonce, sign_statement
+from scoring.statements import Refusal
+
+WINDOW_S = 60
+REFUSAL_LOGGED = "refusal.logged"
+REFUSAL_UNLOGGED = "refusal.unlogged"
+
+_log = logging.logger("refusals")
+
+
+@dataclass
+class _Window:
+    """Strangers' refusals of one reason since ``start``: the first is logged, the others are hashed into ``chain``."""
+
+    start: int
+    count: int = 0
+    chain: bytes = field(default=b"")
+
+
+class RefusalLog:
+    """Signs refusals as this member and appends them. ``append`` gives the leaf index of an envelope."""
+
+    def __init__(self, identity: Identity, append: Callable[[bytes], int], now: Clock) -> None:
+        self._identity, self._append, self._now = identity, append, now
+        self._windows: dict[str, _Window] = {}
+        self._lock = threading.Lock()
+
+    def refused(self, reason: str, about: str) -> int | None:
+        """Log the refusal of a known caller; its leaf index, or None when the log cannot be reached (our own log says so).
+
+        ``about`` is the request document's digest, 64 hex digits, or empty where there is none.
+        """
+        return self._log(reason, about, 1)
+
+    def refused_stranger(self, reason: str, about: str) -> int | None:
+        """As ``refused`` for the first stranger with this reason in a minute; None for the others, who are logged as one later."""
+        now = self._now()
+        with self._lock:
+            due = self._due(now)
+            window = self._windows.get(reason)
+            first = window is None
+            if window is None:
+                self._windows[reason] = _Window(now)
+            else:
+                window.count += 1
+                window.chain = digest("refused-strangers", window.chain, bytes.fromhex(about))
+        self._log_windows(due)
+        return self._log(reason, about, 1) if first else None
+
+    def flush(self, *, everything: bool = False) -> None:
+        """Log the windows that are over, or all of them (at the end of the process)."""
+        with self._lock:
+            due = list(self._windows.items()) if everything else self._due(self._now())
+            for reason, _ in due:
+                self._windows.pop(reason, None)
+        self._log_windows(due)
+
+    def run(self, stopping: threading.Event) -> None:
+        """Flush once a minute until ``stopping`` is set, then flush everything."""
+        while not stopping.wait(WINDOW_S):
+            self.flush()
+        self.flush(everything=True)
+
+    def _due(self, now: int) -> list[tuple[str, _Window]]:
+        due = [(reason, window) for reason, window in self._windows.items() if now >= window.start + WINDOW_S]
+        for reason, _ in due:
+            del self._windows[reason]
+        return due
+
+    def _log_windows(self, windows: list[tuple[str, _Window]]) -> None:
+        for reason, window in windows:
+            if window.count:
+                self._log(reason, window.chain.hex(), window.count)
+
+    def _log(self, reason: str, about: str, count: int) -> int | None:
+        statement = Refusal(zone=self._identity.zone, nonce=fresh_nonce(), member=self._identity.member, reason=reason, about=about, count=count)
+        try:
+            index = self._append(sign_statement(statement, self._identity.signer))
+        except (RpcRefusal, PeerUnavailableError) as error:
+            _log.error(REFUSAL_UNLOGGED, reason=reason, count=count, cause=str(error))
+            return None
+        _log.info(REFUSAL_LOGGED, reason=reason, count=count, leaf_index=index)
+        return index
