@@ -24,7 +24,10 @@ def statements_schema() -> dict[str, Any]:
     references, definitions = models_json_schema([(model, "validation") for model in models], ref_template="#/$defs/{model}")
     logged = {model.kind for model in LOGGED}
     kinds = {
-        kind: {**references[model, "validation"], "description": f"payload type {model.payload_type()}; {'logged' if kind in logged else 'never logged'}"}
+        kind: {
+            **references[model, "validation"],
+            "description": f"payload type {model.payload_type()}; {'logged' if kind in logged else 'never logged'}",
+        }
         for kind, model in sorted(BY_KIND.items())
     }
     return {

@@ -1,0 +1,143 @@
+"""The documents are true in what a program can check: links, commands, rule numbers, refusal reasons, words."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from protos.errors import CATALOGUE
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+SOURCES = sorted(
+    path
+    for folder in ("crypto", "scoring", "connectors", "protos", "nodes", "gateway", "simulators", "tests")
+    for path in (ROOT / folder).rglob("*.py")
+    if "_pb2" not in path.name
+)
+SPECS = sorted((ROOT / "docs" / "specs").glob("*.md"))
+
+_LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
+_FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_COMMAND = re.compile(r"(?:`|^|/bin/|\)/)xinqiao ([a-z][a-z|-]*)((?: [a-z][a-z|-]*)?)(?=[\s`])", re.MULTILINE)
+_NUMBER = r"[PLM][1-9]\d?(?:\.\d{1,2})?"
+_BRACKETS = re.compile(rf"\[({_NUMBER}(?:[^\[\]\n]*))\]|#\s+({_NUMBER}\b[^\n]*)")
+_DEFINITION = re.compile(rf"^(?:#+ |\*\*)({_NUMBER})\b", re.MULTILINE)
+
+
+def prose(path: Path) -> str:
+    return _FENCE.sub("", path.read_text(encoding="utf-8"))
+
+
+def anchors(path: Path) -> set[str]:
+    """GitHub's anchors of a document's headings."""
+    found = set()
+    for line in prose(path).splitlines():
+        if line.startswith("#"):
+            title = re.sub(r"[`*]", "", line.lstrip("#").strip().lower())
+            found.add(re.sub(r"[^\w\- ]", "", title).replace(" ", "-"))
+    return found
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_internal_links_resolve(document: Path) -> None:
+    broken = []
+    for target in _LINK.findall(prose(document)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (document.parent / name).resolve() if name else document
+        if not path.exists() or (anchor and anchor not in anchors(path)):
+            broken.append(target)
+    assert broken == []
+
+
+@cache
+def defined_numbers() -> frozenset[str]:
+    return frozenset(number for path in SPECS for number in _DEFINITION.findall(path.read_text(encoding="utf-8")))
+
+
+def cited_numbers(text: str) -> set[str]:
+    """Rule numbers in brackets ``[P1.4, P5.3 (5)]`` or at the head of a comment ``# P5.3``."""
+    found: set[str] = set()
+    for bracket, comment in _BRACKETS.findall(text):
+        found |= set(re.findall(rf"(?<![\w.-]){_NUMBER}(?![\w-])", bracket or comment))
+    return found
+
+
+def test_rules_are_numbered_without_gaps() -> None:
+    defined = defined_numbers()
+    assert {f"P{i}" for i in range(1, 9)} | {f"L{i}" for i in range(1, 10)} | {f"M{i}" for i in range(1, 5)} <= defined
+    for section, last in (("P1", 7), ("P2", 5), ("P3", 3), ("P4", 6), ("P7", 3)):
+        assert {f"{section}.{i}" for i in range(1, last + 1)} <= defined
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_rule_numbers_cited_in_code_exist(source: Path) -> None:
+    assert cited_numbers(source.read_text(encoding="utf-8")) - defined_numbers() == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_rule_numbers_cited_in_documents_exist(document: Path) -> None:
+    assert cited_numbers(document.read_text(encoding="utf-8")) - defined_numbers() == set()
+
+
+def test_citations_are_found_in_both_forms() -> None:
+    assert cited_numbers("checks it [P1.4, P5.3 (5)]\n# P5.3: why\nx = 1  # not P-256 nor S1 [L6]") == {"P1.4", "P5.3", "L6"}
+
+
+@cache
+def commands(*words: str) -> frozenset[str]:
+    """Commands that ``xinqiao WORDS --help`` lists; empty when WORDS is itself a command."""
+    run = [sys.executable, "-m", "xinqiao", *words, "--help"]
+    environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
+    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    assert done.returncode == 0, f"xinqiao {' '.join(words)} --help: {done.stderr}"
+    _, _, listed = done.stdout.partition("Commands")
+    return frozenset(re.findall(r"^[\s│|]*([a-z][a-z-]*)\s", listed, re.MULTILINE))
+
+
+def documented_commands() -> set[tuple[str, str]]:
+    """(command, next word or empty) of every ``xinqiao …`` in code spans, code blocks and the Makefile."""
+    found = set()
+    for document in [*DOCUMENTS, ROOT / "Makefile"]:
+        for first, second in _COMMAND.findall(document.read_text(encoding="utf-8")):
+            found |= {(word, second.strip()) for word in first.split("|")}
+    return found
+
+
+def test_commands_named_in_documents_exist() -> None:
+    named = documented_commands()
+    assert {first for first, _ in named} <= commands()
+    for first, second in named:
+        group = commands(first)
+        if group and second:
+            assert set(second.split("|")) <= group, f"xinqiao {first} {second}"
+
+
+def test_make_targets_named_in_documents_exist() -> None:
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    for document in DOCUMENTS:
+        named = set(re.findall(r"(?:^|`)make ([a-z][a-z-]*)", document.read_text(encoding="utf-8"), re.MULTILINE))
+        assert named <= targets, document.name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_refusal_reasons_named_in_documents_are_of_the_catalogue(document: Path) -> None:
+    named = set(re.findall(r"`([A-Z][A-Z]+(?:_[A-Z]+)+)`", document.read_text(encoding="utf-8")))
+    assert named - {row.reason for row in CATALOGUE.values()} == set()
+
+
+def test_every_word_of_the_glossary_has_one_meaning() -> None:
+    rows = re.findall(r"^\| \*\*(.+?)\*\* \|", (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
+    words = [word for row in rows for word in row.split(", ")]
+    assert len(words) > 40
+    assert len(words) == len(set(words))
+    firsts = [row.split(", ")[0].lower() for row in rows]
+    assert firsts == sorted(firsts), "in alphabetical order"
