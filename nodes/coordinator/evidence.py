@@ -45,7 +45,7 @@ class EvidenceDesk:
                 InputRef(indicator=item.indicator, functional=item.functional, row=row_leaves.index(item.leaf_index), position=item.position)
                 for item in asked.inputs
             ),
-            aggregates=tuple(f"{value:x}" for value in issued.aggregates),
+            aggregates=tuple(str(value) for value in issued.aggregates),
             stage_proof=self._stage(asked, stage_leaf, proofs[stage_leaf.index]),
             roster_sha256=asked.epoch.opened.roster,
             consent=_base64(consent_envelope),
@@ -61,7 +61,7 @@ class EvidenceDesk:
 
     def _row(self, row: Logged, proof: Sequence[bytes]) -> ReceiptRow:
         header = row.statement.header
-        ciphertexts = tuple(f"{self._ciphertexts(row.index, position):x}" for position in range(header.batches))
+        ciphertexts = tuple(str(self._ciphertexts(row.index, position)) for position in range(header.batches))
         return ReceiptRow(member=header.sender, ciphertexts=ciphertexts, **_logged(row, proof))
 
     def _stage(self, asked: Asked, logged: Logged, proof: Sequence[bytes]) -> StageEvidence:
