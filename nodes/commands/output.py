@@ -1,0 +1,114 @@
+"""How every command answers: one JSON document or readable text, progress elsewhere, an exit code with one meaning, no traceback."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from crypto.errors import CryptoError
+from nodes.errors import NodeError, NotReadyError, PeerUnavailableError, RpcRefusal
+from nodes.runtime.rpc import where
+from protos.errors import refusal_of
+from scoring.errors import ScoringError
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output and nothing else there.")]
+
+
+class ExitCode(IntEnum):
+    """What a command's end means."""
+
+    DONE = 0
+    NOT_HOLDING = 1
+    BAD_INPUT = 2
+    REFUSED = 3
+    UNAVAILABLE = 4
+    INTERNAL = 70
+
+
+@dataclass
+class Report:
+    """A command's answer in the making. ``progress`` goes to standard error at once; ``result`` is printed when the command ends."""
+
+    as_json: bool
+    _document: Mapping[str, Any] = field(default_factory=dict)
+    _text: str = ""
+    _code: ExitCode = ExitCode.DONE
+
+    def progress(self, text: str) -> None:
+        """Tell a person what is going on."""
+        typer.echo(text, err=True)
+
+    def result(self, document: Mapping[str, Any], text: str, code: ExitCode = ExitCode.DONE) -> None:
+        """Set the answer: as the JSON document, and as text for a person."""
+        self._document, self._text, self._code = document, text, code
+
+    def finish(self) -> ExitCode:
+        """Print the answer."""
+        typer.echo(json.dumps(self._document, ensure_ascii=False) if self.as_json else self._text)
+        return self._code
+
+
+@contextmanager
+def reporting(as_json: bool) -> Iterator[Report]:
+    """Run a command's body; prints its result, or what went wrong, and exits with the code that says which.
+
+    A refusal by a member is 3, nobody there or too late is 4, a bad input file or configuration 2, anything unforeseen 70.
+    """
+    report = Report(as_json)
+    try:
+        yield report
+    except typer.Exit:
+        raise
+    except Exception as error:  # the last line before a person: every error becomes a sentence and a code
+        raise typer.Exit(_explain(error, as_json)) from error
+    raise typer.Exit(report.finish())
+
+
+def _explain(error: Exception, as_json: bool) -> ExitCode:
+    code, reason, detail = _judge(error)
+    if as_json:
+        typer.echo(json.dumps({"error": reason, "detail": detail}, ensure_ascii=False))
+    typer.echo(f"xinqiao: {detail} [{reason}]", err=True)
+    if code is ExitCode.INTERNAL:
+        for place in where(error):
+            print(f"  at {place}", file=sys.stderr)
+    return code
+
+
+def _judge(error: Exception) -> tuple[ExitCode, str, str]:
+    for kinds, answer in _ANSWERS:
+        if isinstance(error, kinds):
+            return answer(error)
+    return ExitCode.INTERNAL, "INTERNAL", f"internal error: {type(error).__name__}"
+
+
+def _refused(error: Any) -> tuple[ExitCode, str, str]:
+    return ExitCode.REFUSED, error.reason, error.detail
+
+
+def _unavailable(error: Exception) -> tuple[ExitCode, str, str]:
+    return ExitCode.UNAVAILABLE, refusal_of(error).reason, str(error)
+
+
+def _bad_input(error: Exception) -> tuple[ExitCode, str, str]:
+    return ExitCode.BAD_INPUT, refusal_of(error).reason, str(error)
+
+
+def _bad_file(error: Exception) -> tuple[ExitCode, str, str]:
+    return ExitCode.BAD_INPUT, "INPUT_INVALID", str(error)
+
+
+_ANSWERS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callable[[Exception], tuple[ExitCode, str, str]]], ...] = (
+    (RpcRefusal, _refused),
+    ((PeerUnavailableError, NotReadyError), _unavailable),
+    ((NodeError, ScoringError, CryptoError), _bad_input),
+    ((OSError, UnicodeDecodeError, ValidationError), _bad_file),
+)
