@@ -17,6 +17,8 @@ def power(base: Integer, exponent: Integer, modulus: Integer) -> mpz:
 
     Raises ZeroDivisionError when the exponent is negative and the base has no inverse.
     """
+    if exponent < 0:
+        base, exponent = gmpy2.invert(base, modulus), -exponent
     context = gmpy2.get_context()
     held, context.allow_release_gil = context.allow_release_gil, True
     try:
@@ -50,7 +52,7 @@ class FixedBase:
         self._bits, self._window = bits, window
         self._modulus = mpz(modulus)
         self._square = self._modulus * self._modulus
-        rows = bits // window + 1
+        rows = _rows(bits, window)
         self._offset = sum(1 << (window * row + window - 1) for row in range(rows))
         self._low: list[list[mpz]] = []
         self._high: list[list[mpz]] = []
@@ -104,4 +106,9 @@ class FixedBase:
 
 def window_for(count: int, bits: int, largest: int = 12) -> int:
     """Window that makes table and ``count`` powers together cheapest, at most ``largest`` (which bounds memory)."""
-    return min(range(2, largest + 1), key=lambda window: (bits // window + 1) * ((1 << (window - 1)) + count))
+    return min(range(2, largest + 1), key=lambda window: _rows(bits, window) * ((1 << (window - 1)) + count))
+
+
+def _rows(bits: int, window: int) -> int:
+    """Signed digits of a number below 2^bits: the top one must hold a carry and stay below half."""
+    return (bits + 1) // window + 1

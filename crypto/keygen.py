@@ -63,7 +63,7 @@ def prove_key(private_key: PrivateKey) -> tuple[int, ...]:
     """n-th roots of 11 hashed residues: they exist for every residue only if gcd(n, φ(n)) = 1 [P1.5]."""
     n = private_key.n
     exponent = gmpy2.invert(n, 2 * mpz(private_key.order))
-    return tuple(int(secret_power(_challenge(n, index), exponent, n)) for index in range(KEY_PROOF_ROOTS))
+    return tuple(int(secret_power(key_challenge(n, index), exponent, n)) for index in range(KEY_PROOF_ROOTS))
 
 
 def check_key_proof(public_key: PublicKey, roots: Sequence[int]) -> None:
@@ -77,11 +77,12 @@ def check_key_proof(public_key: PublicKey, roots: Sequence[int]) -> None:
     if len(roots) != KEY_PROOF_ROOTS:
         raise KeyFormatError(f"key proof has {len(roots)} roots, expected {KEY_PROOF_ROOTS}")
     for index, root in enumerate(roots):
-        if not 1 <= root < n or power(root, n, n) != _challenge(n, index):
+        if not 1 <= root < n or power(root, n, n) != key_challenge(n, index):
             raise KeyFormatError(f"key proof: root {index} is not an n-th root of its challenge")
 
 
-def _challenge(n: int, index: int) -> int:
+def key_challenge(n: int, index: int) -> int:
+    """Residue mod n whose n-th root the key proof shows: SHAKE256(label ‖ n ‖ i) mod n, i = 0..10 as 8 bytes [P1.5]."""
     return xof_mod("key-proof", n, to_fixed(n, (n.bit_length() + 7) // 8), to_fixed(index, 8))
 
 
