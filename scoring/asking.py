@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from scoring.view import ZoneView
 
 MAX_BATCH = 1000
+R = TypeVar("R", bound=Record)
 SCORES_PATH = "/v1/scores"
 BATCH_PATH = "/v1/scores:batch"
 PORTRAITS_PATH = "/v1/portraits"
@@ -125,7 +126,7 @@ def batch_items(body: dict[str, Any]) -> tuple[ScoreAsked, ...]:
     return items
 
 
-def _parse(cls: type[Any], body: dict[str, Any]) -> Any:
+def _parse(cls: type[R], body: dict[str, Any]) -> R:
     try:
         return cls.model_validate(body, strict=False)
     except ValidationError as error:

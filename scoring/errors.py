@@ -163,3 +163,7 @@ class RequestReplayedError(ScoringError):
 
 class CustodiansMissingError(ScoringError):
     """Too few custodians answered: the release waits for t of them."""
+
+
+class CheckpointStaleError(ScoringError):
+    """The newest checkpoint with enough witnesses is older than the zone's limit [L5]."""

@@ -62,7 +62,7 @@ class Epochs:
             functionals = model.disclosures("authority")
         jobs = [(name, group) for name in functionals for group in self._groups(epoch_id, batches_per_ticket)]
         with ThreadPoolExecutor(TICKETS_AT_A_TIME, thread_name_prefix="bulk") as pool:
-            yield from pool.map(lambda job: self._open_one(epoch_id, *job, timeout_s), jobs)
+            yield from pool.map(lambda job: self._open_one(epoch_id, job[0], job[1], timeout_s), jobs)
 
     def _open_one(self, epoch_id: str, functional: str, batches: tuple[Batch, ...], timeout_s: float) -> tuple[Issued, list[SealedPartial]]:
         issued = self._office.issue_bulk(epoch_id, functional, batches)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from typing import Any
 
 from crypto.checkpoint import TlogProof
 from nodes.coordinator.releases import Asked, Issued
@@ -42,7 +43,7 @@ class EvidenceDesk:
         return Evidence(
             rows=tuple(self._row(row, proofs[row.index]) for row in rows),
             inputs=tuple(
-                InputRef(indicator=item.indicator, functional=item.functional, row=row_leaves.index(item.leaf_index), position=item.position)
+                InputRef(indicator=item.indicator, functional=item.functional, row=str(row_leaves.index(item.leaf_index)), position=str(item.position))
                 for item in asked.inputs
             ),
             aggregates=tuple(str(value) for value in issued.aggregates),
@@ -53,7 +54,7 @@ class EvidenceDesk:
             quantile_table=None if release is None else LoggedEvidence(**_logged(release, proofs[release.index])),
             ticket=_base64(ticket.envelope),
             ticket_leaf=_base64(ticket.leaf),
-            ticket_leaf_index=ticket.index,
+            ticket_leaf_index=str(ticket.index),
             inclusion_proof=_hexes(proofs[ticket.index]),
             checkpoint=witnessed.note,
             tlog_proof=tlog.to_bytes().decode(),
@@ -70,18 +71,18 @@ class EvidenceDesk:
         return StageEvidence(
             subject=found.subject,
             stage=found.stage,
-            position=found.position,
-            size=found.size,
+            position=str(found.position),
+            size=str(found.size),
             path=_hexes(found.path),
             **_logged(logged, proof),
         )
 
 
-def _logged(logged: Logged, proof: Sequence[bytes]) -> dict[str, object]:
+def _logged(logged: Logged, proof: Sequence[bytes]) -> dict[str, Any]:
     return {
         "envelope": _base64(logged.envelope),
         "leaf": _base64(logged.leaf),
-        "leaf_index": logged.index,
+        "leaf_index": str(logged.index),
         "inclusion_proof": _hexes(proof),
     }
 

@@ -93,7 +93,7 @@ class Intake:
         if not 1 <= header.batches <= MAX_CIPHERTEXTS:
             raise LayoutError(f"a contribution has 1 to {MAX_CIPHERTEXTS} ciphertexts")
         data = _gather((part.ciphertexts for part in parts), header.batches * key.ciphertext_size)
-        check_contribution(key, header.model_dump(mode="json"), knowledge_proof(proof), data)
+        check_contribution(key, header.model_dump(mode="json"), KnowledgeProof.from_json(proof.model_dump(mode="json")), data)
         self._blobs.put(header.merkle_root, data)
 
     def _check_document(self, statement: RosterCompiled | StagesPublished, content: bytes) -> None:
@@ -113,11 +113,6 @@ def contribution_identity(header: ContributionHeader) -> str:
         return canonical_json([*common, header.subject, header.audience]).decode()
     entry = header.entries[0] if header.entries else None
     return canonical_json([*common, entry.indicator if entry else "", entry.functional if entry else ""]).decode()
-
-
-def knowledge_proof(record: ProofRecord) -> KnowledgeProof:
-    """The proof of a statement as integers."""
-    return KnowledgeProof(record.type, int(record.t, 16), int(record.z1, 16), int(record.z2, 16))
 
 
 def _statement(envelope: bytes) -> Statement:

@@ -45,7 +45,7 @@ class Journal:
                 return None
             return view.void.get(index) or view.at(index)
 
-        found = self._zone.wait(place, APPLY_TIMEOUT_S, f"leaf {index}")
+        found: Logged | Exception = self._zone.wait(place, APPLY_TIMEOUT_S, f"leaf {index}")
         if isinstance(found, Exception):
             raise found
         return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from crypto.encoding import sha256
 from nodes.errors import PeerUnavailableError, RpcRefusal
@@ -62,6 +62,16 @@ class ExchangeClient:
         """Have the member ``to`` given a sealed message, once for the same bytes."""
         request = wire.RelayRequest(to=to, subject_matter=matter, sealed=sealed, idempotency_key=sha256(sealed).hex())
         rpc.call(self._stub.Relay, request, timeout_s=SUBMIT_TIMEOUT_S)
+
+    def submit_partials(self, parts: Iterable[wire.PartialsPart]) -> None:
+        """Give a custodian's sealed partials of one ticket: all of its openings."""
+        kept = list(parts)
+        rpc.call(self._stub.SubmitPartials, lambda: iter(kept), timeout_s=SUBMIT_TIMEOUT_S)
+
+    def refuse_ticket(self, ticket: str, reason: str, leaf_index: int) -> None:
+        """Tell that a custodian refuses a ticket (digest, hex); its signed refusal is at ``leaf_index``."""
+        request = wire.CustodianRefusal(ticket=bytes.fromhex(ticket), reason=reason, leaf_index=leaf_index)
+        rpc.call(self._stub.RefuseTicket, request, timeout_s=SUBMIT_TIMEOUT_S)
 
     def follow_work(self, after: Callable[[], int], handle: Callable[[wire.WorkItem], None], stop: threading.Event) -> None:
         """Give ``handle`` each work item after cursor ``after()`` until ``stop`` is set and ``cancel`` called; reconnects with growing pauses.

@@ -25,6 +25,9 @@ CALL_RETRIED = "call.retried"
 LOG_FOLLOWED = "log.followed"
 LOG_RECONNECTED = "log.reconnected"
 LOG_FORKED = "log.forked"
+TICKET_ANSWERED = "ticket.answered"
+TICKET_REFUSED = "ticket.refused"
+CONTRIBUTION_UNPROVEN = "contribution.unproven"
 
 LONGEST_TEXT = 500
 LARGEST_INTEGER = 1 << 53

@@ -9,7 +9,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
+from crypto.contribution import check_contribution
 from crypto.encoding import sha256
+from crypto.proofs import KnowledgeProof
 from nodes.runtime.zone import Zone
 from scoring.errors import RosterError, SubjectUnknownError, TicketInputsError
 from scoring.release import Placement
@@ -106,3 +108,16 @@ class Ciphertexts:
             while self._size > CACHE_BYTES and len(self._cache) > 1:
                 self._size -= len(self._cache.popitem(last=False)[1])
         return data
+
+
+def proven(zone: Zone, logged: Logged, data: bytes) -> bytes:
+    """``data``, once it is exactly the ciphertexts of the contribution and its proof of knowledge holds [P4.6].
+
+    Raises as ``crypto.contribution.check_contribution``.
+    """
+    with zone.reading() as view:
+        key = view.public_key
+    assert key is not None  # contributions hold only after the ceremony
+    statement = logged.statement
+    check_contribution(key, statement.header.model_dump(mode="json"), KnowledgeProof.from_json(statement.proof.model_dump(mode="json")), data)
+    return data

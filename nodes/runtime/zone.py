@@ -77,13 +77,14 @@ class Zone:
             self._view.registry.member(member_id)
 
 
-def follow_zone(process: Process, identity: Identity, settings: NodeSettings, zone: Zone) -> LogFollower:
-    """Replay this process's copy of the log into ``zone`` and keep both up to date. Register observers before.
+def follow_zone(process: Process, identity: Identity, settings: NodeSettings, zone: Zone, state_dir: Path | None = None) -> LogFollower:
+    """Replay the copy of the log in ``state_dir`` (default: the process's own) into ``zone`` and keep both up to date. Observers first.
 
     Raises RollbackError when the copy is older than its pin.
     """
     genesis = zone.genesis
-    replica = LogReplica(open_database(settings.state_dir, "replica", REPLICA_TABLES), settings.state_dir / "replica", genesis.log_vkey)
+    directory = state_dir or settings.state_dir
+    replica = LogReplica(open_database(directory, "replica", REPLICA_TABLES), directory / "replica", genesis.log_vkey)
     follower = LogFollower(identity, settings.peer("log"), replica, zone, genesis.witness_policy)
     follower.attach(process)
     return follower

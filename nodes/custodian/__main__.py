@@ -1,0 +1,23 @@
+"""A custodian's process: ``python -m nodes.custodian CONFIG``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from nodes.custodian.role import CustodianRole
+from nodes.custodian.settings import CustodianSettings
+from nodes.runtime.identity import Identity
+from nodes.runtime.process import Process
+
+
+def main(config: Path) -> int:
+    """Run until stopped. Returns the exit code."""
+    settings = CustodianSettings.load(config)
+    process = Process(settings)
+    CustodianRole(process, Identity.load(settings), settings, settings.custodian)
+    return process.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,109 @@
+"""The custodian's own examination of a ticket [P5.3]: nothing is taken from whoever sent it but bytes to check.
+
+Points 1 to 5 of P5.3, in order. What the log alone decides (admission, functionals, exact inputs, latest revisions, no second ticket)
+was judged by this custodian's own view when the ticket's leaf was applied; here come the witnessed checkpoint, the request, the
+consent as it stands now, the roster's stages, the proofs on every input and the aggregate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crypto.encoding import sha256
+from crypto.paillier import PublicKey
+from nodes.runtime.clock import Clock
+from nodes.runtime.follower import LogFollower
+from nodes.runtime.material import Ciphertexts, Placements
+from nodes.runtime.request_document import RequestDocument
+from nodes.runtime.requests import verify_release_request
+from nodes.runtime.zone import Zone
+from protos.v1.exchange_pb2 import OpenTicket
+from scoring.asking import check_target, target_of
+from scoring.consent import check_consent
+from scoring.errors import CheckpointStaleError, ConsentScopeError, RequestFormatError, TicketExpiredError, TicketUnknownError, WrongKeyError
+from scoring.model import Model
+from scoring.release import check_stage, recompute
+from scoring.statements import Ticket
+from scoring.view import Logged, ZoneView
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A ticket that passed: its aggregates in order, and what is needed to answer."""
+
+    logged: Logged
+    key: PublicKey
+    aggregates: tuple[int, ...]
+    audience_key: bytes
+
+
+class Examiner:
+    """Examines tickets with this custodian's own replica, rosters and proven ciphertexts."""
+
+    def __init__(
+        self, zone: Zone, follower: LogFollower, ciphertexts: Ciphertexts, placements: Placements, now: Clock, witness_wait_s: float
+    ) -> None:
+        self._zone, self._follower, self._now, self._witness_wait_s = zone, follower, now, witness_wait_s
+        self._ciphertexts, self._placements = ciphertexts, placements
+
+    def examine(self, work: OpenTicket) -> Admitted:
+        """The admitted ticket. Raises the error of the first check that fails; NotReadyError when our log is not there yet."""
+        logged = self._logged(work)
+        ticket: Ticket = logged.statement
+        self._check_witnessed(logged)
+        with self._zone.reading() as view:
+            if ticket.not_after < self._now():
+                raise TicketExpiredError("the ticket's life is over")
+            if ticket.purpose != "epoch":
+                self._check_request(view, logged, work.request)
+                self._check_consent_now(view, ticket)
+            key, model = self._context(view, ticket)
+            audience_key, _ = view.sealing_key(ticket.audience)
+        placement = self._placements.placement(ticket.epoch)
+        check_stage(ticket, placement)
+        aggregates = tuple(recompute(key, model, ticket, opening, placement, self._ciphertexts) for opening in ticket.openings)
+        return Admitted(logged, key, aggregates, audience_key)
+
+    def _logged(self, work: OpenTicket) -> Logged:
+        """The ticket as our own replica has it: same bytes, at that leaf, and in force by every rule of the view."""
+        self._follower.wait_for(work.leaf_index, self._witness_wait_s)
+        digest = sha256(work.ticket_envelope).hex()
+        with self._zone.reading() as view:
+            void = view.void.get(work.leaf_index)
+            if void is not None:
+                raise void
+            logged = view.tickets.get(digest)
+        if logged is None or logged.index != work.leaf_index:
+            raise TicketUnknownError("the ticket is not in the log at the leaf that was named")
+        return logged
+
+    def _check_witnessed(self, logged: Logged) -> None:
+        """(1) The ticket is under our newest checkpoint with enough witnesses, and that is fresh [L5]."""
+        witnessed = self._follower.wait_for_witnessed(logged.index + 1, self._witness_wait_s)
+        age_s = self._now() - witnessed.checkpoint.time
+        if age_s > self._zone.genesis.witness_policy.max_age_s:
+            raise CheckpointStaleError(f"the newest witnessed checkpoint is {age_s} s old")
+
+    def _check_request(self, view: ZoneView, logged: Logged, document_bytes: bytes) -> None:
+        """(2) The audience signed this request, it was in force when the ticket was logged, and it asks for exactly this ticket."""
+        ticket: Ticket = logged.statement
+        document = RequestDocument.parse(document_bytes)
+        if document.digest != ticket.request:
+            raise RequestFormatError("the request is not the one that the ticket names")
+        request, wanted = verify_release_request(view, document, ticket.subject, logged.time)
+        if request.nonce != ticket.request_nonce:
+            raise RequestFormatError("the ticket names another nonce than its request")
+        check_target(ticket, target_of(view, view.epoch(ticket.epoch), request.key_id, wanted))
+        if view.consent_by_digest(ticket.consent).consent.id != wanted.consent_id:
+            raise ConsentScopeError("the ticket cites another consent than its request")
+
+    def _check_consent_now(self, view: ZoneView, ticket: Ticket) -> None:
+        """(3) The consent stands now, not only when the ticket was logged: a later revocation stops what is not opened yet."""
+        names = tuple(dict.fromkeys(name for opening in ticket.openings for name in opening.functionals))
+        state = view.consent_by_digest(ticket.consent)
+        check_consent(state, audience=ticket.audience, purpose=ticket.purpose, functionals=names, product="", time=self._now())
+
+    def _context(self, view: ZoneView, ticket: Ticket) -> tuple[PublicKey, Model]:
+        if view.public_key is None:
+            raise WrongKeyError("the zone has no key")
+        return view.public_key, view.model(ticket.model)
