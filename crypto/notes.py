@@ -84,7 +84,7 @@ class NoteSigner:
         """One signature line over a note's text. ``time`` in POSIX seconds; only cosignatures carry it."""
         stamp = time.to_bytes(8, "big") if self.kind == COSIGNATURE_V1 else b""
         signature = stamp + self._key().sign(_message(self.kind, text, time))
-        return f"{_DASH} {self.name} {_encode(self.key.key_id + signature)}\n".encode()
+        return NoteSignature(self.name, self.key.key_id, signature).to_line()
 
     def _key(self) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(self.private)
@@ -97,6 +97,10 @@ class NoteSignature:
     name: str
     key_id: bytes
     signature: bytes
+
+    def to_line(self) -> bytes:
+        """The line as it stands in a note."""
+        return f"{_DASH} {self.name} {_encode(self.key_id + self.signature)}\n".encode()
 
 
 @dataclass(frozen=True, slots=True)

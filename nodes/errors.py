@@ -49,6 +49,10 @@ class NotFoundError(NodeError):
     """What was asked for is not here."""
 
 
+class WitnessDisagreesError(NodeError):
+    """A witness refused a checkpoint, or answered with something that is not its cosignature."""
+
+
 class NotReadyError(NodeError):
     """What was asked for may come later: the caller should ask again."""
 

@@ -1,0 +1,121 @@
+"""The log's program: ``python -m nodes.log CONFIG``. Wires store, sequencer, witness rounds and service together.
+
+Configuration: the common keys of a process, and ``[log]`` with ``listen`` and, if the pin is to lie on another disk than the
+database, ``pin``. ``sign.pem`` is the Ed25519 key that signs checkpoints; its verifier key stands in the registry.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from crypto.errors import NoteError
+from crypto.notes import ED25519, NoteSigner
+from nodes.errors import IdentityError, LogForkError, NodeError
+from nodes.log import storage
+from nodes.log.admission import KEY_CHANGING_KINDS, Admission
+from nodes.log.publication import FilePin, Publication
+from nodes.log.reader import Reader
+from nodes.log.sequencer import Sequencer, genesis_submission
+from nodes.log.service import LogService
+from nodes.log.storage import Entry, LogStore
+from nodes.log.witnessing import Rounds, restore
+from nodes.runtime import logging
+from nodes.runtime.clock import now
+from nodes.runtime.database import open_database
+from nodes.runtime.files import write_public
+from nodes.runtime.identity import Identity
+from nodes.runtime.process import Process
+from nodes.runtime.rpc import RpcServer, ServerLimits
+from nodes.runtime.settings import Address, ConfigPath, NodeSettings, Table
+from nodes.runtime.zone import read_public
+from protos.v1.log_pb2_grpc import add_LogServicer_to_server
+
+WORKERS = 160  # each follower, witness and waiting caller holds one
+CHECKPOINT_FORGOTTEN = "checkpoint.forgotten"
+
+
+class LogTable(Table):
+    """``listen``: host:port for members. ``pin``: file of the last signed checkpoint; default ``head.pin`` in ``state_dir``."""
+
+    listen: Address
+    pin: ConfigPath | None = None
+
+
+class LogSettings(NodeSettings):
+    log: LogTable
+
+
+def main(config_path: Path) -> int:
+    """Run the log until it is told to stop. Returns the exit code. Raises NodeError when it cannot start."""
+    settings = LogSettings.load(config_path)
+    identity = Identity.load(settings)
+    process = Process(settings)
+    admission = Admission(read_public(settings.public_dir / "registry.dsse.json"))
+    signer = log_signer(identity, admission.registry_statement.log_vkey)
+    engine = open_database(settings.state_dir, "log", storage.METADATA, settings.database_url)
+    process.on_stop(engine.dispose)
+    store, publication = LogStore(engine), Publication()
+    reader = Reader(store, publication)
+    for entry in store.entries_of(KEY_CHANGING_KINDS):
+        admission.apply(entry)
+
+    def on_commit(entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            admission.apply(entry)
+        reader.remember(entries)
+
+    pin = FilePin(settings.log.pin or settings.state_dir / "head.pin")
+    sequencer = Sequencer(store, pin, signer, publication, now, on_commit)
+    _begin(store, sequencer, admission)
+    rounds = _rounds(settings, admission, publication, reader, store)
+    server = RpcServer(identity, settings.log.listen, admission.check_member, process.fatal, ServerLimits(workers=WORKERS))
+    server.add(add_LogServicer_to_server, LogService(admission, sequencer, reader, publication, rounds))
+    process.worker("sequencer", sequencer.run)
+    process.on_stop(server.stop)
+    process.on_stop(publication.close)
+    process.on_stop(sequencer.close)
+    return process.run({"port": server.start()})
+
+
+def _begin(store: LogStore, sequencer: Sequencer, admission: Admission) -> None:
+    """Leaf 0 is the pinned registry. Raises LogForkError when the stored log begins with another."""
+    genesis = genesis_submission(admission.genesis, admission.authority)
+    first = store.entries(0, 1, 0)
+    if not first:
+        sequencer.submit([genesis])
+    elif first[0].digest != genesis.digest:
+        raise LogForkError("the stored log begins with another registry than the one in the public directory")
+
+
+def log_signer(identity: Identity, log_vkey: str) -> NoteSigner:
+    """The signer of checkpoints of origin ``xinqiao/<zone>``. Raises IdentityError when it is not the key that the registry names."""
+    if not isinstance(identity.signer.private, Ed25519PrivateKey):
+        raise IdentityError("the log's sign.pem must be an Ed25519 key")
+    signer = NoteSigner(f"xinqiao/{identity.zone}", ED25519, identity.signer.private.private_bytes_raw())
+    if signer.key.to_vkey() != log_vkey:
+        raise IdentityError(f"sign.pem is the key {signer.key.to_vkey()}, the registry names {log_vkey}")
+    return signer
+
+
+def _rounds(settings: LogSettings, admission: Admission, publication: Publication, reader: Reader, store: LogStore) -> Rounds:
+    """Witness rounds, with the witnessed checkpoint that was saved before a restart on show again."""
+    registry = admission.registry_statement
+    policy = registry.witness_policy
+    saved = settings.state_dir / "checkpoint"
+    try:
+        note = saved.read_bytes() if saved.exists() else None
+        restore(publication, note, registry.log_vkey, policy.witnesses, policy.required, store.root_at)
+    except NoteError as error:  # the witnesses will be asked again at once
+        logging.logger("log").warning(CHECKPOINT_FORGOTTEN, detail=str(error))
+    return Rounds(publication, policy.witnesses, policy.required, reader.consistency_proof, lambda note: write_public(saved, note))
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(Path(sys.argv[1])))
+    except NodeError as error:
+        sys.exit(f"log: {error}")

@@ -1,0 +1,189 @@
+"""Who may put what into the log, and who may read which envelope: registered keys and roles, nothing more [L2].
+
+The log checks form, signer and submitter. Whether a statement holds (its epoch is open, its consent stands) is judged by those
+who replay the log: ``scoring.view``. Only statements that change keys are judged here too, since the log itself relies on them.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from dataclasses import dataclass
+
+from crypto.encoding import sha256
+from crypto.statements import Envelope, VerifyKey, check_signature, parse_envelope
+from nodes.errors import MemberLeftError, MemberUnknownError, RoleMissingError, WireFormatError
+from nodes.log.sequencer import Submission
+from nodes.log.storage import Entry
+from nodes.runtime import logging
+from scoring.errors import ScoringError, SignerUnknownError, StatementFormatError, WrongSignerError, ZoneMismatchError
+from scoring.registry import MemberRegistry
+from scoring.statements import (
+    LOGGED,
+    Consent,
+    Enrolment,
+    MemberChange,
+    Registry,
+    Revocation,
+    SigningKey,
+    Statement,
+    parse_statement,
+)
+
+KEY_CHANGING_KINDS = (MemberChange.kind, Enrolment.kind)
+PUBLIC_KINDS = frozenset({"registry", "member", "ceremony", "share-accepted", "model"})
+"""Kinds whose envelopes every member may read: they say who the zone is, and lie in its public directory too."""
+
+READERS_OF_ALL = frozenset({"custodian", "auditor", "coordinator", "gateway", "authority"})
+_LONGEST_KEY = 128
+CHANGE_VOID = "change.void"
+_log = logging.logger("admission")
+
+
+@dataclass(frozen=True, slots=True)
+class _Signer:
+    """A registered key's owner: a member, or an enterprise of the service ``member`` when ``enrolled``."""
+
+    key: SigningKey
+    member: str
+    enrolled: bool
+
+
+class Admission:
+    """Members and keys as the log has them. Thread-safe; ``apply`` follows the tree, in order."""
+
+    def __init__(self, genesis: bytes) -> None:
+        """``genesis``: the pinned registry envelope. Raises StatementFormatError, SignerUnknownError or SignatureError when it is not one."""
+        envelope = parse_envelope(genesis)
+        statement = parse_statement(envelope.payload_type, envelope.payload)
+        if not isinstance(statement, Registry):
+            raise StatementFormatError("the pinned genesis is not a registry statement")
+        self.genesis = genesis
+        self.registry_statement = statement
+        self._lock = threading.Lock()
+        self._registry = MemberRegistry(statement)
+        self._enrolled: dict[str, Enrolment] = {}
+        self._left: set[str] = set()
+        self.authority = self._check_signer(envelope).member
+        self._require_role(self.authority, "authority")
+
+    @property
+    def zone(self) -> str:
+        return self.registry_statement.zone
+
+    def apply(self, entry: Entry) -> None:
+        """Take a logged change of keys into account; other kinds change nothing."""
+        if entry.kind not in KEY_CHANGING_KINDS:
+            return
+        envelope = parse_envelope(entry.envelope)
+        statement = parse_statement(envelope.payload_type, envelope.payload)
+        with self._lock:
+            if isinstance(statement, Enrolment):
+                self._enrolled.setdefault(statement.key.key_id, statement)
+            elif isinstance(statement, MemberChange):
+                self._apply_change(statement, entry.index)
+
+    def _apply_change(self, change: MemberChange, index: int) -> None:
+        try:
+            self._registry = _changed(self._registry, change, index)
+        except ScoringError as error:  # admitted together with a change that contradicts it: in the log, but without effect
+            _log.warning(CHANGE_VOID, leaf_index=index, member=change.member.id, error=str(error))
+            return
+        (self._left.add if change.action == "leave" else self._left.discard)(change.member.id)
+
+    def check_member(self, member_id: str) -> None:
+        """Returns when ``member_id`` may call. Raises MemberLeftError, MemberUnknownError."""
+        with self._lock:
+            if member_id in self._registry.members:
+                return
+            left = member_id in self._left
+        raise MemberLeftError(f"{member_id} has left the zone") if left else MemberUnknownError(f"{member_id} is not a member of the zone")
+
+    def has_role(self, member_id: str, *roles: str) -> bool:
+        """Whether the member holds one of ``roles`` now."""
+        with self._lock:
+            member = self._registry.members.get(member_id)
+        return member is not None and not set(roles).isdisjoint(member.roles)
+
+    def may_read(self, member_id: str, entry: Entry) -> bool:
+        """Whether the member may read the entry's envelope: readers of all, its own parties, and everybody the zone's own facts."""
+        return entry.kind in PUBLIC_KINDS or member_id in entry.parties or self.has_role(member_id, *READERS_OF_ALL)
+
+    def admit(self, caller: str, raw: bytes, key: str) -> Submission:
+        """The submission of an envelope by ``caller`` under idempotency ``key``.
+
+        Raises WireFormatError for a missing or overlong key, EnvelopeFormatError and StatementFormatError for bytes that are no
+        statement to be logged, ZoneMismatchError, SignerUnknownError, SignatureError, WrongSignerError when the signer may not
+        make it, RoleMissingError when the caller may not submit it.
+        """
+        if not 0 < len(key) <= _LONGEST_KEY:
+            raise WireFormatError(f"an idempotency key has 1 to {_LONGEST_KEY} characters")
+        envelope = parse_envelope(raw)
+        statement = parse_statement(envelope.payload_type, envelope.payload)
+        if not isinstance(statement, LOGGED):
+            raise StatementFormatError(f"a {statement.kind} is never logged")
+        if statement.zone != self.zone:
+            raise ZoneMismatchError(f"the statement belongs to zone {statement.zone!r}, this is {self.zone!r}")
+        signer = self._check_signer(envelope)
+        actor = self._check_kind(statement, signer, raw)
+        if caller != actor and not self.has_role(caller, "coordinator"):
+            raise RoleMissingError(f"a statement of {actor} is submitted by {actor} or by the coordinator, not by {caller}")
+        parties = tuple(sorted({actor, caller, signer.member}))
+        return Submission(caller, key, raw, sha256(raw), statement.kind, actor, parties)
+
+    def _check_signer(self, envelope: Envelope) -> _Signer:
+        """Owner of the first signature, which must verify; further ones are witnesses."""
+        signer = self._signer(envelope.key_ids[0])
+        check_signature(envelope, VerifyKey(signer.key.key_id, signer.key.algorithm, bytes.fromhex(signer.key.public)))
+        return signer
+
+    def _signer(self, key_id: str) -> _Signer:
+        with self._lock:
+            enrolment = self._enrolled.get(key_id)
+            if enrolment is not None:
+                return _Signer(enrolment.key, enrolment.service, True)
+            entry = self._registry.key(key_id)
+        return _Signer(entry.key, entry.member.id, False)
+
+    def _check_kind(self, statement: Statement, signer: _Signer, raw: bytes) -> str:
+        """The member that answers for the statement. Raises WrongSignerError when it is not this signer's to make."""
+        if isinstance(statement, Consent | Revocation):
+            if statement.service != signer.member:
+                raise WrongSignerError(f"the statement names the service {statement.service}, its signer belongs to {signer.member}")
+            return signer.member
+        if signer.enrolled:
+            raise WrongSignerError(f"an enterprise's key signs no {statement.kind}")
+        if isinstance(statement, Registry) and raw != self.genesis:
+            raise WrongSignerError("the registry is stated once, as leaf 0; later changes are member statements")
+        if isinstance(statement, MemberChange):
+            self._require_role(signer.member, "authority")
+            with self._lock:
+                _changed(self._registry, statement, 0)
+        elif isinstance(statement, Enrolment):
+            self._check_enrolment(statement, signer)
+        return signer.member
+
+    def _check_enrolment(self, statement: Enrolment, signer: _Signer) -> None:
+        self._require_role(signer.member, "registrar")
+        self._require_role(statement.service, "enterprise-service")
+        with self._lock:
+            known = self._enrolled.get(statement.key.key_id)
+        if not statement.key.key_id.startswith("e-") or (known is not None and known != statement):
+            raise WrongSignerError(f"key id {statement.key.key_id!r} is enrolled already, or does not start with e-")
+
+    def _require_role(self, member_id: str, role: str) -> None:
+        if not self.has_role(member_id, role):
+            raise WrongSignerError(f"{member_id} does not have the role {role}")
+
+
+def _changed(registry: MemberRegistry, change: MemberChange, index: int) -> MemberRegistry:
+    """The registry after a change, the old one untouched.
+
+    Raises WrongSignerError when a key id would be registered twice, SignerUnknownError when a member that is not there leaves or rekeys.
+    """
+    known = change.member.id in registry.members
+    if change.action != "join" and not known:
+        raise SignerUnknownError(f"{change.member.id} is not a member of the zone")
+    after = copy.deepcopy(registry)
+    after.apply(change, index)
+    return after

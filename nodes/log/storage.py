@@ -1,0 +1,251 @@
+"""The log's tables: leaves and their envelopes, tiles, idempotency keys, and the head row that sequencing compares and swaps [L3, L4].
+
+``commit`` is one transaction: after it returns, everything in it is on disk; when it raises, the caller cannot know and must stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Row,
+    String,
+    Table,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
+
+from crypto import merkle, tiles
+from crypto.errors import MerkleError
+from nodes.errors import StorageError
+from nodes.log.tree import TileRow, prefix
+from nodes.runtime.database import reading, writing
+
+METADATA = MetaData()
+_ROW_ID = BigInteger().with_variant(Integer, "sqlite")
+
+HEAD = Table(
+    "head",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("time", BigInteger, nullable=False),  # of the last leaf: leaves' times never go back
+)
+LEAVES = Table(
+    "leaves",
+    METADATA,
+    Column("leaf_index", _ROW_ID, primary_key=True, autoincrement=False),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False, unique=True),
+    Column("kind", String(32), nullable=False),
+    Column("parties", String, nullable=False),  # members whose own it is, comma-separated
+)
+ENVELOPES = Table(
+    "envelopes",
+    METADATA,
+    Column("leaf_index", _ROW_ID, primary_key=True, autoincrement=False),
+    Column("envelope", LargeBinary, nullable=False),
+)
+TILES = Table(
+    "tiles",
+    METADATA,
+    Column("level", Integer, primary_key=True),
+    Column("tile_index", BigInteger, primary_key=True),
+    Column("hashes", LargeBinary, nullable=False),
+)
+KEYS = Table(
+    "idempotency_keys",
+    METADATA,
+    Column("caller", String(64), primary_key=True),
+    Column("key", String(128), primary_key=True),
+    Column("leaf_index", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+_CHUNK = 500
+_ENTRY = select(LEAVES, ENVELOPES.c.envelope).join(ENVELOPES, ENVELOPES.c.leaf_index == LEAVES.c.leaf_index)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Size and root of the stored tree, and the time of its last leaf."""
+
+    size: int
+    root: bytes
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One logged statement. ``parties``: members whose own it is: actor, signers, submitter."""
+
+    index: int
+    leaf: bytes
+    digest: bytes
+    kind: str
+    parties: tuple[str, ...]
+    envelope: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """An idempotency key spent on a leaf."""
+
+    caller: str
+    key: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one commit makes durable, all or nothing. ``keys`` may also name leaves that were there before."""
+
+    entries: Sequence[Entry]
+    tiles: Sequence[TileRow]
+    keys: Sequence[KeyUse]
+    head: Head
+
+
+class LogStore:
+    """The tables behind one engine, whose metadata is ``METADATA``. Only one sequencer may ``commit``; anyone may read."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        with writing(engine) as connection:
+            if connection.execute(select(HEAD.c.size)).first() is None:
+                connection.execute(insert(HEAD).values(id=1, size=0, root=merkle.EMPTY_ROOT, time=0))
+
+    def head(self) -> Head:
+        """The stored tree's head; what lies beyond the last signed checkpoint is already durable."""
+        with reading(self._engine) as connection:
+            row = connection.execute(select(HEAD.c.size, HEAD.c.root, HEAD.c.time)).one()
+        return Head(row.size, row.root, row.time)
+
+    def commit(self, before: Head, batch: Batch) -> None:
+        """Make ``batch`` durable if the stored head is still ``before``.
+
+        Raises StorageError when another sequencer moved the head. Any exception means that the outcome may be either.
+        """
+        with writing(self._engine) as connection:
+            moved = connection.execute(
+                update(HEAD)
+                .where(HEAD.c.id == 1, HEAD.c.size == before.size, HEAD.c.root == before.root)
+                .values(size=batch.head.size, root=batch.head.root, time=batch.head.time)
+            )
+            if moved.rowcount != 1:
+                raise StorageError(f"the stored head is not at size {before.size} any more: another sequencer uses this database")
+            _insert_entries(connection, batch.entries)
+            _put_tiles(connection, batch.tiles)
+            if batch.keys:
+                connection.execute(insert(KEYS), [{"caller": use.caller, "key": use.key, "leaf_index": use.index} for use in batch.keys])
+
+    def find_digests(self, digests: Sequence[bytes]) -> dict[bytes, tuple[int, bytes]]:
+        """(index, leaf) of each envelope digest that is in the log."""
+        found: dict[bytes, tuple[int, bytes]] = {}
+        with reading(self._engine) as connection:
+            for start in range(0, len(digests), _CHUNK):
+                wanted = LEAVES.c.digest.in_(digests[start : start + _CHUNK])
+                for row in connection.execute(select(LEAVES.c.digest, LEAVES.c.leaf_index, LEAVES.c.leaf).where(wanted)):
+                    found[row.digest] = (row.leaf_index, row.leaf)
+        return found
+
+    def find_keys(self, uses: Sequence[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
+        """Digest of what each (caller, key) was first used for."""
+        found: dict[tuple[str, str], bytes] = {}
+        query = select(KEYS.c.caller, KEYS.c.key, LEAVES.c.digest).join(LEAVES, KEYS.c.leaf_index == LEAVES.c.leaf_index)
+        with reading(self._engine) as connection:
+            for start in range(0, len(uses), _CHUNK):
+                wanted = tuple_(KEYS.c.caller, KEYS.c.key).in_(uses[start : start + _CHUNK])
+                found.update({(row.caller, row.key): row.digest for row in connection.execute(query.where(wanted))})
+        return found
+
+    def entries(self, start: int, end: int, max_bytes: int) -> list[Entry]:
+        """Entries from ``start`` on, in order, before ``end``: as many as have ``max_bytes`` of envelopes in all, at least one."""
+        sizes = select(ENVELOPES.c.leaf_index, func.length(ENVELOPES.c.envelope).label("size"))
+        sizes = sizes.where(ENVELOPES.c.leaf_index >= start, ENVELOPES.c.leaf_index < min(end, start + _CHUNK)).order_by(ENVELOPES.c.leaf_index)
+        with reading(self._engine) as connection:
+            stop, total = start, 0
+            for row in connection.execute(sizes):
+                total += row.size
+                if stop > start and total > max_bytes:
+                    break
+                stop = row.leaf_index + 1
+            query = _ENTRY.where(LEAVES.c.leaf_index >= start, LEAVES.c.leaf_index < stop).order_by(LEAVES.c.leaf_index)
+            return [_entry(row) for row in connection.execute(query)]
+
+    def entries_of(self, kinds: Sequence[str]) -> Iterator[Entry]:
+        """Every entry of these kinds, in order."""
+        with reading(self._engine) as connection:
+            query = _ENTRY.where(LEAVES.c.kind.in_(kinds)).order_by(LEAVES.c.leaf_index)
+            yield from (_entry(row) for row in connection.execution_options(yield_per=_CHUNK).execute(query))
+
+    def entry_of(self, digest: bytes) -> Entry | None:
+        """The entry whose envelope has this digest."""
+        with reading(self._engine) as connection:
+            row = connection.execute(_ENTRY.where(LEAVES.c.digest == digest)).first()
+        return None if row is None else _entry(row)
+
+    def leaves(self, start: int, end: int) -> list[bytes]:
+        """Leaves [start, end) without their envelopes. Raises StorageError when one is missing."""
+        query = select(LEAVES.c.leaf).where(LEAVES.c.leaf_index >= start, LEAVES.c.leaf_index < end).order_by(LEAVES.c.leaf_index)
+        with reading(self._engine) as connection:
+            found = [row.leaf for row in connection.execute(query)]
+        if len(found) != end - start:
+            raise StorageError(f"{end - start - len(found)} of the leaves [{start}, {end}) are missing")
+        return found
+
+    def read_tile(self, level: int, index: int, width: int) -> bytes:
+        """The first ``width`` hashes of a tile: a ``tiles.ReadTile``. Raises StorageError when fewer are stored."""
+        query = select(TILES.c.hashes).where(TILES.c.level == level, TILES.c.tile_index == index)
+        with reading(self._engine) as connection:
+            row = connection.execute(query).first()
+        data = b"" if row is None else prefix(row.hashes, width)
+        if len(data) != width * merkle.HASH_SIZE:
+            raise StorageError(f"tile {level}/{index} is shorter than {width} hashes")
+        return data
+
+    def root_at(self, size: int) -> bytes:
+        """Root of the stored tree's first ``size`` leaves, from its tiles. Raises StorageError when they cannot give it."""
+        try:
+            return tiles.frontier(size, self.read_tile).root()
+        except MerkleError as error:
+            raise StorageError(f"the stored tiles do not make a tree of size {size}: {error}") from error
+
+
+def _entry(row: Row[Any]) -> Entry:
+    return Entry(row.leaf_index, row.leaf, row.digest, row.kind, tuple(row.parties.split(",")), row.envelope)
+
+
+def _insert_entries(connection: Connection, entries: Sequence[Entry]) -> None:
+    if entries:
+        connection.execute(
+            insert(LEAVES),
+            [
+                {"leaf_index": e.index, "leaf": e.leaf, "digest": e.digest, "kind": e.kind, "parties": ",".join(e.parties)}
+                for e in entries
+            ],
+        )  # fmt: skip
+        connection.execute(insert(ENVELOPES), [{"leaf_index": e.index, "envelope": e.envelope} for e in entries])
+
+
+def _put_tiles(connection: Connection, rows: Sequence[TileRow]) -> None:
+    fresh = [{"level": row.level, "tile_index": row.index, "hashes": row.hashes} for row in rows if not row.grown]
+    if fresh:
+        connection.execute(insert(TILES), fresh)
+    for row in rows:
+        if row.grown:
+            changed = connection.execute(update(TILES).where(TILES.c.level == row.level, TILES.c.tile_index == row.index).values(hashes=row.hashes))
+            if changed.rowcount != 1:
+                raise StorageError(f"tile {row.level}/{row.index} is missing")
