@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from crypto.statements import parse_envelope
 from nodes.coordinator.work import WorkQueue
 from nodes.runtime.zone import Zone
 from protos.v1.exchange_pb2 import ConsentNotice, ContributeColumns, ContributeRow, WorkItem
@@ -69,10 +70,19 @@ def _rows(view: ZoneView, epoch: EpochState, state: ConsentState) -> Iterator[Wo
     model = view.model(epoch.opened.model)
     opened = view.at(epoch.open_index).envelope
     consent = view.at(state.index).envelope
+    enrolment = _enrolment(view, state.consent, consent).envelope
     for member in view.registry.with_role("department"):
         if owed_entries(model, member, state.consent.functionals):
-            item = WorkItem(row=ContributeRow(epoch_open_envelope=opened, consent_envelope=consent, consent_leaf_index=state.index))
-            yield member.id, f"row/{epoch.opened.epoch}/{state.digest}", item
+            row = ContributeRow(
+                epoch_open_envelope=opened, consent_envelope=consent, consent_leaf_index=state.index, enrolment_envelope=enrolment
+            )
+            yield member.id, f"row/{epoch.opened.epoch}/{state.digest}", WorkItem(row=row)
+
+
+def _enrolment(view: ZoneView, consent: Consent, envelope: bytes) -> Logged:
+    """The enrolment by which others can check who signed the consent: that of the signing key, or the subject's newest."""
+    signer = parse_envelope(envelope).key_ids[0]
+    return view.enrolments.get(signer) or view.enrolments[view.enrolled[consent.subject]]
 
 
 def _notice(view: ZoneView, state: ConsentState, *, revoked: bool) -> Iterator[Work]:
