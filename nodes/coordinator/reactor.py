@@ -73,9 +73,7 @@ def _rows(view: ZoneView, epoch: EpochState, state: ConsentState) -> Iterator[Wo
     enrolment = _enrolment(view, state.consent, consent).envelope
     for member in view.registry.with_role("department"):
         if owed_entries(model, member, state.consent.functionals):
-            row = ContributeRow(
-                epoch_open_envelope=opened, consent_envelope=consent, consent_leaf_index=state.index, enrolment_envelope=enrolment
-            )
+            row = ContributeRow(epoch_open_envelope=opened, consent_envelope=consent, consent_leaf_index=state.index, enrolment_envelope=enrolment)
             yield member.id, f"row/{epoch.opened.epoch}/{state.digest}", WorkItem(row=row)
 
 

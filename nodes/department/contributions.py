@@ -1,0 +1,160 @@
+"""From a department's records to final contributions: points by the model's rules, then ciphertexts, proof and signature.
+
+Plaintext comes in here and only messages come out [P4.1, P4.2, P4.4]. A value that is missing or unusable counts as 0 and is reported
+by number, never by content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from crypto.contribution import EncryptedContribution, encrypt_contribution, gate_mask
+from crypto.encoding import canonical_json, digest, xof
+from crypto.packing import pack
+from crypto.paillier import Encryptor
+from crypto.statements import SignKey
+from nodes.department.outbox import Message
+from nodes.department.trust import GivenConsent, OpenEpoch
+from nodes.runtime import logging
+from nodes.runtime.signing import sign_statement
+from scoring.contributions import NO_FUNCTIONAL, owed_entries
+from scoring.errors import RuleError
+from scoring.model import Model
+from scoring.rules import points_report
+from scoring.statements import Column, ContributionHeader, Entry, KnowledgeProof, Member, Row
+
+POINTS_COMPUTED = "points.computed"
+Records = Mapping[str, Mapping[str, str]]
+_log = logging.logger("department.points")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is to be said under ``place``: ``source`` tells what it is made from, ``make(revision)`` encrypts and signs it.
+
+    ``points``: of a column, in roster order, to be kept under ``source``: rows of the epoch say the same [P4.5].
+    """
+
+    place: str
+    source: str
+    make: Callable[[int], Message]
+    points: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Contributor:
+    """Makes the contributions of one member to one epoch.
+
+    ``records`` are its own, by subject id; ``secret`` is its K of this epoch. Equal arguments give equal bytes, as long as ``signer``
+    signs deterministically.
+    """
+
+    member: Member
+    signer: SignKey
+    encryptor: Encryptor
+    epoch: OpenEpoch
+    secret: bytes
+    records: Records
+
+    def columns(self) -> Iterator[Prepared]:
+        """One column for each entry that the member owes the epoch: indicators, and gates for each functional that they close."""
+        known: dict[str, list[int]] = {}
+        for entry in owed_entries(self.epoch.model, self.member, self.epoch.model.disclosures("authority")):
+            if entry.indicator not in known:
+                known[entry.indicator] = self._points(entry.indicator)
+            place = f"column/{self.epoch.opened.epoch}/{entry.indicator}/{entry.functional}"
+            points = known[entry.indicator]
+            source = self._source(entry.indicator, points)
+            yield Prepared(place, source, partial(self._column, place, entry, points, source), points)
+
+    def row(self, given: GivenConsent, said: Callable[[str], list[int] | None]) -> Prepared | None:
+        """The row of a consent's subject for its audience; None when the member owes no entry of it.
+
+        ``said(indicator)`` gives the points of the column that the epoch has of us; only where there is none are they computed [P4.5].
+        """
+        consent = given.consent
+        entries = owed_entries(self.epoch.model, self.member, consent.functionals)
+        if not entries:
+            return None
+        place = f"row/{self.epoch.opened.epoch}/{consent.subject}/{consent.audience}"
+        points = [self._single(entry.indicator, consent.subject, said) for entry in entries]
+        about = [consent.subject, consent.audience, [[entry.indicator, entry.functional] for entry in entries]]
+        source = self._source(about, points)
+        return Prepared(place, source, partial(self._row, place, entries, points, source, given))
+
+    def _single(self, indicator: str, subject: str, said: Callable[[str], list[int] | None]) -> int:
+        column = said(indicator)
+        if column is not None:
+            return column[self.epoch.position_of[subject]]
+        return points_of(self.epoch.model, indicator, self.records.get(subject, {}), self.epoch.stage_of[subject])[0]
+
+    def _points(self, indicator: str) -> list[int]:
+        """Points in roster order, and a line in the log about how many could not be read."""
+        found, unusable = [], 0
+        for subject, _, stage in self.epoch.stages.subjects:
+            value, missing = points_of(self.epoch.model, indicator, self.records.get(subject, {}), stage)
+            found.append(value)
+            unusable += missing
+        _log.info(POINTS_COMPUTED, epoch=self.epoch.opened.epoch, indicator=indicator, subjects=len(found), incomplete=unusable)
+        return found
+
+    def _column(self, place: str, entry: Entry, points: list[int], source: str, revision: int) -> Message:
+        opened = self.epoch.opened
+        header = self._header("column", (entry,), revision) | {
+            "slot_bits": opened.slot_bits, "slots": opened.slots, "batches": opened.batches, "subject": "", "audience": "", "consent": "",
+        }  # fmt: skip
+        values = [self._value(entry, value, header, position) for position, value in enumerate(points)]
+        plaintexts = [pack(values[b.first_position : b.first_position + b.count], opened.slot_bits) for b in self.epoch.batches]
+        return self._message(place, Column, header, plaintexts, revision, source)
+
+    def _row(self, place: str, entries: tuple[Entry, ...], points: list[int], source: str, given: GivenConsent, revision: int) -> Message:
+        consent = given.consent
+        header = self._header("row", entries, revision) | {
+            "slot_bits": 0, "slots": 1, "batches": len(entries),
+            "subject": consent.subject, "audience": consent.audience, "consent": given.digest,
+        }  # fmt: skip
+        plaintexts = [self._value(entry, value, header, index) for index, (entry, value) in enumerate(zip(entries, points, strict=True))]
+        return self._message(place, Row, header, plaintexts, revision, source)
+
+    def _value(self, entry: Entry, points: int, header: dict[str, object], index: int) -> int:
+        if entry.functional == NO_FUNCTIONAL:
+            return points
+        draw = partial(gate_mask, self.secret, header, index, entry.functional.encode())
+        return self.epoch.model.gate_value(entry.indicator, entry.functional, points > 0, draw)
+
+    def _header(self, kind: str, entries: tuple[Entry, ...], revision: int) -> dict[str, object]:
+        opened = self.epoch.opened
+        return {
+            "sender": self.member.id, "zone": opened.zone, "key": opened.key, "kind": kind, "epoch": opened.epoch, "period": opened.period,
+            "model": opened.model, "roster": opened.roster, "entries": [entry.model_dump(mode="json") for entry in entries],
+            "revision": revision, "proof": "djn",
+        }  # fmt: skip
+
+    def _message(self, place: str, kind: type[Column | Row], header: dict[str, object], plaintexts: list[int], revision: int, source: str) -> Message:
+        made = encrypt_contribution(self.encryptor, self.secret, header, plaintexts)
+        statement = kind(
+            zone=self.epoch.opened.zone,
+            nonce=xof("contribution-nonce", 16, self.secret, canonical_json(made.header)).hex(),
+            header=ContributionHeader.model_validate_json(canonical_json(made.header)),
+            proof=_proof(made),
+        )
+        return Message(place, revision, "contribute", sign_statement(statement, self.signer), made.ciphertext_bytes, source=source)
+
+    def _source(self, about: object, points: list[int]) -> str:
+        """Digest of what a contribution says, under the secret: equal for equal values, and tells nothing else."""
+        return digest("contribution-source", self.secret, canonical_json([self.epoch.digest, about, points])).hex()
+
+
+def points_of(model: Model, indicator: str, record: Mapping[str, str], stage: str) -> tuple[int, bool]:
+    """Points in hundredths, and whether a field was missing or unusable: that counts as 0 [P2.1]."""
+    try:
+        report = points_report(model, indicator, record, stage)
+    except RuleError:
+        return 0, True
+    return report.hundredths, bool(report.missing)
+
+
+def _proof(made: EncryptedContribution) -> KnowledgeProof:
+    return KnowledgeProof(type="djn", t=f"{made.proof.t:x}", z1=f"{made.proof.z1:x}", z2=f"{made.proof.z2:x}")

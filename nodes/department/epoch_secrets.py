@@ -1,0 +1,48 @@
+"""The node's secret of each epoch, from which exponents, masks and nonces of its contributions are drawn [P4.4].
+
+Kept in a 0600 file for as long as a contribution of the epoch may have to be made or shown again, so that a message that is made a
+second time is the same message. Whoever holds a secret and a row can find the row's points by trying: old secrets are erased.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from pathlib import Path
+
+from nodes.errors import SecretFileError
+from nodes.runtime.files import make_private_directory, read_private, sync_directory, write_private
+
+SECRET_BYTES = 32
+_EPOCH = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+
+
+class EpochSecrets:
+    """Secrets in ``directory`` (0700), the newest ``kept`` of them. Requires kept >= 1."""
+
+    def __init__(self, directory: Path, kept: int) -> None:
+        self._directory = make_private_directory(directory)
+        self._kept = kept
+
+    def secret(self, epoch: str) -> bytes:
+        """The secret of ``epoch``, 32 bytes; drawn and made durable before it is returned for the first time.
+
+        Drawing a new one erases the oldest beyond ``kept``. Raises SecretFileError when the file is not 32 bytes or open to others.
+        """
+        if not _EPOCH.fullmatch(epoch):
+            raise SecretFileError(f"{epoch!r} is not the name of an epoch")
+        path = self._directory / f"{epoch}.key"
+        if not path.exists():
+            write_private(path, secrets.token_bytes(SECRET_BYTES))
+            self._erase_old(path)
+        found = read_private(path)
+        if len(found) != SECRET_BYTES:
+            raise SecretFileError(f"{path} has {len(found)} bytes, not {SECRET_BYTES}")
+        return found
+
+    def _erase_old(self, newest: Path) -> None:
+        others = sorted((path for path in self._directory.glob("*.key") if path != newest), key=lambda path: path.stat().st_mtime_ns)
+        for path in others[: len(others) + 1 - self._kept]:
+            path.write_bytes(b"\x00" * SECRET_BYTES)
+            path.unlink()
+        sync_directory(self._directory)

@@ -1,0 +1,201 @@
+"""What a department has to say, kept until the coordinator has acknowledged it, with the place in the work it has done.
+
+A message is final before it enters: exactly the bytes kept here are sent, as often as it takes, also after a restart [P4.4]. Each
+message has a place (what it is about) and a revision; the work cursor moves on only after all messages of its item are here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from nodes.errors import StorageError
+from nodes.runtime.database import reading, writing
+
+Call = Literal["contribute", "publish", "submit", "relay"]
+
+METADATA = MetaData()
+_messages = Table(
+    "outbox",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("place", String(400), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("call", String(20), nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("receiver", String(64), nullable=False),
+    Column("subject_matter", String(64), nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("state", String(10), nullable=False, index=True),
+    Column("reason", String(50), nullable=False, default=""),
+    Column("leaf_index", BigInteger),
+    Column("leaf", LargeBinary),
+    UniqueConstraint("place", "revision"),
+)
+_refused = Table(
+    "refused_work", METADATA, Column("seq", BigInteger, primary_key=True, autoincrement=False), Column("item", LargeBinary, nullable=False)
+)
+_cursor = Table("work_cursor", METADATA, Column("id", Integer, primary_key=True), Column("after", BigInteger, nullable=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One call to the coordinator.
+
+    ``place`` and ``revision`` identify it; ``source`` tells what it was made from, so that a repeated request is answered with the
+    same bytes unless the records changed. ``content``: ciphertexts, document, sealed bytes, or what a later answer is made of.
+    ``receiver`` and ``subject_matter``: of a relayed message.
+    """
+
+    place: str
+    revision: int
+    call: Call
+    envelope: bytes
+    content: bytes = b""
+    receiver: str = ""
+    subject_matter: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A message in the outbox: waiting, sent, or refused for ``reason``. ``leaf_index`` is -1 where no leaf came back."""
+
+    id: int
+    message: Message
+    state: str
+    reason: str
+    leaf_index: int
+
+
+class Outbox:
+    """The outbox and work cursor of one department. ``engine`` was opened with METADATA. ``waiting`` is set while something may wait."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.waiting = threading.Event()
+        self.waiting.set()
+
+    def cursor(self) -> int:
+        """Sequence number of the last work item whose messages are all here; 0 at first."""
+        with reading(self._engine) as connection:
+            return int(connection.execute(select(_cursor.c.after)).scalar_one_or_none() or 0)
+
+    def advance(self, after: int) -> None:
+        """Note that work item ``after`` is done. Never moves back."""
+        with writing(self._engine) as connection:
+            known = connection.execute(select(_cursor.c.after)).scalar_one_or_none()
+            if known is None:
+                connection.execute(insert(_cursor).values(id=1, after=after))
+            elif after > known:
+                connection.execute(update(_cursor).values(after=after))
+
+    def set_aside(self, seq: int, item: bytes) -> None:
+        """Keep a work item that was refused for want of records, to be tried again when records come."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(_refused).where(_refused.c.seq == seq))
+            connection.execute(insert(_refused).values(seq=seq, item=item))
+
+    def aside(self) -> list[tuple[int, bytes]]:
+        """(sequence number, item) of the work set aside, oldest first."""
+        with reading(self._engine) as connection:
+            return [(row.seq, row.item) for row in connection.execute(select(_refused).order_by(_refused.c.seq))]
+
+    def settle(self, seq: int) -> None:
+        """Forget a work item that had been set aside: it has been done, or refused for another reason."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(_refused).where(_refused.c.seq == seq))
+
+    def offer(self, place: str, source: str, make: Callable[[int], Message]) -> None:
+        """See that what is to be said under ``place`` is sent; afterwards it is on disk.
+
+        When the newest message there was made from the same ``source``, its bytes are sent again. Otherwise ``make`` is called with the
+        next revision, from 0, and its message is kept as well.
+        """
+        latest = self.latest(place)
+        if latest is None or latest.message.source != source:
+            self.keep(make(0 if latest is None else latest.message.revision + 1))
+        elif latest.state != "waiting":
+            with writing(self._engine) as connection:
+                connection.execute(update(_messages).where(_messages.c.id == latest.id).values(state="waiting", reason=""))
+            self.waiting.set()
+
+    def keep(self, message: Message) -> None:
+        """Keep ``message`` for sending; afterwards it is on disk. The same message again is kept once.
+
+        Raises StorageError when other bytes are here under the same place and revision: sending both would say two things [P4.1].
+        """
+        with writing(self._engine) as connection:
+            here = _one(connection, (_messages.c.place == message.place) & (_messages.c.revision == message.revision))
+            if here is None:
+                values = {name: getattr(message, name) for name in Message.__slots__}
+                connection.execute(insert(_messages).values(**values, state="waiting"))
+            elif here.message != message:
+                raise StorageError(f"revision {message.revision} of {message.place} is in the outbox with other bytes")
+        self.waiting.set()
+
+    def latest(self, place: str) -> Kept | None:
+        """The highest revision kept under ``place``."""
+        with reading(self._engine) as connection:
+            newest = select(func.max(_messages.c.revision)).where(_messages.c.place == place).scalar_subquery()
+            return _one(connection, (_messages.c.place == place) & (_messages.c.revision == newest))
+
+    def said(self, places: str) -> str | None:
+        """``source`` of the newest message whose place begins with ``places``: of those acknowledged, else of those that wait."""
+        here = _messages.c.place.startswith(places, autoescape=True)
+        newest = select(_messages.c.source).order_by(_messages.c.revision.desc()).limit(1)
+        with reading(self._engine) as connection:
+            for state in ("sent", "waiting"):
+                source = connection.execute(newest.where(here, _messages.c.state == state)).scalar_one_or_none()
+                if source is not None:
+                    return str(source)
+        return None
+
+    def next(self) -> Kept | None:
+        """The oldest message that waits; clears ``waiting`` when there is none."""
+        self.waiting.clear()
+        with reading(self._engine) as connection:
+            oldest = select(func.min(_messages.c.id)).where(_messages.c.state == "waiting").scalar_subquery()
+            kept = _one(connection, _messages.c.id == oldest)
+        if kept is not None:
+            self.waiting.set()
+        return kept
+
+    def sent(self, kept: Kept, leaf_index: int = -1, leaf: bytes = b"") -> None:
+        """Note the coordinator's acknowledgement, with the leaf where there is one."""
+        with writing(self._engine) as connection:
+            values = {"state": "sent", "reason": "", "leaf_index": leaf_index, "leaf": leaf}
+            connection.execute(update(_messages).where(_messages.c.id == kept.id).values(**values))
+
+    def refused(self, kept: Kept, reason: str) -> None:
+        """Note that the coordinator refused the message for good."""
+        with writing(self._engine) as connection:
+            connection.execute(update(_messages).where(_messages.c.id == kept.id).values(state="refused", reason=reason[:50]))
+
+
+def _one(connection: Any, where: Any) -> Kept | None:
+    row = connection.execute(select(_messages).where(where)).one_or_none()
+    if row is None:
+        return None
+    message = Message(**{name: getattr(row, name) for name in Message.__slots__})
+    return Kept(row.id, message, row.state, row.reason, -1 if row.leaf_index is None else row.leaf_index)
