@@ -43,7 +43,9 @@ class EvidenceDesk:
         return Evidence(
             rows=tuple(self._row(row, proofs[row.index]) for row in rows),
             inputs=tuple(
-                InputRef(indicator=item.indicator, functional=item.functional, row=str(row_leaves.index(item.leaf_index)), position=str(item.position))
+                InputRef(
+                    indicator=item.indicator, functional=item.functional, row=str(row_leaves.index(item.leaf_index)), position=str(item.position)
+                )
                 for item in asked.inputs
             ),
             aggregates=tuple(str(value) for value in issued.aggregates),

@@ -40,12 +40,9 @@ class Journal:
             return self._applied(appended.index)
 
     def _applied(self, index: int) -> Logged:
-        def place(view: ZoneView) -> Logged | Exception | None:
-            if view.size <= index:
-                return None
-            return view.void.get(index) or view.at(index)
+        def place(view: ZoneView) -> Logged | None:
+            if index in view.void:
+                raise view.void[index]
+            return view.at(index) if view.size > index else None
 
-        found: Logged | Exception = self._zone.wait(place, APPLY_TIMEOUT_S, f"leaf {index}")
-        if isinstance(found, Exception):
-            raise found
-        return found
+        return self._zone.wait(place, APPLY_TIMEOUT_S, f"leaf {index}")
