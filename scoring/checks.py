@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from scoring.document import Path
 from scoring.pack import IndicatorSpec, Pack
-from scoring.provenance import uncovered
+from scoring.provenance import Aspect, uncovered
 from scoring.rules import BestOf, Rule, Sum, Table
 from scoring.values import FieldSpec
 
@@ -76,8 +76,8 @@ def _indicator(pack: Pack, name: str, indicator: IndicatorSpec) -> Iterator[Prob
     yield from _rule(pack, (*here, "rule"), indicator, indicator.rule)
     for stage, rule in indicator.rule_by_stage.items():
         yield from _rule(pack, (*here, "rule_by_stage", stage), indicator, rule)
-    aspects: tuple[str, ...] = ("name", "rule", "weights") if indicator.role == "points" else ("name", "rule")
-    if said := uncovered(indicator.provenance, aspects, pack.staging.stages):  # type: ignore[arg-type]
+    aspects: tuple[Aspect, ...] = ("name", "rule", "weights") if indicator.role == "points" else ("name", "rule")
+    if said := uncovered(indicator.provenance, aspects, pack.staging.stages):
         yield (*here, "provenance"), said
 
 
@@ -159,7 +159,12 @@ def _products(pack: Pack) -> Iterator[Problem]:
         if product.line is not None:
             yield from _stages(pack, (*here, "line", "slope"), product.line.slope, complete=True)
         yield from _relative(pack, name)
-        if said := uncovered(pack.product_provenance.get(name, ()), ["line", "terms"], pack.staging.stages):
+        aspects: list[Aspect] = ["line", "terms"]
+        if product.line is not None:
+            aspects.append("floor")
+        if product.promise is not None:
+            aspects.append("promise")
+        if said := uncovered(pack.product_provenance.get(name, ()), aspects, pack.staging.stages):
             yield ("product_provenance", name), said
     for name in set(pack.product_provenance) - set(pack.products):
         yield ("product_provenance", name), "no such product"

@@ -11,7 +11,7 @@ from pydantic import model_validator
 from scoring.statements import StageId
 from scoring.values import Part
 
-Aspect = Literal["name", "rule", "weights", "bands", "line", "terms", "criterion"]
+Aspect = Literal["name", "rule", "weights", "bands", "line", "floor", "promise", "terms", "criterion"]
 
 
 class Provenance(Part):
