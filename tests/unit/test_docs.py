@@ -130,7 +130,7 @@ def test_make_targets_named_in_documents_exist() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_refusal_reasons_named_in_documents_are_of_the_catalogue(document: Path) -> None:
-    named = set(re.findall(r"`([A-Z][A-Z]+(?:_[A-Z]+)+)`", document.read_text(encoding="utf-8")))
+    named = set(re.findall(r"`((?!XINQIAO_)[A-Z][A-Z]+(?:_[A-Z]+)+)`", document.read_text(encoding="utf-8")))
     assert named - {row.reason for row in CATALOGUE.values()} == set()
 
 
