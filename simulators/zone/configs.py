@@ -1,0 +1,125 @@
+"""The configuration of every process of a zone on one machine: one TOML each, in DIR/config, with paths relative to it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crypto.encoding import canonical_json
+from nodes.runtime.files import make_private_directory, write_private, write_public
+from simulators.zone.layout import ProcessPlan, ZonePlan
+
+HOST = "127.0.0.1"
+ORDER = ("gateway", "coordinator", "log")
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """host:port of every process that listens, by process name."""
+
+    of: Mapping[str, str]
+
+    def document(self, plan: ZonePlan) -> dict[str, Any]:
+        """The ``endpoints.json`` of a run: URLs for people and programs outside, addresses of the members' services."""
+        banks = {process.name: f"http://{self.of[process.name]}" for process in plan.processes if "bank" in process.tables}
+        services = [f"http://{self.of[process.name]}" for process in plan.processes if "enterprise" in process.tables]
+        return {
+            "gateway": f"https://{self.of['gateway']}",
+            "log": self.of["log"],
+            "coordinator": self.of["coordinator"],
+            "enterprise": services[0] if services else "",
+            "bank": banks,
+        }
+
+
+def choose_addresses(plan: ZonePlan, base_port: int | None = None) -> Addresses:
+    """Addresses on this machine: from ``base_port`` upwards (gateway, coordinator, log, then the others), or free ones."""
+    names = sorted((process.name for process in plan.processes if process.listens), key=_rank)
+    ports = range(base_port, base_port + len(names)) if base_port is not None else free_ports(len(names))
+    return Addresses({name: f"{HOST}:{port}" for name, port in zip(names, ports, strict=True)})
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now. Another program may take one before we do; then the process says so and ends."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for item in sockets:
+            item.bind((HOST, 0))
+        return [item.getsockname()[1] for item in sockets]
+    finally:
+        for item in sockets:
+            item.close()
+
+
+def write_configs(plan: ZonePlan, directory: Path, addresses: Addresses) -> dict[str, Path]:
+    """Write DIR/config/<process>.toml for every process, and DIR/endpoints.json; the files by process name."""
+    config_dir = make_private_directory(directory / "config")
+    make_private_directory(directory / "state")
+    files = {}
+    for process in plan.processes:
+        document = process_settings(plan, process, addresses)
+        files[process.name] = config_dir / f"{process.name}.toml"
+        write_private(files[process.name], to_toml(document).encode())
+    write_public(directory / "endpoints.json", canonical_json(addresses.document(plan)))
+    return files
+
+
+def process_settings(plan: ZonePlan, process: ProcessPlan, addresses: Addresses) -> dict[str, Any]:
+    """The settings of one process as tables, as its ``NodeSettings`` subclass reads them."""
+    called = [role for role in ("coordinator", "log") if role not in process.tables]
+    document: dict[str, Any] = {
+        "member": process.member,
+        "zone": plan.zone,
+        "state_dir": f"../state/{process.name}",
+        "keys_dir": f"../members/{process.member}",
+        "public_dir": "../public",
+        "peers": {role: {"member": plan.with_role(role)[0].id, "address": addresses.of[role]} for role in called},
+    }
+    for table in process.tables:
+        document[table] = _role_table(table, process, addresses)
+    return document
+
+
+def _role_table(table: str, process: ProcessPlan, addresses: Addresses) -> dict[str, Any]:
+    keys, state = f"../members/{process.member}", f"../state/{process.name}"
+    here = addresses.of.get(process.name, "")
+    tables: dict[str, dict[str, Any]] = {
+        "department": {"records_dir": f"../records/{process.member}", "roster_key_file": f"{keys}/roster.key"},
+        "custodian": {"passphrase_file": f"{keys}/passphrase"},
+        "coordinator": {"listen": here},
+        "log": {"listen": here},
+        "gateway": {"listen": here, "public_base": f"https://{here}", "admin_token_file": f"{state}/admin.token"},
+        "bank": {"listen": here},
+        "enterprise": {"listen": here},
+        "auditor": {},
+    }
+    return tables[table]
+
+
+def to_toml(document: Mapping[str, Any], path: tuple[str, ...] = ()) -> str:
+    """TOML text of nested tables of strings, integers, booleans, floats and lists of them."""
+    lines = [f"[{'.'.join(path)}]"] if path else []
+    lines += [f"{key} = {_value(value)}" for key, value in document.items() if not isinstance(value, Mapping)]
+    parts = ["\n".join(lines) + "\n"]
+    parts += [to_toml(value, (*path, key)) for key, value in document.items() if isinstance(value, Mapping)]
+    return "\n".join(parts)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_value(item) for item in value)}]"
+    raise TypeError(f"{type(value).__name__} has no place in a configuration")
+
+
+def _rank(name: str) -> tuple[int, str]:
+    return (ORDER.index(name) if name in ORDER else len(ORDER), name)
