@@ -1,0 +1,107 @@
+"""The way in for signed requests: rebuilt as received, judged, counted once, and refused in the log where they do not hold [P5.1, L2]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from crypto.encoding import sha256
+from crypto.errors import CryptoError
+from gateway.limits import RateLimit
+from gateway.problems import BODY_TOO_LARGE, Refused
+from gateway.refusals import RefusalLog
+from gateway.store import Store
+from nodes.errors import NodeError, RateLimitedError
+from nodes.runtime.clock import Clock
+from nodes.runtime.request_document import Endpoint, RequestDocument
+from nodes.runtime.signed_requests import VerifiedRequest, verify_request
+from nodes.runtime.zone import Zone
+from scoring.errors import ScoringError
+
+MAX_BODY_BYTES = 2 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A request as it came: method, target rebuilt from the configured base and the raw path, header lines, body, caller's address."""
+
+    method: str
+    target_uri: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    address: str
+
+
+async def read_raw(request: Request) -> Raw:
+    """The request as it came. Raises Refused when the body is over 2 MiB. For ``Depends``."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise Refused(BODY_TOO_LARGE, f"a body has at most {MAX_BODY_BYTES} bytes")
+    path = request.scope.get("raw_path", request.url.path.encode()).decode("latin-1")
+    query = request.scope["query_string"].decode("latin-1")
+    target = request.app.state.public_base + path + (f"?{query}" if query else "")
+    headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.scope["headers"])
+    return Raw(request.method, target, headers, bytes(body), request.client.host if request.client else "")
+
+
+class SignedIntake:
+    """Judges signed requests. ``address_limit`` holds before a signature is checked, ``key_limit`` after."""
+
+    def __init__(self, zone: Zone, store: Store, refusals: RefusalLog, base: str, now: Clock, address_limit: RateLimit, key_limit: RateLimit) -> None:
+        self._zone, self._store, self._refusals, self._base, self._now = zone, store, refusals, base, now
+        self._address_limit, self._key_limit = address_limit, key_limit
+
+    def admit(self, raw: Raw, endpoint: Endpoint) -> tuple[RequestDocument, VerifiedRequest]:
+        """The request, authentic, in force, and not seen before. Raises Refused, logged, otherwise."""
+        self._address_limit.take(raw.address)
+        about = sha256(raw.body).hex()
+        try:
+            document = RequestDocument.from_http(raw.method, raw.target_uri, raw.headers, raw.body)
+            about = document.digest
+            request = self._verify(document, endpoint)
+        except (ScoringError, CryptoError) as error:
+            refused = Refused.of(error)
+            refused.leaf_index = self._refusals.refused_stranger(refused.row.reason, about)
+            raise refused from error
+        with self.refusing(document.digest):
+            self._key_limit.take(request.key_id)
+            self._store.use_nonce(request.key_id, request.nonce, request.expires, self._now())
+        return document, request
+
+    def refusing(self, about: str) -> _Refusing:
+        """A block whose domain errors become logged refusals of a known caller's request ``about``."""
+        return _Refusing(self._refusals, about)
+
+    def _verify(self, document: RequestDocument, endpoint: Endpoint) -> VerifiedRequest:
+        with self._zone.reading() as view:
+            keys, genesis = view.request_keys(), view.registry.genesis
+        return verify_request(
+            document,
+            endpoint,
+            keys,
+            now=self._now(),
+            base=self._base,
+            tolerance_s=genesis.clock_tolerance_s,
+            max_life_s=genesis.request_max_age_s,
+        )
+
+
+class _Refusing:
+    """Context manager of ``SignedIntake.refusing``. Haste and our own failures are answered, not logged."""
+
+    def __init__(self, refusals: RefusalLog, about: str) -> None:
+        self._refusals, self._about = refusals, about
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if not isinstance(error, ScoringError | CryptoError | NodeError):
+            return
+        refused = Refused.of(error)
+        if not isinstance(error, RateLimitedError) and refused.row.http < 500:
+            refused.leaf_index = self._refusals.refused(refused.row.reason, self._about)
+        raise refused from error
