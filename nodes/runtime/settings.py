@@ -28,7 +28,7 @@ _base_dir: ContextVar[Path | None] = ContextVar("base_dir", default=None)
 
 def _resolve(path: Path) -> Path:
     base = _base_dir.get()
-    return path if base is None or path.is_absolute() else (base / path).absolute()
+    return path if base is None or path.is_absolute() else Path(os.path.normpath(base / path))
 
 
 ConfigPath = Annotated[Path, AfterValidator(_resolve)]

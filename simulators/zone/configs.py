@@ -10,6 +10,7 @@ from typing import Any
 
 from crypto.encoding import canonical_json
 from nodes.runtime.files import make_private_directory, write_private, write_public
+from scoring.statements import Role
 from simulators.zone.layout import ProcessPlan, ZonePlan
 
 HOST = "127.0.0.1"
@@ -69,7 +70,8 @@ def write_configs(plan: ZonePlan, directory: Path, addresses: Addresses) -> dict
 
 def process_settings(plan: ZonePlan, process: ProcessPlan, addresses: Addresses) -> dict[str, Any]:
     """The settings of one process as tables, as its ``NodeSettings`` subclass reads them."""
-    called = [role for role in ("coordinator", "log") if role not in process.tables]
+    roles: tuple[Role, ...] = ("coordinator", "log")
+    called = [role for role in roles if role not in process.tables]
     document: dict[str, Any] = {
         "member": process.member,
         "zone": plan.zone,

@@ -1,0 +1,1 @@
+"""The command line's part that needs a whole zone on one machine."""

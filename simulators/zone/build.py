@@ -1,0 +1,54 @@
+"""Making a zone on one machine, from nothing to configurations that its processes can be started with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import scoring
+from nodes.ceremony.dealer import CeremonyPlan, hold_ceremony
+from nodes.errors import SettingsError
+from nodes.runtime.identity import load_signing_key
+from scoring.ceremony import Recipient
+from simulators.zone.authority import make_zone
+from simulators.zone.configs import choose_addresses, write_configs
+from simulators.zone.layout import ZonePlan
+from simulators.zone.processes import ZoneProcesses
+
+PACKS = Path(scoring.__file__).parent / "packs"
+
+
+def build_zone(
+    plan: ZonePlan, directory: Path, packs: Sequence[bytes], *, key_bits: int, base_port: int | None = None, progress: Callable[[str], None]
+) -> dict[str, Path]:
+    """Make the members, the public directory, the key and the configurations under ``directory``; the TOML files by process name.
+
+    The authority deals the key, the auditor witnesses it. Raises SettingsError when there is a zone already, ModelError for a pack.
+    """
+    public_dir, members_dir = directory / "public", directory / "members"
+    if (public_dir / "registry.dsse.json").exists():
+        raise SettingsError(f"{directory} already holds a zone")
+    registry = make_zone(plan, directory, packs, progress)
+    custodians = tuple(Recipient(member.id, bytes.fromhex(member.hpke)) for member in registry.members if "custodian" in member.roles)
+    signers = [
+        load_signing_key(member.id, members_dir / member.id / "sign.pem") for member in (*plan.with_role("authority"), *plan.with_role("auditor"))
+    ]
+    hold_ceremony(CeremonyPlan(plan.zone, key_bits, plan.threshold, custodians), signers, public_dir, lambda step: progress(f"ceremony: {step}"))
+    return write_configs(plan, directory, choose_addresses(plan, base_port))
+
+
+def shipped_pack(pack_id: str) -> bytes:
+    """Exact bytes of the newest version of a pack that comes with the program. Raises SettingsError naming those that there are."""
+    found = sorted((PACKS / pack_id).glob("*.yaml"))
+    if not found:
+        known = ", ".join(sorted(path.name for path in PACKS.iterdir() if any(path.glob("*.yaml"))))
+        raise SettingsError(f"no pack {pack_id!r}: there are {known}")
+    return found[-1].read_bytes()
+
+
+def processes_of(directory: Path) -> ZoneProcesses:
+    """The processes of the zone in ``directory``, none started. Raises SettingsError when there is no zone."""
+    configs = {path.stem: path.absolute() for path in sorted((directory / "config").glob("*.toml"))}
+    if not configs:
+        raise SettingsError(f"{directory} holds no zone: xinqiao zone init makes one")
+    return ZoneProcesses(configs, (directory / "state").absolute())
