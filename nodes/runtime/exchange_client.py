@@ -1,4 +1,4 @@
-"""Calls to the coordinator by those who ask: gateway, banks, enterprise services. Contributing is the departments' own affair."""
+"""Calls to the coordinator by the members that dial it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from protos.v1 import exchange_pb2_grpc
 
 SUBMIT_TIMEOUT_S = 30.0
 RELEASE_TIMEOUT_S = 40.0
+UPLOAD_TIMEOUT_S = 120.0
+UPLOAD_PART_BYTES = 512 << 10
 PREPARE_TIMEOUT_S = 360.0
 BULK_TIMEOUT_S = 1800.0
 FOLLOW_TIMEOUT_S = 3600.0
@@ -34,6 +36,26 @@ class ExchangeClient:
     def submit(self, envelope: bytes) -> wire.Receipt:
         """Have a signed statement judged and logged, once: the same bytes get the first answer."""
         return rpc.call(self._stub.Submit, wire.StatementRequest(envelope=envelope), timeout_s=SUBMIT_TIMEOUT_S)
+
+    def contribute(self, envelope: bytes, ciphertexts: bytes) -> wire.Receipt:
+        """Give a column or row: its envelope and fixed-width ciphertexts [P4.1]. The same bytes get the first answer."""
+
+        def parts() -> Iterator[wire.ContributionPart]:
+            yield wire.ContributionPart(envelope=envelope)
+            for start in range(0, len(ciphertexts), UPLOAD_PART_BYTES):
+                yield wire.ContributionPart(ciphertexts=ciphertexts[start : start + UPLOAD_PART_BYTES])
+
+        return rpc.call(self._stub.Contribute, parts, timeout_s=UPLOAD_TIMEOUT_S)
+
+    def publish(self, envelope: bytes, content: bytes) -> wire.Receipt:
+        """Give a roster or stages document with the statement that names it. The same bytes get the first answer."""
+
+        def parts() -> Iterator[wire.DocumentPart]:
+            yield wire.DocumentPart(envelope=envelope)
+            for start in range(0, len(content), UPLOAD_PART_BYTES):
+                yield wire.DocumentPart(content=content[start : start + UPLOAD_PART_BYTES])
+
+        return rpc.call(self._stub.PublishDocument, parts, timeout_s=UPLOAD_TIMEOUT_S)
 
     def release(self, request: bytes, subject: str) -> wire.ReleaseReply:
         """What a signed request comes to for ``subject``: a ticket with sealed partials, or that rows are awaited."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import StringConstraints, ValidationError
 
@@ -22,8 +22,8 @@ from crypto.statements import SignKey, VerifyKey, check_signature, parse_envelop
 from nodes.errors import WireFormatError
 from scoring.statements import PAYLOAD_TYPE_PREFIX, Hex16, Hex32, MemberId, Record, SigningKey
 
-ENROLMENT_REQUEST = "enrolment-request"
-BINDING = "binding"
+ENROLMENT_REQUEST: Final = "enrolment-request"
+BINDING: Final = "binding"
 SubjectMatter = Literal["enrolment-request", "binding"]
 Uscc = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJ-NPQRTUWXY]{18}$")]
 R = TypeVar("R", bound=Record)
