@@ -14,7 +14,8 @@ RUN python -m venv /opt/xinqiao \
 
 FROM python:3.11-slim-bookworm
 RUN groupadd --gid 10001 xinqiao \
-    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin xinqiao
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin xinqiao \
+    && install --directory --owner xinqiao --group xinqiao --mode 0700 /zone
 COPY --from=build /opt/xinqiao /opt/xinqiao
 ENV PATH=/opt/xinqiao/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
