@@ -44,18 +44,17 @@ class PrivateKey:
         return (self.p - 1) // 2 * ((self.q - 1) // 2)
 
 
-def generate_private_key(bits: int, randbits: RandBits, progress: Callable[[int], None] | None = None) -> PrivateKey:
+def generate_private_key(bits: int, randbits: RandBits) -> PrivateKey:
     """Private key whose modulus has exactly ``bits`` bits [P1.1].
 
-    ``randbits(k)`` returns k uniform secret bits. ``progress`` hears the number of windows sieved so far.
-    Requires bits a multiple of 16, at least 256. Raises ValueError otherwise.
+    ``randbits(k)`` returns k uniform secret bits. Requires bits a multiple of 16, at least 256. Raises ValueError otherwise.
     """
     if bits < 256 or bits % 16:
         raise ValueError(f"modulus of {bits} bits: expected a multiple of 16, at least 256")
-    p = safe_prime(bits // 2, randbits, progress)
+    p = safe_prime(bits // 2, randbits)
     q = p
     while q == p:
-        q = safe_prime(bits // 2, randbits, progress)
+        q = safe_prime(bits // 2, randbits)
     return PrivateKey(p, q)
 
 
@@ -86,12 +85,11 @@ def key_challenge(n: int, index: int) -> int:
     return xof_mod("key-proof", n, to_fixed(n, (n.bit_length() + 7) // 8), to_fixed(index, 8))
 
 
-def safe_prime(bits: int, randbits: RandBits, progress: Callable[[int], None] | None = None) -> int:
+def safe_prime(bits: int, randbits: RandBits) -> int:
     """Safe prime of ``bits`` bits with its two top bits set, so that a product of two has twice the length [P1.1].
 
     Scans windows of candidates upwards from random starts; a window without one is dropped.
     """
-    windows = 0
     while True:
         start = randbits(bits - 3) | 3 << (bits - 3)
         start += (5 - start) % 6  # p' = 5 mod 6, or 3 divides p' or 2p' + 1, or p' is even
@@ -99,9 +97,6 @@ def safe_prime(bits: int, randbits: RandBits, progress: Callable[[int], None] | 
             prime = 2 * half + 1
             if prime.bit_length() == bits and _is_safe(half, prime):
                 return int(prime)
-        windows += 1
-        if progress is not None:
-            progress(windows)
 
 
 def _is_safe(half: mpz, prime: mpz) -> bool:
