@@ -167,3 +167,11 @@ class CustodiansMissingError(ScoringError):
 
 class CheckpointStaleError(ScoringError):
     """The newest checkpoint with enough witnesses is older than the zone's limit [L5]."""
+
+
+class ReceiptError(ScoringError):
+    """A receipt does not hold. ``reason`` is the distinct code of what does not."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
