@@ -7,19 +7,19 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from crypto.encoding import sha256
-from crypto.errors import CryptoError
 from gateway.publication import Progress, Publication
 from gateway.results import by_stage
 from gateway.store import Store, Total
-from nodes.errors import NodeError, NotReadyError, RpcRefusal
+from nodes.errors import NotReadyError, RpcRefusal
 from nodes.runtime import logging
 from nodes.runtime.exchange_client import ExchangeClient
 from nodes.runtime.identity import Identity
+from nodes.runtime.rpc import where
 from nodes.runtime.signing import fresh_nonce, sign_statement
 from nodes.runtime.zone import Zone
 from protos.errors import refusal_of
 from scoring.epoch import EpochState, Phase
-from scoring.errors import EpochDefinitionError, ScoringError, WrongModelError
+from scoring.errors import EpochDefinitionError, WrongModelError
 from scoring.model import Model
 from scoring.percentiles import percentiles
 from scoring.roster import Stages, batches, build_roster, check_compiled, check_published, parse_stages
@@ -144,9 +144,9 @@ class Evaluation:
             stages = self.stages(epoch)
             self._publication.open_totals(epoch, stages, progress)
             self._publication.publish(epoch, stages)
-        except (ScoringError, CryptoError, NodeError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever went wrong is told in the epoch's status
             progress.failed = error.reason if isinstance(error, RpcRefusal) else refusal_of(error).reason
-            _log.error(EPOCH_FAILED, epoch=epoch, reason=progress.failed, error=type(error).__name__)
+            _log.error(EPOCH_FAILED, epoch=epoch, reason=progress.failed, error=type(error).__name__, where=where(error))
 
     # --- look-ups ---
 

@@ -9,11 +9,11 @@ from fastapi import Request
 from crypto.encoding import sha256
 from crypto.errors import CryptoError
 from gateway.limits import RateLimit
-from gateway.problems import BODY_TOO_LARGE, Refused
 from gateway.refusals import RefusalLog
 from gateway.store import Store
 from nodes.errors import NodeError, RateLimitedError
 from nodes.runtime.clock import Clock
+from nodes.runtime.problems import BODY_TOO_LARGE, Refused
 from nodes.runtime.request_document import Endpoint, RequestDocument
 from nodes.runtime.signed_requests import VerifiedRequest, verify_request
 from nodes.runtime.zone import Zone

@@ -69,10 +69,9 @@ class RefusalLog:
         self._log_windows(due)
 
     def run(self, stopping: threading.Event) -> None:
-        """Flush once a minute until ``stopping`` is set, then flush everything."""
+        """Flush once a minute until ``stopping`` is set."""
         while not stopping.wait(WINDOW_S):
             self.flush()
-        self.flush(everything=True)
 
     def _due(self, now: int) -> list[tuple[str, _Window]]:
         due = [(reason, window) for reason, window in self._windows.items() if now >= window.start + WINDOW_S]

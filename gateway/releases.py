@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from gateway.intake import Raw, SignedIntake
-from gateway.problems import Refused
 from nodes.runtime.exchange_client import ExchangeClient
+from nodes.runtime.problems import Refused
 from nodes.runtime.request_document import PORTRAITS, SCORES, SCORES_BATCH, RequestDocument
 from protos.errors import refusal_of
 from protos.v1.exchange_pb2 import ReleaseReply

@@ -45,6 +45,11 @@ class LogClient:
         reply = rpc.call(self._stub.Prove, log_pb2.ProveRequest(indices=list(indices), tree_size=size), timeout_s=APPEND_TIMEOUT_S)
         return {proof.index: tuple(proof.hashes) for proof in reply.proofs}
 
+    def read_tile(self, path: str) -> bytes:
+        """A file of the log's static tree: "checkpoint", "tile/<L>/<N>[.p/<W>]" or "tile/entries/<N>[.p/<W>]"."""
+        reply = rpc.call(self._stub.ReadTile, log_pb2.ReadTileRequest(path=path), timeout_s=APPEND_TIMEOUT_S)
+        return reply.content
+
     def close(self) -> None:
         """End the channel; calls that run fail."""
         self._channel.close()

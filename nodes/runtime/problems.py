@@ -1,4 +1,4 @@
-"""Every error of the gateway as RFC 9457 problem+json with a ``reason`` of the catalogue, framework errors too."""
+"""Every error of an HTTP interface as RFC 9457 problem+json with a ``reason`` of the catalogue, framework errors too."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FRAMEWORK = {
     413: BODY_TOO_LARGE,
 }
 
-_log = logging.logger("gateway")
+_log = logging.logger("http")
 
 
 class Refused(Exception):

@@ -1,0 +1,74 @@
+"""The gateway's process, the authority's front: ``python -m gateway CONFIG``."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from gateway.app import Gateway, create_app
+from gateway.evaluation import Evaluation
+from gateway.intake import SignedIntake
+from gateway.limits import RateLimit
+from gateway.metrics import Metrics
+from gateway.public import Public
+from gateway.refusals import RefusalLog
+from gateway.releases import Releases
+from gateway.settings import GatewaySettings
+from gateway.store import METADATA, Store
+from nodes.errors import NotReadyError
+from nodes.runtime.clock import now
+from nodes.runtime.database import open_database
+from nodes.runtime.exchange_client import ExchangeClient
+from nodes.runtime.identity import Identity
+from nodes.runtime.log_client import LogClient
+from nodes.runtime.process import Process
+from nodes.runtime.tokens import token_file
+from nodes.runtime.web import WebServer
+from nodes.runtime.zone import Zone, follow_zone
+
+
+def main(config: Path) -> int:
+    """Run until stopped. Returns the exit code."""
+    settings = GatewaySettings.load(config)
+    table = settings.gateway
+    process = Process(settings)
+    identity = Identity.load(settings)
+    zone = Zone(settings.public_dir)
+    store = Store(open_database(settings.state_dir, "gateway", METADATA, settings.database_url))
+    log, exchange = LogClient(identity, settings.peer("log")), ExchangeClient(identity, settings.peer("coordinator"))
+    refusals = RefusalLog(identity, lambda envelope: log.append(envelope).index, now)
+    address_limit = RateLimit(table.requests_per_minute_per_address, time.monotonic)
+    key_limit = RateLimit(table.requests_per_minute_per_key, time.monotonic)
+    intake = SignedIntake(zone, store, refusals, table.public_base, now, address_limit, key_limit)
+    follower = follow_zone(process, identity, settings, zone)
+    evaluation = Evaluation(identity, zone, exchange, store)
+
+    def ready() -> None:
+        if follower.size == 0:
+            raise NotReadyError("the log has not been followed yet")
+
+    gateway = Gateway(
+        public_base=table.public_base,
+        admin_token=token_file(table.admin_token_file),
+        releases=Releases(intake, exchange),
+        exchange=exchange,
+        refusals=refusals,
+        evaluation=evaluation,
+        public=Public(zone, log),
+        metrics=Metrics(),
+        address_limit=address_limit,
+        ready=ready,
+    )
+    server = WebServer(create_app(gateway), table.listen, settings.keys_dir / "cert.pem", settings.keys_dir / "tls-key.pem")
+    process.on_stop(log.close)
+    process.on_stop(exchange.close)
+    process.on_stop(lambda: refusals.flush(everything=True))
+    process.worker("refusals", lambda: refusals.run(process.stopping))
+    server.attach(process)
+    evaluation.resume()
+    return process.run({"port": server.port})
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,72 @@
+"""What the gateway says to anyone: epochs, products, keys, and the log's static tree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nodes.runtime.log_client import LogClient
+from nodes.runtime.zone import Zone
+from scoring.epoch import EpochState
+from scoring.model import Model
+from scoring.view import ZoneView
+
+
+class Public:
+    """Read-only answers from the zone's view and the log. No subject is in any of them."""
+
+    def __init__(self, zone: Zone, log: LogClient) -> None:
+        self._zone, self._log = zone, log
+
+    def epochs(self) -> list[dict[str, Any]]:
+        """Every epoch in the order of its opening."""
+        with self._zone.reading() as view:
+            return [_epoch(view, state) for state in sorted(view.epochs.values(), key=lambda state: state.open_index)]
+
+    def products(self) -> list[dict[str, Any]]:
+        """Every product of every admitted model that is at hand."""
+        with self._zone.reading() as view:
+            models = [view.model(sha) for sha in view.admitted if sha in view.models]
+        return [_product(model, name) for model in models for name in model.products]
+
+    def keys(self) -> dict[str, Any]:
+        """Keys of the zone, its log and witnesses, and its members."""
+        with self._zone.reading() as view:
+            genesis, key = view.registry.genesis, view.public_key
+            members = [view.registry.members[name].model_dump(mode="json") for name in sorted(view.registry.members)]
+        return {
+            "zone": genesis.zone,
+            "public_key": None if key is None else key.to_json(),
+            "log_vkey": genesis.log_vkey,
+            "witness_policy": genesis.witness_policy.model_dump(mode="json"),
+            "members": members,
+        }
+
+    def log_file(self, path: str) -> bytes:
+        """A file of the log's static tree. Raises RpcRefusal with NOT_FOUND where there is none."""
+        return self._log.read_tile(path)
+
+
+def _epoch(view: ZoneView, state: EpochState) -> dict[str, Any]:
+    opened = state.opened
+    model = view.models.get(opened.model)
+    tables = () if state.release is None else state.release.tables
+    return {
+        "epoch": opened.epoch,
+        "period": opened.period,
+        "state": str(state.phase),
+        "model": {"id": model.id if model else None, "version": model.version if model else None, "sha256": opened.model},
+        "open_leaf_index": state.open_index,
+        "close_leaf_index": state.close_index,
+        "release_leaf_index": state.release_index,
+        "tables": [table.model_dump(mode="json") for table in tables],
+    }
+
+
+def _product(model: Model, name: str) -> dict[str, Any]:
+    product = model.products[name]
+    spec = product.spec.model_dump(mode="json")
+    return {"id": name, "model": {"id": model.id, "version": model.version, "sha256": model.sha256}, "vetoes": list(product.vetoes), **_lines(spec)}
+
+
+def _lines(spec: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in spec.items() if key != "vetoes"}

@@ -1,0 +1,126 @@
+"""Bodies and answers of the HTTP interface, for parsing what comes unsigned and for the OpenAPI document with its examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from scoring.asking import BatchAsked, PortraitAsked, ScoreAsked
+from scoring.statements import Hex32, Name
+
+SUBJECT, CONSENT = "5f3c0d1e9a7b4c2d8e6f0a1b2c3d4e5f", "0123456789abcdef0123456789abcdef"
+_SCORE = {"subject": SUBJECT, "product": "innovation-loan", "purpose": "loan", "consent_id": CONSENT}
+_SEALED = {"custodian": "credit-binjiang", "opening": 0, "enc": "5b1c…", "ciphertext": "90aa…"}
+
+
+class Answer(BaseModel):
+    """Base of answers: additional members may come with later versions."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Problem(Answer):
+    """RFC 9457, with the reason of the refusal catalogue and, where the refusal is in the log, its leaf."""
+
+    type: str = Field(examples=["urn:xinqiao:reason:CONSENT_MISSING"])
+    title: str = Field(examples=["The enterprise has given no such consent."])
+    status: int = Field(examples=[403])
+    reason: str = Field(examples=["CONSENT_MISSING"])
+    detail: str | None = None
+    instance: str | None = Field(default=None, examples=["/v1/scores"])
+    leaf_index: int | None = Field(default=None, examples=[1042])
+
+
+class Sealed(Answer):
+    """One custodian's partial opening, HPKE-sealed to the audience [P5.4]; hex."""
+
+    custodian: str
+    opening: int
+    enc: str
+    ciphertext: str
+
+
+class Released(Answer):
+    """A ticket, logged before anything was opened, with the sealed answers and what a receipt needs."""
+
+    ticket: str = Field(description="DSSE envelope, base64 of its exact bytes")
+    ticket_leaf_index: int = Field(examples=[1041])
+    sealed: list[Sealed] = Field(examples=[[_SEALED]])
+    inputs: list[dict[str, str]]
+    checkpoint: str = Field(description="Signed note with witness cosignatures; covers the ticket")
+    evidence: dict[str, Any] = Field(description="Parts of the receipt: rows, proofs, statements (docs/specs/receipt.md)")
+
+
+class Awaiting(Answer):
+    """Rows are still awaited: sign the request again after a moment."""
+
+    status: int = 202
+    reason: str = "ROWS_AWAITED"
+
+
+class BatchResult(Answer):
+    """One result for each item, in order: ``status`` 200 with the members of a single answer, 202, or a problem's members."""
+
+    results: list[dict[str, Any]]
+
+
+class Logged(Answer):
+    """A statement's place in the log."""
+
+    leaf: str = Field(description="canonical JSON of the leaf, base64")
+    leaf_index: int = Field(examples=[977])
+    digest: Hex32
+
+
+class EpochToOpen(BaseModel):
+    """``model``: id, id@version, or the sha256 of the pack."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"epoch": "e1995", "period": "1995", "model": "firm-panel@1"}]})
+
+    epoch: Name
+    period: str = Field(min_length=1, max_length=32, pattern=r"^[0-9A-Za-z][0-9A-Za-z.-]*$")
+    model: str = Field(min_length=1, max_length=130)
+
+
+class EpochToClose(BaseModel):
+    """``allow_absent``: close although columns are missing; functionals that need them then cannot be opened."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    allow_absent: bool = False
+
+
+def signed_body(kind: str) -> dict[str, Any]:
+    """OpenAPI request body of an operation that takes the signed bytes as they are."""
+    schema, example = {
+        "score": (ScoreAsked.model_json_schema(), _SCORE),
+        "batch": (_inline(BatchAsked.model_json_schema()), {"items": [_SCORE]}),
+        "portrait": (PortraitAsked.model_json_schema(), {"subject": SUBJECT, "consent_id": CONSENT}),
+    }[kind]
+    parameters = [
+        {"name": name, "in": "header", "required": True, "schema": {"type": "string"}, "description": "RFC 9421; docs/specs/signed-requests.md"}
+        for name in ("Content-Digest", "Signature-Input", "Signature")
+    ]
+    return {"requestBody": _json_body(schema, example), "parameters": parameters}
+
+
+def envelope_body(kind: str) -> dict[str, Any]:
+    """OpenAPI request body of an operation that takes a DSSE envelope of a ``kind`` statement."""
+    entry = {"type": "object", "required": ["keyid", "sig"], "properties": {"keyid": {"type": "string"}, "sig": {"type": "string"}}}
+    properties = {"payload": {"type": "string"}, "payloadType": {"type": "string"}, "signatures": {"type": "array", "items": entry, "minItems": 1}}
+    schema = {"type": "object", "required": list(properties), "properties": properties, "additionalProperties": False}
+    payload_type = f"application/vnd.xinqiao.{kind}.v1+json"
+    example = {"payload": "eyJ2Ijox…", "payloadType": payload_type, "signatures": [{"keyid": "e-90a1b2c3d4e5f607", "sig": "MEUC…"}]}
+    return {"requestBody": _json_body(schema, example)}
+
+
+def _json_body(schema: dict[str, Any], example: object) -> dict[str, Any]:
+    return {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}
+
+
+def _inline(schema: dict[str, Any]) -> dict[str, Any]:
+    """``BatchAsked``'s schema with its one definition in place: request bodies stand outside the document's components."""
+    definitions = schema.pop("$defs")
+    schema["properties"]["items"]["items"] = definitions["ScoreAsked"]
+    return schema
