@@ -201,7 +201,7 @@ class _Verifier:
         _require(
             agree and (found.size, found.root) == (checkpoint.size, checkpoint.root),
             "TLOG_PROOF",
-            "the tlog-proof disagrees with the proof beside it",
+            "it disagrees with the proof beside it",
         )
 
     # --- rows and stage ---
@@ -211,13 +211,12 @@ class _Verifier:
         self._check_leaf(row.leaf, int(row.leaf_index), row.inclusion_proof, digest, Row.kind, checkpoint)
         header = statement.header
         said = (header.sender, header.zone, header.kind, header.key, header.epoch, header.model, header.roster, header.subject, header.audience)
-        wanted = (
-            row.member, self._roots.zone, "row", key.key_hash.hex(), ticket.epoch, ticket.model, self._receipt.roster_sha256, ticket.subject, ticket.audience,
-        )  # fmt: skip
+        common = (row.member, self._roots.zone, "row", key.key_hash.hex(), ticket.epoch, ticket.model)
+        wanted = (*common, self._receipt.roster_sha256, ticket.subject, ticket.audience)
         _require(
             said == wanted and member == row.member,
             "ROW_MISMATCH",
-            f"the row of {row.member} is of another member, key, epoch, model, roster or subject",
+            f"the row of {row.member} does not fit the ticket",
         )
         department = self._registry.member(member)
         for entry in header.entries:
@@ -252,9 +251,7 @@ class _Verifier:
         _require(digest == ticket.consent, "CONSENT_MISMATCH", "the consent is not the one that the ticket names")
         own = signer == ""
         agree = (consent.subject, enrolment.subject) == (ticket.subject, ticket.subject) and own == (consent.signed_by == "enterprise")
-        _require(
-            agree and (own or signer == consent.service == enrolment.service), "CONSENT_MISMATCH", "consent and enrolment are not of this enterprise"
-        )
+        _require(agree and (own or signer == consent.service == enrolment.service), "CONSENT_MISMATCH", "they are not of this enterprise")
         names = tuple(dict.fromkeys(name for opening in ticket.openings for name in opening.functionals))
         with _reason("CONSENT_SCOPE", "consent"):
             state = ConsentState(consent, 0, digest)
@@ -291,9 +288,7 @@ class _Verifier:
         _require((form.hash,) == line.functional_hashes, "FUNCTIONAL_MISMATCH", f"{said.name} is not the model's functional")
         terms = tuple((term.indicator, term.functional, term.weight) for term in form.terms)
         shown = tuple((term.indicator, term.functional, int(term.weight)) for term in said.functional)
-        _require(
-            (terms, form.constant) == (shown, int(said.constant)), "FUNCTIONAL_MISMATCH", f"weights or constant of {said.name} are not the model's"
-        )
+        _require((terms, form.constant) == (shown, int(said.constant)), "FUNCTIONAL_MISMATCH", f"{said.name} is not weighted as in the model")
         bases = [self._input(said, term[0], term[1], ticket, rows) for term in terms]
         with _reason("AGGREGATE_MISMATCH", f"opening {said.name}"):
             value = linear_combination(key, tuple(term[2] for term in terms), tuple(bases), form.constant)
@@ -313,7 +308,7 @@ class _Verifier:
         _require(
             (entry.indicator, entry.functional) == (indicator, gate_of),
             "INPUT_MISMATCH",
-            f"{indicator} points to the ciphertext of {entry.indicator}",
+            f"{indicator} points to another entry",
         )
         named = [item for item in ticket.inputs if (item.indicator, item.functional) == (indicator, gate_of)]
         place = [(item.leaf_index, item.position) for item in named]
@@ -328,15 +323,11 @@ class _Verifier:
                 for opening, value in zip(ticket.openings, values, strict=True)
             ]
         total = readings[0].value_hundredths
-        _require(
-            (int(said.total.replace(".", "")), said.gated) == (total, readings[0].gated), "RESULT_MISMATCH", "total or gate is not what was opened"
-        )
+        _require((int(said.total.replace(".", "")), said.gated) == (total, readings[0].gated), "RESULT_MISMATCH", "it is not what was opened")
         product = model.products[receipt.product]
         vetoes = {opening.functionals[0]: reading.value_hundredths for opening, reading in zip(ticket.openings[1:], readings[1:], strict=True)}
         line = line_fen(product, ticket.stage, total, readings[0].gated, vetoes)
-        _require(
-            said.line_fen is not None and int(said.line_fen) == line.line_fen, "LINE_MISMATCH", "the line is not what the product's formula gives"
-        )
+        _require(said.line_fen is not None and int(said.line_fen) == line.line_fen, "LINE_MISMATCH", "it is not what the formula gives")
         percentile = self._percentile(ticket, total, checkpoint)
         _require(said.percentile == percentile, "PERCENTILE_MISMATCH", f"the percentile is {percentile}, the receipt says {said.percentile}")
         return Verified(
