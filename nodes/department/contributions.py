@@ -7,7 +7,7 @@ by number, never by content.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from crypto.contribution import EncryptedContribution, encrypt_contribution, gate_mask
@@ -15,7 +15,7 @@ from crypto.encoding import canonical_json, digest, xof
 from crypto.packing import pack
 from crypto.paillier import Encryptor
 from crypto.statements import SignKey
-from nodes.department.outbox import Message
+from nodes.department.outbox import Message, Prepared
 from nodes.department.trust import GivenConsent, OpenEpoch
 from nodes.runtime import logging
 from nodes.runtime.signing import sign_statement
@@ -28,19 +28,6 @@ from scoring.statements import Column, ContributionHeader, Entry, KnowledgeProof
 POINTS_COMPUTED = "points.computed"
 Records = Mapping[str, Mapping[str, str]]
 _log = logging.logger("department.points")
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What is to be said under ``place``: ``source`` tells what it is made from, ``make(revision)`` encrypts and signs it.
-
-    ``points``: of a column, in roster order, to be kept under ``source``: rows of the epoch say the same [P4.5].
-    """
-
-    place: str
-    source: str
-    make: Callable[[int], Message]
-    points: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +45,11 @@ class Contributor:
     secret: bytes
     records: Records
 
-    def columns(self) -> Iterator[Prepared]:
-        """One column for each entry that the member owes the epoch: indicators, and gates for each functional that they close."""
+    def columns(self) -> Iterator[tuple[Prepared, list[int]]]:
+        """One column for each entry that the member owes the epoch: indicators, and gates for each functional that they close.
+
+        With each come its points in roster order, to be kept under its source: rows of the epoch say the same [P4.5].
+        """
         known: dict[str, list[int]] = {}
         for entry in owed_entries(self.epoch.model, self.member, self.epoch.model.disclosures("authority")):
             if entry.indicator not in known:
@@ -67,7 +57,7 @@ class Contributor:
             place = f"column/{self.epoch.opened.epoch}/{entry.indicator}/{entry.functional}"
             points = known[entry.indicator]
             source = self._source(entry.indicator, points)
-            yield Prepared(place, source, partial(self._column, place, entry, points, source), points)
+            yield Prepared(place, source, partial(self._column, place, entry, points, source)), points
 
     def row(self, given: GivenConsent, said: Callable[[str], list[int] | None]) -> Prepared | None:
         """The row of a consent's subject for its audience; None when the member owes no entry of it.

@@ -1,7 +1,7 @@
-"""What a department has to say, kept until the coordinator has acknowledged it, with the place in the work it has done.
+"""What a department has to say, kept until it is acknowledged.
 
 A message is final before it enters: exactly the bytes kept here are sent, as often as it takes, also after a restart [P4.4]. Each
-message has a place (what it is about) and a revision; the work cursor moves on only after all messages of its item are here.
+message has a place (what it is about) and a revision.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from sqlalchemy import (
 from nodes.errors import StorageError
 from nodes.runtime.database import reading, writing
 
-Call = Literal["contribute", "publish", "submit", "relay"]
+Call = Literal["contribute", "publish", "submit", "relay", "log"]
 
 METADATA = MetaData()
 _messages = Table(
@@ -55,12 +55,11 @@ _messages = Table(
 _refused = Table(
     "refused_work", METADATA, Column("seq", BigInteger, primary_key=True, autoincrement=False), Column("item", LargeBinary, nullable=False)
 )
-_cursor = Table("work_cursor", METADATA, Column("id", Integer, primary_key=True), Column("after", BigInteger, nullable=False))
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One call to the coordinator.
+    """One call to the coordinator, or to the log.
 
     ``place`` and ``revision`` identify it; ``source`` tells what it was made from, so that a repeated request is answered with the
     same bytes unless the records changed. ``content``: ciphertexts, document, sealed bytes, or what a later answer is made of.
@@ -78,6 +77,15 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is to be said under ``place``: ``source`` tells what it is made from, ``make(revision)`` makes and signs the message."""
+
+    place: str
+    source: str
+    make: Callable[[int], Message]
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """A message in the outbox: waiting, sent, or refused for ``reason``. ``leaf_index`` is -1 where no leaf came back."""
 
@@ -89,26 +97,12 @@ class Kept:
 
 
 class Outbox:
-    """The outbox and work cursor of one department. ``engine`` was opened with METADATA. ``waiting`` is set while something may wait."""
+    """The outbox of one department. ``engine`` was opened with METADATA. ``waiting`` is set while something may wait."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.waiting = threading.Event()
         self.waiting.set()
-
-    def cursor(self) -> int:
-        """Sequence number of the last work item whose messages are all here; 0 at first."""
-        with reading(self._engine) as connection:
-            return int(connection.execute(select(_cursor.c.after)).scalar_one_or_none() or 0)
-
-    def advance(self, after: int) -> None:
-        """Note that work item ``after`` is done. Never moves back."""
-        with writing(self._engine) as connection:
-            known = connection.execute(select(_cursor.c.after)).scalar_one_or_none()
-            if known is None:
-                connection.execute(insert(_cursor).values(id=1, after=after))
-            elif after > known:
-                connection.execute(update(_cursor).values(after=after))
 
     def set_aside(self, seq: int, item: bytes) -> None:
         """Keep a work item that was refused for want of records, to be tried again when records come."""
@@ -126,15 +120,15 @@ class Outbox:
         with writing(self._engine) as connection:
             connection.execute(delete(_refused).where(_refused.c.seq == seq))
 
-    def offer(self, place: str, source: str, make: Callable[[int], Message]) -> None:
-        """See that what is to be said under ``place`` is sent; afterwards it is on disk.
+    def offer(self, said: Prepared) -> None:
+        """See that ``said`` is sent; afterwards it is on disk.
 
-        When the newest message there was made from the same ``source``, its bytes are sent again. Otherwise ``make`` is called with the
-        next revision, from 0, and its message is kept as well.
+        When the newest message in its place was made from the same source, those bytes are sent again. Otherwise a message is made with
+        the next revision, from 0, and kept as well.
         """
-        latest = self.latest(place)
-        if latest is None or latest.message.source != source:
-            self.keep(make(0 if latest is None else latest.message.revision + 1))
+        latest = self.latest(said.place)
+        if latest is None or latest.message.source != said.source:
+            self.keep(said.make(0 if latest is None else latest.message.revision + 1))
         elif latest.state != "waiting":
             with writing(self._engine) as connection:
                 connection.execute(update(_messages).where(_messages.c.id == latest.id).values(state="waiting", reason=""))

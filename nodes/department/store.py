@@ -67,10 +67,12 @@ class Quarantined:
 
 
 class RecordStore:
-    """The records of one department. ``engine`` was opened with METADATA."""
+    """The records of one department. ``engine`` was opened with METADATA. ``version`` changes whenever records were taken."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.version = 0
+        self._looked_at: dict[Path, tuple[int, int]] = {}
 
     def put(self, records: Iterable[Record], source: str) -> int:
         """Take records from ``source``; afterwards they are on disk. Returns their number.
@@ -78,7 +80,9 @@ class RecordStore:
         A record changes the fields that it names and no others. All are taken or none.
         """
         with writing(self._engine) as connection:
-            return _put(connection, records, source)
+            count = _put(connection, records, source)
+        self.version += 1
+        return count
 
     def import_folder(self, folder: Path) -> int:
         """Take every file ``*.csv`` of ``folder`` whose content is not the one last taken under its name. Returns the number of files taken.
@@ -88,9 +92,14 @@ class RecordStore:
         """
         taken = 0
         for path in sorted(folder.glob("*.csv")):
-            data = path.read_bytes()
-            with writing(self._engine) as connection:
-                taken += _import_file(connection, path.name, data)
+            state = path.stat()
+            look = (state.st_mtime_ns, state.st_size)
+            if self._looked_at.get(path) != look:
+                data = path.read_bytes()
+                with writing(self._engine) as connection:
+                    taken += _import_file(connection, path.name, data)
+                self._looked_at[path] = look
+        self.version += taken
         return taken
 
     def period(self, period: str) -> dict[str, dict[str, str]]:
@@ -105,6 +114,11 @@ class RecordStore:
             one = select(_records.c["values"]).where(_records.c.uscc == uscc, _records.c.period == period)
             values = connection.execute(one).scalar_one_or_none()
         return None if values is None else dict(values)
+
+    def knows(self, uscc: str) -> bool:
+        """Whether the department has a record of this enterprise, in any period."""
+        with reading(self._engine) as connection:
+            return connection.execute(select(_records.c.period).where(_records.c.uscc == uscc).limit(1)).first() is not None
 
     def keep_points(self, source: str, points: list[int]) -> None:
         """Keep the points of a column under the digest of what it says, for the rows that must say the same [P4.5]."""

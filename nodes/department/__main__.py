@@ -1,0 +1,27 @@
+"""A department's process: ``python -m nodes.department CONFIG``. Carries the custodian's role too where CONFIG has ``[custodian]``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from nodes.custodian.role import CustodianRole
+from nodes.department.role import DepartmentRole
+from nodes.department.settings import DepartmentSettings
+from nodes.runtime.identity import Identity
+from nodes.runtime.process import Process
+
+
+def main(config: Path) -> int:
+    """Run until stopped. Returns the exit code."""
+    settings = DepartmentSettings.load(config)
+    process = Process(settings)
+    identity = Identity.load(settings)
+    DepartmentRole(process, identity, settings, settings.department)
+    if settings.custodian is not None:
+        CustodianRole(process, identity, settings, settings.custodian)
+    return process.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
