@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gateway.app import Gateway, create_app
 from gateway.evaluation import Evaluation
+from gateway.founding import log_founding
 from gateway.intake import SignedIntake
 from gateway.limits import RateLimit
 from gateway.metrics import Metrics
@@ -64,6 +65,7 @@ def main(config: Path) -> int:
     process.on_stop(log.close)
     process.on_stop(exchange.close)
     process.on_stop(lambda: refusals.flush(everything=True))
+    process.worker("founding", lambda: log_founding(settings.public_dir, lambda envelope: log.append(envelope).index, process.stopping))
     process.worker("refusals", lambda: refusals.run(process.stopping))
     server.attach(process)
     evaluation.resume()
