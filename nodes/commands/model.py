@@ -1,0 +1,183 @@
+"""``xinqiao model``: read, compare and try out indicator models. Works on files alone; asks nobody."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nodes.commands.model_tables import model_tables
+from nodes.commands.output import JsonFlag, reporting
+from nodes.commands.packs import read_pack, shipped
+from nodes.commands.records_file import RecordRow, read_records, score_rows
+from scoring.compare import Change, Difference, changes, differences, summaries
+from scoring.describe import describe, points, records_markdown
+from scoring.model import Model
+from scoring.plain import PlainScore
+
+app = typer.Typer(no_args_is_help=True, help="Indicator models: show, compare, try out.")
+
+PackArgument = Annotated[str, typer.Argument(help="A shipped pack's id (or id@version), or the path of a pack.")]
+YearOption = Annotated[int | None, typer.Option("--year", help="Take the rows of this year; F_previous comes from the year before.")]
+SHOWN_CHANGES = 20
+
+
+@app.callback()
+def _group() -> None:
+    """Indicator models: show, compare, try out."""
+
+
+@app.command("show")
+def show(pack: PackArgument, as_json: JsonFlag = False) -> None:
+    """Print a pack as readable tables: indicators with owners, rules and weights, stages, functionals, products, provenance."""
+    with reporting(as_json) as report:
+        document = describe(read_pack(pack))
+        report.result(document, model_tables(document))
+
+
+@app.command("diff")
+def diff(
+    before: PackArgument,
+    after: PackArgument,
+    records: Annotated[Path | None, typer.Option(help="RECORDS.csv of both packs' fields: also say for whom the total changes.")] = None,
+    year: YearOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say what differs between two packs and, with --records, for whom."""
+    with reporting(as_json) as report:
+        old, new = read_pack(before), read_pack(after)
+        found = differences(old, new)
+        document: dict[str, Any] = {
+            "before": _identity(old),
+            "after": _identity(new),
+            "differences": [asdict(difference) for difference in found],
+            "subjects": None,
+        }
+        text = _differences_text(found)
+        if records is not None:
+            changed = _changes(old, new, records, year, report.progress)
+            document["subjects"] = _changes_document(old, changed)
+            text += "\n\n" + _changes_text(old, changed)
+        report.result(document, text)
+
+
+@app.command("score")
+def score(
+    pack: PackArgument,
+    records: Annotated[Path, typer.Argument(help="RECORDS.csv: column subject, then the record fields of the pack by name.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="OUT.csv; standard output when it is not given.")] = None,
+    year: YearOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Plaintext scores for a model's author on his own data."""
+    with reporting(as_json) as report:
+        model = read_pack(pack)
+        rows = read_records(records, model, None if year is None else str(year), report.progress)
+        scored = score_rows(records, model, rows)
+        table = score_csv(model, scored)
+        document = {"pack": _identity(model), "output": None if output is None else str(output), **_score_summary(scored)}
+        if output is not None:
+            output.write_text(table, encoding="utf-8", newline="")
+            report.result(document, f"{len(scored)} subjects scored by {model.id}@{model.version}: {output}")
+        else:
+            document["rows"] = list(csv.DictReader(io.StringIO(table)))
+            report.result(document, table.rstrip("\n"))
+
+
+@app.command("records")
+def records_of(
+    packs: Annotated[list[str] | None, typer.Argument(help="Packs; all shipped ones when none is given.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Print, as Markdown, which record fields each department owns (docs/records.md)."""
+    with reporting(as_json) as report:
+        names = packs if packs else [name for name in shipped() if "@" not in name]
+        models = [read_pack(name) for name in names]
+        document = {model.id: {field.name: field.record for field in model.fields.values()} for model in models}
+        report.result(document, records_markdown(models).rstrip("\n"))
+
+
+def score_csv(model: Model, scored: list[tuple[RecordRow, PlainScore]]) -> str:
+    """OUT.csv: subject, stage, points of each indicator, total, gated; UTF-8 text with LF."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    indicators = [indicator.id for indicator in model.indicators.values() if indicator.role == "points"]
+    writer.writerow(["subject", "stage", *indicators, "total", "gated"])
+    for row, result in scored:
+        writer.writerow([row.subject, result.stage, *(points(result.points[name]) for name in indicators), points(result.total), int(result.gated)])
+    return stream.getvalue()
+
+
+def _score_summary(scored: list[tuple[RecordRow, PlainScore]]) -> dict[str, Any]:
+    results = [result for _, result in scored]
+    qualified = [result.qualified for result in results if result.qualified is not None]
+    return {
+        "subjects": len(results),
+        "stages": dict(sorted(Counter(result.stage for result in results).items())),
+        "gated": sum(result.gated for result in results),
+        "vetoed": sum(bool(result.vetoes) for result in results),
+        "qualified": sum(qualified) if qualified else None,
+        "missing": dict(sorted(Counter(name for result in results for name in result.missing).items())),
+    }
+
+
+def _identity(model: Model) -> dict[str, str]:
+    return {"id": model.id, "version": model.version, "sha256": model.sha256}
+
+
+def _changes(old: Model, new: Model, records: Path, year: int | None, warn: Any) -> tuple[Change, ...]:
+    chosen = None if year is None else str(year)
+    for model in (old, new):  # reports a malformed value with its line
+        score_rows(records, model, read_records(records, model, chosen, warn))
+    merged: dict[str, dict[str, str]] = {}
+    for model in (old, new):
+        for row in read_records(records, model, chosen, lambda _: None):
+            merged.setdefault(row.subject, {}).update(row.record)
+    return changes(old, new, merged)
+
+
+def _changes_document(old: Model, changed: tuple[Change, ...]) -> dict[str, Any]:
+    return {
+        "stages": [asdict(summary) | {"sum_of_differences": points(summary.sum_of_differences)} for summary in summaries(old, changed)],
+        "changes": [
+            {
+                "subject": change.subject,
+                "stage_before": change.before.stage,
+                "stage_after": change.after.stage,
+                "total_before": points(change.before.total),
+                "total_after": points(change.after.total),
+                "gated_before": change.before.gated,
+                "gated_after": change.after.gated,
+            }
+            for change in changed
+            if change.before != change.after
+        ],
+    }
+
+
+def _differences_text(found: tuple[Difference, ...]) -> str:
+    if not found:
+        return "The packs say the same."
+    return "\n".join(f"{item.path}: {_side(item.before)} -> {_side(item.after)}" for item in found)
+
+
+def _side(value: str | None) -> str:
+    return "(none)" if value is None else value
+
+
+def _changes_text(old: Model, changed: tuple[Change, ...]) -> str:
+    lines = [
+        f"stage {item.stage}: {item.subjects} subjects, {item.rises} rise, {item.falls} fall, {item.moves} move to another stage, "
+        f"{item.newly_gated} newly gated, {item.no_longer_gated} no longer"
+        for item in summaries(old, changed)
+    ]
+    moved = [change for change in changed if change.delta]
+    lines += [f"{change.subject}: {points(change.before.total)} -> {points(change.after.total)}" for change in moved[:SHOWN_CHANGES]]
+    if len(moved) > SHOWN_CHANGES:
+        lines.append(f"and {len(moved) - SHOWN_CHANGES} more")
+    return "\n".join(lines)

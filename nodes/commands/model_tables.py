@@ -1,0 +1,91 @@
+"""The document of `model show` as tables for a terminal."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+
+def model_tables(document: Mapping[str, Any]) -> str:
+    """Tables of a described model (``scoring.describe.describe``), as wide as the terminal and at least 100 columns."""
+    stream = io.StringIO()
+    console = Console(file=stream, width=max(shutil.get_terminal_size((140, 0)).columns, 100), highlight=False, markup=False)
+    console.print(f"{document['id']}@{document['version']}  {_both(document['title'])}")
+    console.print(f"sha256 {document['sha256']}; zone {document['zone']}; a slot has {document['slot_bits']} bits\n")
+    stages = [stage["id"] for stage in document["stages"]]
+    console.print(_indicators(document["indicators"], stages))
+    console.print(_table("Stages", ("id", "title", "values"), ((s["id"], _both(s["title"]), _values(s["on"])) for s in document["stages"])))
+    console.print(f"published by {document['stage_owner']}; default {document['default_stage']}; {_provenance(document['stages_provenance'])}\n")
+    console.print(
+        _table(
+            "Functionals",
+            ("name", "title", "gates", "disclosed to", "values by stage"),
+            ((f["name"], _both(f["title"]), ", ".join(f["gates"]), ", ".join(f["disclosed_to"]), _intervals(f)) for f in document["functionals"]),
+        )
+    )
+    if document["products"]:
+        console.print(_table("Products", ("id", "title", "line", "months", "vetoes", "provenance"), map(_product, document["products"])))
+    if document["qualification"] is not None:
+        console.print(f"Qualification: {_both(document['qualification'])}")
+    return stream.getvalue().rstrip("\n")
+
+
+def _indicators(indicators: Iterable[Mapping[str, Any]], stages: list[str]) -> Table:
+    columns = ("id", "title", "owner", "points", f"weights ({', '.join(stages)})", "provenance")
+    rows = []
+    for item in indicators:
+        weights = "–" if item["role"] != "points" else " ".join(str(item["weights"][stage]) for stage in stages)
+        rules = [item["rule"], *(f"{stage}: {rule}" for stage, rule in item["rule_by_stage"].items())]
+        kind = "" if item["role"] == "points" else f" [{item['role']}]"
+        rows.append((item["id"] + kind, _both(item["title"]), item["owner"], "\n".join(rules), weights, _provenance(item["provenance"])))
+    return _table("Indicators", columns, rows)
+
+
+def _product(product: Mapping[str, Any]) -> tuple[str, ...]:
+    if "relative_to" in product:
+        line = f"{_pairs(product['times'])} times {product['relative_to']}"
+    else:
+        yuan = product["yuan"]
+        line = f"{yuan['base']} + points · ({_pairs(product['yuan_per_point'])}), from {yuan['floor']} to {yuan['cap']} yuan"
+    return product["id"], _both(product["title"]), line, str(product["term_months"]), ", ".join(product["vetoes"]), _provenance(product["provenance"])
+
+
+def _table(title: str, columns: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _both(title: Mapping[str, str]) -> str:
+    return f"{title['zh']} ({title['en']})"
+
+
+def _values(on: Mapping[str, Mapping[str, str]]) -> str:
+    signs = {"from": ">=", "below": "<"}
+    bands = [f"{axis} {' and '.join(f'{signs[side]} {bound}' for side, bound in band.items())}" for axis, band in on.items()]
+    return "; ".join(bands) or "all"
+
+
+def _intervals(functional: Mapping[str, Any]) -> str:
+    return "; ".join(f"{stage} {low} to {high}" for stage, (low, high) in functional["intervals"].items())
+
+
+def _pairs(by_stage: Mapping[str, str]) -> str:
+    return ", ".join(f"{stage} {value}" for stage, value in by_stage.items())
+
+
+def _provenance(notes: Iterable[Mapping[str, Any]]) -> str:
+    return "; ".join(f"{', '.join(note['of'])}{_in(note)}: {note['status']}" for note in notes)
+
+
+def _in(note: Mapping[str, Any]) -> str:
+    return f" in {', '.join(note['stages'])}" if "stages" in note else ""
