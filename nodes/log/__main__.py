@@ -1,7 +1,7 @@
 """The log's program: ``python -m nodes.log CONFIG``. Wires store, sequencer, witness rounds and service together.
 
 Configuration: the common keys of a process, and ``[log]`` with ``listen`` and, if the pin is to lie on another disk than the
-database, ``pin``. ``sign.pem`` is the Ed25519 key that signs checkpoints; its verifier key stands in the registry.
+database, ``pin``. ``note.pem`` is the Ed25519 key that signs checkpoints; its verifier key stands in the registry.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from crypto.errors import NoteError
 from crypto.notes import ED25519, NoteSigner
@@ -27,7 +25,7 @@ from nodes.runtime import logging
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.files import write_public
-from nodes.runtime.identity import Identity
+from nodes.runtime.identity import Identity, load_note_signer, log_name
 from nodes.runtime.process import Process
 from nodes.runtime.rpc import RpcServer, ServerLimits
 from nodes.runtime.settings import Address, ConfigPath, NodeSettings, Table
@@ -55,7 +53,7 @@ def main(config_path: Path) -> int:
     identity = Identity.load(settings)
     process = Process(settings)
     admission = Admission(read_public(settings.public_dir / "registry.dsse.json"))
-    signer = log_signer(identity, admission.registry_statement.log_vkey)
+    signer = log_signer(settings, admission.registry_statement.log_vkey)
     engine = open_database(settings.state_dir, "log", storage.METADATA, settings.database_url)
     process.on_stop(engine.dispose)
     store, publication = LogStore(engine), Publication()
@@ -91,13 +89,11 @@ def _begin(store: LogStore, sequencer: Sequencer, admission: Admission) -> None:
         raise LogForkError("the stored log begins with another registry than the one in the public directory")
 
 
-def log_signer(identity: Identity, log_vkey: str) -> NoteSigner:
-    """The signer of checkpoints of origin ``xinqiao/<zone>``. Raises IdentityError when it is not the key that the registry names."""
-    if not isinstance(identity.signer.private, Ed25519PrivateKey):
-        raise IdentityError("the log's sign.pem must be an Ed25519 key")
-    signer = NoteSigner(f"xinqiao/{identity.zone}", ED25519, identity.signer.private.private_bytes_raw())
+def log_signer(settings: LogSettings, log_vkey: str) -> NoteSigner:
+    """The signer of checkpoints: ``note.pem`` of the keys directory. Raises IdentityError when it is not the key that the registry names."""
+    signer = load_note_signer(log_name(settings.zone), ED25519, settings.keys_dir / "note.pem")
     if signer.key.to_vkey() != log_vkey:
-        raise IdentityError(f"sign.pem is the key {signer.key.to_vkey()}, the registry names {log_vkey}")
+        raise IdentityError(f"note.pem is the key {signer.key.to_vkey()}, the registry names {log_vkey}")
     return signer
 
 
