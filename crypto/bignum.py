@@ -39,14 +39,15 @@ def secret_power(base: Integer, exponent: Integer, modulus: Integer) -> mpz:
 class FixedBase:
     """Powers of one base modulo n² by table: about bits/window products each.
 
-    Digits are signed, so a row holds 2^(window-1) powers and the negative ones share one inversion. Residues are kept as
-    x0 + x1·n, whose product takes three products and two reductions of half length: a fifth less time than one of full length.
+    Digits are signed, so a row holds 2^(window-1) powers and the negative ones share one inversion. The table holds a unit
+    as x·(1 + z·n) with x, z below n. Then z is only added up, and a product of x modulo n² takes two products and two
+    reductions of half length: two thirds of the time of a product of full length.
     """
 
-    __slots__ = ("_bits", "_high", "_low", "_modulus", "_offset", "_square", "_window")
+    __slots__ = ("_bits", "_modulus", "_offset", "_residues", "_square", "_twists", "_window")
 
     def __init__(self, base: Integer, modulus: Integer, bits: int, window: int) -> None:
-        """Table for exponents in [0, 2^bits); ``modulus`` is n, powers are modulo n². Requires 2 <= window <= 16."""
+        """Table for exponents in [0, 2^bits); ``modulus`` is n, powers are modulo n². Requires a unit and 2 <= window <= 16."""
         if not 2 <= window <= 16:
             raise ValueError(f"window is {window}, expected 2..16")
         self._bits, self._window = bits, window
@@ -54,59 +55,63 @@ class FixedBase:
         self._square = self._modulus * self._modulus
         rows = _rows(bits, window)
         self._offset = sum(1 << (window * row + window - 1) for row in range(rows))
-        self._low: list[list[mpz]] = []
-        self._high: list[list[mpz]] = []
-        current = mpz(base) % self._square
+        self._residues: list[list[mpz]] = []
+        self._twists: list[list[mpz]] = []
+        carry, x = gmpy2.f_divmod(base % self._square, self._modulus)
+        z = carry * gmpy2.invert(x, self._modulus) % self._modulus
         for _ in range(rows):
-            current = self._add_row(current)
+            x, z = self._add_row(x, z)
 
-    def _add_row(self, base: mpz) -> mpz:
-        """Appends base^1..base^(2^(window-1)); returns the base of the next row."""
+    def _add_row(self, x: mpz, z: mpz) -> tuple[mpz, mpz]:
+        """Appends powers 1..2^(window-1) of x·(1 + z·n); returns the base of the next row."""
         n = self._modulus
-        high, low = gmpy2.f_divmod(base, n)
-        lows, highs = [low], [high]
-        last_low, last_high = low, high
+        inverse = last_inverse = gmpy2.invert(x, n)
+        residues, twists = [x], [z]
         for _ in range((1 << (self._window - 1)) - 1):
-            carry, product = gmpy2.f_divmod(last_low * low, n)
-            last_high = (last_low * high + last_high * low + carry) % n
-            last_low = product
-            lows.append(last_low)
-            highs.append(last_high)
-        self._low.append(lows)
-        self._high.append(highs)
-        return (last_low + last_high * n) ** 2 % self._square
+            carry, residue = gmpy2.f_divmod(residues[-1] * x, n)
+            last_inverse = last_inverse * inverse % n
+            twists.append((twists[-1] + z + carry * last_inverse) % n)
+            residues.append(residue)
+        self._residues.append(residues)
+        self._twists.append(twists)
+        carry, residue = gmpy2.f_divmod(residues[-1] * residues[-1], n)
+        return residue, (2 * twists[-1] + carry * (last_inverse * last_inverse % n)) % n
 
     def power(self, exponent: int) -> mpz:
         """base^exponent mod n². Raises ValueError outside [0, 2^bits)."""
         if not 0 <= exponent < 1 << self._bits:
             raise ValueError(f"exponent is outside [0, 2^{self._bits})")
         half, mask, shifted = 1 << (self._window - 1), (1 << self._window) - 1, int(exponent) + self._offset
-        positive: list[tuple[mpz, mpz]] = []
-        negative: list[tuple[mpz, mpz]] = []
-        for row in range(len(self._low)):
+        positive: list[mpz] = []
+        negative: list[mpz] = []
+        twist = mpz(0)
+        for row, (residues, twists) in enumerate(zip(self._residues, self._twists, strict=True)):
             digit = (shifted >> (row * self._window) & mask) - half
             if digit > 0:
-                positive.append((self._low[row][digit - 1], self._high[row][digit - 1]))
+                positive.append(residues[digit - 1])
+                twist += twists[digit - 1]
             elif digit < 0:
-                negative.append((self._low[row][-digit - 1], self._high[row][-digit - 1]))
-        numerator = self._product(positive)
-        if not negative:
-            return numerator
-        return numerator * gmpy2.invert(self._product(negative), self._square) % self._square
+                negative.append(residues[-digit - 1])
+                twist -= twists[-digit - 1]
+        result = self._product(positive) * (1 + twist % self._modulus * self._modulus) % self._square
+        return result * gmpy2.invert(self._product(negative), self._square) % self._square if negative else result
 
-    def _product(self, factors: list[tuple[mpz, mpz]]) -> mpz:
+    def _product(self, residues: list[mpz]) -> mpz:
+        """Product modulo n², carried as low + high·n."""
         n = self._modulus
         low, high = mpz(1), mpz(0)
-        for factor_low, factor_high in factors:
-            carry, product = gmpy2.f_divmod(low * factor_low, n)
-            high = (low * factor_high + high * factor_low + carry) % n
-            low = product
+        for residue in residues:
+            carry, low = gmpy2.f_divmod(low * residue, n)
+            high = (high * residue + carry) % n
         return low + high * n
 
 
 def window_for(count: int, bits: int, largest: int = 12) -> int:
-    """Window that makes table and ``count`` powers together cheapest, at most ``largest`` (which bounds memory)."""
-    return min(range(2, largest + 1), key=lambda window: _rows(bits, window) * ((1 << (window - 1)) + count))
+    """Window that makes table and ``count`` powers together cheapest, at most ``largest`` (which bounds memory).
+
+    A table's entry costs two to three times a product.
+    """
+    return min(range(2, largest + 1), key=lambda window: _rows(bits, window) * ((5 << (window - 2)) + count))
 
 
 def _rows(bits: int, window: int) -> int:
