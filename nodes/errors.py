@@ -38,7 +38,7 @@ class RoleMissingError(NodeError):
 
 
 class DeadlineMissingError(NodeError):
-    """A call came without a deadline."""
+    """A call came without a deadline, or with one too far away."""
 
 
 class IdempotencyConflictError(NodeError):

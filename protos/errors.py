@@ -129,7 +129,7 @@ _NODES = {
     "MemberUnknownError": _denied("MEMBER_UNKNOWN", "The caller is not in the zone's registry."),
     "MemberLeftError": _denied("MEMBER_LEFT", "The caller has left the zone."),
     "RoleMissingError": _denied("ROLE_MISSING", "The caller's role does not allow this."),
-    "DeadlineMissingError": _bad("DEADLINE_MISSING", "Every call needs a deadline."),
+    "DeadlineMissingError": _bad("DEADLINE_MISSING", "Every call needs a deadline that is not too far away."),
     "IdempotencyConflictError": _conflict("IDEMPOTENCY_CONFLICT", "This idempotency key was used before, for other bytes."),
     "NotFoundError": _missing("NOT_FOUND", "What was asked for is not here."),
     "RecordFileError": _bad("RECORD_FILE_INVALID", "The file of records cannot be read.", explain=False),

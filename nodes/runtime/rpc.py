@@ -24,6 +24,7 @@ from nodes.runtime.identity import Identity
 from protos.errors import INTERNAL, Refusal, by_reason, detail_of, refusal_of
 
 REASON_KEY = "xinqiao-reason"
+LONGEST_DEADLINE_S = 7200.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
 
 Res = TypeVar("Res")
@@ -125,8 +126,9 @@ class _Guard(grpc.ServerInterceptor):
 
     def _enter(self, context: grpc.ServicerContext) -> None:
         self._admit(tls.caller(context, self._zone))
-        if context.time_remaining() is None:
-            raise DeadlineMissingError("the call has no deadline")
+        left_s = context.time_remaining()
+        if left_s is None or left_s > LONGEST_DEADLINE_S:
+            raise DeadlineMissingError(f"the call has no deadline, or one further than {LONGEST_DEADLINE_S:g} s away")
 
     def _admitted(self, messages: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
         for message in messages:
