@@ -38,15 +38,18 @@ def check_private_directory(path: Path) -> None:
 def read_private(path: Path) -> bytes:
     """Bytes of a private file. Raises SecretFileError when it is missing, no regular file, another user's, or open to others."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise SecretFileError(f"{path}: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        info = os.fstat(file.fileno())
+    try:
+        info = os.fstat(descriptor)
         if not stat.S_ISREG(info.st_mode):
             raise SecretFileError(f"{path} is not a regular file")
         _check_access(path, info, "0600")
-        return file.read()
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
 
 
 def write_private(path: Path, data: bytes) -> None:

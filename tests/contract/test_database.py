@@ -1,0 +1,84 @@
+"""The two transactions, on SQLite and, where XQ_TEST_POSTGRESQL names one, on PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Column, Engine, Integer, MetaData, Table, func, insert, select
+
+from nodes.errors import SettingsError
+from nodes.runtime.database import open_database, reading, writing
+
+METADATA = MetaData()
+ROWS = Table("database_test_rows", METADATA, Column("id", Integer, primary_key=True))
+POSTGRESQL = os.environ.get("XQ_TEST_POSTGRESQL", "")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.skipif(not POSTGRESQL, reason="XQ_TEST_POSTGRESQL is not set"))])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    engine = open_database(tmp_path / "state", "test", METADATA, POSTGRESQL if request.param == "postgresql" else "")
+    yield engine
+    METADATA.drop_all(engine)
+    engine.dispose()
+
+
+def count(engine: Engine) -> int:
+    with reading(engine) as connection:
+        return connection.execute(select(func.count()).select_from(ROWS)).scalar_one()
+
+
+def test_what_was_written_is_there_and_a_failed_block_leaves_nothing(engine: Engine) -> None:
+    with writing(engine) as connection:
+        connection.execute(insert(ROWS), {"id": 1})
+    with pytest.raises(RuntimeError), writing(engine) as connection:  # noqa: PT012 - the block that fails is the point
+        connection.execute(insert(ROWS), {"id": 2})
+        raise RuntimeError("crash")
+    assert count(engine) == 1
+
+
+def test_a_reader_keeps_its_snapshot_while_others_write(engine: Engine) -> None:
+    with reading(engine) as connection:
+        before = connection.execute(select(func.count()).select_from(ROWS)).scalar_one()
+        writer = threading.Thread(target=_write, args=(engine, [1]))
+        writer.start()
+        writer.join()
+        assert connection.execute(select(func.count()).select_from(ROWS)).scalar_one() == before
+    assert count(engine) == before + 1
+
+
+def test_writers_wait_for_each_other(engine: Engine) -> None:
+    threads = [threading.Thread(target=_write, args=(engine, range(start, start + 20))) for start in range(0, 160, 20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert count(engine) == 160
+
+
+def test_sqlite_is_durable_private_and_in_wal_mode(tmp_path: Path) -> None:
+    engine = open_database(tmp_path / "state", "test", METADATA)
+    with writing(engine) as connection:
+        pragmas = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous", "foreign_keys")}
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "state").iterdir()} == {0o600}
+    assert sqlite3.connect(tmp_path / "state" / "test.db").execute("select count(*) from database_test_rows").fetchone() == (0,)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["mysql://x/y", "sqlite:////tmp/x.db", "postgresql://x/y", "no url"])
+def test_other_databases_are_refused_without_repeating_the_url(url: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="database_url") as error:
+        open_database(tmp_path / "state", "test", METADATA, url)
+    assert "/y" not in str(error.value)
+
+
+def _write(engine: Engine, ids: range | list[int]) -> None:
+    for number in ids:
+        with writing(engine) as connection:
+            connection.execute(insert(ROWS), {"id": number})
