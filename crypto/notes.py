@@ -64,30 +64,30 @@ class VerifierKey:
         return time
 
 
-@dataclass(frozen=True, slots=True)
 class NoteSigner:
-    """Private half: signs notes under one name and type. ``private`` is 32 raw bytes of Ed25519; repr hides it."""
+    """Private half: signs notes under one name and type. ``private`` is 32 raw bytes of Ed25519; ``key`` the public half."""
 
-    name: str
-    kind: int
-    private: bytes
+    __slots__ = ("_private", "key")
+
+    def __init__(self, name: str, kind: int, private: bytes) -> None:
+        try:
+            self._private = Ed25519PrivateKey.from_private_bytes(private)
+        except ValueError as error:
+            raise NoteError(f"the private key of {name} has 32 bytes") from error
+        self.key = VerifierKey(name, kind, self._private.public_key().public_bytes_raw())
 
     def __repr__(self) -> str:
-        return f"NoteSigner({self.name!r}, kind=0x{self.kind:02x})"
+        return f"NoteSigner({self.name!r}, kind=0x{self.key.kind:02x})"
 
     @property
-    def key(self) -> VerifierKey:
-        """The public half."""
-        return VerifierKey(self.name, self.kind, self._key().public_key().public_bytes_raw())
+    def name(self) -> str:
+        return self.key.name
 
     def signature_line(self, text: bytes, time: int = 0) -> bytes:
         """One signature line over a note's text. ``time`` in POSIX seconds; only cosignatures carry it."""
-        stamp = time.to_bytes(8, "big") if self.kind == COSIGNATURE_V1 else b""
-        signature = stamp + self._key().sign(_message(self.kind, text, time))
+        stamp = time.to_bytes(8, "big") if self.key.kind == COSIGNATURE_V1 else b""
+        signature = stamp + self._private.sign(_message(self.key.kind, text, time))
         return NoteSignature(self.name, self.key.key_id, signature).to_line()
-
-    def _key(self) -> Ed25519PrivateKey:
-        return Ed25519PrivateKey.from_private_bytes(self.private)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def main(config_path: Path) -> int:
     identity = Identity.load(settings)
     process = Process(settings)
     admission = Admission(read_public(settings.public_dir / "registry.dsse.json"))
-    signer = log_signer(settings, admission.registry_statement.log_vkey)
+    signer = _signer(settings, admission.registry_statement.log_vkey)
     engine = open_database(settings.state_dir, "log", storage.METADATA, settings.database_url)
     process.on_stop(engine.dispose)
     store, publication = LogStore(engine), Publication()
@@ -89,8 +89,8 @@ def _begin(store: LogStore, sequencer: Sequencer, admission: Admission) -> None:
         raise LogForkError("the stored log begins with another registry than the one in the public directory")
 
 
-def log_signer(settings: LogSettings, log_vkey: str) -> NoteSigner:
-    """The signer of checkpoints: ``note.pem`` of the keys directory. Raises IdentityError when it is not the key that the registry names."""
+def _signer(settings: LogSettings, log_vkey: str) -> NoteSigner:
+    """The signer of checkpoints. Raises IdentityError when ``note.pem`` is not the key that the registry names."""
     signer = load_note_signer(log_name(settings.zone), ED25519, settings.keys_dir / "note.pem")
     if signer.key.to_vkey() != log_vkey:
         raise IdentityError(f"note.pem is the key {signer.key.to_vkey()}, the registry names {log_vkey}")

@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
+    Dialect,
     Engine,
     Integer,
     LargeBinary,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    bindparam,
     func,
     insert,
     select,
@@ -33,6 +35,16 @@ from nodes.errors import StorageError
 from nodes.log.tree import TileRow, prefix
 from nodes.runtime.database import reading, writing
 
+
+class _Bytes(LargeBinary):
+    """A byte column without the wrapping of each value that drivers once needed; both drivers here take bytes as they are."""
+
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        return None
+
+
 METADATA = MetaData()
 _ROW_ID = BigInteger().with_variant(Integer, "sqlite")
 
@@ -41,30 +53,25 @@ HEAD = Table(
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("size", BigInteger, nullable=False),
-    Column("root", LargeBinary(32), nullable=False),
+    Column("root", _Bytes(32), nullable=False),
     Column("time", BigInteger, nullable=False),  # of the last leaf: leaves' times never go back
 )
 LEAVES = Table(
     "leaves",
     METADATA,
     Column("leaf_index", _ROW_ID, primary_key=True, autoincrement=False),
-    Column("leaf", LargeBinary, nullable=False),
-    Column("digest", LargeBinary(32), nullable=False, unique=True),
+    Column("leaf", _Bytes, nullable=False),
+    Column("digest", _Bytes(32), nullable=False, unique=True),
     Column("kind", String(32), nullable=False),
     Column("parties", String, nullable=False),  # members whose own it is, comma-separated
-)
-ENVELOPES = Table(
-    "envelopes",
-    METADATA,
-    Column("leaf_index", _ROW_ID, primary_key=True, autoincrement=False),
-    Column("envelope", LargeBinary, nullable=False),
+    Column("envelope", _Bytes, nullable=False),  # last, so that reading leaves need not read it
 )
 TILES = Table(
     "tiles",
     METADATA,
     Column("level", Integer, primary_key=True),
     Column("tile_index", BigInteger, primary_key=True),
-    Column("hashes", LargeBinary, nullable=False),
+    Column("hashes", _Bytes, nullable=False),
 )
 KEYS = Table(
     "idempotency_keys",
@@ -75,7 +82,25 @@ KEYS = Table(
     sqlite_with_rowid=False,
 )
 _CHUNK = 500
-_ENTRY = select(LEAVES, ENVELOPES.c.envelope).join(ENVELOPES, ENVELOPES.c.leaf_index == LEAVES.c.leaf_index)
+
+# Built once: making and compiling a statement costs more than running it.
+_PUT_LEAF, _PUT_TILE, _PUT_KEY = insert(LEAVES), insert(TILES), insert(KEYS)
+_GET_HEAD = select(HEAD.c.size, HEAD.c.root, HEAD.c.time)
+_MOVE_HEAD = (
+    update(HEAD)
+    .where(HEAD.c.id == 1, HEAD.c.size == bindparam("old_size"), HEAD.c.root == bindparam("old_root"))
+    .values(size=bindparam("size"), root=bindparam("root"), time=bindparam("time"))
+)
+_GROW_TILE = (
+    update(TILES).where(TILES.c.level == bindparam("at_level"), TILES.c.tile_index == bindparam("at_index")).values(hashes=bindparam("hashes"))
+)
+_GET_TILE = select(TILES.c.hashes).where(TILES.c.level == bindparam("at_level"), TILES.c.tile_index == bindparam("at_index"))
+_FIND_DIGESTS = select(LEAVES.c.digest, LEAVES.c.leaf_index, LEAVES.c.leaf).where(LEAVES.c.digest.in_(bindparam("digests", expanding=True)))
+_FIND_KEYS = (
+    select(KEYS.c.caller, KEYS.c.key, LEAVES.c.digest)
+    .join(LEAVES, KEYS.c.leaf_index == LEAVES.c.leaf_index)
+    .where(tuple_(KEYS.c.caller, KEYS.c.key).in_(bindparam("uses", expanding=True)))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +155,7 @@ class LogStore:
     def head(self) -> Head:
         """The stored tree's head; what lies beyond the last signed checkpoint is already durable."""
         with reading(self._engine) as connection:
-            row = connection.execute(select(HEAD.c.size, HEAD.c.root, HEAD.c.time)).one()
+            row = connection.execute(_GET_HEAD).one()
         return Head(row.size, row.root, row.time)
 
     def commit(self, before: Head, batch: Batch) -> None:
@@ -139,42 +164,37 @@ class LogStore:
         Raises StorageError when another sequencer moved the head. Any exception means that the outcome may be either.
         """
         with writing(self._engine) as connection:
-            moved = connection.execute(
-                update(HEAD)
-                .where(HEAD.c.id == 1, HEAD.c.size == before.size, HEAD.c.root == before.root)
-                .values(size=batch.head.size, root=batch.head.root, time=batch.head.time)
-            )
+            values = {"size": batch.head.size, "root": batch.head.root, "time": batch.head.time}
+            moved = connection.execute(_MOVE_HEAD, {**values, "old_size": before.size, "old_root": before.root})
             if moved.rowcount != 1:
                 raise StorageError(f"the stored head is not at size {before.size} any more: another sequencer uses this database")
             _insert_entries(connection, batch.entries)
             _put_tiles(connection, batch.tiles)
             if batch.keys:
-                connection.execute(insert(KEYS), [{"caller": use.caller, "key": use.key, "leaf_index": use.index} for use in batch.keys])
+                connection.execute(_PUT_KEY, [{"caller": use.caller, "key": use.key, "leaf_index": use.index} for use in batch.keys])
 
     def find_digests(self, digests: Sequence[bytes]) -> dict[bytes, tuple[int, bytes]]:
         """(index, leaf) of each envelope digest that is in the log."""
         found: dict[bytes, tuple[int, bytes]] = {}
         with reading(self._engine) as connection:
             for start in range(0, len(digests), _CHUNK):
-                wanted = LEAVES.c.digest.in_(digests[start : start + _CHUNK])
-                for row in connection.execute(select(LEAVES.c.digest, LEAVES.c.leaf_index, LEAVES.c.leaf).where(wanted)):
+                for row in connection.execute(_FIND_DIGESTS, {"digests": digests[start : start + _CHUNK]}):
                     found[row.digest] = (row.leaf_index, row.leaf)
         return found
 
     def find_keys(self, uses: Sequence[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
         """Digest of what each (caller, key) was first used for."""
         found: dict[tuple[str, str], bytes] = {}
-        query = select(KEYS.c.caller, KEYS.c.key, LEAVES.c.digest).join(LEAVES, KEYS.c.leaf_index == LEAVES.c.leaf_index)
         with reading(self._engine) as connection:
             for start in range(0, len(uses), _CHUNK):
-                wanted = tuple_(KEYS.c.caller, KEYS.c.key).in_(uses[start : start + _CHUNK])
-                found.update({(row.caller, row.key): row.digest for row in connection.execute(query.where(wanted))})
+                rows = connection.execute(_FIND_KEYS, {"uses": uses[start : start + _CHUNK]})
+                found.update({(row.caller, row.key): row.digest for row in rows})
         return found
 
     def entries(self, start: int, end: int, max_bytes: int) -> list[Entry]:
         """Entries from ``start`` on, in order, before ``end``: as many as have ``max_bytes`` of envelopes in all, at least one."""
-        sizes = select(ENVELOPES.c.leaf_index, func.length(ENVELOPES.c.envelope).label("size"))
-        sizes = sizes.where(ENVELOPES.c.leaf_index >= start, ENVELOPES.c.leaf_index < min(end, start + _CHUNK)).order_by(ENVELOPES.c.leaf_index)
+        sizes = select(LEAVES.c.leaf_index, func.length(LEAVES.c.envelope).label("size"))
+        sizes = sizes.where(LEAVES.c.leaf_index >= start, LEAVES.c.leaf_index < min(end, start + _CHUNK)).order_by(LEAVES.c.leaf_index)
         with reading(self._engine) as connection:
             stop, total = start, 0
             for row in connection.execute(sizes):
@@ -182,19 +202,19 @@ class LogStore:
                 if stop > start and total > max_bytes:
                     break
                 stop = row.leaf_index + 1
-            query = _ENTRY.where(LEAVES.c.leaf_index >= start, LEAVES.c.leaf_index < stop).order_by(LEAVES.c.leaf_index)
+            query = select(LEAVES).where(LEAVES.c.leaf_index >= start, LEAVES.c.leaf_index < stop).order_by(LEAVES.c.leaf_index)
             return [_entry(row) for row in connection.execute(query)]
 
     def entries_of(self, kinds: Sequence[str]) -> Iterator[Entry]:
         """Every entry of these kinds, in order."""
         with reading(self._engine) as connection:
-            query = _ENTRY.where(LEAVES.c.kind.in_(kinds)).order_by(LEAVES.c.leaf_index)
+            query = select(LEAVES).where(LEAVES.c.kind.in_(kinds)).order_by(LEAVES.c.leaf_index)
             yield from (_entry(row) for row in connection.execution_options(yield_per=_CHUNK).execute(query))
 
     def entry_of(self, digest: bytes) -> Entry | None:
         """The entry whose envelope has this digest."""
         with reading(self._engine) as connection:
-            row = connection.execute(_ENTRY.where(LEAVES.c.digest == digest)).first()
+            row = connection.execute(select(LEAVES).where(LEAVES.c.digest == digest)).first()
         return None if row is None else _entry(row)
 
     def leaves(self, start: int, end: int) -> list[bytes]:
@@ -208,9 +228,8 @@ class LogStore:
 
     def read_tile(self, level: int, index: int, width: int) -> bytes:
         """The first ``width`` hashes of a tile: a ``tiles.ReadTile``. Raises StorageError when fewer are stored."""
-        query = select(TILES.c.hashes).where(TILES.c.level == level, TILES.c.tile_index == index)
         with reading(self._engine) as connection:
-            row = connection.execute(query).first()
+            row = connection.execute(_GET_TILE, {"at_level": level, "at_index": index}).first()
         data = b"" if row is None else prefix(row.hashes, width)
         if len(data) != width * merkle.HASH_SIZE:
             raise StorageError(f"tile {level}/{index} is shorter than {width} hashes")
@@ -229,23 +248,20 @@ def _entry(row: Row[Any]) -> Entry:
 
 
 def _insert_entries(connection: Connection, entries: Sequence[Entry]) -> None:
-    if entries:
-        connection.execute(
-            insert(LEAVES),
-            [
-                {"leaf_index": e.index, "leaf": e.leaf, "digest": e.digest, "kind": e.kind, "parties": ",".join(e.parties)}
-                for e in entries
-            ],
-        )  # fmt: skip
-        connection.execute(insert(ENVELOPES), [{"leaf_index": e.index, "envelope": e.envelope} for e in entries])
+    rows = [
+        {"leaf_index": e.index, "leaf": e.leaf, "digest": e.digest, "kind": e.kind, "parties": ",".join(e.parties), "envelope": e.envelope}
+        for e in entries
+    ]
+    if rows:
+        connection.execute(_PUT_LEAF, rows)
 
 
 def _put_tiles(connection: Connection, rows: Sequence[TileRow]) -> None:
     fresh = [{"level": row.level, "tile_index": row.index, "hashes": row.hashes} for row in rows if not row.grown]
     if fresh:
-        connection.execute(insert(TILES), fresh)
+        connection.execute(_PUT_TILE, fresh)
     for row in rows:
         if row.grown:
-            changed = connection.execute(update(TILES).where(TILES.c.level == row.level, TILES.c.tile_index == row.index).values(hashes=row.hashes))
+            changed = connection.execute(_GROW_TILE, {"at_level": row.level, "at_index": row.index, "hashes": row.hashes})
             if changed.rowcount != 1:
                 raise StorageError(f"tile {row.level}/{row.index} is missing")

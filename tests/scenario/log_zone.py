@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from crypto.notes import COSIGNATURE_V1, ED25519, NoteSigner
 from crypto.statements import sign_envelope
 from nodes.runtime.clock import Timer
-from nodes.runtime.identity import Identity, load_identity, member_uri, server_name
+from nodes.runtime.identity import Identity, load_identity, load_note_signer, log_name, member_uri, server_name, witness_name
 from nodes.runtime.settings import Peer
 from scoring.statements import Member, Refusal, Registry, Role, SigningKey, Statement, Title, WitnessPolicy
 
@@ -96,8 +96,11 @@ def make_zone(root: Path, required: int = 1) -> Zone:
     ca = _certificate("zone ca", ca_key, ca_key, None, [])
     (root / "public" / "ca.pem").write_bytes(ca.public_bytes(Encoding.PEM))
     identities = {name: _member(root, name, ca, ca_key) for name in [*ROLES, "outsider"]}
-    log_signer = NoteSigner(f"xinqiao/{ZONE}", ED25519, _raw(identities["log"]))
-    witness_signer = NoteSigner(f"{ZONE}/auditor", COSIGNATURE_V1, _raw(identities["auditor"]))
+    note_key = root / "members" / "log" / "note.pem"  # here the same key as for statements; a real zone has two
+    note_key.write_bytes((root / "members" / "log" / "sign.pem").read_bytes())
+    note_key.chmod(0o600)
+    log_signer = load_note_signer(log_name(ZONE), ED25519, root / "members" / "log" / "note.pem")
+    witness_signer = load_note_signer(witness_name(ZONE, "auditor"), COSIGNATURE_V1, root / "members" / "auditor" / "note.pem")
     registry = Registry(
         zone=ZONE,
         nonce=secrets.token_hex(16),
@@ -173,12 +176,11 @@ def _member(root: Path, name: str, ca: x509.Certificate, ca_key: ec.EllipticCurv
     names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(member_uri(ZONE, name)), x509.DNSName(server_name(ZONE, name))]
     certificate = _certificate(name, tls_key, ca_key, ca, names)
     _write(directory / "cert.pem", certificate.public_bytes(Encoding.PEM))
-    for file, key in {
-        "tls-key.pem": tls_key,
-        "sign.pem": ed25519.Ed25519PrivateKey.generate(),
-        "hpke.pem": x25519.X25519PrivateKey.generate(),
-    }.items():
-        _write(directory / file, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    private = (PrivateFormat.PKCS8, NoEncryption())
+    _write(directory / "tls-key.pem", tls_key.private_bytes(Encoding.PEM, *private))
+    _write(directory / "hpke.pem", x25519.X25519PrivateKey.generate().private_bytes(Encoding.PEM, *private))
+    for file in ("sign.pem", "note.pem"):
+        _write(directory / file, ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, *private))
     return load_identity(ZONE, name, directory, root / "public" / "ca.pem")
 
 
@@ -200,12 +202,6 @@ def _certificate(
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return builder.sign(issuer_key, hashes.SHA256())
-
-
-def _raw(identity: Identity) -> bytes:
-    private = identity.signer.private
-    assert isinstance(private, ed25519.Ed25519PrivateKey)
-    return private.private_bytes_raw()
 
 
 def _write(path: Path, data: bytes) -> None:
