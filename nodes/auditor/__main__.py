@@ -1,0 +1,71 @@
+"""An auditor's process: ``python -m nodes.auditor CONFIG``. Follows the log with a view of its own, and witnesses its checkpoints.
+
+Statements that have no effect are reported as they come; the judgement of the whole log is ``xinqiao audit``. ``note.pem`` in the keys
+directory is the cosignature key, whose verifier key stands in the registry's witness policy.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from crypto.notes import COSIGNATURE_V1
+from nodes.auditor.settings import AuditorSettings
+from nodes.auditor.witness import Witness, WitnessClient
+from nodes.auditor.witness_state import WitnessState
+from nodes.errors import FatalError, IdentityError, NodeError
+from nodes.runtime import logging
+from nodes.runtime.clock import now
+from nodes.runtime.database import open_database
+from nodes.runtime.follower import LogFollower
+from nodes.runtime.identity import Identity, load_note_signer, witness_name
+from nodes.runtime.process import EXIT_FATAL, Process
+from nodes.runtime.replica import METADATA as REPLICA_TABLES
+from nodes.runtime.replica import LogReplica
+from nodes.runtime.zone import Zone
+from protos.errors import refusal_of
+
+EXIT_CANNOT_START = 1
+STATEMENT_VOID = "statement.void"
+
+_log = logging.logger("auditor")
+
+
+class Observed:
+    """The zone's view as the follower's sink; tells of every statement that breaks a rule."""
+
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+
+    def apply(self, index: int, leaf: bytes, envelope: bytes, /) -> None:
+        """Take one leaf into the view. Raises LogInconsistentError (fatal)."""
+        self._zone.apply(index, leaf, envelope)
+        with self._zone.reading() as view:
+            error = view.void.get(index)
+        if error is not None:
+            _log.warning(STATEMENT_VOID, leaf_index=index, reason=refusal_of(error).reason)
+
+
+def main(config: Path) -> int:
+    """Run until stopped. Returns the exit code. Raises NodeError when it cannot start, RollbackError when the witness is retired."""
+    settings = AuditorSettings.load(config)
+    process = Process(settings)
+    identity = Identity.load(settings)
+    zone = Zone(settings.public_dir)
+    genesis = zone.genesis
+    replica = LogReplica(open_database(settings.state_dir, "replica", REPLICA_TABLES), settings.state_dir / "replica", genesis.log_vkey)
+    LogFollower(identity, settings.peer("log"), replica, Observed(zone), genesis.witness_policy).attach(process)
+    signer = load_note_signer(witness_name(settings.zone, settings.member), COSIGNATURE_V1, settings.keys_dir / "note.pem")
+    if signer.key.to_vkey() not in genesis.witness_policy.witnesses:
+        raise IdentityError(f"note.pem is the key {signer.key.to_vkey()}, which the registry's witness policy does not name")
+    state = WitnessState(settings.state_dir / "witness", settings.auditor.pin or settings.keys_dir / "witness.pin")
+    WitnessClient(identity, settings.peer("log"), Witness(genesis.log_vkey, signer, state, now)).attach(process)
+    return process.run()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(Path(sys.argv[1])))
+    except NodeError as error:
+        print(f"auditor: {error}", file=sys.stderr)
+        sys.exit(EXIT_FATAL if isinstance(error, FatalError) else EXIT_CANNOT_START)
