@@ -1,16 +1,15 @@
 """Pack ``firm-panel``: real figures of listed firms (simulators/data), each firm with a generated unified social credit code.
 
-Figures are passed on as the exact text of the source: nothing is rounded here. Codes, counties and nothing else depend on the seed.
+Figures are passed on as the exact text of the source: nothing is rounded here. Only codes and counties depend on the seed; a firm
+keeps both over the years of one seed.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
-from collections.abc import Iterable
 from pathlib import Path
 
-from crypto.subjects import make_uscc
+from simulators.population.naming import assign_usccs, pick
 from simulators.population.tables import REGISTRAR, Firm, Population
 
 PACK = "firm-panel"
@@ -27,7 +26,6 @@ OWNERS = {
 }
 SOURCE = Path(__file__).resolve().parent.parent / "data" / "firm_panel.csv"
 _FIELDS = ("sales_musd", "rd_stock_musd", "employees_thousand", "capital_musd", "patents", "citations", "market_value_musd")
-_ORGANISATION_CHARACTERS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 
 
 def load(year: int = DEFAULT_YEAR, seed: int = 0, source: Path = SOURCE) -> Population:
@@ -40,7 +38,8 @@ def load(year: int = DEFAULT_YEAR, seed: int = 0, source: Path = SOURCE) -> Popu
     with source.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     sales = {(row["company"], int(row["year"])): row["sales_musd"] for row in rows}
-    usccs = assign_usccs((row["company"] for row in rows), seed)
+    divisions = {row["company"]: pick(row["company"], PACK, seed, DIVISIONS) for row in rows}
+    usccs = assign_usccs(divisions, PACK, seed)
     firms = []
     for row in rows:
         if int(row["year"]) != year:
@@ -49,29 +48,5 @@ def load(year: int = DEFAULT_YEAR, seed: int = 0, source: Path = SOURCE) -> Popu
         values = {field: row[field] for field in _FIELDS if row[field]}
         if (previous := sales.get((company, year - 1))) is not None:
             values["sales_musd_previous"] = previous
-        uscc = usccs[company]
-        firms.append(Firm(uscc, company, uscc[2:8], values))
+        firms.append(Firm(usccs[company], company, divisions[company], values))
     return Population(PACK, str(year), OWNERS, tuple(sorted(firms, key=lambda firm: firm.uscc)))
-
-
-def assign_usccs(companies: Iterable[str], seed: int) -> dict[str, str]:
-    """The published mapping company -> valid USCC, all different; a firm keeps its code over the years of one seed.
-
-    The organisation code is drawn by SHA-256 from (seed, company, attempt); an attempt that meets a code already given is repeated,
-    companies being taken in the order of their names.
-    """
-    mapping: dict[str, str] = {}
-    given: set[str] = set()
-    for company in sorted(set(companies)):
-        attempt = 0
-        while (uscc := _candidate(company, seed, attempt)) in given:
-            attempt += 1
-        given.add(uscc)
-        mapping[company] = uscc
-    return mapping
-
-
-def _candidate(company: str, seed: int, attempt: int) -> str:
-    drawn = hashlib.sha256(f"firm-panel:{seed}:{attempt}:{company}".encode()).digest()
-    organisation = "MA" + "".join(_ORGANISATION_CHARACTERS[byte % len(_ORGANISATION_CHARACTERS)] for byte in drawn[:6])
-    return make_uscc("9", "1", DIVISIONS[drawn[6] % len(DIVISIONS)], organisation)
