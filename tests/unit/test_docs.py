@@ -131,7 +131,18 @@ def test_make_targets_named_in_documents_exist() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_refusal_reasons_named_in_documents_are_of_the_catalogue(document: Path) -> None:
     named = set(re.findall(r"`((?!XINQIAO_)[A-Z][A-Z]+(?:_[A-Z]+)+)`", document.read_text(encoding="utf-8")))
-    assert named - {row.reason for row in CATALOGUE.values()} == set()
+    assert named - {row.reason for row in CATALOGUE.values()} - receipt_reasons() == set()
+
+
+def receipt_reasons() -> set[str]:
+    """Reasons that the verifier of receipts can give, as written in its source."""
+    source = (ROOT / "nodes" / "auditor" / "receipt.py").read_text(encoding="utf-8")
+    return set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source))
+
+
+def test_every_reason_of_the_receipt_verifier_is_documented() -> None:
+    text = (ROOT / "docs" / "specs" / "receipt.md").read_text(encoding="utf-8")
+    assert {reason for reason in receipt_reasons() if f"`{reason}`" not in text} == set()
 
 
 def test_every_word_of_the_glossary_has_one_meaning() -> None:
