@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from crypto.encoding import sha256
 from crypto.paillier import PublicKey
+from nodes.errors import NotReadyError
 from nodes.runtime.clock import Clock
 from nodes.runtime.follower import LogFollower
 from nodes.runtime.material import Ciphertexts, Placements
@@ -47,13 +48,13 @@ class Examiner:
         self._ciphertexts, self._placements = ciphertexts, placements
 
     def examine(self, work: OpenTicket) -> Admitted:
-        """The admitted ticket. Raises the error of the first check that fails; NotReadyError when our log is not there yet."""
+        """The admitted ticket. Raises the error of the first check that fails; NotReadyError while witnesses are awaited: ask again."""
         logged = self._logged(work)
         ticket: Ticket = logged.statement
+        if ticket.not_after < self._now():
+            raise TicketExpiredError("the ticket's life is over")
         self._check_witnessed(logged)
         with self._zone.reading() as view:
-            if ticket.not_after < self._now():
-                raise TicketExpiredError("the ticket's life is over")
             if ticket.purpose != "epoch":
                 self._check_request(view, logged, work.request)
                 self._check_consent_now(view, ticket)
@@ -66,7 +67,10 @@ class Examiner:
 
     def _logged(self, work: OpenTicket) -> Logged:
         """The ticket as our own replica has it: same bytes, at that leaf, and in force by every rule of the view."""
-        self._follower.wait_for(work.leaf_index, self._witness_wait_s)
+        try:
+            self._follower.wait_for(work.leaf_index, self._witness_wait_s)
+        except NotReadyError as error:
+            raise TicketUnknownError(f"our log has no leaf {work.leaf_index} yet") from error
         digest = sha256(work.ticket_envelope).hex()
         with self._zone.reading() as view:
             void = view.void.get(work.leaf_index)

@@ -101,12 +101,12 @@ class Custodian:
     def open(self, work: wire.OpenTicket) -> None:
         """Answer one ticket: partials sealed to its audience, or a signed refusal in the log. Idempotent.
 
-        While the log or the coordinator cannot be reached it tries again; any other failure is a refusal.
+        While log, coordinator or witnesses are awaited it tries again, until the ticket expires; any other failure is a refusal.
         """
         while not self._stopping.is_set():
             try:
                 admitted = self._examiner.examine(work)
-            except PeerUnavailableError:
+            except (PeerUnavailableError, NotReadyError):
                 self._stopping.wait(RETRY_PAUSE_S)
                 continue
             except (ScoringError, CryptoError, NodeError) as error:

@@ -202,6 +202,8 @@ def call(method: Callable[..., Res], request: object, *, timeout_s: float, stop:
     while True:
         try:
             return method(request() if callable(request) else request, timeout=max(timer.left_s(), 0.001))
+        except ValueError as error:  # how grpc says that the channel is closed: this process is stopping
+            raise PeerUnavailableError("the channel is closed") from error
         except grpc.RpcError as error:
             delay_s = pause_s * random.uniform(0.5, 1.5)  # noqa: S311 - spreads retries, protects nothing
             if error.code() is not grpc.StatusCode.UNAVAILABLE or timer.left_s() <= delay_s:
