@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from nodes.runtime.settings import ENV_PREFIX
-from simulators.zone.configs import choose_addresses, process_settings
+from nodes.runtime.settings import role_of
+from simulators.zone.configs import choose_addresses, write_configs
 from simulators.zone.layout import ProcessPlan, demo_plan
+from tests.settings_classes import settings_class
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -36,22 +37,30 @@ def test_service_sees_only_its_own_directories(process: ProcessPlan) -> None:
     volumes = COMPOSE["services"][process.name]["volumes"]
     writable = {volume["target"] for volume in volumes if not volume.get("read_only")}
     readable = {volume["target"] for volume in volumes if volume.get("read_only")}
-    assert writable == {f"/zone/state/{process.name}"}
+    pins = {f"/zone/pins/{process.name}"} if {"log", "auditor"} & set(process.tables) else set()
+    assert writable == {f"/zone/state/{process.name}"} | pins
     shared = {"/zone/config", "/zone/public", f"/zone/members/{process.member}"}
     assert readable == (shared | {f"/zone/records/{process.member}"} if "department" in process.tables else shared)
     assert all(volume.get("volume", {}).get("subpath") for volume in volumes if volume["type"] == "volume"), "never the whole volume"
 
 
 @pytest.mark.parametrize("process", PLAN.processes, ids=lambda process: process.name)
-def test_service_overrides_only_settings_that_its_configuration_has(process: ProcessPlan) -> None:
+def test_configuration_with_the_services_environment_is_accepted_by_its_program(
+    process: ProcessPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     service = COMPOSE["services"][process.name]
     assert service["command"] == ["node", "run", f"/zone/config/{process.name}.toml"]
-    settings = process_settings(PLAN, process, choose_addresses(PLAN, 8443))
-    for variable in service["environment"]:
-        value: Any = settings
-        for key in variable.removeprefix(ENV_PREFIX).lower().split("__"):
-            value = value[key]
-        assert isinstance(value, str)
+    tmp_path.chmod(0o700)
+    config = write_configs(PLAN, tmp_path, choose_addresses(PLAN, 8443))[process.name]
+    for variable, value in service["environment"].items():
+        monkeypatch.setenv(variable, value)
+    settings = settings_class(role_of(config)).load(config)
+    peers = {peer.address for peer in (settings.peers.log, settings.peers.coordinator) if peer is not None}
+    assert not any(address.startswith("127.0.0.1") for address in peers), "a container's loopback is its own"
+    for table in ("bank", "enterprise"):
+        if table in process.tables:
+            gateway = COMPOSE["services"]["gateway"]
+            assert getattr(settings, table).gateway == gateway["environment"]["XINQIAO_GATEWAY__PUBLIC_BASE"]
 
 
 def test_only_the_gateway_is_reachable_from_outside() -> None:
