@@ -7,7 +7,8 @@ is ``scoring.pack``; disclosure control (the lint of P7) is not here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from fractions import Fraction
+
+from gmpy2 import mpq
 
 from scoring.document import Path
 from scoring.pack import IndicatorSpec, Pack
@@ -105,10 +106,10 @@ def _rule(pack: Pack, path: Path, indicator: IndicatorSpec, rule: Rule) -> Itera
     yield from _bounds(path, indicator, lo, hi)
 
 
-def _bounds(path: Path, indicator: IndicatorSpec, lo: Fraction, hi: Fraction) -> Iterator[Problem]:
+def _bounds(path: Path, indicator: IndicatorSpec, lo: mpq, hi: mpq) -> Iterator[Problem]:
     if indicator.bounds is None:
         return
-    low, high = map(Fraction, indicator.bounds)
+    low, high = indicator.bounds
     if not low <= lo <= hi <= high:
         yield path, f"gives points from {float(lo):g} to {float(hi):g}, outside the bounds {low} to {high} (missing data gives 0)"
     if max(abs(low), abs(high)) * 100 >= POINT_LIMIT:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from fractions import Fraction
+
+from gmpy2 import mpq
 
 from scoring.describe import expression, number
 from scoring.document import Path, dotted
@@ -102,6 +103,6 @@ def _leaves(value: object, path: Path) -> Iterator[tuple[Path, str]]:
 def _text(value: object) -> str:
     if isinstance(value, Expression):
         return expression(value)
-    if isinstance(value, bool) or not isinstance(value, (Fraction, Decimal, int)):
+    if isinstance(value, bool) or not isinstance(value, (mpq, Decimal, int)):
         return value if isinstance(value, str) else str(value)
     return number(value)

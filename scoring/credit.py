@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Annotated, Literal
 
+from gmpy2 import mpq
 from pydantic import Field as Declared
 from pydantic import model_validator
 
@@ -48,7 +48,7 @@ class LinearLine(Part):
         [500000, 500000, 1500000, 1510000, 3000000]
         """
         exact = self.base * FEN + self.slope[stage] * max(total_hundredths, 0)
-        bounded = min(max(exact, Fraction(self.floor * FEN)), Fraction(self.cap * FEN))
+        bounded = min(max(exact, mpq(self.floor * FEN)), mpq(self.cap * FEN))
         step = self.round_to * FEN
         return int(bounded // step) * step
 

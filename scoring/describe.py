@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
+
+from gmpy2 import mpq
 
 from scoring.credit import Product
 from scoring.functional import functional
@@ -25,13 +26,13 @@ _TYPES = {
 }
 
 
-def number(value: Fraction | Decimal | int) -> str:
+def number(value: mpq | Decimal | int) -> str:
     """A number of a pack as text: exact, a decimal where it has one.
 
-    >>> number(Fraction(1, 4)), number(Decimal("10.00")), number(Fraction(1, 3)), number(1000000)
+    >>> number(mpq(1, 4)), number(Decimal("10.00")), number(mpq(1, 3)), number(1000000)
     ('0.25', '10', '1/3', '1000000')
     """
-    exact = Fraction(value)
+    exact = mpq(value)
     for digits in range(19):
         if (exact * 10**digits).denominator == 1:
             return format(Decimal(int(exact * 10**digits)).scaleb(-digits), "f")
@@ -94,7 +95,7 @@ def _table(rule: Table) -> str:
     return "; ".join([*lines, *([] if rule.otherwise is None else [f"else {number(rule.otherwise)}"])])
 
 
-def _tiers(tiers: Iterable[Tier], otherwise: Decimal) -> str:
+def _tiers(tiers: Iterable[Tier], otherwise: mpq) -> str:
     return "; ".join([*(f"{_bound(tier)}: {number(tier.points)}" for tier in tiers), f"else {number(otherwise)}"])
 
 

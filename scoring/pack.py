@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Annotated, Literal
 
+from gmpy2 import mpq
 from pydantic import Field as Declared
 from pydantic import StringConstraints, model_validator
 
@@ -70,7 +70,7 @@ class FunctionalSpec(Part):
     title: Title
     dimensions: tuple[Name, ...] | None = None
     gates: tuple[Name, ...] = ()
-    constant: Points = Decimal(0)
+    constant: Points = mpq(0)
     disclosed_to: tuple[Audience, ...]
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from gmpy2 import mpq
 from pydantic import Field as Declared
 
 from scoring.errors import ModelError
@@ -26,7 +26,7 @@ class Linear(Part):
     """points · value / reference, between 0 and ``points``: the reference is the value that earns full points.
 
     >>> rule = Linear(kind="linear", of="x", reference=1000, points=30)
-    >>> [str(rule.scale(Fraction(x))) for x in ("-5", "0", "1", "500", "1000", "4000")]
+    >>> [str(rule.scale(mpq(x))) for x in ("-5", "0", "1", "500", "1000", "4000")]
     ['0', '0', '3/100', '15', '30', '30']
     """
 
@@ -35,10 +35,10 @@ class Linear(Part):
     reference: Annotated[Number, Declared(gt=0)]
     points: Annotated[Points, Declared(gt=0)]
 
-    def scale(self, value: Fraction) -> Fraction:
-        return min(max(value / self.reference, Fraction(0)), Fraction(1)) * Fraction(self.points)
+    def scale(self, value: mpq) -> mpq:
+        return min(max(value / self.reference, mpq(0)), mpq(1)) * self.points
 
-    def evaluate(self, reader: Reader) -> Fraction | None:
+    def evaluate(self, reader: Reader) -> mpq | None:
         value = self.of.number(reader)
         return None if value is None else self.scale(value)
 
@@ -75,16 +75,16 @@ class Table(Part):
     otherwise: Points | None = None  # needed when ``points`` leaves out a value of the field
     overrides: tuple[Override, ...] = ()
 
-    def evaluate(self, reader: Reader) -> Fraction | None:
+    def evaluate(self, reader: Reader) -> mpq | None:
         flags = [(override, reader.number(override.flag)) for override in self.overrides]
         category = reader.get(self.of)
         for override, flag in flags:
             if flag == 1:
-                return Fraction(override.points)
+                return override.points
         if not isinstance(category, str) or any(flag is None for _, flag in flags):
             return None
         points = self.points.get(category, self.otherwise)
-        return None if points is None else Fraction(points)
+        return None if points is None else points
 
     def span(self) -> Interval:
         return span_of(*self.points.values(), *(() if self.otherwise is None else (self.otherwise,)), *(item.points for item in self.overrides))
@@ -99,7 +99,7 @@ class Count(Part):
 
     >>> from decimal import Decimal
     >>> rule = Count(kind="count", each={"inventions": 3, "designs": Decimal("0.5")}, cap=10)
-    >>> [str(rule.total({"inventions": Fraction(i), "designs": Fraction(d)})) for i, d in ((0, 0), (1, 1), (3, 2), (3, 3))]
+    >>> [str(rule.total({"inventions": mpq(i), "designs": mpq(d)})) for i, d in ((0, 0), (1, 1), (3, 2), (3, 3))]
     ['0', '7/2', '10', '10']
     """
 
@@ -107,10 +107,10 @@ class Count(Part):
     each: Annotated[dict[FieldName, Annotated[Points, Declared(gt=0)]], Declared(min_length=1)]
     cap: Annotated[Points, Declared(gt=0)]
 
-    def total(self, numbers: Mapping[str, Fraction]) -> Fraction:
-        return min(sum((number * Fraction(self.each[name]) for name, number in numbers.items()), Fraction(0)), Fraction(self.cap))
+    def total(self, numbers: Mapping[str, mpq]) -> mpq:
+        return min(sum((number * self.each[name] for name, number in numbers.items()), mpq(0)), self.cap)
 
-    def evaluate(self, reader: Reader) -> Fraction | None:
+    def evaluate(self, reader: Reader) -> mpq | None:
         found = {name: number for name in self.each if (number := reader.number(name)) is not None}
         return self.total(found) if found else None
 
@@ -132,9 +132,9 @@ class Flag(Part):
     of: FieldName
     points: Points
 
-    def evaluate(self, reader: Reader) -> Fraction | None:
+    def evaluate(self, reader: Reader) -> mpq | None:
         flag = reader.number(self.of)
-        return None if flag is None else flag * Fraction(self.points)
+        return None if flag is None else flag * self.points
 
     def span(self) -> Interval:
         return span_of(self.points)
@@ -154,7 +154,7 @@ class BestOf(Part):
     kind: Literal["best_of"]
     rules: Annotated[tuple[Rule, ...], Declared(min_length=2)]
 
-    def evaluate(self, reader: Reader) -> Fraction | None:
+    def evaluate(self, reader: Reader) -> mpq | None:
         return max((points for rule in self.rules if (points := rule.evaluate(reader)) is not None), default=None)
 
     def span(self) -> Interval:
@@ -177,17 +177,17 @@ class Sum(Part):
     rules: Annotated[tuple[Rule, ...], Declared(min_length=2)]
     cap: Annotated[Points, Declared(gt=0)] | None = None
 
-    def evaluate(self, reader: Reader) -> Fraction | None:
+    def evaluate(self, reader: Reader) -> mpq | None:
         found = [points for rule in self.rules if (points := rule.evaluate(reader)) is not None]
         if not found:
             return None
-        total = sum(found, Fraction(0))
-        return total if self.cap is None else min(total, Fraction(self.cap))
+        total = sum(found, mpq(0))
+        return total if self.cap is None else min(total, self.cap)
 
     def span(self) -> Interval:
         spans = [rule.span() for rule in self.rules]
-        lo, hi = sum((lo for lo, _ in spans), Fraction(0)), sum((hi for _, hi in spans), Fraction(0))
-        return lo, hi if self.cap is None else min(hi, Fraction(self.cap))
+        lo, hi = sum((lo for lo, _ in spans), mpq(0)), sum((hi for _, hi in spans), mpq(0))
+        return lo, hi if self.cap is None else min(hi, self.cap)
 
     def uses(self) -> Iterator[Use]:
         return (use for rule in self.rules for use in rule.uses())
@@ -198,8 +198,8 @@ class Never(Part):
 
     kind: Literal["never"]
 
-    def evaluate(self, reader: Reader) -> Fraction | None:
-        return Fraction(0)
+    def evaluate(self, reader: Reader) -> mpq | None:
+        return mpq(0)
 
     def span(self) -> Interval:
         return span_of()

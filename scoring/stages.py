@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from itertools import product
 from typing import Annotated, Literal
 
+from gmpy2 import mpq
 from pydantic import Field as Declared
 from pydantic import model_validator
 
@@ -35,7 +35,7 @@ class Interval(Part):
             raise ValueError("a band goes from a value (inclusive) to a greater one (exclusive)")
         return self
 
-    def holds(self, value: Fraction) -> bool:
+    def holds(self, value: mpq) -> bool:
         return (self.from_ is None or value >= self.from_) and (self.below is None or value < self.below)
 
 
@@ -68,13 +68,13 @@ class Staging(Part):
                 raise ValueError(f"bands neither overlap nor leave gaps, but {values} falls into {len(found)} stages ({', '.join(found)})")
         return self
 
-    def _samples(self, axis: str) -> list[Fraction]:
+    def _samples(self, axis: str) -> list[mpq]:
         """One value below every bound of an axis, and each bound: all cells of the grid are met, since bands are closed on the left."""
         bands = [stage.on[axis] for stage in self.stages.values() if axis in stage.on]
         bounds = sorted({bound for band in bands for bound in (band.from_, band.below) if bound is not None})
-        return [bounds[0] - 1, *bounds] if bounds else [Fraction(0)]
+        return [bounds[0] - 1, *bounds] if bounds else [mpq(0)]
 
-    def _matching(self, values: Mapping[str, Fraction]) -> list[str]:
+    def _matching(self, values: Mapping[str, mpq]) -> list[str]:
         return [name for name, stage in self.stages.items() if all(band.holds(values[axis]) for axis, band in stage.on.items())]
 
     def stage_of(self, fields: Mapping[str, Field], record: Mapping[str, object]) -> str:

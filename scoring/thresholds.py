@@ -6,23 +6,22 @@ Each bound states by its name which side is closed. See ``scoring.rules`` for wh
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
-from fractions import Fraction
 from itertools import pairwise
 from typing import Annotated, Literal
 
+from gmpy2 import mpq
 from pydantic import Field as Declared
 from pydantic import model_validator
 
 from scoring.values import FieldName, Number, Part, Points, Reader, Value
 
-Interval = tuple[Fraction, Fraction]
+Interval = tuple[mpq, mpq]
 Use = tuple[str, str]  # field name, and how it is read: number, flag, category or months
 
 
-def span_of(*points: Decimal | Fraction | int) -> Interval:
+def span_of(*points: mpq | int) -> Interval:
     """Least interval that holds ``points``, and 0, which missing data gives."""
-    exact = [Fraction(0), *(Fraction(point) for point in points)]
+    exact = [mpq(0), *(mpq(point) for point in points)]
     return min(exact), max(exact)
 
 
@@ -47,7 +46,7 @@ class Tier(Part):
             raise ValueError("a tier has exactly one of at_least, more_than, at_most, less_than")
         return self
 
-    def holds(self, value: Fraction) -> bool:
+    def holds(self, value: mpq) -> bool:
         """Whether ``value`` is within the bound."""
         if self.at_least is not None:
             return value >= self.at_least
@@ -57,7 +56,7 @@ class Tier(Part):
             return value <= self.at_most
         return self.less_than is not None and value < self.less_than
 
-    def rank(self) -> tuple[bool, tuple[Fraction, int]]:
+    def rank(self) -> tuple[bool, tuple[mpq, int]]:
         """(is a lower bound, position of the bound on the line): tiers of one rule point one way and grow wider."""
         if self.at_least is not None:
             return True, (self.at_least, 0)
@@ -69,8 +68,8 @@ class Tier(Part):
         return False, (self.less_than, 0)
 
 
-def _first_match(tiers: tuple[Tier, ...], value: Fraction, otherwise: Decimal) -> Fraction:
-    return Fraction(next((tier.points for tier in tiers if tier.holds(value)), otherwise))
+def _first_match(tiers: tuple[Tier, ...], value: mpq, otherwise: mpq) -> mpq:
+    return next((tier.points for tier in tiers if tier.holds(value)), otherwise)
 
 
 def _check_tiers(tiers: tuple[Tier, ...]) -> None:
@@ -86,9 +85,10 @@ def _check_tiers(tiers: tuple[Tier, ...]) -> None:
 class Tiers(Part):
     """Bands of a value; the first tier that holds gives the points.
 
+    >>> from decimal import Decimal
     >>> tiers = ({"at_least": Decimal("0.30"), "points": 20}, {"at_least": Decimal("0.25"), "points": 16})
     >>> rule = Tiers(kind="tiers", of="share", tiers=tiers, otherwise=0)
-    >>> [str(_first_match(rule.tiers, Fraction(share), rule.otherwise)) for share in ("0.31", "0.30", "0.29", "0.25", "0.24")]
+    >>> [str(_first_match(rule.tiers, mpq(share), rule.otherwise)) for share in ("0.31", "0.30", "0.29", "0.25", "0.24")]
     ['20', '20', '16', '16', '0']
     """
 
@@ -102,7 +102,7 @@ class Tiers(Part):
         _check_tiers(self.tiers)
         return self
 
-    def evaluate(self, reader: Reader) -> Fraction | None:
+    def evaluate(self, reader: Reader) -> mpq | None:
         value = self.of.number(reader)
         return None if value is None else _first_match(self.tiers, value, self.otherwise)
 
@@ -116,9 +116,10 @@ class Tiers(Part):
 class Growth(Part):
     """Tiers of (of − base) / base, year on year. A base that is not positive has no growth and earns ``when_base_not_positive``.
 
+    >>> from decimal import Decimal
     >>> tiers = ({"at_least": Decimal("0.3"), "points": 10}, {"at_least": 0, "points": 3})
     >>> rule = Growth(kind="growth", of="sales", base="sales_previous", tiers=tiers, otherwise=0, when_base_not_positive=1)
-    >>> [str(rule.grade(Fraction(now), Fraction(before))) for now, before in ((130, 100), (129, 100), (100, 100), (99, 100), (5, 0))]
+    >>> [str(rule.grade(mpq(now), mpq(before))) for now, before in ((130, 100), (129, 100), (100, 100), (99, 100), (5, 0))]
     ['10', '3', '3', '0', '1']
     """
 
@@ -134,12 +135,12 @@ class Growth(Part):
         _check_tiers(self.tiers)
         return self
 
-    def grade(self, now: Fraction, base: Fraction) -> Fraction:
+    def grade(self, now: mpq, base: mpq) -> mpq:
         if base <= 0:
-            return Fraction(self.when_base_not_positive)
+            return self.when_base_not_positive
         return _first_match(self.tiers, (now - base) / base, self.otherwise)
 
-    def evaluate(self, reader: Reader) -> Fraction | None:
+    def evaluate(self, reader: Reader) -> mpq | None:
         now, base = reader.number(self.of), reader.number(self.base)
         return None if now is None or base is None else self.grade(now, base)
 
@@ -161,7 +162,7 @@ class Percentile(Part):
     """points · percentile / 100, the percentile read from a published reference table (largest line not above the value; below all: 0).
 
     >>> rule = Percentile(kind="percentile", of="x", points=20, table=({"at_least": 10, "percentile": 25}, {"at_least": 40, "percentile": 80}))
-    >>> [str(rule.grade(Fraction(x))) for x in (9, 10, 39, 40, 1000)]
+    >>> [str(rule.grade(mpq(x))) for x in (9, 10, 39, 40, 1000)]
     ['0', '5', '5', '16', '16']
     """
 
@@ -177,16 +178,16 @@ class Percentile(Part):
                 raise ValueError("a reference table ascends in value and in percentile")
         return self
 
-    def grade(self, value: Fraction) -> Fraction:
+    def grade(self, value: mpq) -> mpq:
         reached = [line.percentile for line in self.table if value >= line.at_least]
-        return Fraction(self.points) * reached[-1] / 100 if reached else Fraction(0)
+        return self.points * reached[-1] / 100 if reached else mpq(0)
 
-    def evaluate(self, reader: Reader) -> Fraction | None:
+    def evaluate(self, reader: Reader) -> mpq | None:
         value = self.of.number(reader)
         return None if value is None else self.grade(value)
 
     def span(self) -> Interval:
-        return span_of(Fraction(self.points) * self.table[-1].percentile / 100)
+        return span_of(self.points * self.table[-1].percentile / 100)
 
     def uses(self) -> Iterator[Use]:
         return uses_of(self.of)

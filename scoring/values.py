@@ -1,8 +1,8 @@
 """Record fields and the numbers formed from them: the exact values to which point rules are applied.
 
-A field is declared with its type and unit; a record gives it as text, int, Decimal, Fraction or bool, never as a binary float.
+A field is declared with its type and unit; a record gives it as text, int, Decimal or bool, never as a binary float.
 Missing (absent, None, empty text) is not a value: everything here answers None for it and names the field. Numbers are
-Fractions, so a comparison with a threshold is exact.
+exact rationals (gmpy2.mpq), so a comparison with a threshold is exact.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, StringConstraints
+from gmpy2 import mpq
+from pydantic import BaseModel, ConfigDict, PlainValidator, StringConstraints
 
 from scoring.errors import RuleError
 from scoring.statements import Name, Title
 
 FieldType = Literal["decimal", "integer", "flag", "category", "months"]
 FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-_NUMBER = re.compile(r"[-+]?[0-9]{1,30}(\.[0-9]{1,30})?([eE][-+]?[0-9]{1,2})?")
+_NUMBER = re.compile(r"\+?(-?[0-9]{1,30}(?:\.[0-9]{1,30})?)([eE][-+]?[0-9]{1,2})?")
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 _FLAGS: dict[int | str, int] = {0: 0, 1: 1, "0": 0, "1": 1}
 
@@ -32,21 +32,21 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", populate_by_name=True)
 
 
-def _exact(value: object) -> Fraction:
-    if isinstance(value, bool) or not isinstance(value, (int, Decimal, Fraction)):
+def _exact(value: object) -> mpq:
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal, mpq)):
         raise ValueError("a number is written as an integer or a decimal, without quotes")  # noqa: TRY004  pydantic reports ValueErrors
-    return Fraction(value)
+    return mpq(value)
 
 
-def _points(value: object) -> Decimal:
+def _points(value: object) -> mpq:
     number = _exact(value)
     if (number * 100).denominator != 1:
         raise ValueError("points have at most two fraction digits")
-    return Decimal(int(number * 100)).scaleb(-2)
+    return number
 
 
-Number = Annotated[Fraction, PlainValidator(_exact)]
-Points = Annotated[Decimal, BeforeValidator(_points)]
+Number = Annotated[mpq, PlainValidator(_exact)]
+Points = Annotated[mpq, PlainValidator(_points)]
 
 
 class FieldSpec(Part):
@@ -67,7 +67,7 @@ class Field:
     record: Name
     spec: FieldSpec
 
-    def parse(self, value: object) -> Fraction | str | tuple[int, ...] | None:
+    def parse(self, value: object) -> mpq | str | tuple[int, ...] | None:
         """``value`` as the field's type: a number, a category's value, or months counted from year 0; None when it is missing.
 
         Raises RuleError, naming the field and what would be right, when it is not of that type.
@@ -83,7 +83,7 @@ class Field:
         if self.spec.type == "flag":
             if not isinstance(value, (int, str)) or value not in _FLAGS:
                 raise RuleError(f"{self.name}: a flag is 0 or 1")
-            return Fraction(_FLAGS[value])
+            return mpq(_FLAGS[value])
         return self._number(value)
 
     def _category(self, value: object) -> str:
@@ -91,19 +91,26 @@ class Field:
             raise RuleError(f"{self.name}: one of {', '.join(self.spec.values)} is expected")
         return value
 
-    def _number(self, value: object) -> Fraction:
-        if isinstance(value, str) and _NUMBER.fullmatch(value):
-            value = Decimal(value)
-        if isinstance(value, Decimal) and not value.is_finite():
-            raise RuleError(f"{self.name}: a finite number is expected; leave missing data empty")
-        if isinstance(value, bool) or not isinstance(value, (int, Decimal, Fraction)):
-            raise RuleError(f"{self.name}: a decimal number is expected, as text, int or Decimal")
-        number = Fraction(value)
+    def _number(self, value: object) -> mpq:
+        number = _number_of(value)
+        if number is None:
+            raise RuleError(f"{self.name}: a finite decimal number is expected, as text, int or Decimal; missing data is left empty")
         if number < 0 and not self.spec.signed:
             raise RuleError(f"{self.name}: a number >= 0 is expected")
         if self.spec.type == "integer" and number.denominator != 1:
             raise RuleError(f"{self.name}: a whole number is expected")
         return number
+
+
+def _number_of(value: object) -> mpq | None:
+    if isinstance(value, str):
+        match = _NUMBER.fullmatch(value)
+        if match is None:
+            return None
+        return mpq(match[1]) if match[2] is None else mpq(Decimal(value))
+    if isinstance(value, (bool, float)) or (isinstance(value, Decimal) and not value.is_finite()):
+        return None
+    return mpq(value) if isinstance(value, (int, Decimal)) else None
 
 
 def _months(name: str, value: object) -> tuple[int, ...] | None:
@@ -132,17 +139,17 @@ class Reader:
     record: Mapping[str, object]
     missing: dict[str, None] = field(default_factory=dict)
 
-    def get(self, name: str) -> Fraction | str | tuple[int, ...] | None:
+    def get(self, name: str) -> mpq | str | tuple[int, ...] | None:
         """Parsed value of a declared field; None, remembered, when it is missing. Raises RuleError for a malformed value."""
         value = self.fields[name].parse(self.record.get(name))
         if value is None:
             self.missing[name] = None
         return value
 
-    def number(self, name: str) -> Fraction | None:
+    def number(self, name: str) -> mpq | None:
         """``get`` for a field that the loader has found to be a number or a flag."""
         value = self.get(name)
-        return value if isinstance(value, Fraction) else None
+        return value if isinstance(value, mpq) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +176,11 @@ class Expression:
                 return cls("longest_run", match.groups())
         raise ValueError("a value is FIELD, FIELD / FIELD or longest_run(FIELD)")
 
-    def number(self, reader: Reader) -> Fraction | None:
+    def number(self, reader: Reader) -> mpq | None:
         """Exact value; None when a field is missing. A ratio over a denominator <= 0 has no value, and the denominator counts as missing."""
         if self.kind == "longest_run":
             months = reader.get(self.fields[0])
-            return Fraction(longest_run(months)) if isinstance(months, tuple) else None
+            return mpq(longest_run(months)) if isinstance(months, tuple) else None
         first = reader.number(self.fields[0])
         if self.kind == "field":
             return first
@@ -203,12 +210,13 @@ def longest_run(months: tuple[int, ...]) -> int:
     return longest
 
 
-def half_up(value: Fraction, scale: int = 1) -> int:
+def half_up(value: mpq, scale: int = 1) -> int:
     """``value``·``scale`` to the nearest integer, ties away from zero: ROUND_HALF_UP of decimal arithmetic, exactly [P2.1].
 
-    >>> half_up(Fraction("0.125"), 100), half_up(Fraction("-0.125"), 100), half_up(Fraction("0.1249"), 100)
+    >>> from gmpy2 import mpq
+    >>> half_up(mpq("0.125"), 100), half_up(mpq("-0.125"), 100), half_up(mpq("0.1249"), 100)
     (13, -13, 12)
     """
-    numerator, denominator = value.numerator * scale, value.denominator
+    numerator, denominator = int(value.numerator) * scale, int(value.denominator)
     size = (2 * abs(numerator) + denominator) // (2 * denominator)
     return size if numerator >= 0 else -size
