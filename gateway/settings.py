@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import StringConstraints
-
-from nodes.runtime.settings import Address, ConfigPath, NodeSettings, Table
-
-PublicBase = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.\-]+(:[0-9]{1,5})?$")]
+from nodes.runtime.settings import Address, ConfigPath, GatewayUrl, NodeSettings, Table
 
 
 class GatewayTable(Table):
@@ -16,7 +10,7 @@ class GatewayTable(Table):
     of the authority's staff, 0600, made at first start. Rates are requests a minute with bursts of a sixth of that."""
 
     listen: Address
-    public_base: PublicBase
+    public_base: GatewayUrl
     admin_token_file: ConfigPath
     requests_per_minute_per_key: int = 1200
     requests_per_minute_per_address: int = 6000

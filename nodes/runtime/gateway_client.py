@@ -1,7 +1,11 @@
-"""Calls to the gateway by banks and enterprise services: HTTPS pinned to the zone's CA, signed requests, refusals with their reasons."""
+"""Calls over HTTP: to the gateway, pinned to the zone's CA, and by commands to a process's own loopback interface.
+
+Signed requests, bearer tokens, refusals with their reasons.
+"""
 
 from __future__ import annotations
 
+import json
 import secrets
 import ssl
 from collections.abc import Callable
@@ -12,6 +16,7 @@ from typing import Any
 import httpx
 
 from nodes.errors import PeerUnavailableError, RpcRefusal
+from nodes.runtime import clock
 from nodes.runtime.clock import Clock
 from nodes.runtime.request_document import Endpoint, RequestDocument
 from nodes.runtime.signed_client import SignedAuth, signed_document
@@ -38,14 +43,20 @@ class Answer:
 
 
 class GatewayClient:
-    """One connection pool to the gateway at ``base`` (https://host:port), whose certificate must come from ``ca_file``.
+    """One connection pool to ``base``: the gateway (https://host:port), whose certificate must come from ``ca_file``, or a loopback
+    interface (http://127.0.0.1:port). ``token``: bearer token of the process's own people.
 
     Every method raises GatewayRefusal and PeerUnavailableError.
     """
 
-    def __init__(self, base: str, ca_file: Path, now: Clock, nonce: Callable[[], str] = lambda: secrets.token_urlsafe(18)) -> None:
+    def __init__(
+        self, base: str, ca_file: Path | None = None, *, token: str = "", timeout_s: float = TIMEOUT_S,
+        now: Clock = clock.now, nonce: Callable[[], str] = lambda: secrets.token_urlsafe(18),
+    ) -> None:  # fmt: skip
         self._base, self._now, self._nonce = base, now, nonce
-        self._client = httpx.Client(verify=ssl.create_default_context(cafile=str(ca_file)), trust_env=False, timeout=TIMEOUT_S)
+        verify = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._client = httpx.Client(verify=verify, headers=headers, trust_env=False, timeout=timeout_s)
 
     def ask(self, endpoint: Endpoint, body: bytes, signer: RequestSigner) -> Answer:
         """Sign ``body`` afresh and send it to ``endpoint``."""
@@ -62,6 +73,10 @@ class GatewayClient:
         """Read something that needs no signature."""
         return _json(self._send("GET", path, b"", None))
 
+    def post(self, path: str, document: object) -> dict[str, Any]:
+        """Send a JSON document that needs no signature."""
+        return _json(self._send("POST", path, json.dumps(document).encode(), None))
+
     def close(self) -> None:
         """End the connections."""
         self._client.close()
@@ -71,7 +86,7 @@ class GatewayClient:
         try:
             response = self._client.request(method, self._base + path, content=content, headers=headers, auth=auth or httpx.USE_CLIENT_DEFAULT)
         except httpx.TransportError as error:
-            raise PeerUnavailableError(f"gateway at {self._base}: {type(error).__name__}") from error
+            raise PeerUnavailableError(f"{self._base}: {type(error).__name__}") from error
         if response.status_code >= 400:
             raise _refusal(response)
         return response

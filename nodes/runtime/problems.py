@@ -38,8 +38,9 @@ class Refused(Exception):
 
     @classmethod
     def of(cls, error: Exception, leaf_index: int | None = None) -> Refused:
-        """The refusal that a domain error means. A refusal passed on from another process keeps its reason."""
+        """The refusal that a domain error means. A refusal passed on from another process keeps its reason and its leaf."""
         if isinstance(error, RpcRefusal):
+            leaf_index = getattr(error, "leaf_index", None) if leaf_index is None else leaf_index
             row = by_reason(error.reason)
             if row is INTERNAL and error.reason != INTERNAL.reason:
                 row = Refusal(error.reason, StatusCode.UNKNOWN, 502, "Another process of the zone refused.")

@@ -33,6 +33,7 @@ def _resolve(path: Path) -> Path:
 
 ConfigPath = Annotated[Path, AfterValidator(_resolve)]
 Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:\[\]-]+:[0-9]{1,5}$")]  # host:port; port 0 takes a free one
+GatewayUrl = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.\-]+(:[0-9]{1,5})?$")]  # public base, no trailing slash
 
 
 class Table(BaseModel):

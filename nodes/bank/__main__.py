@@ -1,0 +1,56 @@
+"""A bank's process: ``python -m nodes.bank CONFIG``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from sqlalchemy import MetaData
+
+from nodes.auditor.roots import Roots
+from nodes.bank.api import create_app
+from nodes.bank.consents import Consents
+from nodes.bank.queries import Queries
+from nodes.bank.receipts import ReceiptStore
+from nodes.bank.settings import BankSettings
+from nodes.runtime.database import open_database
+from nodes.runtime.exchange_client import ExchangeClient
+from nodes.runtime.gateway_client import GatewayClient
+from nodes.runtime.identity import Identity
+from nodes.runtime.log_client import LogClient
+from nodes.runtime.process import Process
+from nodes.runtime.releases import ReleaseOpener
+from nodes.runtime.tokens import token_file
+from nodes.runtime.web import WebServer
+from protos.v1.exchange_pb2 import WorkItem
+
+
+def main(config: Path) -> int:
+    """Run until stopped. Returns the exit code."""
+    settings = BankSettings.load(config)
+    process = Process(settings)
+    identity = Identity.load(settings)
+    roots = Roots.load(settings.public_dir)
+    engine = open_database(settings.state_dir, "bank", MetaData(), settings.database_url)
+    consents = Consents(engine, identity, roots.registry)
+    receipts = ReceiptStore(engine, settings.state_dir / "receipts", roots)
+    exchange, log = ExchangeClient(identity, settings.peer("coordinator")), LogClient(identity, settings.peer("log"))
+    gateway = GatewayClient(settings.bank.gateway, settings.public_dir / "ca.pem")
+    queries = Queries(identity, gateway, ReleaseOpener.load(settings.public_dir), consents, receipts, log, process.stopping)
+
+    def handle(item: WorkItem) -> None:
+        if item.WhichOneof("work") == "consent":
+            consents.take(item.consent, item.seq)
+        else:
+            consents.skip(item.seq)
+
+    server = WebServer(create_app(queries, consents, receipts, token_file(settings.state_dir / "api.token")), settings.bank.listen)
+    for action in (engine.dispose, gateway.close, log.close, exchange.close, exchange.cancel):
+        process.on_stop(action)
+    process.worker("work", lambda: exchange.follow_work(consents.cursor, handle, process.stopping))
+    server.attach(process)
+    return process.run({"port": server.port})
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,154 @@
+"""Receipts: built from an opened release, verified offline like a stranger would, then kept in the database and as a file [P5.5, 08]."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Engine, LargeBinary, MetaData, String, Table, desc, insert, select
+
+from crypto.encoding import canonical_json
+from crypto.paillier import PublicKey
+from crypto.statements import parse_envelope
+from nodes.auditor.receipt import Verified, verify_receipt
+from nodes.auditor.roots import Roots
+from nodes.errors import NotFoundError
+from nodes.runtime.database import reading, writing
+from nodes.runtime.files import make_private_directory, write_private
+from nodes.runtime.releases import Released
+from nodes.runtime.request_document import RequestDocument
+from scoring.credit import line_fen
+from scoring.functional import Reading, functional
+from scoring.percentiles import band_of
+from scoring.receipt import (
+    FORMAT,
+    LoggedEvidence,
+    Receipt,
+    ReceiptKey,
+    ReceiptModel,
+    ReceiptOpening,
+    RequestRecord,
+    Result,
+    WeightedTerm,
+)
+from scoring.statements import EpochRelease, Ticket, parse_statement
+
+METADATA = MetaData()
+RECEIPTS = Table(
+    "receipts",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("subject", String(32), nullable=False, index=True),
+    Column("product", String(64), nullable=False),
+    Column("ticket_leaf_index", BigInteger, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+)
+
+
+def build_receipt(released: Released, key: PublicKey, product: str, document: RequestDocument) -> Receipt:
+    """The receipt of an opened release. Raises RangeError when an opened value is impossible under the model [P2.4]."""
+    ticket, model, evidence = released.ticket, released.model, released.evidence
+    openings = tuple(_opening(released, place, key) for place in range(len(ticket.openings)))
+    parts = evidence.model_dump(exclude={"inputs", "aggregates"})
+    return Receipt.model_validate(
+        {
+            **parts,
+            "format": FORMAT,
+            "zone": ticket.zone,
+            "epoch": ticket.epoch,
+            "model": ReceiptModel(id=model.id, version=model.version, sha256=model.sha256),
+            "audience": ticket.audience,
+            "subject": ticket.subject,
+            "purpose": ticket.purpose,
+            "product": product,
+            "public_key": ReceiptKey(bits=str(key.bits), n=str(key.n), h=str(key.h)),
+            "openings": openings,
+            "result": _result(released, product),
+            "request": RequestRecord(method=document.method, target_uri=document.target_uri, headers=document.headers, body=document.body),
+        }
+    )
+
+
+def _opening(released: Released, place: int, key: PublicKey) -> ReceiptOpening:
+    line, opened = released.ticket.openings[place], released.openings[place]
+    form = functional(released.model, line.functionals[0], released.ticket.stage)
+    wanted = [(term.indicator, term.functional) for term in form.terms]
+    inputs = {(item.indicator, item.functional): item for item in released.evidence.inputs}
+    return ReceiptOpening(
+        name=form.name,
+        functional=tuple(WeightedTerm(indicator=term.indicator, functional=term.functional, weight=str(term.weight)) for term in form.terms),
+        constant=str(form.constant),
+        inputs=tuple(inputs[entry] for entry in wanted),
+        aggregate=str(released.aggregates[place]),
+        m=str(opened.m % key.n),
+        r=str(opened.r),
+    )
+
+
+def _result(released: Released, product: str) -> Result:
+    ticket, model = released.ticket, released.model
+    readings = {
+        line.functionals[0]: model.read(functional(model, line.functionals[0], ticket.stage), opened.m)
+        for line, opened in zip(ticket.openings, released.openings, strict=True)
+    }
+    offered = model.products[product]
+    main = readings[offered.functional]
+    vetoes = {name: readings[name].value_hundredths for name in offered.vetoes}
+    line = line_fen(offered, ticket.stage, main.value_hundredths, main.gated, vetoes)
+    percentile = _percentile(released.evidence.quantile_table, ticket, offered.functional, main)
+    return Result(stage=ticket.stage, total=points_text(main.value_hundredths), percentile=percentile, line_fen=str(line.line_fen), gated=main.gated)
+
+
+def _percentile(table: LoggedEvidence | None, ticket: Ticket, name: str, reading: Reading) -> str | None:
+    """The band of the published table of this functional and stage; None before the epoch is RELEASED or without bands [P7.3]."""
+    if table is None:
+        return None
+    envelope = parse_envelope(base64.b64decode(table.envelope))
+    release = parse_statement(envelope.payload_type, envelope.payload)
+    assert isinstance(release, EpochRelease)
+    for found in release.tables:
+        if (found.functional, found.stage) == (name, ticket.stage):
+            return band_of(found, reading.value_hundredths)
+    return None
+
+
+def points_text(hundredths: int) -> str:
+    """Points with two decimals: 8510 is 85.10, −5 is −0.05."""
+    sign = "-" if hundredths < 0 else ""
+    return f"{sign}{abs(hundredths) // 100}.{abs(hundredths) % 100:02}"
+
+
+class ReceiptStore:
+    """Receipts that verified, in the database and in ``directory``, one file each."""
+
+    def __init__(self, engine: Engine, directory: Path, roots: Roots) -> None:
+        METADATA.create_all(engine)
+        self._engine, self._directory, self._roots = engine, make_private_directory(directory), roots
+
+    def keep(self, receipt_id: str, receipt: Receipt) -> Verified:
+        """Verify ``receipt`` against the pinned roots, then keep it. Raises ReceiptError when anything in it does not hold."""
+        document = canonical_json(receipt.model_dump(mode="json"))
+        verified = verify_receipt(document, self._roots)
+        values = {"id": receipt_id, "subject": verified.subject, "product": verified.product, "ticket_leaf_index": verified.ticket_leaf_index}
+        with writing(self._engine) as connection:
+            if connection.execute(select(RECEIPTS.c.id).where(RECEIPTS.c.id == receipt_id)).one_or_none() is None:
+                connection.execute(insert(RECEIPTS).values({**values, "document": document}))
+        write_private(self._directory / f"{receipt_id}.json", document)
+        return verified
+
+    def get(self, receipt_id: str) -> dict[str, Any]:
+        """A kept receipt. Raises NotFoundError."""
+        with reading(self._engine) as connection:
+            document = connection.execute(select(RECEIPTS.c.document).where(RECEIPTS.c.id == receipt_id)).scalar_one_or_none()
+        if document is None:
+            raise NotFoundError("this bank has no such receipt")
+        found: dict[str, Any] = json.loads(document)
+        return found
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Every receipt's id, subject, product and ticket leaf, the newest first."""
+        columns = (RECEIPTS.c.id, RECEIPTS.c.subject, RECEIPTS.c.product, RECEIPTS.c.ticket_leaf_index)
+        with reading(self._engine) as connection:
+            return [dict(row._mapping) for row in connection.execute(select(*columns).order_by(desc(RECEIPTS.c.ticket_leaf_index))).all()]
