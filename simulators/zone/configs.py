@@ -87,15 +87,15 @@ def process_settings(plan: ZonePlan, process: ProcessPlan, addresses: Addresses)
 
 def _role_table(table: str, process: ProcessPlan, addresses: Addresses) -> dict[str, Any]:
     keys, state = f"../members/{process.member}", f"../state/{process.name}"
-    here = addresses.of.get(process.name, "")
+    here, gateway = addresses.of.get(process.name, ""), f"https://{addresses.of['gateway']}"
     tables: dict[str, dict[str, Any]] = {
         "department": {"records_dir": f"../records/{process.member}", "roster_key_file": f"{keys}/roster.key"},
         "custodian": {"passphrase_file": f"{keys}/passphrase"},
         "coordinator": {"listen": here},
         "log": {"listen": here},
-        "gateway": {"listen": here, "public_base": f"https://{here}", "admin_token_file": f"{state}/admin.token"},
-        "bank": {"listen": here},
-        "enterprise": {"listen": here},
+        "gateway": {"listen": here, "public_base": gateway, "admin_token_file": f"{state}/admin.token"},
+        "bank": {"listen": here, "gateway": gateway},
+        "enterprise": {"listen": here, "gateway": gateway},
         "auditor": {},
     }
     return tables[table]
