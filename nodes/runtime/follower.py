@@ -61,11 +61,15 @@ class LogFollower:
 
     def attach(self, process: Process) -> None:
         """Replay what is stored into the sink, then follow the log in a worker of ``process``. Raises what the sink raises."""
-        if self._replica.head.size:
-            self._publish(self._replica.head)
+        self.replay()
         self._stop = process.stopping
         process.on_stop(self.cancel)
         process.worker("follower", self.run)
+
+    def replay(self) -> None:
+        """Give the sink what is stored, before anything is asked of the log. Raises what the sink raises."""
+        if self._replica.head.size:
+            self._publish(self._replica.head)
 
     @property
     def size(self) -> int:

@@ -36,14 +36,16 @@ _log = logging.logger("process")
 class Process:
     """One running process of the zone. ``stopping`` is set as soon as it should end: workers wait on it instead of sleeping.
 
+    Threads have ``stop_grace_s`` to end after ``stopping`` is set; then the process ends without them.
     Making it takes the state directory for this process alone. Raises StateInUseError when another holds it, SecretFileError
     when others may enter it.
     """
 
-    def __init__(self, settings: NodeSettings) -> None:
+    def __init__(self, settings: NodeSettings, stop_grace_s: float = STOP_GRACE_S) -> None:
         os.umask(0o077)
         logging.configure(settings.member, settings.log_level)
         self.settings = settings
+        self._stop_grace_s = stop_grace_s
         self.stopping = threading.Event()
         self._state_dir = make_private_directory(settings.state_dir)
         self._lock = _lock(self._state_dir)
@@ -123,17 +125,21 @@ class Process:
                 action()
             except Exception as error:  # noqa: BLE001 - the other actions must still run
                 self.fatal(error)
-        timer = Timer(STOP_GRACE_S)
-        others = [thread for thread in threading.enumerate() if thread not in {threading.main_thread(), threading.current_thread()}]
-        for thread in others:
-            if thread in self._workers or not thread.daemon:
-                thread.join(max(timer.left_s(), 0.0))
-        stuck = [thread.name for thread in others if thread.is_alive() and (thread in self._workers or not thread.daemon)]
+        stuck = self._join()
         _log.info(logging.PROCESS_STOPPED, fatal=self._fatal is not None, stuck=stuck)
         self._lock.close()
         if stuck:  # everything acknowledged is on disk; a thread that does not end must not keep the process
             sys.stderr.flush()
             os._exit(EXIT_FATAL)
+
+    def _join(self) -> list[str]:
+        """Wait for workers and for every other thread that would keep the interpreter; names of those that do not end in time."""
+        timer = Timer(self._stop_grace_s)
+        waited = [thread for thread in threading.enumerate() if thread in self._workers or not thread.daemon]
+        waited.remove(threading.main_thread())
+        for thread in waited:
+            thread.join(max(timer.left_s(), 0.0))
+        return [thread.name for thread in waited if thread.is_alive()]
 
 
 def _ignore_in_main(_number: int, _frame: FrameType | None) -> None:

@@ -65,9 +65,9 @@ class RpcServer:
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
             ("grpc.so_reuseport", 0),
         ]
-        executor = ThreadPoolExecutor(limits.workers, thread_name_prefix="rpc")
+        self._executor = ThreadPoolExecutor(limits.workers, thread_name_prefix="rpc")
         guard = _Guard(identity.zone, admit, on_fatal)
-        self._server = grpc.server(executor, interceptors=[guard], options=options)
+        self._server = grpc.server(self._executor, interceptors=[guard], options=options)
         try:
             self.port = self._server.add_secure_port(listen, tls.server_credentials(identity))
         except RuntimeError as error:
@@ -85,6 +85,7 @@ class RpcServer:
     def stop(self, grace_s: float = 3.0) -> None:
         """Take no new calls, give running ones ``grace_s``, then cut them; returns when none is left."""
         self._server.stop(grace_s).wait()
+        self._executor.shutdown(wait=False)
 
 
 class _Guard(grpc.ServerInterceptor):
