@@ -46,8 +46,9 @@ def main(config: Path) -> int:
     evaluation = Evaluation(identity, zone, exchange, store)
 
     def ready() -> None:
-        if follower.size == 0:
-            raise NotReadyError("the log has not been followed yet")
+        with zone.reading() as view:
+            if view.ceremony is None or set(view.ceremony.statement.custodians) - view.shares:
+                raise NotReadyError(f"the log shows no usable key yet, at {follower.size} leaves")
 
     gateway = Gateway(
         public_base=table.public_base,

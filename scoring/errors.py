@@ -175,3 +175,7 @@ class ReceiptError(ScoringError):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
+
+
+class KeyNotReadyError(ScoringError):
+    """The zone's key is not usable yet: not every custodian has accepted its share [P1.5]."""

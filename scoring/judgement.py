@@ -16,6 +16,7 @@ from scoring.errors import (
     ConsentConflictError,
     ConsentScopeError,
     EpochDefinitionError,
+    KeyNotReadyError,
     RevisionError,
     StatementFormatError,
     SubjectUnknownError,
@@ -123,7 +124,7 @@ def _judge_open(view: ZoneView, statement: EpochOpen, signer: Signer, _time: int
         raise WrongKeyError("the epoch names another key than the zone's")
     missing = set(_ceremony(view).statement.custodians) - view.shares
     if missing:
-        raise WrongKeyError(f"the key is not usable before every custodian accepted its share [P1.5]: missing {', '.join(sorted(missing))}")
+        raise KeyNotReadyError(f"the key is not usable before every custodian accepted its share [P1.5]: missing {', '.join(sorted(missing))}")
     stages = view.stages.get(statement.stages_leaf)
     if stages is None or (stages.statement.epoch, stages.statement.sha256, stages.statement.model, stages.statement.period) != (
         statement.epoch, statement.roster, statement.model, statement.period,
