@@ -1,0 +1,1 @@
+"""What several tests build on: a whole zone in memory."""

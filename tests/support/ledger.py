@@ -1,0 +1,150 @@
+"""A zone's log in memory: statements are signed, logged and replayed one by one, starting from registry, ceremony and model."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from crypto.encoding import sha256
+from crypto.keygen import PrivateKey
+from crypto.notes import COSIGNATURE_V1, ED25519, NoteSigner
+from crypto.paillier import Opening, PublicKey
+from crypto.threshold import Share, Sharing, combine, partial
+from nodes.runtime.identity import log_name, witness_name
+from nodes.runtime.signing import fresh_nonce, sign_statement
+from scoring.ceremony import make_ceremony, open_share
+from scoring.model import Model, load_pack
+from scoring.opening import sharing_of
+from scoring.statements import Leaf, ModelAdmitted, Registry, ShareAccepted, Statement, Title, WitnessPolicy
+from scoring.view import Logged, ZoneView
+from tests.support.members import CUSTODIANS, ORGANISATIONS, ZONE, Keys
+
+START = 1_700_000_000
+SMALL_BITS, THRESHOLD = 512, 2
+PACK = Path(__file__).parents[2] / "scoring" / "packs" / "firm-panel" / "firm-panel@1.yaml"
+
+
+@dataclass
+class Ledger:
+    """Leaves and envelopes of a zone, and the view that they give. ``now`` is the time of the next leaf."""
+
+    private_key: PrivateKey
+    now: int = START
+    entries: list[tuple[bytes, bytes]] = field(default_factory=list)
+    keys: Keys = field(default_factory=Keys)
+    public_key: PublicKey = field(init=False)
+    sharing: Sharing = field(init=False)
+    shares: list[Share] = field(init=False)
+    model: Model = field(init=False)
+    view: ZoneView = field(init=False)
+    log_signer: NoteSigner = field(init=False)
+    witness_signer: NoteSigner = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.model = load_pack(PACK.read_bytes())
+        self.public_key = PublicKey.from_modulus(self.private_key.n, min_bits=SMALL_BITS)
+        for name in ORGANISATIONS:
+            self.keys.make(name)
+        self.log_signer = NoteSigner(log_name(ZONE), ED25519, secrets.token_bytes(32))
+        self.witness_signer = NoteSigner(witness_name(ZONE, "auditor"), COSIGNATURE_V1, secrets.token_bytes(32))
+        genesis = self.envelope(self.registry(), "authority")
+        self.view = ZoneView(genesis, {self.model.sha256: self.model}, min_key_bits=SMALL_BITS)
+        self.append(genesis, "authority", "registry")
+
+    # --- saying things ---
+
+    def envelope(self, statement: Statement, signer: str) -> bytes:
+        """The statement signed by ``signer``: a member, or an enterprise's key id."""
+        return sign_statement(statement, self.keys.signers[signer])
+
+    def append(self, envelope: bytes, actor: str, kind: str) -> Logged | None:
+        """Log an envelope as it is, whatever it says; what the view makes of it."""
+        leaf = Leaf(kind=kind, actor=actor, time=self.now, digest=sha256(envelope).hex()).to_bytes()
+        self.entries.append((leaf, envelope))
+        self.now += 1
+        return self.view.apply(len(self.entries) - 1, leaf, envelope)
+
+    def say(self, statement: Statement, signer: str) -> Logged:
+        """Log a statement that must hold; raises what the rules have against it."""
+        logged = self.append(self.envelope(statement, signer), actor(signer), statement.kind)
+        if logged is None:
+            raise self.view.void[len(self.entries) - 1]
+        return logged
+
+    def say_void(self, statement: Statement, signer: str) -> int:
+        """Log a statement that must break a rule; its leaf."""
+        assert self.append(self.envelope(statement, signer), actor(signer), statement.kind) is None
+        return len(self.entries) - 1
+
+    def judge(self, statement: Statement, signer: str) -> None:
+        """Raises what is wrong with a statement now; logs nothing."""
+        self.view.judge(self.envelope(statement, signer), self.now)
+
+    def fork(self) -> Self:
+        """An independent copy that shares what never changes."""
+        other = copy.copy(self)
+        other.entries, other.keys, other.view = list(self.entries), self.keys.fork(), _fork_view(self.view)
+        return other
+
+    # --- the first statements ---
+
+    def registry(self) -> Registry:
+        """Everybody of ORGANISATIONS; the auditor is the one witness."""
+        policy = WitnessPolicy(witnesses=(self.witness_signer.key.to_vkey(),), required=1, max_age_s=300)
+        return Registry(
+            zone=ZONE,
+            nonce=fresh_nonce(),
+            title=Title(zh="测试区", en="test zone"),
+            members=tuple(self.keys.member(name) for name in ORGANISATIONS),
+            log_vkey=self.log_signer.key.to_vkey(),
+            witness_policy=policy,
+        )
+
+    def hold_ceremony(self) -> Logged:
+        """The zone's key, dealt to the custodians; no share is accepted yet."""
+        recipients = [self.keys.recipient(name) for name in CUSTODIANS]
+        ceremony = make_ceremony(self.private_key, ZONE, THRESHOLD, recipients, secrets.randbits)
+        self.sharing = sharing_of(ceremony, self.public_key)
+        self.shares = [open_share(ceremony, name, self.keys.hpke[name], SMALL_BITS) for name in CUSTODIANS]
+        return self.say(ceremony, "authority")
+
+    def acceptance(self, ceremony: Logged, custodian: str) -> ShareAccepted:
+        index = CUSTODIANS.index(custodian) + 1
+        return ShareAccepted(zone=ZONE, nonce=fresh_nonce(), ceremony=ceremony.digest, custodian=custodian, index=index)
+
+    def admission(self) -> ModelAdmitted:
+        return ModelAdmitted(zone=ZONE, nonce=fresh_nonce(), id=self.model.id, version=self.model.version, sha256=self.model.sha256)
+
+    def found(self) -> None:
+        """Ceremony, accepted shares, model."""
+        ceremony = self.hold_ceremony()
+        for name in CUSTODIANS:
+            self.say(self.acceptance(ceremony, name), name)
+        self.say(self.admission(), "authority")
+
+    def open(self, value: int) -> Opening:
+        """An aggregate, opened by the first THRESHOLD custodians."""
+        return combine(self.sharing, value, {share.index: partial(self.sharing, share, value) for share in self.shares[:THRESHOLD]})
+
+
+def actor(signer: str) -> str:
+    """The member that answers for what ``signer`` signs."""
+    return signer if signer in ORGANISATIONS else "enterprise"
+
+
+def _fork_view(view: ZoneView) -> ZoneView:
+    other = copy.copy(view)
+    for item in dataclasses.fields(view):
+        value = getattr(view, item.name)
+        if isinstance(value, dict):
+            setattr(other, item.name, {key: list(part) if isinstance(part, list) else part for key, part in value.items()})
+        elif isinstance(value, set | list):
+            setattr(other, item.name, copy.copy(value))
+    other.registry = copy.copy(view.registry)
+    for name in ("members", "leaf_of", "_keys"):
+        setattr(other.registry, name, dict(getattr(view.registry, name)))
+    return other
