@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -37,3 +42,27 @@ def make_identity(authority: CertificateAuthority, tmp_path_factory: pytest.Temp
         return load_identity(ZONE, member, keys_dir, ca_file)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """URL of an empty PostgreSQL cluster of our own, on a socket. Skips where PostgreSQL is not installed."""
+    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not binaries:
+        pytest.skip("PostgreSQL is not installed")
+    directory = Path(tempfile.mkdtemp(prefix="xq-pg-", dir="/tmp"))  # short: a socket's path has at most 107 bytes
+    as_user: list[str] = []
+    if os.geteuid() == 0:
+        shutil.chown(directory, "postgres", "postgres")
+        as_user = ["runuser", "-u", "postgres", "--"]
+
+    def run(program: str, *arguments: str) -> None:
+        subprocess.run([*as_user, str(binaries[-1] / program), "-D", str(directory / "data"), *arguments], check=True, capture_output=True, cwd="/")
+
+    run("initdb", "-A", "trust", "-U", "xinqiao", "-E", "UTF8")
+    run("pg_ctl", "-w", "-l", str(directory / "log"), "-o", f"-k {directory} -c listen_addresses=''", "start")
+    try:
+        yield f"postgresql+psycopg://xinqiao@/postgres?host={directory}"
+    finally:
+        run("pg_ctl", "-w", "-m", "immediate", "stop")
+        shutil.rmtree(directory)

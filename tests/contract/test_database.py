@@ -1,8 +1,7 @@
-"""The two transactions, on SQLite and, where XQ_TEST_POSTGRESQL names one, on PostgreSQL."""
+"""The two transactions, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -16,12 +15,12 @@ from nodes.runtime.database import open_database, reading, writing
 
 METADATA = MetaData()
 ROWS = Table("database_test_rows", METADATA, Column("id", Integer, primary_key=True))
-POSTGRESQL = os.environ.get("XQ_TEST_POSTGRESQL", "")
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.skipif(not POSTGRESQL, reason="XQ_TEST_POSTGRESQL is not set"))])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(tmp_path / "state", "test", METADATA, POSTGRESQL if request.param == "postgresql" else "")
+    url = request.getfixturevalue("postgresql_url") if request.param == "postgresql" else ""
+    engine = open_database(tmp_path / "state", "test", METADATA, url)
     yield engine
     METADATA.drop_all(engine)
     engine.dispose()
