@@ -1,0 +1,71 @@
+"""An enterprise service's process: ``python -m nodes.enterprise CONFIG``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from sqlalchemy import MetaData
+
+from nodes.auditor.roots import Roots
+from nodes.enterprise.api import create_app
+from nodes.enterprise.consents import ConsentDesk
+from nodes.enterprise.enrolment import Enrolments
+from nodes.enterprise.keyring import Keyring
+from nodes.enterprise.portraits import PortraitDesk
+from nodes.enterprise.settings import EnterpriseSettings
+from nodes.enterprise.store import Store
+from nodes.errors import PeerUnavailableError, RpcRefusal
+from nodes.runtime import logging
+from nodes.runtime.clock import now
+from nodes.runtime.database import open_database
+from nodes.runtime.exchange_client import ExchangeClient
+from nodes.runtime.gateway_client import GatewayClient
+from nodes.runtime.identity import Identity
+from nodes.runtime.process import Process
+from nodes.runtime.releases import ReleaseOpener
+from nodes.runtime.tokens import token_file
+from nodes.runtime.web import WebServer
+
+RETRY_S = 30.0
+SENDING_DELAYED = "sending.delayed"
+_log = logging.logger("enterprise")
+
+
+def main(config: Path) -> int:
+    """Run until stopped. Returns the exit code."""
+    settings = EnterpriseSettings.load(config)
+    process = Process(settings)
+    identity = Identity.load(settings)
+    roots = Roots.load(settings.public_dir)
+    engine = open_database(settings.state_dir, "enterprise", MetaData(), settings.database_url)
+    store, keyring = Store(engine), Keyring(settings.state_dir / "keys")
+    exchange = ExchangeClient(identity, settings.peer("coordinator"))
+    gateway = GatewayClient(settings.enterprise.gateway, settings.public_dir / "ca.pem")
+    enrolments = Enrolments(identity, roots.registry, keyring, store, exchange)
+    consents = ConsentDesk(identity, roots.registry, roots.packs, keyring, store, enrolments, gateway, now, settings.enterprise.consent_days)
+    opener = ReleaseOpener.load(settings.public_dir)
+    portraits = PortraitDesk(roots.registry, keyring, store, enrolments, consents, gateway, opener, process.stopping)
+
+    def resend() -> None:
+        """What was signed before a crash or an outage reaches the zone in the end."""
+        while not process.stopping.is_set():
+            try:
+                enrolments.resume()
+                consents.resume()
+            except (PeerUnavailableError, RpcRefusal) as error:
+                _log.warning(SENDING_DELAYED, error=type(error).__name__)
+            process.stopping.wait(RETRY_S)
+
+    token = token_file(settings.state_dir / "api.token")
+    server = WebServer(create_app(enrolments, consents, portraits, store, token), settings.enterprise.listen)
+    for action in (engine.dispose, gateway.close, exchange.close, exchange.cancel):
+        process.on_stop(action)
+    process.worker("work", lambda: exchange.follow_work(store.cursor, enrolments.handle, process.stopping))
+    process.worker("resend", resend)
+    server.attach(process)
+    return process.run({"port": server.port})
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

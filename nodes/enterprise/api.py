@@ -1,0 +1,102 @@
+"""The enterprise service's loopback interface for its own staff. Every call carries the bearer token."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Header, Path
+from pydantic import BaseModel, ConfigDict, Field
+
+from nodes.enterprise.consents import ConsentDesk
+from nodes.enterprise.enrolment import Enrolments
+from nodes.enterprise.portraits import PortraitDesk
+from nodes.enterprise.store import Store
+from nodes.runtime import problems
+from nodes.runtime.tokens import check_bearer
+from scoring.statements import MemberId, Name
+
+USCC = r"^[0-9A-HJ-NPQRTUWXY]{18}$"
+UsccPath = Annotated[str, Path(pattern=USCC)]
+ConsentId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
+
+
+class Body(BaseModel):
+    """Base of bodies: closed to unknown members."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class EnrolmentBody(Body):
+    """An enterprise whose legal representative the staff has authenticated. ``wait_s``: how long to wait for the registrar."""
+
+    uscc: str = Field(pattern=USCC)
+    wait_s: float = Field(default=60.0, ge=0, le=300)
+
+
+class ConsentBody(Body):
+    """What the enterprise consents to."""
+
+    uscc: str = Field(pattern=USCC)
+    audience: MemberId
+    purpose: Name = "loan"
+    products: list[Name] = Field(min_length=1, max_length=20)
+
+
+class PortraitBody(Body):
+    """Whose portrait. ``wait_s``: how long to wait for rows that are still being made."""
+
+    uscc: str = Field(pattern=USCC)
+    wait_s: float = Field(default=30.0, ge=0, le=120)
+
+
+def create_app(enrolments: Enrolments, consents: ConsentDesk, portraits: PortraitDesk, store: Store, token: str) -> FastAPI:
+    """The ASGI application of one enterprise service."""
+
+    def staff(authorization: Annotated[str | None, Header()] = None) -> None:
+        check_bearer(authorization, token)
+
+    guarded = [Depends(staff)]
+    app = FastAPI(title="Xinqiao enterprise service", version="1", docs_url=None, redoc_url=None, redirect_slashes=False, dependencies=guarded)
+    problems.install(app)
+
+    @app.post("/enrolments", status_code=201)
+    def enrol(body: EnrolmentBody) -> dict[str, Any]:
+        """Make the enterprise's keys and have the registrar enrol them."""
+        return enrolments.enrol(body.uscc, body.wait_s).to_json()
+
+    @app.get("/enrolments")
+    def enrolled() -> dict[str, Any]:
+        """Enterprises that this service serves."""
+        return {"enrolments": [enterprise.to_json() for enterprise in store.enterprises()]}
+
+    @app.post("/consents", status_code=201)
+    def give(body: ConsentBody) -> dict[str, Any]:
+        """Sign a consent with the enterprise's key and log it."""
+        return consents.give(body.uscc, body.audience, body.purpose, body.products).to_json()
+
+    @app.get("/consents")
+    def given(uscc: Annotated[str, Field(pattern=rf"^$|{USCC}")] = "") -> dict[str, Any]:
+        """Consents of one enterprise, or of all, the newest first."""
+        return {"consents": [consent.to_json() for consent in store.consents(uscc)]}
+
+    @app.delete("/consents/{consent_id}")
+    def revoke(consent_id: ConsentId) -> dict[str, Any]:
+        """Withdraw a consent; binding from its leaf on."""
+        return consents.revoke(consent_id).to_json()
+
+    @app.post("/portraits", status_code=201)
+    def portrait(body: PortraitBody) -> dict[str, Any]:
+        """Open the enterprise's portrait."""
+        return portraits.make(body.uscc, body.wait_s)
+
+    @app.get("/portraits/{uscc}")
+    def portraits_of(uscc: UsccPath) -> dict[str, Any]:
+        """Portraits of one enterprise, the newest first."""
+        return {"portraits": store.portraits(uscc)}
+
+    @app.get("/healthz")
+    def health() -> dict[str, str]:
+        """The process runs."""
+        return {"status": "ok"}
+
+    return app

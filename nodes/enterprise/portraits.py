@@ -1,0 +1,122 @@
+"""Portraits (一图清): all of an enterprise's own points, asked for and opened with its own keys, for it alone [P5.0, P5.6]."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from typing import Any
+
+from crypto.checkpoint import check_tlog_proof
+from crypto.encoding import canonical_json
+from crypto.packing import unpack
+from crypto.statements import check_signature, parse_envelope
+from nodes.enterprise.consents import ConsentDesk
+from nodes.enterprise.enrolment import Enrolments
+from nodes.enterprise.keyring import Keyring
+from nodes.enterprise.store import Store
+from nodes.errors import NotReadyError
+from nodes.runtime.clock import Timer
+from nodes.runtime.gateway_client import GatewayClient
+from nodes.runtime.releases import Released, ReleaseOpener
+from nodes.runtime.request_document import PORTRAITS
+from scoring.errors import TicketInputsError, WrongSignerError
+from scoring.functional import functional
+from scoring.percentiles import band_of
+from scoring.registry import MemberRegistry
+from scoring.statements import EpochRelease, parse_leaf, parse_statement
+from scoring.view import verify_key
+
+FORMAT = "xinqiao/portrait/v1"
+PAUSE_S = 0.25
+
+
+class PortraitDesk:
+    """Opens portraits of the enterprises that this service serves."""
+
+    def __init__(
+        self, registry: MemberRegistry, keyring: Keyring, store: Store, enrolments: Enrolments, consents: ConsentDesk, gateway: GatewayClient,
+        opener: ReleaseOpener, stopping: threading.Event,
+    ) -> None:  # fmt: skip
+        self._registry, self._keyring, self._store, self._enrolments = registry, keyring, store, enrolments
+        self._consents, self._gateway, self._opener, self._stopping = consents, gateway, opener, stopping
+
+    def make(self, uscc: str, wait_s: float) -> dict[str, Any]:
+        """A fresh portrait, kept. Consent to it is given, in the enterprise's name, where there is none.
+
+        Raises SubjectUnknownError, GatewayRefusal, PeerUnavailableError, NotReadyError while rows are awaited, and the errors of
+        ``ReleaseOpener`` and RangeError when what came does not hold.
+        """
+        enterprise = self._enrolments.enrolled(uscc)
+        keys = self._keyring.get(enterprise.key_id)
+        consent = self._consents.give_portrait(uscc)
+        body = canonical_json({"subject": enterprise.subject, "consent_id": consent.id})
+        timer = Timer(wait_s)
+        while (answer := self._gateway.ask(PORTRAITS, body, keys.signer)).body is None:
+            if timer.left_s() <= 0 or self._stopping.wait(PAUSE_S):
+                raise NotReadyError("rows of this enterprise are still awaited: ask again later")
+        released = self._opener.open(answer.body, keys.hpke_private)
+        if (released.ticket.audience, released.ticket.subject) != (enterprise.key_id, enterprise.subject):
+            raise TicketInputsError("the ticket is not for this enterprise")
+        self._opener.check_rows(released)
+        time = self._check_logged(released)
+        portrait = {**portrait_of(released), "uscc": uscc, "time": time}
+        self._store.put_portrait(released.digest, uscc, time, canonical_json(portrait))
+        return portrait
+
+    def _check_logged(self, released: Released) -> int:
+        """Time of the ticket's leaf, once coordinator, log and witnesses signed for it. Raises WrongSignerError, NoteError, MerkleError."""
+        evidence, genesis = released.evidence, self._registry.genesis
+        envelope = parse_envelope(base64.b64decode(evidence.ticket))
+        signer = self._registry.key(envelope.key_ids[0])
+        check_signature(envelope, verify_key(signer.key))
+        leaf_bytes = base64.b64decode(evidence.ticket_leaf)
+        leaf = parse_leaf(leaf_bytes)
+        if "coordinator" not in signer.member.roles or leaf.digest != released.digest:
+            raise WrongSignerError("the ticket is not the coordinator's, or its leaf is another statement's")
+        policy = genesis.witness_policy
+        check_tlog_proof(evidence.tlog_proof.encode(), leaf_bytes, genesis.log_vkey, policy.witnesses, policy.required)
+        return leaf.time
+
+
+def portrait_of(released: Released) -> dict[str, Any]:
+    """What an opened portrait shows: points by functional and indicator, in hundredths, in the model's order.
+
+    Raises PackingError, RangeError when an opened value is impossible under the model [P2.4].
+    """
+    ticket, model = released.ticket, released.model
+    values: list[dict[str, Any]] = []
+    for line, opened in zip(ticket.openings, released.openings, strict=True):
+        slots = unpack(opened.m, line.slot_bits, len(line.functionals)) if line.slot_bits else [opened.m]
+        for name, value in zip(line.functionals, slots, strict=True):
+            reading = model.read(functional(model, name, ticket.stage), value)
+            item: dict[str, Any] = {"name": name, "hundredths": reading.value_hundredths, "gated": reading.gated}
+            if name in model.functionals:
+                values.append({**item, "kind": "functional", "band": _band(released, name, reading.value_hundredths)})
+            else:
+                indicator = model.indicators[name]
+                values.append({**item, "kind": "indicator", "title": indicator.title.model_dump(), "dimension": indicator.dimension})
+    return {
+        "format": FORMAT,
+        "zone": ticket.zone,
+        "epoch": ticket.epoch,
+        "model": {"id": model.id, "version": model.version, "sha256": model.sha256},
+        "subject": ticket.subject,
+        "stage": ticket.stage,
+        "values": values,
+        "ticket": released.digest,
+        "ticket_leaf_index": int(released.evidence.ticket_leaf_index),
+    }
+
+
+def _band(released: Released, name: str, value: int) -> str | None:
+    """The published percentile band of a functional's value; None before the epoch is RELEASED or where there is none."""
+    table = released.evidence.quantile_table
+    if table is None:
+        return None
+    envelope = parse_envelope(base64.b64decode(table.envelope))
+    release = parse_statement(envelope.payload_type, envelope.payload)
+    assert isinstance(release, EpochRelease)
+    for found in release.tables:
+        if (found.functional, found.stage) == (name, released.ticket.stage):
+            return band_of(found, value)
+    return None
