@@ -1,0 +1,51 @@
+"""The ``xinqiao`` command: one door to everything that a person or a script does with a zone."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from nodes.commands import audit, epoch, key, model, node, score, verify
+from simulators.commands import bench, demo, zone
+
+app = typer.Typer(
+    name="xinqiao",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="信桥 Xinqiao: innovation points and credit lines from encrypted contributions, without pooling raw data.",
+)
+app.command("demo")(demo.demo)
+app.add_typer(zone.app, name="zone")
+app.add_typer(node.app, name="node")
+app.add_typer(key.app, name="key")
+app.add_typer(epoch.app, name="epoch")
+app.add_typer(score.app, name="score")
+app.add_typer(model.app, name="model")
+app.command("verify")(verify.verify)
+app.command("audit")(audit.audit)
+app.command("bench")(bench.bench)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("xinqiao"))
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")] = False,
+) -> None:
+    """信桥 Xinqiao: innovation points and credit lines from encrypted contributions, without pooling raw data."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -164,6 +164,11 @@ def _epoch_routes(app: FastAPI, gateway: Gateway) -> None:
         ]
         return {"epoch": epoch, "functional": functional, "totals": found}
 
+    @app.get("/v1/epochs/{epoch}/records", dependencies=guarded)
+    def records(epoch: Name) -> dict[str, Any]:
+        """Every batch that was opened, with the opening that proves it. For the authority's staff, to hand to an auditor."""
+        return {"epoch": epoch, "records": list(gateway.evaluation.records(epoch))}
+
 
 def _public_routes(app: FastAPI, gateway: Gateway) -> None:
     @app.get("/v1/products")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from crypto.encoding import sha256
 from gateway.publication import Progress, Publication
+from gateway.records import epoch_records
 from gateway.results import by_stage
 from gateway.store import Store, Total
 from nodes.errors import NotReadyError, RpcRefusal
@@ -171,6 +172,10 @@ class Evaluation:
         totals = self._store.totals(epoch, functional)
         ranks = {stage: percentiles(values) for stage, values in by_stage(totals).items()}
         return [(total, str(ranks[total.stage][total.hundredths])) for total in totals]
+
+    def records(self, epoch: str) -> Iterator[dict[str, Any]]:
+        """What each opened batch can be checked by. Raises EpochUnknownError, RosterError."""
+        return epoch_records(self._zone, self._store, epoch, self.stages(epoch))
 
     def stages(self, epoch: str) -> Stages:
         """The frozen order of an epoch. Raises EpochUnknownError, RosterError."""

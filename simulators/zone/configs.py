@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -66,6 +67,12 @@ def write_configs(plan: ZonePlan, directory: Path, addresses: Addresses) -> dict
         write_private(files[process.name], to_toml(document).encode())
     write_public(directory / "endpoints.json", canonical_json(addresses.document(plan)))
     return files
+
+
+def read_endpoints(directory: Path) -> dict[str, Any]:
+    """The endpoints.json of a zone's directory, as ``Addresses.document`` made it."""
+    document: dict[str, Any] = json.loads((directory / "endpoints.json").read_text(encoding="utf-8"))
+    return document
 
 
 def process_settings(plan: ZonePlan, process: ProcessPlan, addresses: Addresses) -> dict[str, Any]:

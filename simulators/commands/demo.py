@@ -1,0 +1,68 @@
+"""``xinqiao demo``: a whole zone on this machine, in about a minute."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nodes.commands.output import ExitCode, JsonFlag, reporting
+from nodes.runtime.files import write_public
+from simulators.demo.options import FIRM_PANEL, DemoOptions
+from simulators.demo.run import DemoResult, run_demo
+from simulators.demo.summary import summary
+
+
+def demo(
+    pack: Annotated[str, typer.Option(help="Indicator model: firm-panel (real listed firms) or hangzhou-binjiang (simulated enterprises).")] = FIRM_PANEL,
+    year: Annotated[int, typer.Option(help="Year of the firm panel, 1991 to 1999.")] = 1995,
+    enterprises: Annotated[int | None, typer.Option(help="Number of enterprises; default: all firms of the year, or 200 simulated ones.")] = None,
+    consents: Annotated[int, typer.Option(help="Enterprises that consent to a bank.")] = 4,
+    seed: Annotated[int, typer.Option(help="Seed of the population and of the choices. The same seed gives the same totals.")] = 0,
+    key_bits: Annotated[int, typer.Option(help="Length of the key: 3072 (128-bit security) or 2048 (112-bit).")] = 3072,
+    out: Annotated[Path | None, typer.Option(help="New directory for everything that the run leaves; a temporary one, removed, when absent.")] = None,
+    keep_running: Annotated[bool, typer.Option("--keep-running", help="Leave the zone running until Ctrl-C; writes DIR/gateway.url.")] = False,
+    base_port: Annotated[int | None, typer.Option(help="First port (gateway, coordinator, log, …); free ones when absent.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Run a whole zone: key ceremony, encrypted contributions, totals, banks' verified scores, refusals, an auditor's verdict.
+
+    Every party is a process of its own with its own directory, database and keys; they talk over mutual TLS.
+    """
+    with reporting(as_json) as report:
+        directory = out or Path(tempfile.mkdtemp(prefix="xinqiao-"))
+        began = time.monotonic()
+
+        def tell(text: str) -> None:
+            report.progress(f"[{time.monotonic() - began:5.1f} s] {text}")
+
+        def linger(result: DemoResult) -> None:
+            if keep_running:
+                _linger(result, directory, tell)
+
+        options = DemoOptions(directory, pack, year, enterprises, consents, seed, key_bits, keep_running, base_port)
+        try:
+            result = run_demo(options, tell, linger)
+        finally:
+            if out is None:
+                shutil.rmtree(directory)
+        passed = result.audit.get("verdict") == "pass" and all(item["exit_code"] == ExitCode.NOT_HOLDING for item in result.tampering)
+        document = {**result.report, "audit": result.audit, "refusals": result.refusals, "tampering": result.tampering, "receipts": result.receipts}
+        report.result(document, summary(result), ExitCode.DONE if passed else ExitCode.NOT_HOLDING)
+
+
+def _linger(result: DemoResult, directory: Path, tell: Callable[[str], None]) -> None:
+    """Keep everything running until SIGINT or SIGTERM."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    write_public(directory / "gateway.url", f"{result.gateway}\n".encode())
+    tell(f"the gateway answers at {result.gateway} (its CA: {directory / 'public' / 'ca.pem'}); Ctrl-C stops the zone")
+    stopping.wait()

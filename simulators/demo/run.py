@@ -1,0 +1,202 @@
+"""Runs the demonstration, step by step. Each step uses the interface that its people have; nothing reaches into another process's state."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from crypto.subjects import subject_id
+from nodes.commands.audit import mirror_run
+from nodes.errors import NodeError
+from nodes.runtime.files import make_private_directory, read_private
+from nodes.runtime.identity import load_signing_key
+from scoring.model import Model, load_pack
+from simulators.demo import artifacts
+from simulators.demo.metering import Meter
+from simulators.demo.options import DemoOptions
+from simulators.demo.people import Authority, Bank, Desk, EnterpriseService
+from simulators.demo.refused import Granted, refused_requests
+from simulators.population.records import write_records
+from simulators.population.tables import Firm, Population
+from simulators.tampering import tamper
+from simulators.zone.build import build_zone, processes_of, shipped_pack
+from simulators.zone.configs import read_endpoints
+from simulators.zone.layout import demo_plan
+from simulators.zone.processes import ZoneProcesses
+
+START_TIMEOUT_S, EPOCH_TIMEOUT_S, NOTICE_TIMEOUT_S = 90.0, 1800.0, 30.0
+BANKS = ("bank-a", "bank-b")
+ENTERPRISE_SERVICE = "enterprise-binjiang"
+
+Tell = Callable[[str], None]
+
+
+@dataclass
+class DemoResult:
+    """What a run left, for the summary and the JSON document."""
+
+    options: DemoOptions
+    enterprises: int
+    gateway: str = ""
+    receipts: list[dict[str, Any]] = field(default_factory=list)
+    refusals: list[dict[str, Any]] = field(default_factory=list)
+    portrait: dict[str, Any] = field(default_factory=dict)
+    audit: dict[str, Any] = field(default_factory=dict)
+    tampering: list[dict[str, Any]] = field(default_factory=list)
+    report: dict[str, Any] = field(default_factory=dict)
+
+
+def run_demo(options: DemoOptions, tell: Tell, linger: Callable[[DemoResult], None]) -> DemoResult:
+    """A whole run in ``options.out``. ``linger`` is called at the end, while everything still runs.
+
+    Raises SettingsError for options that cannot be; ProcessEndedError, PeerUnavailableError, NotReadyError, RpcRefusal when a step fails.
+    """
+    options.check()
+    out = make_private_directory(options.out.absolute())
+    population = options.population()
+    model = load_pack(shipped_pack(options.pack))
+    with ZoneHolder() as holder:
+        meter = Meter(holder.usage, tell)
+        with meter.step("records", f"数据 records: {len(population.firms)} enterprises, each department gets its own table"):
+            write_records(population, out)
+        with meter.step("ceremony", f"密钥仪式 key ceremony: 3 of 5, {options.key_bits} bits; members, certificates"):
+            build_zone(demo_plan(), out, [shipped_pack(options.pack)], key_bits=options.key_bits, base_port=options.base_port, progress=tell)
+        holder.processes = processes_of(out)
+        run = _Run(options, out, population, model, meter, holder.processes)
+        run.start()
+        run.evaluate()
+        run.release_scores()
+        run.audit()
+        run.finish()
+        linger(run.result)
+        return run.result
+
+
+@dataclass
+class ZoneHolder:
+    """The zone's processes once there are any; stops them on leaving."""
+
+    processes: ZoneProcesses | None = None
+
+    def usage(self) -> dict[str, Any]:
+        return {} if self.processes is None else self.processes.usage()
+
+    def __enter__(self) -> ZoneHolder:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        if self.processes is not None:
+            self.processes.close()
+
+
+class _Run:
+    """One run's state: who the enterprises are (the demonstration alone knows), and the desks of its people."""
+
+    def __init__(self, options: DemoOptions, out: Path, population: Population, model: Model, meter: Meter, processes: ZoneProcesses) -> None:
+        self._options, self._out, self._model, self._meter, self._processes = options, out, model, meter, processes
+        roster_key = bytes.fromhex(read_private(out / "members" / "authority" / "roster.key").decode().strip())
+        self._firms: dict[str, Firm] = {subject_id(roster_key, firm.uscc): firm for firm in population.firms}
+        self._period = population.period
+        self._epoch = f"e{population.period}"
+        self.result = DemoResult(options, len(population.firms))
+        self._totals: list[dict[str, Any]] = []
+
+    def start(self) -> None:
+        """Start every process and open the people's desks."""
+        names = self._processes.names()
+        with self._meter.step("start", f"启动 start: {len(names)} processes, mutual TLS"):
+            self._processes.start()
+            self._processes.wait_ready(START_TIMEOUT_S)
+            endpoints = read_endpoints(self._out)
+            ca, state = self._out / "public" / "ca.pem", self._out / "state"
+            self.result.gateway = endpoints["gateway"]
+            self._authority = Authority(endpoints["gateway"], ca, state / "gateway" / "admin.token")
+            self._gateway = Desk(endpoints["gateway"], ca)
+            self._service = EnterpriseService(endpoints["enterprise"], ca, state / ENTERPRISE_SERVICE / "api.token")
+            self._banks = {name: Bank(endpoints["bank"][name], ca, state / name / "api.token") for name in BANKS}
+            self._authority.wait_usable(START_TIMEOUT_S)
+
+    def evaluate(self) -> None:
+        """One epoch: roster, stages, packed columns, totals opened to the authority, RELEASED."""
+        with self._meter.step("contributions", f"贡献 epoch {self._epoch}: roster, stages, encrypted columns with proofs"):
+            self._authority.open_epoch(self._epoch, self._period, self._model.id)
+            self._authority.wait_for_columns(self._epoch, EPOCH_TIMEOUT_S, self._count("columns received"))
+        with self._meter.step("totals", "汇总 totals: added and weighed under encryption, opened by 3 of 5 custodians to the authority"):
+            self._authority.release(self._epoch, EPOCH_TIMEOUT_S, self._count("batches opened"))
+            self._totals = self._authority.totals(self._epoch)
+        artifacts.write_totals(self._out / "totals.csv", self._totals, self._firms)
+
+    def release_scores(self) -> None:
+        """Consents, bank queries with receipts, one portrait, and four requests that are refused."""
+        product = next(iter(self._model.products))
+        chosen = self._choose(self._options.consents + 1)
+        stranger, consenting = chosen[-1], chosen[:-1]
+        granted: list[Granted] = []
+        with self._meter.step("consents", f"授权 consents: {len(consenting)} enterprises enrol their keys and consent to a bank"):
+            for place, subject in enumerate(consenting):
+                bank, firm = BANKS[place % len(BANKS)], self._firms[subject]
+                self._service.enrol(firm.uscc)
+                granted.append(Granted(firm.uscc, subject, bank, product, self._service.consent(firm.uscc, bank, product)))
+        with self._meter.step("scores", f"查询 scores: {len(granted)} signed requests, tickets, sealed partial openings, receipts"):
+            for item in granted:
+                self._banks[item.bank].wait_for_consent(item.consent_id, NOTICE_TIMEOUT_S)
+                answer = self._banks[item.bank].query(item.subject, product)
+                receipt = self._banks[item.bank].receipt(answer["receipt_id"])
+                artifacts.write_json(self._out / "receipts" / f"{answer['receipt_id']}.json", receipt)
+                self.result.receipts.append({"bank": item.bank, "receipt": answer["receipt_id"], "subject": item.subject, **receipt["result"]})
+        with self._meter.step("portrait", "画像 portrait: one enterprise opens its own points"):
+            self.result.portrait = self._service.portrait(granted[0].uscc)
+        with self._meter.step("refusals", "拒绝 refusals: no consent, replayed, unregistered key, revoked"):
+            signers = {name: load_signing_key(name, self._out / "members" / name / "sign.pem") for name in BANKS}
+            self.result.refusals = refused_requests(self._gateway, self._service, signers, granted[-1], stranger)
+            artifacts.write_json(self._out / "refusals.json", self.result.refusals)
+
+    def audit(self) -> None:
+        """The auditor mirrors the log and gives a verdict; then three tamperings are tried."""
+        with self._meter.step("mirror", "镜像 mirror: the auditor copies the log, statements and ciphertexts"):
+            mirror_run(self.result.gateway, self._out / "config" / "auditor.toml", self._out)
+            for record in self._authority.records(self._epoch):
+                name = f"{record['openings'][0]['name']}-{record['batch']}.json"
+                artifacts.write_json(self._out / "epochs" / self._epoch / name, record)
+        with self._meter.step("audit", "审计 audit: replayed and recomputed offline, against pinned keys"):
+            self.result.audit = artifacts.run_command("audit", str(self._out), "--keys", str(self._out / "public"), "--json").document
+        with self._meter.step("tampering", "篡改 tampering: a tile's bit, a ciphertext, an opening; each must be found"):
+            self.result.tampering = tamper(self._out)
+            artifacts.write_json(self._out / "tampering.json", self.result.tampering)
+
+    def finish(self) -> None:
+        """Check that everything still runs, and write report.json."""
+        self._processes.check()
+        usage = self._processes.usage()
+        self.result.report = {
+            "zone": demo_plan().zone,
+            "pack": f"{self._model.id}@{self._model.version}",
+            "enterprises": self.result.enterprises,
+            "indicators": len(self._model.indicators),
+            "key_bits": self._options.key_bits,
+            "steps": [step.to_json() for step in self._meter.steps],
+            "processes": [
+                {"name": name, "peak_rss_mb": round(item.peak_rss_mb, 1), "pss_mb": round(item.peak_pss_mb, 1)} for name, item in sorted(usage.items())
+            ],
+        }
+        artifacts.write_json(self._out / "report.json", self.result.report)
+
+    def _choose(self, count: int) -> list[str]:
+        """Subjects that take part in the second half: drawn by the seed from those that are not gated. Raises NodeError when too few."""
+        eligible = sorted((total["subject"] for total in self._totals if not total["gated"]), key=lambda subject: self._firms[subject].uscc)
+        if len(eligible) < count:
+            raise NodeError(f"{len(eligible)} enterprises are not gated, {count} are needed: lower --consents")
+        return random.Random(self._options.seed).sample(eligible, count)  # noqa: S311 - a choice for show
+
+    def _count(self, what: str) -> Callable[[int, int], None]:
+        last: list[int] = []
+
+        def tell(done: int, total: int) -> None:
+            if last[-1:] != [done]:
+                last.append(done)
+                self._meter.tell(f"    {done} of {total} {what}")
+
+        return tell

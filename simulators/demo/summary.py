@@ -1,0 +1,30 @@
+"""What a person reads when a run has ended."""
+
+from __future__ import annotations
+
+from simulators.demo.run import DemoResult
+
+
+def summary(result: DemoResult) -> str:
+    """The run in a few lines, Chinese beside English."""
+    lines = [
+        "",
+        f"信桥 Xinqiao: {result.report['zone']}, {result.report['pack']}, {result.enterprises} enterprises, {result.report['key_bits']}-bit key, "
+        f"{len(result.report['processes'])} processes",
+        "",
+        "银行所得 What the banks learned, each with a receipt that anyone can verify:",
+    ]
+    for item in result.receipts:
+        percentile = item["percentile"] or "none"
+        yuan = int(item["line_fen"] or 0) // 100
+        lines.append(f"  {item['bank']}  {item['subject'][:8]}…  stage {item['stage']}  total {item['total']:>7}  band {percentile:>7}  line {yuan:>11,} yuan")
+    lines += ["", "被拒绝的请求 Refused, each with its reason, and logged:"]
+    lines += [f"  {item['case']:12} {item['reason']:18} leaf {item['leaf_index']}" for item in result.refusals]
+    findings = len(result.audit.get("findings", []))
+    lines += ["", f"审计结论 Auditor's verdict: {result.audit.get('verdict')} ({result.audit.get('tree_size')} leaves, {findings} findings)"]
+    lines += ["篡改 Tampering was found:"]
+    lines += [f"  {item['case']:12} exit code {item['exit_code']}  {item['reason']}" for item in result.tampering]
+    seconds = sum(step["seconds"] for step in result.report["steps"])
+    memory = sum(process["pss_mb"] for process in result.report["processes"])
+    lines += ["", f"{seconds:.0f} s in all, {memory:.0f} MB (sum of peak PSS). Everything that the run left is in {result.options.out}"]
+    return "\n".join(lines)
