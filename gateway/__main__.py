@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from gateway.store import METADATA, Store
 from nodes.errors import NotReadyError
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
+from nodes.runtime.entry import run_program
 from nodes.runtime.exchange_client import ExchangeClient
 from nodes.runtime.identity import Identity
 from nodes.runtime.log_client import LogClient
@@ -74,4 +74,4 @@ def main(config: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    run_program(main)

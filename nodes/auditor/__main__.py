@@ -6,26 +6,25 @@ directory is the cosignature key, whose verifier key stands in the registry's wi
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from crypto.notes import COSIGNATURE_V1
 from nodes.auditor.settings import AuditorSettings
 from nodes.auditor.witness import Witness, WitnessClient
 from nodes.auditor.witness_state import WitnessState
-from nodes.errors import FatalError, IdentityError, NodeError
+from nodes.errors import IdentityError
 from nodes.runtime import logging
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
+from nodes.runtime.entry import run_program
 from nodes.runtime.follower import LogFollower
 from nodes.runtime.identity import Identity, load_note_signer, witness_name
-from nodes.runtime.process import EXIT_FATAL, Process
+from nodes.runtime.process import Process
 from nodes.runtime.replica import METADATA as REPLICA_TABLES
 from nodes.runtime.replica import LogReplica
 from nodes.runtime.zone import Zone
 from protos.errors import refusal_of
 
-EXIT_CANNOT_START = 1
 STATEMENT_VOID = "statement.void"
 
 _log = logging.logger("auditor")
@@ -64,8 +63,4 @@ def main(config: Path) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(Path(sys.argv[1])))
-    except NodeError as error:
-        print(f"auditor: {error}", file=sys.stderr)
-        sys.exit(EXIT_FATAL if isinstance(error, FatalError) else EXIT_CANNOT_START)
+    run_program(main)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from sqlalchemy import MetaData
@@ -14,6 +13,7 @@ from nodes.bank.queries import Queries
 from nodes.bank.receipts import ReceiptStore
 from nodes.bank.settings import BankSettings
 from nodes.runtime.database import open_database
+from nodes.runtime.entry import run_program
 from nodes.runtime.exchange_client import ExchangeClient
 from nodes.runtime.gateway_client import GatewayClient
 from nodes.runtime.identity import Identity
@@ -53,4 +53,4 @@ def main(config: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    run_program(main)

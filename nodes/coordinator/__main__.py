@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from nodes.coordinator.blobs import BlobStore
@@ -19,6 +18,7 @@ from nodes.coordinator.store import Store, metadata
 from nodes.coordinator.work import WorkQueue
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
+from nodes.runtime.entry import run_program
 from nodes.runtime.identity import Identity
 from nodes.runtime.log_client import LogClient
 from nodes.runtime.material import Ciphertexts, Placements
@@ -67,4 +67,4 @@ def main(config: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    run_program(main)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from nodes.custodian.role import CustodianRole
 from nodes.custodian.settings import CustodianSettings
+from nodes.runtime.entry import run_program
 from nodes.runtime.identity import Identity
 from nodes.runtime.process import Process
 
@@ -20,4 +20,4 @@ def main(config: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    run_program(main)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from nodes.custodian.role import CustodianRole
 from nodes.department.role import DepartmentRole
 from nodes.department.settings import DepartmentSettings
+from nodes.runtime.entry import run_program
 from nodes.runtime.identity import Identity
 from nodes.runtime.process import Process
 
@@ -24,4 +24,4 @@ def main(config: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    run_program(main)

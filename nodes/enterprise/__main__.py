@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from sqlalchemy import MetaData
@@ -19,6 +18,7 @@ from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
+from nodes.runtime.entry import run_program
 from nodes.runtime.exchange_client import ExchangeClient
 from nodes.runtime.gateway_client import GatewayClient
 from nodes.runtime.identity import Identity
@@ -68,4 +68,4 @@ def main(config: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    run_program(main)

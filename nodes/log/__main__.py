@@ -6,13 +6,12 @@ database, ``pin``. ``note.pem`` is the Ed25519 key that signs checkpoints; its v
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from crypto.errors import NoteError
 from crypto.notes import ED25519, NoteSigner
-from nodes.errors import IdentityError, LogForkError, NodeError
+from nodes.errors import IdentityError, LogForkError
 from nodes.log import storage
 from nodes.log.admission import KEY_CHANGING_KINDS, Admission
 from nodes.log.publication import FilePin, Publication
@@ -24,6 +23,7 @@ from nodes.log.witnessing import Rounds, restore
 from nodes.runtime import logging
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
+from nodes.runtime.entry import run_program
 from nodes.runtime.files import write_public
 from nodes.runtime.identity import Identity, load_note_signer, log_name
 from nodes.runtime.process import Process
@@ -111,7 +111,4 @@ def _rounds(settings: LogSettings, admission: Admission, publication: Publicatio
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(Path(sys.argv[1])))
-    except NodeError as error:
-        sys.exit(f"log: {error}")
+    run_program(main)
