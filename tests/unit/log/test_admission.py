@@ -1,0 +1,284 @@
+"""Who may put what into the log, and who may read it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from crypto.encoding import sha256
+from crypto.errors import EnvelopeFormatError, SignatureError
+from crypto.statements import sign_envelope
+from nodes.errors import MemberLeftError, MemberUnknownError, RoleMissingError, WireFormatError
+from nodes.log.admission import Admission
+from nodes.log.sequencer import Submission
+from nodes.log.storage import Entry
+from scoring.errors import SignerUnknownError, StatementFormatError, WrongSignerError, ZoneMismatchError
+from scoring.statements import Binding, Consent, Enrolment, MemberChange, Refusal, Revocation, SigningKey, Statement
+from tests.unit.log.small_zone import ROLES, ZONE, SmallZone, make_key, record
+
+SUBJECT = "ab" * 16
+
+
+@pytest.fixture
+def admission(small_zone: SmallZone) -> Admission:
+    return Admission(small_zone.genesis)
+
+
+def entry(index: int, submission: Submission) -> Entry:
+    return Entry(index, b"", submission.digest, submission.kind, submission.parties, submission.envelope)
+
+
+def put(admission: Admission, caller: str, envelope: bytes) -> Entry:
+    """Admit and commit."""
+    found = entry(1, admission.admit(caller, envelope, "k"))
+    admission.apply(found)
+    return found
+
+
+def enrolment(key_id: str, key: Any, service: str = "enterprise") -> Enrolment:
+    signing = SigningKey(key_id=key_id, algorithm=key.algorithm, public=key.public.hex())
+    return Enrolment(zone=ZONE, nonce=secrets.token_hex(16), subject=SUBJECT, key=signing, hpke="00" * 32, service=service)
+
+
+def consent(service: str = "enterprise") -> Consent:
+    return Consent(
+        zone=ZONE, nonce=secrets.token_hex(16), id="cd" * 16, subject=SUBJECT, audience="bank-a", purpose="loan", products=(), functionals=(),
+        not_before=0, not_after=1, service=service, signed_by="enterprise",
+    )  # fmt: skip
+
+
+def revocation(service: str = "enterprise") -> Revocation:
+    return Revocation(zone=ZONE, nonce=secrets.token_hex(16), consent="cd" * 16, subject=SUBJECT, service=service)
+
+
+def join(member: str, key: Any, action: Any = "join") -> MemberChange:
+    return MemberChange(zone=ZONE, nonce=secrets.token_hex(16), action=action, member=record(member, key, ("bank",)))
+
+
+# --- form ---
+
+
+def test_a_members_own_statement_is_admitted_with_itself_as_actor(admission: Admission, small_zone: SmallZone) -> None:
+    envelope = small_zone.refusal("bank-a")
+    submission = admission.admit("bank-a", envelope, "key")
+    assert submission == Submission("bank-a", "key", envelope, sha256(envelope), "refusal", "bank-a", ("bank-a",))
+
+
+@pytest.mark.parametrize("key", ["", "k" * 129])
+def test_a_submission_needs_a_key_of_its_own(admission: Admission, small_zone: SmallZone, key: str) -> None:
+    with pytest.raises(WireFormatError):
+        admission.admit("bank-a", small_zone.refusal("bank-a"), key)
+
+
+def test_bytes_that_are_no_envelope_are_refused(admission: Admission) -> None:
+    with pytest.raises(EnvelopeFormatError):
+        admission.admit("bank-a", b"not an envelope", "k")
+
+
+@pytest.mark.parametrize(
+    ("payload_type", "change"),
+    [
+        ("application/vnd.xinqiao.unheard-of.v1+json", {}),
+        ("application/json", {}),
+        ("application/vnd.xinqiao.refusal.v1+json", {"surplus": 1}),
+        ("application/vnd.xinqiao.refusal.v1+json", {"member": 5}),
+        ("application/vnd.xinqiao.refusal.v1+json", {"nonce": "short"}),
+    ],
+)
+def test_what_fits_no_schema_is_refused(admission: Admission, small_zone: SmallZone, payload_type: str, change: dict[str, object]) -> None:
+    payload = {**Refusal(zone=ZONE, nonce="00" * 16, member="bank-a", reason="NOT_READY").model_dump(mode="json"), **change}
+    envelope = sign_envelope(payload_type, json.dumps(payload).encode(), small_zone.keys["bank-a"])
+    with pytest.raises(StatementFormatError):
+        admission.admit("bank-a", envelope, "k")
+
+
+def test_statements_that_are_never_logged_are_refused(admission: Admission, small_zone: SmallZone) -> None:
+    binding = Binding(zone=ZONE, nonce="00" * 16, subject=SUBJECT, uscc="91330100MA27XXXX0A".replace("X", "A"), service="enterprise")
+    with pytest.raises(StatementFormatError, match="never logged"):
+        admission.admit("registrar", small_zone.sign("registrar", binding), "k")
+
+
+def test_another_zones_statement_is_refused(admission: Admission, small_zone: SmallZone) -> None:
+    with pytest.raises(ZoneMismatchError):
+        admission.admit("bank-a", small_zone.refusal("bank-a", zone="other-zone"), "k")
+
+
+# --- signer and submitter ---
+
+
+def test_an_unregistered_key_is_refused(admission: Admission) -> None:
+    statement = Refusal(zone=ZONE, nonce="00" * 16, member="bank-a", reason="NOT_READY")
+    envelope = sign_envelope(statement.payload_type(), statement.payload(), make_key("bank-a"))
+    with pytest.raises(SignerUnknownError):
+        admission.admit("bank-a", envelope, "k")
+
+
+def test_a_signature_by_another_key_under_a_registered_id_is_refused(admission: Admission, small_zone: SmallZone) -> None:
+    statement = Refusal(zone=ZONE, nonce="00" * 16, member="bank-a", reason="NOT_READY")
+    forged = make_key("bank-a", named=small_zone.keys["bank-a"].key_id)
+    with pytest.raises(SignatureError):
+        admission.admit("bank-a", sign_envelope(statement.payload_type(), statement.payload(), forged), "k")
+
+
+def test_a_member_may_not_submit_for_another(admission: Admission, small_zone: SmallZone) -> None:
+    with pytest.raises(RoleMissingError):
+        admission.admit("bank-b", small_zone.refusal("bank-a"), "k")
+
+
+def test_the_coordinator_submits_for_others_and_the_signer_stays_the_actor(admission: Admission, small_zone: SmallZone) -> None:
+    submission = admission.admit("coordinator", small_zone.refusal("bank-a"), "k")
+    assert submission.actor == "bank-a"
+    assert submission.parties == ("bank-a", "coordinator")
+
+
+def test_further_signatures_are_witnesses_and_do_not_make_an_actor(admission: Admission, small_zone: SmallZone) -> None:
+    statement = Refusal(zone=ZONE, nonce="00" * 16, member="bank-a", reason="NOT_READY")
+    envelope = small_zone.sign("bank-a", statement, small_zone.keys["bank-b"])
+    assert admission.admit("bank-a", envelope, "k").actor == "bank-a"
+    with pytest.raises(RoleMissingError):
+        admission.admit("bank-b", envelope, "k")
+
+
+def test_only_the_pinned_registry_is_a_registry(admission: Admission, small_zone: SmallZone) -> None:
+    assert admission.admit("authority", small_zone.genesis, "k").kind == "registry"
+    again = small_zone.registry.model_copy(update={"nonce": "11" * 16})
+    with pytest.raises(WrongSignerError):
+        admission.admit("authority", small_zone.sign("authority", again), "k")
+
+
+def test_a_registry_that_its_authority_did_not_sign_is_no_root_of_trust(small_zone: SmallZone) -> None:
+    with pytest.raises(WrongSignerError):
+        Admission(small_zone.sign("bank-a", small_zone.registry))
+    with pytest.raises(StatementFormatError):
+        Admission(small_zone.refusal("authority"))
+
+
+# --- enterprises ---
+
+
+def test_an_enrolled_enterprise_consents_through_its_service(admission: Admission, small_zone: SmallZone) -> None:
+    key = make_key("e", named="e-0123456789abcdef")
+    small_zone.keys["firm"] = key
+    put(admission, "registrar", small_zone.sign("registrar", enrolment(key.key_id, key)))
+    for statement in (consent(), revocation()):
+        submission = admission.admit("enterprise", small_zone.sign("firm", statement), "k")
+        assert (submission.actor, submission.kind) == ("enterprise", statement.kind)
+        assert admission.admit("coordinator", small_zone.sign("firm", statement), "k").actor == "enterprise"
+
+
+def test_a_service_consents_in_its_own_name(admission: Admission, small_zone: SmallZone) -> None:
+    assert admission.admit("enterprise", small_zone.sign("enterprise", consent()), "k").actor == "enterprise"
+
+
+def test_a_consent_that_names_another_service_is_refused(admission: Admission, small_zone: SmallZone) -> None:
+    key = make_key("e", named="e-0123456789abcdef")
+    small_zone.keys["firm"] = key
+    put(admission, "registrar", small_zone.sign("registrar", enrolment(key.key_id, key)))
+    for signer in ("firm", "enterprise", "bank-a"):
+        with pytest.raises(WrongSignerError):
+            admission.admit("coordinator", small_zone.sign(signer, consent(service="other-service")), "k")
+
+
+def test_an_enterprises_key_signs_nothing_else(admission: Admission, small_zone: SmallZone) -> None:
+    key = make_key("e", named="e-0123456789abcdef")
+    small_zone.keys["firm"] = key
+    put(admission, "registrar", small_zone.sign("registrar", enrolment(key.key_id, key)))
+    statement = Refusal(zone=ZONE, nonce="00" * 16, member="enterprise", reason="NOT_READY")
+    with pytest.raises(WrongSignerError, match="enterprise's key"):
+        admission.admit("enterprise", small_zone.sign("firm", statement), "k")
+
+
+def test_only_the_registrar_enrols_and_a_key_id_only_once(admission: Admission, small_zone: SmallZone) -> None:
+    key, thief = make_key("e", named="e-0123456789abcdef"), make_key("e", named="e-0123456789abcdef")
+    with pytest.raises(WrongSignerError):
+        admission.admit("bank-a", small_zone.sign("bank-a", enrolment(key.key_id, key)), "k")
+    with pytest.raises(WrongSignerError):
+        admission.admit("registrar", small_zone.sign("registrar", enrolment(key.key_id, key, service="bank-a")), "k")
+    with pytest.raises(WrongSignerError):
+        admission.admit("registrar", small_zone.sign("registrar", enrolment("bank-b~0123456789abcdef", key)), "k")
+    put(admission, "registrar", small_zone.sign("registrar", enrolment(key.key_id, key)))
+    with pytest.raises(WrongSignerError, match="enrolled already"):
+        admission.admit("registrar", small_zone.sign("registrar", enrolment(thief.key_id, thief)), "k")
+
+
+# --- changes of members ---
+
+
+def test_a_joined_member_may_call_and_sign_and_one_that_left_may_not(admission: Admission, small_zone: SmallZone) -> None:
+    key = make_key("bank-c")
+    small_zone.keys["bank-c"] = key
+    with pytest.raises(MemberUnknownError):
+        admission.check_member("bank-c")
+    put(admission, "authority", small_zone.sign("authority", join("bank-c", key)))
+    admission.check_member("bank-c")
+    assert admission.admit("bank-c", small_zone.refusal("bank-c"), "k").actor == "bank-c"
+    put(admission, "authority", small_zone.sign("authority", join("bank-c", key, "leave")))
+    with pytest.raises(MemberLeftError):
+        admission.check_member("bank-c")
+    with pytest.raises(SignerUnknownError):
+        admission.admit("coordinator", small_zone.refusal("bank-c"), "k")
+
+
+def test_a_rekeyed_member_signs_with_its_new_key_only(admission: Admission, small_zone: SmallZone) -> None:
+    old, new = small_zone.keys["bank-b"], make_key("bank-b")
+    put(admission, "authority", small_zone.sign("authority", join("bank-b", new, "rekey")))
+    with pytest.raises(SignerUnknownError):
+        admission.admit("bank-b", small_zone.refusal("bank-b"), "k")
+    small_zone.keys["bank-b"] = new
+    try:
+        assert admission.admit("bank-b", small_zone.refusal("bank-b"), "k").actor == "bank-b"
+    finally:
+        small_zone.keys["bank-b"] = old
+
+
+def test_only_the_authority_changes_members(admission: Admission, small_zone: SmallZone) -> None:
+    with pytest.raises(WrongSignerError):
+        admission.admit("coordinator", small_zone.sign("coordinator", join("bank-c", make_key("bank-c"))), "k")
+
+
+def test_a_change_that_cannot_take_effect_is_refused(admission: Admission, small_zone: SmallZone) -> None:
+    stolen = join("bank-c", small_zone.keys["bank-a"])
+    with pytest.raises(WrongSignerError, match="registered twice"):
+        admission.admit("authority", small_zone.sign("authority", stolen), "k")
+    with pytest.raises(SignerUnknownError):
+        admission.admit("authority", small_zone.sign("authority", join("nobody", make_key("nobody"), "leave")), "k")
+
+
+def test_of_two_changes_that_contradict_each_other_the_second_has_no_effect(admission: Admission, small_zone: SmallZone) -> None:
+    key = make_key("bank-c")
+    first = admission.admit("authority", small_zone.sign("authority", join("bank-c", key)), "k")
+    second = admission.admit("authority", small_zone.sign("authority", join("bank-d", key)), "k")
+    admission.apply(entry(1, first))
+    admission.apply(entry(2, second))
+    admission.check_member("bank-c")
+    with pytest.raises(MemberUnknownError):
+        admission.check_member("bank-d")
+
+
+# --- reading ---
+
+
+@pytest.mark.parametrize("reader", list(ROLES))
+def test_others_read_only_their_own_envelopes(admission: Admission, small_zone: SmallZone, reader: str) -> None:
+    theirs = entry(1, admission.admit("coordinator", small_zone.refusal("bank-b"), "k"))
+    own = reader in {"bank-b", "coordinator"} or not {"custodian", "auditor", "authority", "gateway"}.isdisjoint(ROLES[reader])
+    assert admission.may_read(reader, theirs) is own
+
+
+READABLE: list[tuple[str, Callable[[SmallZone], Statement]]] = [
+    ("authority", lambda zone: zone.registry),
+    ("authority", lambda _zone: join("bank-c", make_key("bank-c"))),
+]
+
+
+@pytest.mark.parametrize(("signer", "statement"), READABLE, ids=["registry", "member"])
+def test_every_member_reads_who_the_members_are(
+    admission: Admission, small_zone: SmallZone, signer: str, statement: Callable[[SmallZone], Statement]
+) -> None:
+    found = statement(small_zone)
+    raw = small_zone.genesis if found is small_zone.registry else small_zone.sign(signer, found)
+    assert admission.may_read("bank-b", entry(0, admission.admit("authority", raw, "k")))
