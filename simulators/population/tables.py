@@ -7,7 +7,7 @@ department is handed the one table that is its own. This module splits; it gener
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 REGISTRAR = "market-zhejiang"
 REGISTER_FIELDS = ("company", "division")
@@ -56,6 +56,10 @@ class Population:
             elif any(own) or not fields:
                 rows.append((firm.uscc, self.period, *own))
         return Table(member, ("uscc", "period", *(REGISTER_FIELDS if registrar else ()), *fields), tuple(rows))
+
+    def first(self, count: int | None) -> Population:
+        """The population of the first ``count`` firms, or of all when None."""
+        return replace(self, firms=self.firms[:count])
 
     def tables(self) -> tuple[Table, ...]:
         """The tables of all departments, in the order of ``owners``."""
