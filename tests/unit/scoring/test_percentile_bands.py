@@ -1,0 +1,77 @@
+"""Percentiles of the authority and bands of the banks."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from scoring.model import Model
+from scoring.percentiles import band_of, percentile, percentiles, quantile_tables
+
+
+def spread(count: int) -> list[int]:
+    """``count`` different totals without regularity."""
+    return [(7919 * position) % 20_011 for position in range(1, count + 1)]
+
+
+def test_percentile_counts_those_below_and_half_of_those_equal() -> None:
+    cohort = [0, 0, 0, 500, 900, 900, 1200]
+    assert [percentile(total, cohort) for total in (0, 500, 900, 1200)] == [Decimal(text) for text in ("21.4", "50.0", "71.4", "92.9")]
+
+
+def test_percentile_is_rounded_half_up() -> None:
+    cohort = list(range(1000))  # one firm below and half of itself: 100·1.5/1000 = 0.15
+    assert percentile(1, cohort) == Decimal("0.2")
+    assert percentile(0, [0]) == Decimal("50.0")
+
+
+def test_percentiles_of_a_stage_are_those_of_each_total() -> None:
+    cohort = [total // 40 for total in spread(300)]
+    assert percentiles(cohort) == {total: percentile(total, cohort) for total in set(cohort)}
+
+
+@pytest.mark.parametrize(("count", "bands"), [(0, 0), (19, 0), (20, 4), (49, 4), (50, 20), (713, 20)])
+def test_small_cohorts_get_coarse_bands_or_none(firm_panel: Model, count: int, bands: int) -> None:
+    tables = quantile_tables(firm_panel, "total", {"S2": spread(count)})
+    assert [table.stage for table in tables] == ["S1", "S2", "S3", "S4"]
+    assert [(table.cohort, len(table.bands)) for table in tables] == [(0, 0), (count, bands), (0, 0), (0, 0)]
+    assert tables[1].functional_hash == firm_panel.forms["total", "S2"].hash
+    assert (band_of(tables[1], 1000) is None) == (bands == 0)
+
+
+@pytest.mark.parametrize("count", [20, 50, 213])
+def test_bands_leave_no_gap_and_show_no_firms_exact_total(firm_panel: Model, count: int) -> None:
+    table = quantile_tables(firm_panel, "total", {"S1": spread(count)})[0]
+    assert (table.bands[0].low, table.bands[-1].high) == (0, 20_500), "the outer edges are the model's, nobody's"
+    assert all(edge % 50 == 0 for band in table.bands for edge in (band.low, band.high))
+    for lower, upper in zip(table.bands, table.bands[1:], strict=False):
+        assert 0 <= lower.high - upper.low <= 50
+        assert lower.percentile_to == upper.percentile_from
+
+
+def test_a_band_holds_its_firms_up_to_half_a_point_at_its_edges(firm_panel: Model) -> None:
+    cohort = spread(213)
+    table = quantile_tables(firm_panel, "total", {"S2": cohort})[1]
+    for total in cohort:
+        shown = band_of(table, total)
+        assert shown is not None
+        low, high = map(int, shown.split("-"))
+        assert high - low == 5
+        exact = percentile(total, cohort)
+        if not low <= exact <= high:
+            neighbour = next(band for band in table.bands if band.percentile_from == high)
+            assert total - neighbour.low <= 50, "only within half a point of an edge, and never better than is so"
+
+
+def test_tied_totals_get_the_middle_of_their_bands(firm_panel: Model) -> None:
+    cohort = [0] * 24 + [total + 100 for total in spread(76)]
+    table = quantile_tables(firm_panel, "total", {"S1": cohort})[0]
+    assert percentile(0, cohort) == Decimal("12.0")
+    assert band_of(table, 0) == "10-15"
+
+
+def test_a_total_outside_the_model_is_in_no_band(firm_panel: Model) -> None:
+    table = quantile_tables(firm_panel, "total", {"S1": spread(60)})[0]
+    assert band_of(table, -1) is None
+    assert band_of(table, 20_501) is None
