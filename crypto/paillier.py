@@ -143,8 +143,6 @@ class Encryptor:
 
         Raises ValueError when the exponent is out of its range.
         """
-        if not 0 <= exponent < 1 << self.public_key.exponent_bits:
-            raise ValueError(f"exponent is outside [0, 2^{self.public_key.exponent_bits})")
         return int((1 + plaintext % self._n * self._n) * self._main.power(exponent) % self._n2)
 
     def power(self, exponent: int) -> int:

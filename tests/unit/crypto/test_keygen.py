@@ -57,6 +57,13 @@ def test_keys_are_made_of_the_given_randomness_only() -> None:
     assert made[0] == made[1]
 
 
+def test_the_same_prime_twice_is_drawn_again() -> None:
+    draws = [1 << 100, 1 << 100, 1 << 100, 1 << 90]
+    key = generate_private_key(256, lambda _: draws.pop(0))
+    assert key.p != key.q
+    assert draws == []
+
+
 def test_private_key_is_not_printed(small_private_key: PrivateKey) -> None:
     shown = repr(small_private_key) + str(small_private_key)
     assert str(small_private_key.p) not in shown

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 
 import gmpy2
 import pytest
@@ -244,3 +245,11 @@ def test_openings_of_invalid_ciphertexts_are_refused(small_public_key: PublicKey
 
 def test_h_is_a_unit_of_jacobi_symbol_one(small_public_key: PublicKey) -> None:
     assert gmpy2.jacobi(derive_h(small_public_key.n), small_public_key.n) == 1
+
+
+def test_threads_may_share_an_encryptor(small_encryptor: Encryptor) -> None:
+    key = small_encryptor.public_key
+    work = [(m, exponent(key)) for m in range(200)]
+    with ThreadPoolExecutor(4) as pool:
+        parallel = list(pool.map(lambda pair: small_encryptor.encrypt(*pair), work))
+    assert parallel == [small_encryptor.encrypt(m, a) for m, a in work]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 import secrets
 from collections.abc import Callable
 
@@ -54,6 +55,14 @@ def refused(statement: Statement, proof: KnowledgeProof | None = None, header: b
         )
 
 
+def challenges(key: PublicKey, header: bytes, ciphertexts: list[int], t: int) -> list[int]:
+    """e_j recomputed from P4.6 with the standard library alone."""
+    fields = [b"xinqiao/knowledge/v1", key.key_hash, header, len(ciphertexts).to_bytes(8, "big")]
+    fields += [value.to_bytes(128, "big") for value in (*ciphertexts, t)]
+    stream = hashlib.shake_256(b"".join(len(field).to_bytes(8, "big") + field for field in fields)).digest(16 * len(ciphertexts))
+    return [int.from_bytes(stream[16 * index : 16 * index + 16], "big") for index in range(len(ciphertexts))]
+
+
 @both
 @pytest.mark.parametrize("count", [1, 2, 3, 24, 65])
 def test_true_proofs_hold(small_encryptor: Encryptor, make: Callable[..., Statement], count: int) -> None:
@@ -63,15 +72,11 @@ def test_true_proofs_hold(small_encryptor: Encryptor, make: Callable[..., Statem
 
 @both
 def test_the_accepted_equation_is_that_of_the_specification(small_encryptor: Encryptor, make: Callable[..., Statement]) -> None:
-    """Recomputed here from P4.6 with the standard library alone."""
     statement = make(small_encryptor, 3)
     key, proof = statement.key, statement.proof
-    fields = [b"xinqiao/knowledge/v1", key.key_hash, HEADER, (3).to_bytes(8, "big")]
-    fields += [value.to_bytes(128, "big") for value in (*statement.ciphertexts, proof.t)]
-    stream = hashlib.shake_256(b"".join(len(field).to_bytes(8, "big") + field for field in fields)).digest(48)
     right = proof.t
-    for index, ciphertext in enumerate(statement.ciphertexts):
-        right = right * pow(ciphertext, int.from_bytes(stream[16 * index : 16 * index + 16], "big"), key.n2) % key.n2
+    for ciphertext, e in zip(statement.ciphertexts, challenges(key, HEADER, statement.ciphertexts, proof.t), strict=True):
+        right = right * pow(ciphertext, e, key.n2) % key.n2
     random_part = pow(key.h_s, proof.z2, key.n2) if proof.type == "djn" else pow(proof.z2, key.n, key.n2)
     assert (1 + proof.z1 * key.n) * random_part % key.n2 == right
 
@@ -163,6 +168,7 @@ def test_order_number_and_values_of_ciphertexts_are_covered(small_encryptor: Enc
 @both
 def test_a_proof_for_nothing_is_refused(small_encryptor: Encryptor, make: Callable[..., Statement]) -> None:
     refused(make(small_encryptor), ciphertexts=[])
+    refused(make(small_encryptor, 0), ciphertexts=[])
 
 
 @both
@@ -240,31 +246,49 @@ def test_the_same_statement_gives_the_same_proof(small_encryptor: Encryptor) -> 
     assert prove_djn(small_encryptor, HEADER, s.ciphertexts, s.plaintexts, s.witnesses, SECRET) == s.proof
 
 
-def test_no_two_statements_share_their_nonces(small_encryptor: Encryptor) -> None:
-    """Two proofs with one t reveal the plaintexts, so every part of the statement and the secret must change t."""
-    for make in STATEMENTS:
-        s = make(small_encryptor, 2)
-        more = make(small_encryptor, 1)
+def nonces(s: Statement, header: bytes, secret: bytes, encryptor: Encryptor) -> tuple[int, int]:
+    """(μ, α), or (μ, ρ), taken out of a proof by what only its author knows."""
+    c, m, w = s.ciphertexts, s.plaintexts, s.witnesses
+    djn = s.proof.type == "djn"
+    proof = prove_djn(encryptor, header, c, m, w, secret) if djn else prove_root(s.key, header, c, m, w, secret)
+    e = challenges(s.key, header, c, proof.t)
+    mu = (proof.z1 - sum(x * y for x, y in zip(e, m, strict=True))) % s.key.n
+    if djn:
+        return mu, proof.z2 - sum(x * y for x, y in zip(e, w, strict=True))
+    return mu, proof.z2 * pow(math.prod(pow(r, x, s.key.n) for r, x in zip(w, e, strict=True)), -1, s.key.n) % s.key.n
 
-        def t(header: bytes, order: slice, extra: Statement | None, secret: bytes, s: Statement = s) -> int:
-            c, m, w = (values[order] for values in (s.ciphertexts, s.plaintexts, s.witnesses))
-            if extra is not None:
-                c, m, w = c + extra.ciphertexts, m + extra.plaintexts, w + extra.witnesses
-            if s.proof.type == "djn":
-                return prove_djn(small_encryptor, header, c, m, w, secret).t
-            return prove_root(s.key, header, c, m, w, secret).t
 
-        forward, backward = slice(None), slice(None, None, -1)
-        seen = [
-            s.proof.t,
-            t(HEADER + b" ", forward, None, SECRET),
-            t(HEADER, backward, None, SECRET),
-            t(HEADER, forward, more, SECRET),
-            t(HEADER, slice(1), None, SECRET),
-            t(HEADER, forward, None, SECRET[:-1] + b"l"),
-        ]
-        assert len(set(seen)) == len(seen)
-        assert t(HEADER, forward, None, SECRET) == s.proof.t
+@both
+def test_no_two_statements_share_a_nonce(small_encryptor: Encryptor, make: Callable[..., Statement]) -> None:
+    """Two proofs with one μ or α reveal the plaintexts, so every part of the statement and the secret must change both."""
+    s, more = make(small_encryptor, 2), make(small_encryptor, 1)
+
+    def changed(order: slice, extra: Statement | None = None) -> Statement:
+        c, m, w = (values[order] for values in (s.ciphertexts, s.plaintexts, s.witnesses))
+        if extra is not None:
+            c, m, w = c + extra.ciphertexts, m + extra.plaintexts, w + extra.witnesses
+        return Statement(s.key, c, m, w, s.proof)
+
+    seen = [
+        nonces(s, HEADER, SECRET, small_encryptor),
+        nonces(s, HEADER + b" ", SECRET, small_encryptor),
+        nonces(s, HEADER, SECRET[:-1] + b"l", small_encryptor),
+        nonces(changed(slice(None, None, -1)), HEADER, SECRET, small_encryptor),
+        nonces(changed(slice(None), more), HEADER, SECRET, small_encryptor),
+        nonces(changed(slice(1)), HEADER, SECRET, small_encryptor),
+    ]
+    assert len({mu for mu, _ in seen}) == len({alpha for _, alpha in seen}) == len(seen)
+    assert nonces(s, HEADER, SECRET, small_encryptor) == seen[0]
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 8])
+def test_exponents_are_hidden_by_256_bits_more_than_their_length(small_encryptor: Encryptor, count: int) -> None:
+    """128 bits for the challenges, 128 so that the sum over them cannot be told from nothing, and bitlen N for their number."""
+    statement = djn_statement(small_encryptor, count)
+    bits = statement.key.exponent_bits + 256 + count.bit_length()
+    drawn = [nonces(statement, bytes([number]), SECRET, small_encryptor)[1] for number in range(64)]
+    assert all(0 <= alpha < 1 << bits for alpha in drawn)
+    assert max(drawn) >= 1 << (bits - 1)  # 64 draws without the top bit have chance 2^-64
 
 
 # --- JSON ----------------------------------------------------------------------------------------------------------------
