@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nodes.commands.node import program_of
-from nodes.errors import NodeError, PeerUnavailableError
+from nodes.errors import PeerUnavailableError
 from nodes.runtime.clock import Timer
 from nodes.runtime.files import make_private_directory
 from nodes.runtime.process import READY_FILE
@@ -25,7 +25,7 @@ LOOK_S = 0.02
 LOG_FILE = "process.log"
 
 
-class ProcessEndedError(NodeError):
+class ProcessEndedError(PeerUnavailableError):
     """A process of the zone ended though it should run; the message names its log."""
 
 
