@@ -164,6 +164,7 @@ class Node:
             records_dir=self.root / "records",
             window=4,
         )
+        self.office.trust._models = {ledger.model.sha256: ledger.model}  # read once for all: YAML is slow
         self.department = Department(self.office, self.exchange.fetch, lambda: ledger.now)
         self.sender = Sender(self.office.outbox, self.exchange, self.exchange, self.department.settled, threading.Event())
 

@@ -20,10 +20,17 @@ def firms() -> Population:
     return Population(whole.pack, whole.period, whole.owners, whole.firms[::24])
 
 
-@pytest.fixture
-def zone(small_private_key: PrivateKey, firms: Population, tmp_path: Path) -> DepartmentZone:
-    """Founded: registry, ceremony, model. No epoch."""
+@pytest.fixture(scope="session")
+def founded(small_private_key: PrivateKey) -> Ledger:
+    """Registry, ceremony, model; no epoch. Tests take a fork."""
     ledger = Ledger(small_private_key)
     ledger.found()
+    return ledger
+
+
+@pytest.fixture
+def zone(founded: Ledger, firms: Population, tmp_path: Path) -> DepartmentZone:
+    """Departments around a fork of ``founded``."""
+    ledger = founded.fork()
     tables = {MEMBER_OF[table.member]: (table.columns, list(table.rows)) for table in firms.tables()}
     return DepartmentZone.build(ledger, tmp_path, tables)
