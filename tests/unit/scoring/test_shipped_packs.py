@@ -49,8 +49,9 @@ def test_growth_of_firm_panel_at_its_edges(firm_panel: Model, now: str, expected
     assert points(firm_panel, "growth", {"sales_musd": now, "sales_musd_previous": "100"}, "S1") == expected
 
 
-def test_every_simulated_enterprise_of_hangzhou_scores_as_plain_arithmetic_says(hangzhou: Model) -> None:
-    firms = binjiang.generate(1500, seed=11).firms
+@pytest.mark.parametrize("count", [1500, pytest.param(8100, marks=pytest.mark.slow)])
+def test_every_simulated_enterprise_of_hangzhou_scores_as_plain_arithmetic_says(hangzhou: Model, count: int) -> None:
+    firms = binjiang.generate(count, seed=11).firms
     seen: Counter[str] = Counter()
     for firm in firms:
         score = score_plain(hangzhou, firm.values)
