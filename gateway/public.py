@@ -6,8 +6,8 @@ from typing import Any
 
 from nodes.runtime.log_client import LogClient
 from nodes.runtime.zone import Zone
+from scoring.describe import describe
 from scoring.epoch import EpochState
-from scoring.model import Model
 from scoring.view import ZoneView
 
 
@@ -26,7 +26,7 @@ class Public:
         """Every product of every admitted model that is at hand."""
         with self._zone.reading() as view:
             models = [view.model(sha) for sha in view.admitted if sha in view.models]
-        return [_product(model, name) for model in models for name in model.products]
+        return [{"model": {"id": model.id, "version": model.version}, **product} for model in models for product in describe(model)["products"]]
 
     def keys(self) -> dict[str, Any]:
         """Keys of the zone, its log and witnesses, and its members."""
@@ -60,13 +60,3 @@ def _epoch(view: ZoneView, state: EpochState) -> dict[str, Any]:
         "release_leaf_index": state.release_index,
         "tables": [table.model_dump(mode="json") for table in tables],
     }
-
-
-def _product(model: Model, name: str) -> dict[str, Any]:
-    product = model.products[name]
-    spec = product.spec.model_dump(mode="json")
-    return {"id": name, "model": {"id": model.id, "version": model.version, "sha256": model.sha256}, "vetoes": list(product.vetoes), **_lines(spec)}
-
-
-def _lines(spec: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in spec.items() if key != "vetoes"}

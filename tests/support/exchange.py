@@ -1,0 +1,227 @@
+"""A coordinator and a log over a zone in memory, for the processes that call them: the real ticket office, evidence desk and journal
+work on the memory zone's view; custodians answer at once, each with its own share, sealed as a real one seals.
+
+Stands in for ``ExchangeClient`` and ``LogClient``: the same methods, the same refusals. What travels over the wire is tested elsewhere.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar, cast
+
+from sqlalchemy import create_engine
+from sqlalchemy.pool import StaticPool
+
+from crypto.checkpoint import Checkpoint, check_witnessed, cosign, sign_checkpoint
+from crypto.errors import CryptoError
+from crypto.merkle import MemoryTree
+from crypto.paillier import encode_ciphertext
+from crypto.sealing import public_key, seal
+from crypto.statements import parse_envelope
+from crypto.threshold import partial as partial_opening
+from nodes.coordinator.epochs import Epochs
+from nodes.coordinator.evidence import EvidenceDesk
+from nodes.coordinator.journal import Journal
+from nodes.coordinator.openings import Openings
+from nodes.coordinator.releases import Issued, TicketOffice
+from nodes.coordinator.store import Store, metadata
+from nodes.coordinator.work import WorkQueue
+from nodes.errors import NodeError, RpcRefusal
+from nodes.runtime.exchange_client import ExchangeClient
+from nodes.runtime.follower import LogFollower, Witnessed
+from nodes.runtime.identity import Identity, TlsFiles, log_name
+from nodes.runtime.log_client import Appended, LogClient
+from nodes.runtime.material import Ciphertexts, Placements
+from nodes.runtime.request_document import RequestDocument
+from nodes.runtime.signing import fresh_nonce, sign_statement
+from nodes.runtime.zone import Zone
+from protos.errors import detail_of, refusal_of
+from protos.v1 import exchange_pb2 as wire
+from scoring.errors import RowsAwaitedError, ScoringError
+from scoring.partials import sealing_aad, sealing_info
+from scoring.statements import Partial, Statement, parse_statement
+from scoring.view import ZoneView
+from tests.support.ledger import THRESHOLD, actor
+from tests.support.members import CUSTODIANS, ZONE, Keys
+from tests.support.zone import MemoryZone
+
+T = TypeVar("T")
+
+
+def identity_of(keys: Keys, member: str) -> Identity:
+    """A member's identity without TLS."""
+    private = keys.hpke[member]
+    return Identity(ZONE, member, keys.signers[member], private, public_key(private), TlsFiles(b"", b"", b""))
+
+
+class HeldZone(Zone):
+    """A ``Zone`` around the view of a memory zone, which others extend."""
+
+    def __init__(self, view: ZoneView) -> None:
+        self._lock = threading.Condition(threading.RLock())
+        self._observers = []
+        self._public_dir = Path("/nonexistent")
+        self._view = view
+
+
+class MemoryLog:
+    """The memory zone's log as a ``LogClient`` and ``LogFollower`` show it. The auditor cosigns at once."""
+
+    def __init__(self, zone: MemoryZone) -> None:
+        self._zone = zone
+        self.reachable = True
+
+    def append(self, envelope: bytes) -> Appended:
+        known = [index for index, (_, said) in enumerate(self._zone.entries) if said == envelope]
+        if not known:
+            parsed = parse_envelope(envelope)
+            statement: Statement = parse_statement(parsed.payload_type, parsed.payload)
+            owners = {pair.key_id: name for name, pair in self._zone.keys.signers.items()}
+            member = actor(owners[parsed.key_ids[0]])
+            self._zone.append(envelope, member, statement.kind)
+            known = [len(self._zone.entries) - 1]
+        return Appended(self._zone.entries[known[0]][0], known[0])
+
+    def prove(self, indices: Sequence[int], size: int) -> dict[int, tuple[bytes, ...]]:
+        tree = MemoryTree([leaf for leaf, _ in self._zone.entries[:size]])
+        return {index: tuple(tree.inclusion_proof(index)) for index in indices}
+
+    def read_tile(self, path: str) -> bytes:
+        if path != "checkpoint":
+            raise RpcRefusal("NOT_FOUND", f"no {path}", "NOT_FOUND")
+        return self.note()
+
+    def note(self) -> bytes:
+        """The newest checkpoint, cosigned."""
+        zone = self._zone
+        checkpoint = Checkpoint(log_name(ZONE), len(zone.entries), MemoryTree([leaf for leaf, _ in zone.entries]).root())
+        note = sign_checkpoint(checkpoint, zone.log_signer)
+        return note + cosign(note, zone.witness_signer, zone.now)
+
+    def wait_for_witnessed(self, size: int, _timeout_s: float) -> Witnessed:
+        assert size <= len(self._zone.entries)
+        policy, note = self._zone.view.registry.genesis.witness_policy, self.note()
+        witnessed = check_witnessed(note, self._zone.view.registry.genesis.log_vkey, policy.witnesses, policy.required)
+        return Witnessed(witnessed, note.decode())
+
+    def client(self) -> LogClient:
+        """This, as what the processes expect."""
+        return cast(LogClient, self)
+
+
+class MemoryExchange:
+    """The coordinator of a memory zone. ``asleep``: custodians that do not answer; ``garbled``: those whose partials are wrong."""
+
+    def __init__(self, zone: MemoryZone, log: MemoryLog) -> None:
+        self._zone = zone
+        self.asleep: set[str] = set()
+        self.garbled: set[str] = set()
+        self.relayed: list[tuple[str, str, bytes]] = []
+        self.submitted: list[bytes] = []
+        self.on_prepare: Callable[[], None] = lambda: None
+        held = HeldZone(zone.view)
+        engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+        metadata.create_all(engine)
+        store, work = Store(engine), None
+        journal = Journal(held, log.client(), lambda: zone.now)
+        placements = Placements(held, zone.blobs.__getitem__)
+        ciphertexts = cast(Ciphertexts, zone.ciphertext)
+        self._journal = journal
+        self._office = TicketOffice(identity_of(zone.keys, "coordinator"), held, journal, store, ciphertexts, placements, lambda: zone.now, 600)
+        self._desk = EvidenceDesk(held, log.client(), cast(LogFollower, log), ciphertexts, placements)
+        self._epochs = Epochs(held, cast(WorkQueue, work), self._office, cast(Openings, None), placements)
+
+    def client(self) -> ExchangeClient:
+        """This, as what the processes expect."""
+        return cast(ExchangeClient, self)
+
+    def submit(self, envelope: bytes) -> wire.Receipt:
+        self.submitted.append(envelope)
+        logged = self._answer(lambda: self._journal.submit(envelope))
+        return wire.Receipt(leaf=logged.leaf, leaf_index=logged.index, digest=bytes.fromhex(logged.digest))
+
+    def release(self, request: bytes, subject: str) -> wire.ReleaseReply:
+        document = RequestDocument.parse(request)
+
+        def release() -> wire.ReleaseReply:
+            try:
+                asked = self._office.ask(document, subject)
+            except RowsAwaitedError:
+                return wire.ReleaseReply(awaiting_rows=True)
+            issued = self._office.issue(asked)
+            evidence = self._desk.gather(asked, issued)
+            return wire.ReleaseReply(
+                ticket_envelope=issued.ticket.envelope,
+                ticket_leaf=issued.ticket.leaf,
+                ticket_leaf_index=issued.ticket.index,
+                checkpoint=evidence.checkpoint.encode(),
+                partials=self._partials(issued),
+                evidence=evidence.to_bytes(),
+            )
+
+        return self._answer(release)
+
+    def prepare(self, epoch: str, period: str, model: str) -> wire.PrepareReply:
+        self.on_prepare()
+        view = self._zone.view
+        stages = next(logged for logged in reversed(view.stages.values()) if logged.statement.epoch == epoch)
+        return wire.PrepareReply(roster_envelope=view.rosters[epoch].envelope, stages_envelope=stages.envelope, stages_leaf_index=stages.index)
+
+    def epoch_status(self, epoch: str) -> wire.EpochStatusReply:
+        columns = [
+            wire.ExpectedColumn(indicator=indicator, functional=functional, member=member, received=revision is not None)
+            for indicator, functional, member, revision in self._answer(lambda: self._epochs.expected(epoch))
+        ]
+        return wire.EpochStatusReply(state=str(self._zone.view.epoch(epoch).phase), columns=columns)
+
+    def open_bulk(self, epoch: str) -> Iterator[wire.BulkPart]:
+        zone = self._zone
+        for name in zone.model.disclosures("authority"):
+            for stage, _ in zone.stages.counts():
+                batches = tuple(zone.batches_of(stage))
+                issued = self._answer(partial(self._office.issue_bulk, epoch, name, batches))
+                yield wire.BulkPart(
+                    ticket_envelope=issued.ticket.envelope,
+                    ticket_leaf_index=issued.ticket.index,
+                    partials=self._partials(issued),
+                    aggregates=[encode_ciphertext(zone.public_key, value) for value in issued.aggregates],
+                )
+
+    def fetch_blob(self, digest: str) -> bytes:
+        return self._zone.blobs[digest]
+
+    def relay(self, to: str, matter: str, sealed: bytes) -> None:
+        self.relayed.append((to, matter, sealed))
+
+    def _partials(self, issued: Issued) -> list[wire.CustodianPartial]:
+        awake = [name for name in CUSTODIANS if name not in self.asleep]
+        if len(awake) < THRESHOLD:
+            raise RpcRefusal("CUSTODIANS_MISSING", "too few custodians answered", "UNAVAILABLE")
+        return [self._partial(name, issued, opening) for name in awake for opening in range(len(issued.aggregates))]
+
+    def _partial(self, custodian: str, issued: Issued, opening: int) -> wire.CustodianPartial:
+        zone, ticket = self._zone, issued.ticket
+        share = zone.shares[CUSTODIANS.index(custodian)]
+        x = partial_opening(zone.sharing, share, issued.aggregates[opening])
+        statement = Partial(
+            zone=ZONE, nonce=fresh_nonce(), ticket=ticket.digest, opening=opening, aggregate=ticket.statement.openings[opening].aggregate,
+            custodian=custodian, index=share.index, generation=0, x=f"{x ^ 1 if custodian in self.garbled else x:x}",
+        )  # fmt: skip
+        envelope = sign_statement(statement, zone.keys.signers[custodian])
+        audience, _ = zone.view.sealing_key(ticket.statement.audience)
+        enc, ciphertext = seal(audience, sealing_info(ticket.digest, custodian, 0), sealing_aad(opening), envelope)
+        return wire.CustodianPartial(custodian=custodian, opening=opening, enc=enc, ciphertext=ciphertext)
+
+    @staticmethod
+    def _answer(work: Callable[[], T]) -> T:
+        """What ``work`` gives; its domain errors come as they would over the wire."""
+        try:
+            return work()
+        except RpcRefusal:
+            raise
+        except (ScoringError, CryptoError, NodeError) as error:
+            row = refusal_of(error)
+            raise RpcRefusal(row.reason, detail_of(error, row), row.code.name) from error

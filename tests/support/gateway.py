@@ -1,0 +1,84 @@
+"""A gateway over a zone in memory: the real application, its store on disk, and the memory zone's coordinator and log behind it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi.testclient import TestClient
+from httpx import Response
+
+from gateway.app import Gateway, create_app
+from gateway.evaluation import Evaluation
+from gateway.intake import SignedIntake
+from gateway.limits import RateLimit
+from gateway.metrics import Metrics
+from gateway.public import Public
+from gateway.refusals import RefusalLog
+from gateway.releases import Releases
+from gateway.store import METADATA, Store
+from nodes.errors import NotReadyError
+from nodes.runtime.database import open_database
+from nodes.runtime.request_document import RequestDocument
+from tests.support.exchange import HeldZone, MemoryExchange, MemoryLog, identity_of
+from tests.support.zone import BASE, MemoryZone
+
+TOKEN = "t" * 43
+
+
+@dataclass
+class Front:
+    """A gateway and everything around it."""
+
+    zone: MemoryZone
+    log: MemoryLog
+    exchange: MemoryExchange
+    store: Store
+    evaluation: Evaluation
+    refusals: RefusalLog
+    client: TestClient
+    down: list[str]
+
+    def send(self, document: RequestDocument) -> Response:
+        """Send a signed request exactly as it was signed."""
+        path = document.target_uri.removeprefix(BASE)
+        response: Response = self.client.request(document.method, path, content=document.body.encode(), headers=list(document.headers))
+        return response
+
+    def staff(self, method: str, path: str, body: object = None) -> Response:
+        """A call of the authority's staff."""
+        response: Response = self.client.request(method, path, json=body, headers={"Authorization": f"Bearer {TOKEN}"})
+        return response
+
+
+def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address: int = 60_000) -> Front:
+    """A gateway in front of ``zone``."""
+    held, log = HeldZone(zone.view), MemoryLog(zone)
+    exchange = MemoryExchange(zone, log)
+    identity = identity_of(zone.keys, "authority")
+    store = Store(open_database(state_dir, "gateway", METADATA))
+    refusals = RefusalLog(identity, lambda envelope: log.append(envelope).index, lambda: zone.now)
+    address_limit, key_limit = RateLimit(per_address, time.monotonic), RateLimit(per_key, time.monotonic)
+    intake = SignedIntake(held, store, refusals, BASE, lambda: zone.now, address_limit, key_limit)
+    evaluation = Evaluation(identity, held, exchange.client(), store)
+    down: list[str] = []
+
+    def ready() -> None:
+        if down:
+            raise NotReadyError(down[0])
+
+    gateway = Gateway(
+        public_base=BASE,
+        admin_token=TOKEN,
+        releases=Releases(intake, exchange.client()),
+        exchange=exchange.client(),
+        refusals=refusals,
+        evaluation=evaluation,
+        public=Public(held, log.client()),
+        metrics=Metrics(),
+        address_limit=address_limit,
+        ready=ready,
+    )
+    client = TestClient(create_app(gateway), base_url=BASE, raise_server_exceptions=False)
+    return Front(zone, log, exchange, store, evaluation, refusals, client, down)
