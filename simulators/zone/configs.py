@@ -78,7 +78,7 @@ def read_endpoints(directory: Path) -> dict[str, Any]:
 def process_settings(plan: ZonePlan, process: ProcessPlan, addresses: Addresses) -> dict[str, Any]:
     """The settings of one process as tables, as its ``NodeSettings`` subclass reads them."""
     roles: tuple[Role, ...] = ("coordinator", "log")
-    called = [role for role in roles if role not in process.tables]
+    called: list[Role] = [role for role in roles if role not in process.tables]
     document: dict[str, Any] = {
         "member": process.member,
         "zone": plan.zone,

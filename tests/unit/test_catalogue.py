@@ -54,9 +54,10 @@ def test_reasons_are_upper_snake_and_name_one_refusal_each() -> None:
 
 
 def test_http_and_grpc_status_agree_on_whose_fault_it_is() -> None:
-    server_side = {StatusCode.INTERNAL, StatusCode.UNAVAILABLE}
     for name, row in CATALOGUE.items():
-        assert (row.http >= 500) == (row.code in server_side), name
+        assert (row.http == 500) == (row.code is StatusCode.INTERNAL), name
+        assert row.http == 503 or row.code is not StatusCode.UNAVAILABLE, name
+        assert row.http < 500 or row.code in {StatusCode.INTERNAL, StatusCode.UNAVAILABLE, StatusCode.FAILED_PRECONDITION}, name
 
 
 def test_published_reasons_of_the_demonstration_are_these() -> None:
