@@ -43,7 +43,7 @@ def main(config: Path) -> int:
     key_limit = RateLimit(table.requests_per_minute_per_key, time.monotonic)
     intake = SignedIntake(zone, store, refusals, table.public_base, now, address_limit, key_limit)
     follower = follow_zone(process, identity, settings, zone)
-    evaluation = Evaluation(identity, zone, exchange, store)
+    evaluation = Evaluation(identity, zone, exchange, store, refusals)
 
     def ready() -> None:
         with zone.reading() as view:

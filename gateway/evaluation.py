@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from crypto.encoding import sha256
+from crypto.errors import CryptoError
 from gateway.publication import Progress, Publication
 from gateway.records import epoch_records
+from gateway.refusals import RefusalLog
 from gateway.results import by_stage
 from gateway.store import Store, Total
 from nodes.errors import NotReadyError, RpcRefusal
@@ -20,7 +22,7 @@ from nodes.runtime.signing import fresh_nonce, sign_statement
 from nodes.runtime.zone import Zone
 from protos.errors import refusal_of
 from scoring.epoch import EpochState, Phase
-from scoring.errors import EpochDefinitionError, WrongModelError
+from scoring.errors import EpochDefinitionError, ScoringError, WrongModelError
 from scoring.model import Model
 from scoring.percentiles import percentiles
 from scoring.roster import Stages, batches, build_roster, check_compiled, check_published, parse_stages
@@ -29,6 +31,7 @@ from scoring.view import Logged, ZoneView
 
 APPLY_TIMEOUT_S = 30.0
 EPOCH_OPENED, EPOCH_CLOSED, EPOCH_FAILED = "epoch.opened", "epoch.closed", "epoch.failed"
+OPENING_FAILED = "OPENING_FAILED"
 T = TypeVar("T")
 
 _log = logging.logger("evaluation")
@@ -37,8 +40,8 @@ _log = logging.logger("evaluation")
 class Evaluation:
     """One authority's epochs. The log tells in which state an epoch is; totals are in the store; only progress is in memory."""
 
-    def __init__(self, identity: Identity, zone: Zone, exchange: ExchangeClient, store: Store, workers: int = 2) -> None:
-        self._identity, self._zone, self._exchange, self._store = identity, zone, exchange, store
+    def __init__(self, identity: Identity, zone: Zone, exchange: ExchangeClient, store: Store, refusals: RefusalLog, workers: int = 2) -> None:
+        self._identity, self._zone, self._exchange, self._store, self._refusals = identity, zone, exchange, store, refusals
         self._publication = Publication(identity, zone, exchange, store, workers)
         self._progress: dict[str, Progress] = {}
         self._running: dict[str, threading.Thread] = {}
@@ -146,8 +149,11 @@ class Evaluation:
             self._publication.open_totals(epoch, stages, progress)
             self._publication.publish(epoch, stages)
         except Exception as error:  # noqa: BLE001 - whatever went wrong is told in the epoch's status
-            progress.failed = error.reason if isinstance(error, RpcRefusal) else refusal_of(error).reason
-            _log.error(EPOCH_FAILED, epoch=epoch, reason=progress.failed, error=type(error).__name__, where=where(error))
+            reason = error.reason if isinstance(error, RpcRefusal) else refusal_of(error).reason
+            if isinstance(error, CryptoError | ScoringError):  # what was opened is of no use: logged under a code that does not tell why [P2.4]
+                self._refusals.refused(OPENING_FAILED, self._state(epoch).close_digest)
+            progress.failed = reason
+            _log.error(EPOCH_FAILED, epoch=epoch, reason=reason, error=type(error).__name__, where=where(error))
 
     # --- look-ups ---
 

@@ -61,7 +61,7 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
     refusals = RefusalLog(identity, lambda envelope: log.append(envelope).index, lambda: zone.now)
     address_limit, key_limit = RateLimit(per_address, time.monotonic), RateLimit(per_key, time.monotonic)
     intake = SignedIntake(held, store, refusals, BASE, lambda: zone.now, address_limit, key_limit)
-    evaluation = Evaluation(identity, held, exchange.client(), store)
+    evaluation = Evaluation(identity, held, exchange.client(), store, refusals)
     down: list[str] = []
 
     def ready() -> None:
