@@ -112,7 +112,7 @@ def _commit_ticket(view: ZoneView, logged: Logged) -> None:
         for opening in ticket.openings:
             view.bulk[ticket.epoch, opening.functionals[0], opening.batch] = logged
         return
-    view.requests.add((ticket.request, ticket.subject))
+    view.requests[ticket.request, ticket.subject] = logged.digest
     view.nonces[ticket.audience, ticket.request_nonce] = ticket.request
     view.first_tickets.setdefault((ticket.audience, ticket.subject, ticket.epoch), logged)
 

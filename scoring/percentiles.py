@@ -65,37 +65,41 @@ def _table(form: Functional, ordered: Sequence[int]) -> QuantileTable:
 
 
 def _bands(form: Functional, ordered: Sequence[int], number: int) -> tuple[Band, ...]:
-    """``number`` bands of equal share. An inner edge is the total of the first firm above it; the outer edges are the model's own bounds.
+    """At most ``number`` bands of equal share, each from its first firm's total rounded down to above its last one's, in half points.
 
-    Each band's low edge is rounded down and its high edge up to half a point, so neighbours overlap by at most half a point and leave no gap.
+    Shares whose border falls among tied firms are one band: no total stands in two shares. A gap goes to the band below it, and the
+    outer edges are the model's own bounds, so every possible total is in a band; neighbours overlap by half a point at most.
     """
-    inner = [ordered[len(ordered) * step // number] for step in range(1, number)]
-    edges = [min(0, form.plain_lo), *inner, max(0, form.plain_hi)]
+    starts = [len(ordered) * step // number for step in range(number)]
+    cuts = [step for step in range(number) if step == 0 or ordered[starts[step]] != ordered[starts[step] - 1]]
+    ends = [*cuts[1:], number]
+    lows = [_down(min(0, form.plain_lo)), *(_down(ordered[starts[step]]) for step in cuts[1:])]
+    highs = [_down(ordered[starts[step] - 1]) + EDGE_STEP for step in cuts[1:]]
+    highs = [*(max(high, low) for high, low in zip(highs, lows[1:], strict=True)), _down(max(0, form.plain_hi)) + EDGE_STEP]
     share = 100 // number
     return tuple(
-        Band(
-            low=edges[step] // EDGE_STEP * EDGE_STEP,
-            high=-(-edges[step + 1] // EDGE_STEP) * EDGE_STEP,
-            percentile_from=step * share,
-            percentile_to=(step + 1) * share,
-        )
-        for step in range(number)
+        Band(low=low, high=high, percentile_from=first * share, percentile_to=last * share)
+        for low, high, first, last in zip(lows, highs, cuts, ends, strict=True)
     )
 
 
+def _down(total: int) -> int:
+    return total // EDGE_STEP * EDGE_STEP
+
+
 def band_of(table: QuantileTable, total: int) -> str | None:
-    """The band of a total, as ``85-90``; None when the table has no bands.
+    """The band of a total (low <= total < high), as ``85-90``; None when the table has no bands.
 
-    Rounded edges overlap, and ties make bands that are one value wide: of the bands that hold the total the middle one is given, and
-    of two middle ones the lower, so that an edge never flatters.
+    Within the half points where neighbours overlap, the middle one of the bands that hold the total is given, of two the lower: an edge
+    never flatters.
 
-    >>> bands = [Band(low=0, high=0, percentile_from=0, percentile_to=25), Band(low=0, high=550, percentile_from=25, percentile_to=50)]
-    >>> bands += [Band(low=500, high=900, percentile_from=50, percentile_to=75), Band(low=900, high=2000, percentile_from=75, percentile_to=100)]
+    >>> bands = [Band(low=0, high=200, percentile_from=0, percentile_to=50), Band(low=200, high=550, percentile_from=50, percentile_to=75)]
+    >>> bands += [Band(low=500, high=2050, percentile_from=75, percentile_to=100)]
     >>> table = QuantileTable(functional="total", functional_hash="0" * 64, stage="S1", cohort=30, bands=tuple(bands))
-    >>> [band_of(table, total) for total in (0, 499, 520, 600, 2000)]
-    ['0-25', '25-50', '25-50', '50-75', '75-100']
+    >>> [band_of(table, total) for total in (0, 199, 200, 520, 550, 2000)]
+    ['0-50', '0-50', '50-75', '50-75', '75-100', '75-100']
     """
-    holding = [band for band in table.bands if band.low <= total <= band.high]
+    holding = [band for band in table.bands if band.low <= total < band.high]
     if not holding:
         return None
     band = holding[(len(holding) - 1) // 2]

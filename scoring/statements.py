@@ -204,7 +204,7 @@ class EpochClose(Statement):
 
 
 class Band(Record):
-    """One percentile band: totals in [low, high] hundredths, edges rounded outward to 0.5 point; percentile [from, to]."""
+    """One percentile band: totals in [low, high) hundredths, edges rounded outward to 0.5 point; percentile [from, to]."""
 
     low: int
     high: int

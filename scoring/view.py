@@ -94,7 +94,7 @@ class ZoneView:
     statements: dict[int, Logged] = field(default_factory=dict)  # every one that holds, by leaf
     leaf_of: dict[str, int] = field(default_factory=dict)  # envelope digest -> leaf, for those that hold
     tickets: dict[str, Logged] = field(default_factory=dict)  # by digest
-    requests: set[tuple[str, str]] = field(default_factory=set)  # (request hash, subject) that have a ticket; a batch asks for many subjects
+    requests: dict[tuple[str, str], str] = field(default_factory=dict)  # (request hash, subject) -> its ticket; a batch asks for many
     nonces: dict[tuple[str, str], str] = field(default_factory=dict)  # (audience, request nonce) -> request hash
     first_tickets: dict[tuple[str, str, str], Logged] = field(default_factory=dict)  # audience, subject, epoch
     bulk: dict[tuple[str, str, int], Logged] = field(default_factory=dict)  # epoch, functional, batch
@@ -140,6 +140,10 @@ class ZoneView:
         self.statements[index] = logged
         self.leaf_of[logged.digest] = index
         return logged
+
+    def skip(self) -> None:
+        """Leave the next leaf out: its statement is not at hand, or is not the one that it names. For those who only judge the log."""
+        self.size += 1
 
     def judge(self, envelope: bytes, time: int) -> Judged:
         """The statement in ``envelope``, signed by whoever may make it, and allowed by the rules at Unix time ``time``.

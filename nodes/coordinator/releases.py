@@ -17,7 +17,7 @@ from nodes.runtime.zone import Zone
 from scoring.asking import Target, answering_epoch, target_of
 from scoring.consent import check_consent
 from scoring.epoch import EpochState, Phase
-from scoring.errors import TicketReplayError, WrongKeyError
+from scoring.errors import WrongKeyError
 from scoring.release import aggregate, aggregate_hash
 from scoring.roster import Batch
 from scoring.statements import Input, Ticket, TicketOpening
@@ -66,16 +66,15 @@ class TicketOffice:
     def ask(self, document: RequestDocument, subject: str) -> Asked:
         """What the request asks about ``subject``, allowed by its consent now and answerable from the log.
 
-        Raises as ``verify_release_request``, ``target_of`` and ``check_consent``; ConsentMissingError, TicketReplayError,
+        Raises as ``verify_release_request``, ``target_of`` and ``check_consent``; ConsentMissingError,
         EpochUnknownError, SubjectUnknownError; RowsAwaitedError while a row is missing.
         """
         now = self._now()
         with self._zone.reading() as view:
             request, wanted = verify_release_request(view, document, subject, now)
-            if (document.digest, wanted.subject) in view.requests:
-                raise TicketReplayError("this request was answered already: sign a new one")
             consent = view.consent(wanted.consent_id, wanted.subject)
-            epoch = answering_epoch(view)
+            ticket = self._ticket_of(view, document, wanted.subject)
+            epoch = answering_epoch(view) if ticket is None else view.epoch(ticket.statement.epoch)
             target = target_of(view, epoch, request.key_id, wanted)
             check_consent(consent, audience=target.audience, purpose=target.purpose, functionals=target.functionals, product=target.product, time=now)
         stage = self._placements.placement(epoch.opened.epoch).stage(target.subject)
@@ -84,8 +83,15 @@ class TicketOffice:
         return Asked(document, request.nonce, target, consent.digest, epoch, stage, inputs)
 
     def issue(self, asked: Asked) -> Issued:
-        """The logged ticket for ``asked``. Raises the errors of the ticket rules when the log has moved on meanwhile."""
+        """The logged ticket for ``asked``: the one that it has, when an answer was lost, or a new one.
+
+        Raises the errors of the ticket rules when the log has moved on meanwhile.
+        """
         openings, values = self._openings(asked.epoch, asked.target.openings, asked.stage, None, asked.inputs)
+        with self._zone.reading() as view:
+            known = self._ticket_of(view, asked.document, asked.target.subject)
+        if known is not None:
+            return Issued(known, values)
 
         def make(view: ZoneView) -> bytes:
             ticket = Ticket(
@@ -147,6 +153,11 @@ class TicketOffice:
             return sign_statement(ticket, self._identity.signer)
 
         return Issued(self._journal.submit_made(make), values)
+
+    @staticmethod
+    def _ticket_of(view: ZoneView, document: RequestDocument, subject: str) -> Logged | None:
+        digest = view.requests.get((document.digest, subject))
+        return None if digest is None else view.tickets[digest]
 
     def _openings(
         self, epoch: EpochState, names: tuple[tuple[str, ...], ...], stage: str, batch: Batch | None, inputs: tuple[Input, ...]

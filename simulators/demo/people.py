@@ -1,4 +1,4 @@
-"""The people of the demonstration, each with the interface that they have in a real zone: staff of the authority, of a bank, of the enterprise service."""
+"""The people of the demonstration: staff of the authority, of a bank, of the enterprise service, each at the interface they have in a real zone."""
 
 from __future__ import annotations
 

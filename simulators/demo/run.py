@@ -11,7 +11,7 @@ from typing import Any
 from crypto.subjects import subject_id
 from nodes.commands.audit import mirror_run
 from nodes.errors import NodeError
-from nodes.runtime.files import make_private_directory, read_private
+from nodes.runtime.files import PRIVATE_DIR, read_private
 from nodes.runtime.identity import load_signing_key
 from scoring.model import Model, load_pack
 from simulators.demo import artifacts
@@ -55,7 +55,9 @@ def run_demo(options: DemoOptions, tell: Tell, linger: Callable[[DemoResult], No
     Raises SettingsError for options that cannot be; ProcessEndedError, PeerUnavailableError, NotReadyError, RpcRefusal when a step fails.
     """
     options.check()
-    out = make_private_directory(options.out.absolute())
+    out = options.out.absolute()
+    out.mkdir(parents=True, exist_ok=True)
+    out.chmod(PRIVATE_DIR)  # it is empty, and keys will lie below it
     population = options.population()
     model = load_pack(shipped_pack(options.pack))
     with ZoneHolder() as holder:
@@ -179,7 +181,8 @@ class _Run:
             "key_bits": self._options.key_bits,
             "steps": [step.to_json() for step in self._meter.steps],
             "processes": [
-                {"name": name, "peak_rss_mb": round(item.peak_rss_mb, 1), "pss_mb": round(item.peak_pss_mb, 1)} for name, item in sorted(usage.items())
+                {"name": name, "peak_rss_mb": round(item.peak_rss_mb, 1), "pss_mb": round(item.peak_pss_mb, 1)}
+                for name, item in sorted(usage.items())
             ],
         }
         artifacts.write_json(self._out / "report.json", self.result.report)

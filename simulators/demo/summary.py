@@ -17,7 +17,8 @@ def summary(result: DemoResult) -> str:
     for item in result.receipts:
         percentile = item["percentile"] or "none"
         yuan = int(item["line_fen"] or 0) // 100
-        lines.append(f"  {item['bank']}  {item['subject'][:8]}…  stage {item['stage']}  total {item['total']:>7}  band {percentile:>7}  line {yuan:>11,} yuan")
+        score = f"stage {item['stage']}  total {item['total']:>7}  band {percentile:>7}  line {yuan:>11,} yuan"
+        lines.append(f"  {item['bank']}  {item['subject'][:8]}…  {score}")
     lines += ["", "被拒绝的请求 Refused, each with its reason, and logged:"]
     lines += [f"  {item['case']:12} {item['reason']:18} leaf {item['leaf_index']}" for item in result.refusals]
     findings = len(result.audit.get("findings", []))

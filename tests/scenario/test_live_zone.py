@@ -1,0 +1,126 @@
+"""A running zone under pressure: custodians absent, processes killed with SIGKILL, files looked at from outside."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nodes.errors import RpcRefusal
+from scoring.model import load_pack
+from simulators.population import firm_panel as panel
+from simulators.zone.build import shipped_pack
+from tests.oracles import firm_panel as oracle
+from tests.support.live_zone import EPOCH, STANDALONE_CUSTODIANS, LiveZone, live_zone
+
+pytestmark = [pytest.mark.xdist_group("live"), pytest.mark.timeout(400)]
+PRODUCT = next(iter(load_pack(shipped_pack("firm-panel")).products))
+
+
+@pytest.fixture(scope="module")
+def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveZone]:
+    """A zone whose epoch is released and whose first enterprise has consented to bank-a."""
+    with live_zone(tmp_path_factory.mktemp("live") / "zone") as running:
+        running.evaluate()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def granted(zone: LiveZone) -> tuple[str, str]:
+    """(subject, consent id) of an enterprise that consented to bank-a."""
+    subject = zone.authority.totals(EPOCH)[0]["subject"]
+    return subject, zone.grant(subject, "bank-a", PRODUCT)
+
+
+def expected(zone: LiveZone) -> dict[str, int]:
+    """USCC -> total in hundredths, by plain arithmetic."""
+    with panel.SOURCE.open(encoding="utf-8", newline="") as file:
+        records = oracle.records(list(csv.DictReader(file)), 1995)
+    return {firm.uscc: oracle.total(records[firm.company]) for firm in zone.population.firms}
+
+
+def check_totals(zone: LiveZone) -> None:
+    plain = expected(zone)
+    totals = zone.authority.totals(EPOCH)
+    assert {zone.subjects[item["subject"]]: item["hundredths"] for item in totals} == plain
+
+
+def test_totals_are_right(zone: LiveZone) -> None:
+    check_totals(zone)
+
+
+def test_no_process_has_another_ones_files_open(zone: LiveZone) -> None:
+    roots = [zone.out / name for name in ("state", "members", "records")]
+    member_of = {name: "authority" if name == "gateway" else name for name in zone.processes.names()}
+    for name in zone.processes.names():
+        held = [Path(path) for path in zone.processes.open_files(name) if path.startswith(str(zone.out))]
+        assert held, name
+        for path in held:
+            root = next(root for root in roots if path.is_relative_to(root))
+            assert path.relative_to(root).parts[0] in {name, member_of[name]}, f"{name} holds {path}"
+
+
+def test_every_directory_and_key_is_private(zone: LiveZone) -> None:
+    for directory in [*(zone.out / "state").iterdir(), *(zone.out / "members").iterdir()]:
+        assert directory.stat().st_mode & 0o777 == 0o700, directory
+        for file in directory.rglob("*"):
+            if file.suffix in {".pem", ".key", ".token", ".db", ".pin"} or file.name in {"passphrase", "share.json"}:
+                assert file.stat().st_mode & 0o077 == 0, file
+
+
+def test_t_custodians_suffice_and_fewer_open_nothing(zone: LiveZone, granted: tuple[str, str]) -> None:
+    subject, _ = granted
+    zone.processes.stop(STANDALONE_CUSTODIANS[:2])  # three of five are left
+    answer = zone.banks["bank-a"].query(subject, PRODUCT)
+    assert answer["total"]
+    zone.processes.stop(STANDALONE_CUSTODIANS[2:])  # two are left: one fewer than t
+    try:
+        with pytest.raises(RpcRefusal) as refused:
+            zone.banks["bank-a"].query(subject, PRODUCT)
+        assert refused.value.reason == "CUSTODIANS_MISSING"
+        with pytest.raises(RpcRefusal) as portrait:
+            zone.service.portrait(zone.subjects[subject])
+        assert portrait.value.reason == "CUSTODIANS_MISSING"
+    finally:
+        zone.processes.start(STANDALONE_CUSTODIANS)
+        zone.processes.wait_ready(60, STANDALONE_CUSTODIANS)
+    assert zone.banks["bank-a"].query(subject, PRODUCT)["total"] == answer["total"]
+
+
+@pytest.mark.parametrize("name", ["log", "coordinator", "gateway", "bank-a", "auditor", "tax-hangzhou", "enterprise-binjiang"])
+def test_a_killed_process_goes_on_where_it_was(name: str, zone: LiveZone, granted: tuple[str, str]) -> None:
+    subject, consent_id = granted
+    before = zone.banks["bank-a"].query(subject, PRODUCT)
+    zone.processes.kill(name)
+    zone.processes.start([name])
+    zone.processes.wait_ready(60, [name])
+    zone.authority.wait_usable(60)
+    zone.banks["bank-a"].wait_for_consent(consent_id, 30)
+    after = zone.banks["bank-a"].query(subject, PRODUCT)
+    assert (after["total"], after["line_fen"], after["stage"]) == (before["total"], before["line_fen"], before["stage"])
+    check_totals(zone)
+
+
+def test_a_consent_given_while_a_department_is_away_is_served_when_it_is_back(zone: LiveZone, granted: tuple[str, str]) -> None:
+    subject = zone.authority.totals(EPOCH)[1]["subject"]
+    zone.processes.kill("ip-zhejiang")
+    consent_id = zone.grant(subject, "bank-b", PRODUCT)
+    assert zone.ask("bank-b", subject, PRODUCT, consent_id).status_code == 202
+    zone.processes.start(["ip-zhejiang"])
+    zone.processes.wait_ready(60, ["ip-zhejiang"])
+    answer = zone.banks["bank-b"].query(subject, PRODUCT)
+    assert round(float(answer["total"]) * 100) == expected(zone)[zone.subjects[subject]]
+
+
+def test_an_epoch_is_the_same_when_departments_and_coordinator_are_killed_in_it(tmp_path: Path) -> None:
+    with live_zone(tmp_path / "zone") as running:
+        running.authority.open_epoch(EPOCH, running.population.period, "firm-panel")
+        for name in ("science-binjiang", "coordinator", "tax-hangzhou"):
+            running.processes.kill(name)
+        running.processes.start()
+        running.processes.wait_ready(60)
+        running.authority.wait_for_columns(EPOCH, 120, lambda _done, _total: None)
+        running.authority.release(EPOCH, 120, lambda _done, _total: None)
+        check_totals(running)
