@@ -1,0 +1,91 @@
+"""A bank node over a zone in memory: its real query, opening and receipt code, with the gateway's real application as its network."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import MetaData
+
+from crypto.subjects import make_uscc
+from nodes.auditor.roots import Roots
+from nodes.bank.consents import Consents
+from nodes.bank.queries import Queries
+from nodes.bank.receipts import ReceiptStore
+from nodes.runtime.database import open_database
+from nodes.runtime.gateway_client import GatewayClient
+from nodes.runtime.relay import SealedBinding, seal_binding
+from nodes.runtime.releases import ReleaseOpener
+from nodes.runtime.signing import fresh_nonce, sign_statement
+from protos.v1.exchange_pb2 import ConsentNotice
+from scoring.registry import MemberRegistry
+from scoring.statements import Binding, Consent
+from scoring.view import Logged
+from tests.support.exchange import identity_of
+from tests.support.gateway import Front
+from tests.support.ledger import SMALL_BITS
+from tests.support.members import ZONE
+from tests.support.zone import BASE, MemoryZone
+
+
+@dataclass
+class BankNode:
+    """One bank's node and the zone around it."""
+
+    site: Front
+    member: str
+    consents: Consents
+    receipts: ReceiptStore
+    queries: Queries
+    receipt_dir: Path
+
+    def told(self, consent: Logged, seq: int, *, revoked: bool = False) -> None:
+        """The coordinator's notice of a consent arrives as work item ``seq``."""
+        self.consents.take(ConsentNotice(consent_envelope=consent.envelope, leaf_index=consent.index, revoked=revoked), seq)
+
+
+def roots_of(zone: MemoryZone) -> Roots:
+    """The zone's public directory, as a verifier pins it."""
+    genesis = zone.entries[0][1]
+    return Roots(genesis, MemberRegistry(zone.view.registry.genesis), zone.public_key, {zone.model.sha256: zone.model})
+
+
+def opener_of(zone: MemoryZone) -> ReleaseOpener:
+    """What an audience opens releases with."""
+    roots = roots_of(zone)
+    assert zone.view.ceremony is not None
+    return ReleaseOpener(roots.registry, roots.packs, zone.view.ceremony.statement, SMALL_BITS)
+
+
+def bank(site: Front, state_dir: Path, member: str = "bank-a") -> BankNode:
+    """The node of ``member``."""
+    zone, identity = site.zone, identity_of(site.zone.keys, member)
+    engine = open_database(state_dir, member, MetaData())
+    roots = roots_of(zone)
+    consents = Consents(engine, identity, roots.registry)
+    receipts = ReceiptStore(engine, state_dir / "receipts", roots)
+    gateway = GatewayClient(BASE, now=lambda: zone.now, transport=site.client._transport)
+    queries = Queries(identity, gateway, opener_of(zone), consents, receipts, site.log.client(), threading.Event())
+    return BankNode(site, member, consents, receipts, queries, state_dir / "receipts")
+
+
+def uscc_of(number: int) -> str:
+    """A valid code of an invented enterprise in Binjiang."""
+    return make_uscc("9", "1", "330108", f"{number:08d}")
+
+
+def bound_consent(
+    zone: MemoryZone, subject: str, uscc: str, audience: str = "bank-a", signer: str = "market", *, rows: bool = True, **changes: Any
+) -> Logged:
+    """A logged consent that carries the registrar's binding of ``uscc``, sealed to the audience; with the departments' rows."""
+    key = zone.own_key.get(subject) or zone.enrol(subject)
+    binding = Binding(zone=ZONE, nonce=fresh_nonce(), subject=subject, uscc=uscc, service="enterprise")
+    statement: Consent = zone.consent_statement(subject, audience, **changes)
+    sealed = SealedBinding(uscc=uscc, binding=sign_statement(binding, zone.keys.signers[signer]).hex())
+    public = zone.keys.sealing(audience)
+    consent = zone.say(statement.model_copy(update={"sealed_binding": seal_binding(sealed, public, audience, statement.id)}), key)
+    if rows:
+        zone.contribute_rows(consent)
+    return consent
