@@ -51,3 +51,26 @@ class Roots:
         except ValueError as error:
             raise SettingsError(f"{directory / 'key.json'} is not JSON") from error
         return cls(genesis, MemberRegistry(registry), key, load_packs(directory / "packs"))
+
+
+@dataclass(frozen=True)
+class AuditRoots:
+    """What an auditor of a whole log pins besides: the ceremony's exact envelope."""
+
+    roots: Roots
+    ceremony: bytes
+
+    @classmethod
+    def load(cls, directory: Path, min_bits: int = DEFAULT_MIN_BITS) -> AuditRoots:
+        """As ``Roots.load``. Raises SettingsError too when witnesses.vkey or witness-policy.json is not the registry's."""
+        roots = Roots.load(directory, min_bits)
+        policy = roots.registry.genesis.witness_policy
+        if tuple(read_public(directory / "witnesses.vkey").decode().split()) != policy.witnesses:
+            raise SettingsError(f"{directory / 'witnesses.vkey'} does not list the witnesses that the registry names")
+        try:
+            pinned = json.loads(read_public(directory / "witness-policy.json"))
+        except ValueError as error:
+            raise SettingsError(f"{directory / 'witness-policy.json'} is not JSON") from error
+        if pinned != policy.model_dump(mode="json"):
+            raise SettingsError(f"{directory / 'witness-policy.json'} is not the policy that the registry names")
+        return cls(roots, read_public(directory / "ceremony.dsse.json"))
