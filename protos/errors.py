@@ -114,7 +114,7 @@ _SCORING = {
     "TicketUnknownError": _missing("TICKET_UNKNOWN", "No such ticket is in the log."),
     "AggregateError": _bad("AGGREGATE_MISMATCH", "The ticket's aggregate is not the one recomputed from its inputs."),
     "NotDisclosedError": _denied("NOT_DISCLOSED", "The model does not disclose this to this audience."),
-    "CheckpointStaleError": Refusal("CHECKPOINT_STALE", Code.FAILED_PRECONDITION, 503, "No fresh checkpoint has enough witnesses; releases wait for it."),
+    "CheckpointStaleError": Refusal("CHECKPOINT_STALE", Code.FAILED_PRECONDITION, 503, "No fresh checkpoint has enough witnesses yet."),
     "ReceiptError": _bad("RECEIPT_INVALID", "The receipt does not hold."),
     "CustodiansMissingError": Refusal("CUSTODIANS_MISSING", Code.FAILED_PRECONDITION, 503, "Too few custodians answered in time; ask again."),
     "LogInconsistentError": _own("LOG_INCONSISTENT", "The log contradicts itself.", fatal=True),

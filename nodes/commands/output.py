@@ -91,7 +91,8 @@ def _judge(error: Exception) -> tuple[ExitCode, str, str]:
 
 
 def _refused(error: Any) -> tuple[ExitCode, str, str]:
-    return ExitCode.REFUSED, error.reason, error.detail
+    later = error.status in {"503", "UNAVAILABLE"}  # there, but not able to serve now
+    return ExitCode.UNAVAILABLE if later else ExitCode.REFUSED, error.reason, error.detail
 
 
 def _unavailable(error: Exception) -> tuple[ExitCode, str, str]:

@@ -103,13 +103,11 @@ def _json(response: httpx.Response) -> dict[str, Any]:
 
 
 def _refusal(response: httpx.Response) -> GatewayRefusal | PeerUnavailableError:
-    """What a refusal says. A gateway that is there but cannot serve now counts as unavailable."""
+    """What a refusal says; without a reason it counts as nobody's."""
     try:
         problem = response.json()
         reason, leaf_index = str(problem["reason"]), problem.get("leaf_index")
     except (ValueError, KeyError, TypeError, AttributeError):
         return PeerUnavailableError(f"the gateway answered {response.status_code} without a reason")
     detail = str(problem.get("detail") or problem.get("title") or "")
-    if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-        return PeerUnavailableError(f"{reason}: {detail}")
     return GatewayRefusal(reason, detail, response.status_code, leaf_index if isinstance(leaf_index, int) else None)
