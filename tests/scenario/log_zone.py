@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from crypto.notes import COSIGNATURE_V1, ED25519, NoteSigner
+from nodes.runtime import tls
 from nodes.runtime.clock import Timer
 from nodes.runtime.identity import Identity, load_identity, load_note_signer, load_private_key, log_name, witness_name
 from nodes.runtime.settings import Peer
@@ -143,6 +145,13 @@ def start_log(zone: Zone, name: str = "log", database_url: str = "") -> LogProce
         os.sched_yield()
     port = json.loads(ready.read_bytes())["port"]
     return LogProcess(process, Peer(member="log", address=f"127.0.0.1:{port}"), errors)
+
+
+def connect(identity: Identity, peer: Peer) -> grpc.Channel:
+    """A channel that has connected. A loaded machine may need several attempts, which streams do not make."""
+    channel = tls.channel(identity, peer.address, peer.member)
+    grpc.channel_ready_future(channel).result(START_TIMEOUT_S)
+    return channel
 
 
 def _outsider(root: Path) -> Member:

@@ -1,0 +1,219 @@
+"""The log's process under kill -9, restored backups and rivals: everything that was ever published is a prefix of what is served [L9]."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from crypto import merkle
+from crypto.checkpoint import Checkpoint, open_checkpoint
+from crypto.encoding import sha256
+from nodes.errors import PeerUnavailableError, RpcRefusal
+from nodes.runtime import rpc
+from nodes.runtime.settings import Peer
+from protos.v1 import log_pb2 as pb
+from protos.v1 import log_pb2_grpc
+from tests.scenario.log_witness import WitnessDouble
+from tests.scenario.log_zone import Zone, connect, make_zone, running_log, start_log
+
+CALL_S, JOIN_S = 20.0, 60.0
+
+
+class Load:
+    """Clients that append without pause, and a follower; they remember what the log told them."""
+
+    def __init__(self, zone: Zone, peer: Peer, clients: int) -> None:
+        self._zone, self._peer = zone, peer
+        self.acknowledged: dict[int, bytes] = {}  # leaf index -> digest
+        self.published: list[Checkpoint] = []
+        self._enough, self._over = threading.Event(), threading.Event()
+        self._wanted = 0
+        self._threads = [threading.Thread(target=self._work, args=(self._append,)) for _ in range(clients)]
+        self._threads.append(threading.Thread(target=self._work, args=(self._follow,)))
+
+    def run_until(self, acknowledged: int, then: Callable[[], object]) -> None:
+        """Load the log until it has acknowledged and published so many, and call ``then`` while the load goes on."""
+        self._wanted = acknowledged
+        for thread in self._threads:
+            thread.start()
+        assert self._enough.wait(JOIN_S)
+        then()
+        self._over.set()
+        for thread in self._threads:
+            thread.join(JOIN_S)
+            assert not thread.is_alive()
+
+    def _work(self, turn: Callable[[log_pb2_grpc.LogStub], None]) -> None:
+        member = "auditor" if turn == self._follow else "bank-a"
+        with connect(self._zone.identities[member], self._peer) as channel:
+            stub = log_pb2_grpc.LogStub(channel)
+            while not self._over.is_set():
+                try:
+                    turn(stub)
+                except (PeerUnavailableError, RpcRefusal):
+                    self._over.wait(0.1)
+
+    def _append(self, stub: log_pb2_grpc.LogStub) -> None:
+        envelope = self._zone.refusal("bank-a")
+        request = pb.AppendRequest(envelope=envelope, idempotency_key=sha256(envelope).hex())
+        reply = rpc.call(stub.Append, request, timeout_s=CALL_S, stop=self._over)
+        self.acknowledged[reply.leaf_index] = sha256(envelope)
+        if len(self.acknowledged) >= self._wanted and self.published and self.published[-1].size >= self._wanted:
+            self._enough.set()
+
+    def _follow(self, stub: log_pb2_grpc.LogStub) -> None:
+        for update in rpc.stream(stub.Follow, pb.FollowRequest(), timeout_s=600):
+            if update.checkpoint:
+                self.published.append(open_checkpoint(update.checkpoint, self._zone.registry.log_vkey))
+
+
+def served_leaves(zone: Zone, peer: Peer) -> tuple[list[bytes], Checkpoint]:
+    """Everything the log serves now, with the checkpoint that covers it."""
+    leaves: list[bytes] = []
+    with connect(zone.identities["auditor"], peer) as channel:
+        for update in rpc.stream(log_pb2_grpc.LogStub(channel).Follow, pb.FollowRequest(), timeout_s=CALL_S):
+            leaves += [entry.leaf for entry in update.entries]
+            if update.checkpoint:
+                head = open_checkpoint(update.checkpoint, zone.registry.log_vkey)
+                if head.size == len(leaves):
+                    return leaves, head
+    raise AssertionError("the log ended the stream")
+
+
+def check_nothing_was_lost(zone: Zone, peer: Peer, load: Load) -> int:
+    """Every checkpoint ever published is a prefix of what is served, every acknowledged statement in its place. Returns the size."""
+    leaves, head = served_leaves(zone, peer)
+    assert merkle.root(leaves) == head.root
+    assert load.published
+    for checkpoint in load.published:
+        assert merkle.root(leaves[: checkpoint.size]) == checkpoint.root
+    for index, digest in load.acknowledged.items():
+        assert digest.hex().encode() in leaves[index]
+    return head.size
+
+
+@pytest.mark.parametrize("rounds", [2, pytest.param(15, marks=pytest.mark.slow)])
+def test_a_log_killed_under_load_comes_back_with_everything_it_published(tmp_path: Path, rounds: int) -> None:
+    zone = make_zone(tmp_path / "z")
+    size = 0
+    for turn in range(rounds):
+        log = start_log(zone)
+        load = Load(zone, log.peer, clients=8)
+        load.run_until(20 + 7 * turn, log.kill)
+        with running_log(zone) as restarted:
+            grown = check_nothing_was_lost(zone, restarted.peer, load)
+            assert grown > size
+            size = grown
+            assert restarted.terminate() == 0
+
+
+def test_sixty_four_clients_are_all_acknowledged_in_their_own_places(tmp_path: Path) -> None:
+    zone = make_zone(tmp_path / "z")
+    with running_log(zone) as log:
+        load = Load(zone, log.peer, clients=64)
+        load.run_until(320, log.terminate)
+        assert log.process.returncode == 0
+    with running_log(zone) as log:
+        assert check_nothing_was_lost(zone, log.peer, load) > 320
+
+
+def test_a_statement_whose_answer_was_lost_is_found_again_by_sending_it_again(tmp_path: Path) -> None:
+    zone = make_zone(tmp_path / "z")
+    envelope = zone.refusal("bank-a")
+    request = pb.AppendRequest(envelope=envelope, idempotency_key="once")
+    with running_log(zone) as log, connect(zone.identities["bank-a"], log.peer) as channel:
+        first = rpc.call(log_pb2_grpc.LogStub(channel).Append, request, timeout_s=CALL_S)
+        log.kill()
+    with running_log(zone) as log, connect(zone.identities["bank-a"], log.peer) as channel:
+        assert rpc.call(log_pb2_grpc.LogStub(channel).Append, request, timeout_s=CALL_S) == first
+
+
+def test_a_second_log_on_the_same_state_does_not_start_and_the_first_goes_on(tmp_path: Path) -> None:
+    zone = make_zone(tmp_path / "z")
+    with running_log(zone) as log:
+        with pytest.raises(AssertionError, match="another process holds"):
+            start_log(zone)
+        leaves, _ = served_leaves(zone, log.peer)
+        assert len(leaves) == 1
+
+
+def test_a_restored_old_database_is_refused(tmp_path: Path) -> None:
+    zone = make_zone(tmp_path / "z")
+    state, backup = tmp_path / "z" / "state" / "log", tmp_path / "backup"
+    with running_log(zone) as log:
+        log.terminate()
+    shutil.copytree(state, backup)
+    with running_log(zone) as log, connect(zone.identities["bank-a"], log.peer) as channel:
+        envelope = zone.refusal("bank-a")
+        rpc.call(log_pb2_grpc.LogStub(channel).Append, pb.AppendRequest(envelope=envelope, idempotency_key="k"), timeout_s=CALL_S)
+        log.terminate()
+    for path in state.glob("log.db*"):
+        path.unlink()
+    for path in backup.glob("log.db*"):
+        shutil.copy2(path, state)
+    with pytest.raises(AssertionError, match="it is an old copy"):
+        start_log(zone)
+
+
+def test_a_log_that_lost_database_and_pin_is_refused_by_its_witness(tmp_path: Path) -> None:
+    zone = make_zone(tmp_path / "z")
+    witness = WitnessDouble(zone.identities["auditor"], zone.witness_signer("auditor"), zone.registry.log_vkey)
+    with running_log(zone) as log, connect(zone.identities["bank-a"], log.peer) as channel:
+        witness.start(log.peer)
+        stub = log_pb2_grpc.LogStub(channel)
+        for _ in range(3):
+            envelope = zone.refusal("bank-a")
+            rpc.call(stub.Append, pb.AppendRequest(envelope=envelope, idempotency_key=sha256(envelope).hex()), timeout_s=CALL_S)
+        rpc.call(stub.Checkpoint, pb.CheckpointRequest(min_size=4), timeout_s=CALL_S)
+        witness.stop()
+        log.kill()
+    shutil.rmtree(tmp_path / "z" / "state" / "log")
+    with running_log(zone) as log:
+        witness.start(log.peer)
+        witness.join()
+        assert isinstance(witness.ended, RpcRefusal)
+        assert witness.ended.reason == "WITNESS_DISAGREES"
+        assert "witness.disagreed" in log.errors.read_text()
+
+
+@pytest.mark.parametrize("lie", ["422", *(pytest.param(lie, marks=pytest.mark.slow) for lie in ("garbage", "cosignature of another tree"))])
+def test_a_lying_witness_is_cut_off_and_an_honest_one_completes_the_round(tmp_path: Path, lie: str) -> None:
+    zone = make_zone(tmp_path / "z", witnesses_required=1)
+    liar = WitnessDouble(zone.identities["peer-zone"], zone.witness_signer("peer-zone"), zone.registry.log_vkey)
+    earlier = zone.witness_signer("peer-zone").signature_line(b"another text\n", 1)
+    answers = {
+        "422": pb.WitnessAnswer(request_id=1, status=422),
+        "garbage": pb.WitnessAnswer(request_id=1, status=200, cosignature=b"\xff"),
+        "cosignature of another tree": pb.WitnessAnswer(request_id=1, status=200, cosignature=earlier),
+    }
+    liar.answer = lambda _request: answers[lie]
+    honest = WitnessDouble(zone.identities["auditor"], zone.witness_signer("auditor"), zone.registry.log_vkey)
+    with running_log(zone) as log, connect(zone.identities["bank-a"], log.peer) as channel:
+        liar.start(log.peer)
+        liar.join()
+        assert isinstance(liar.ended, RpcRefusal)
+        assert liar.ended.reason == "WITNESS_DISAGREES"
+        honest.start(log.peer)
+        reply = rpc.call(log_pb2_grpc.LogStub(channel).Checkpoint, pb.CheckpointRequest(min_size=1), timeout_s=CALL_S)
+        assert open_checkpoint(reply.checkpoint, zone.registry.log_vkey).size >= 1
+        honest.stop()
+
+
+def test_both_of_two_required_witnesses_sign_one_tree_while_the_log_grows(tmp_path: Path) -> None:
+    zone = make_zone(tmp_path / "z", witnesses_required=2)
+    doubles = [WitnessDouble(zone.identities[name], zone.witness_signer(name), zone.registry.log_vkey) for name in ("auditor", "peer-zone")]
+    with running_log(zone) as log, connect(zone.identities["bank-a"], log.peer) as channel:
+        for double in doubles:
+            double.start(log.peer)
+        stub = log_pb2_grpc.LogStub(channel)
+        for _ in range(20):
+            envelope = zone.refusal("bank-a")
+            reply = rpc.call(stub.Append, pb.AppendRequest(envelope=envelope, idempotency_key=sha256(envelope).hex()), timeout_s=CALL_S)
+        note = rpc.call(stub.Checkpoint, pb.CheckpointRequest(min_size=reply.leaf_index + 1), timeout_s=CALL_S).checkpoint
+        assert note.count("\n— ".encode()) == 3
+        for double in doubles:
+            double.stop()
