@@ -98,15 +98,16 @@ class ExchangeClient:
     def follow_work(self, after: Callable[[], int], handle: Callable[[wire.WorkItem], None], stop: threading.Event) -> None:
         """Give ``handle`` each work item after cursor ``after()`` until ``stop`` is set and ``cancel`` called; reconnects with growing pauses.
 
-        ``handle`` must have made its effect and the cursor durable when it returns; what it raises ends the loop.
+        ``handle`` must have made its effect and the cursor durable when it returns. Where it raises PeerUnavailableError or RpcRefusal
+        the item comes again; anything else ends the loop.
         """
         pause_s = FIRST_PAUSE_S
         while not stop.is_set():
-            call: rpc.Call[wire.WorkItem] = rpc.stream(self._stub.FollowWork, wire.WorkCursor(after=after()), timeout_s=FOLLOW_TIMEOUT_S)
-            self._work = call
-            if stop.is_set():
-                call.cancel()
             try:
+                call: rpc.Call[wire.WorkItem] = rpc.stream(self._stub.FollowWork, wire.WorkCursor(after=after()), timeout_s=FOLLOW_TIMEOUT_S)
+                self._work = call
+                if stop.is_set():
+                    call.cancel()
                 for item in call:
                     if item.WhichOneof("work") != "heartbeat":
                         handle(item)

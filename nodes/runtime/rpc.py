@@ -218,9 +218,12 @@ def call(method: Callable[..., Res], request: object, *, timeout_s: float, stop:
 def stream(method: Callable[..., Any], request: object, *, timeout_s: float) -> Call[Any]:
     """Answers of a stub's server-streaming ``method`` to a message, or, bidirectional, to an iterator of messages.
 
-    Never tried again: callers resume from their own cursor.
+    Never tried again: callers resume from their own cursor. Raises PeerUnavailableError when the channel is closed.
     """
-    return Call(method(request, timeout=timeout_s))
+    try:
+        return Call(method(request, timeout=timeout_s))
+    except ValueError as error:
+        raise PeerUnavailableError("the channel is closed") from error
 
 
 def translate(error: grpc.RpcError) -> RpcRefusal | PeerUnavailableError:
