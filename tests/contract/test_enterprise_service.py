@@ -1,0 +1,353 @@
+"""The enterprise service against the gateway's real application: enrolment, consents, revocations, portraits; outages and refusals."""
+
+from __future__ import annotations
+
+import stat
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import MetaData
+
+from crypto.keygen import PrivateKey
+from nodes.enterprise.api import create_app
+from nodes.enterprise.consents import ConsentDesk
+from nodes.enterprise.enrolment import Enrolments
+from nodes.enterprise.keyring import Keyring
+from nodes.enterprise.portraits import PortraitDesk
+from nodes.enterprise.store import NOT_LOGGED, Store
+from nodes.errors import NotFoundError, NotReadyError, PeerUnavailableError
+from nodes.runtime import relay
+from nodes.runtime.database import open_database
+from nodes.runtime.gateway_client import GatewayClient, GatewayRefusal
+from nodes.runtime.relay import BINDING, ENROLMENT_REQUEST, BindingAnswer, EnrolmentRequest
+from nodes.runtime.signing import fresh_nonce, sign_statement
+from protos.v1.exchange_pb2 import Sealed, WorkItem
+from scoring.errors import ConsentScopeError, NotDisclosedError, SubjectUnknownError
+from scoring.statements import Binding, Enrolment
+from scoring.view import verify_key
+from tests.support.bank import bank, opener_of, roots_of, uscc_of
+from tests.support.exchange import identity_of
+from tests.support.gateway import Front, front
+from tests.support.members import ZONE
+from tests.support.zone import BASE, PRODUCT, MemoryZone, released_zone
+
+TOKEN = "e" * 43
+SERVICE, REGISTRAR = "enterprise", "market"
+
+
+@dataclass
+class Service:
+    """An enterprise service and the zone around it. ``registrar`` turns a relayed request into the answer's work item."""
+
+    site: Front
+    store: Store
+    enrolments: Enrolments
+    consents: ConsentDesk
+    portraits: PortraitDesk
+    state_dir: Path
+    network: Network
+
+    def registrar(self, seq: int, *, signer: str = REGISTRAR, **changes: Any) -> WorkItem:
+        """What the registrar makes of the last relayed request, parts of its answer said otherwise."""
+        zone = self.site.zone
+        to, matter, sealed = self.site.exchange.relayed[-1]
+        service = zone.keys.member(SERVICE)
+        request = relay.open_message(
+            EnrolmentRequest, sealed, zone.keys.hpke[to], [verify_key(key) for key in service.keys], sender=SERVICE, to=to, matter=ENROLMENT_REQUEST
+        )
+        assert (to, matter) == (REGISTRAR, ENROLMENT_REQUEST)
+        subject = changes.pop("subject", zone.subjects[int(request.uscc[8:16])])
+        enrolment = Enrolment(zone=ZONE, nonce=fresh_nonce(), subject=subject, key=request.key, hpke=request.hpke, service=SERVICE)
+        leaf = zone.say(enrolment, REGISTRAR).index
+        binding = Binding(zone=ZONE, nonce=fresh_nonce(), subject=subject, uscc=changes.pop("uscc", request.uscc), service=SERVICE)
+        raw = sign_statement(binding, zone.keys.signers[signer]).hex()
+        said = {"key_id": request.key.key_id, "subject": subject, "binding": raw, "leaf_index": leaf} | changes
+        return self.answer(seq, BindingAnswer(**said))
+
+    def answer(self, seq: int, message: BindingAnswer, sender: str = REGISTRAR) -> WorkItem:
+        zone = self.site.zone
+        sealed = relay.seal_message(message, zone.keys.sealing(SERVICE), zone.keys.signers[sender], sender=sender, to=SERVICE, matter=BINDING)
+        return WorkItem(seq=seq, sealed=Sealed(sender=sender, subject_matter=BINDING, sealed=sealed))
+
+    def enrolled(self, place: int = 0) -> str:
+        """The code of an enterprise that is enrolled here."""
+        with pytest.raises(NotReadyError):
+            self.enrolments.enrol(uscc_of(place), 0.0)
+        self.enrolments.handle(self.registrar(self.store.cursor() + 1))
+        self.network.keys_of(self.site.zone, self.enrolments.enrolled(uscc_of(place)).key_id, self.state_dir)
+        return uscc_of(place)
+
+
+class Network(httpx.BaseTransport):
+    """The way to the gateway; can be cut before a request arrives or before its answer does."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self._inner = inner
+        self.cut_before = self.cut_after = False
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if self.cut_before:
+            raise httpx.ConnectError("cut", request=request)
+        response = self._inner.handle_request(request)
+        if self.cut_after:
+            raise httpx.ReadError("cut", request=request)
+        return response
+
+    def keys_of(self, zone: MemoryZone, key_id: str, state_dir: Path) -> None:
+        """Let the memory zone know whose key this is, as its bookkeeping of actors wants."""
+        zone.keys.signers[key_id] = Keyring(state_dir / "keys").get(key_id).signer
+
+
+def service(site: Front, state_dir: Path) -> Service:
+    zone, identity, roots = site.zone, identity_of(site.zone.keys, SERVICE), roots_of(site.zone)
+    store, keyring = Store(open_database(state_dir, "enterprise", MetaData())), Keyring(state_dir / "keys")
+    network = Network(site.client._transport)
+    gateway = GatewayClient(BASE, now=lambda: zone.now, transport=network)
+    enrolments = Enrolments(identity, roots.registry, keyring, store, site.exchange.client())
+    consents = ConsentDesk(identity, roots.registry, roots.packs, keyring, store, enrolments, gateway, lambda: zone.now, 365)
+    portraits = PortraitDesk(roots.registry, keyring, store, enrolments, consents, gateway, opener_of(zone), threading.Event())
+    return Service(site, store, enrolments, consents, portraits, state_dir, network)
+
+
+@pytest.fixture(scope="module")
+def zone(small_private_key: PrivateKey) -> MemoryZone:
+    return released_zone(small_private_key)
+
+
+@pytest.fixture
+def desk(zone: MemoryZone, tmp_path: Path) -> Service:
+    return service(front(zone.fork(), tmp_path / "gateway"), tmp_path / "enterprise")
+
+
+# --- enrolment ---
+
+
+def test_an_enterprise_is_enrolled_under_keys_that_only_this_service_can_read(desk: Service) -> None:
+    uscc = desk.enrolled()
+    found = desk.enrolments.enrolled(uscc)
+    assert (found.state, found.subject) == ("enrolled", desk.site.zone.subjects[0])
+    file = desk.state_dir / "keys" / f"{found.key_id}.json"
+    assert (stat.S_IMODE(file.stat().st_mode), stat.S_IMODE(file.parent.stat().st_mode)) == (0o600, 0o700)
+    assert uscc not in file.read_text()
+
+
+def test_the_code_is_in_nothing_that_the_coordinator_carries(desk: Service) -> None:
+    uscc = desk.enrolled()
+    assert all(uscc.encode() not in sealed for _, _, sealed in desk.site.exchange.relayed)
+    assert all(uscc.encode() not in leaf + envelope for leaf, envelope in desk.site.zone.entries)
+
+
+def test_asking_again_sends_the_same_request_and_an_enrolled_one_nothing(desk: Service) -> None:
+    for _ in range(2):
+        with pytest.raises(NotReadyError):
+            desk.enrolments.enrol(uscc_of(0), 0.0)
+    assert len({sealed for _, _, sealed in desk.site.exchange.relayed}) == 1
+    desk.enrolments.handle(desk.registrar(1))
+    sent = len(desk.site.exchange.relayed)
+    assert desk.enrolments.enrol(uscc_of(0), 0.0).state == "enrolled"
+    assert len(desk.site.exchange.relayed) == sent
+
+
+def test_a_restarted_service_sends_its_open_requests_again(desk: Service) -> None:
+    with pytest.raises(NotReadyError):
+        desk.enrolments.enrol(uscc_of(0), 0.0)
+    again = service(desk.site, desk.state_dir)
+    again.enrolments.resume()
+    first, second = (sealed for _, _, sealed in desk.site.exchange.relayed)
+    assert first == second
+
+
+def test_a_refused_enrolment_tells_why_and_can_be_asked_for_again(desk: Service) -> None:
+    with pytest.raises(NotReadyError):
+        desk.enrolments.enrol(uscc_of(0), 0.0)
+    known = desk.store.enterprise(uscc_of(0))
+    assert known is not None
+    desk.enrolments.handle(desk.answer(1, BindingAnswer(key_id=known.key_id, subject="", reason="SUBJECT_UNKNOWN")))
+    assert desk.store.enterprises()[0].state == "refused"
+    with pytest.raises(NotReadyError):
+        desk.enrolments.enrol(uscc_of(0), 0.0)
+    desk.enrolments.handle(desk.registrar(2))
+    assert desk.enrolments.enrolled(uscc_of(0)).key_id == known.key_id
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        lambda desk: desk.registrar(3, signer="tax"),
+        lambda desk: desk.registrar(3, uscc=uscc_of(5)),
+        lambda desk: desk.registrar(3, key_id="e-0000000000000000"),
+        lambda desk: desk.answer(3, BindingAnswer(key_id="e-0000000000000000", subject="", reason="SUBJECT_UNKNOWN"), sender="tax"),
+        lambda desk: WorkItem(seq=3, sealed=Sealed(sender=REGISTRAR, subject_matter=BINDING, sealed=b"x" * 100)),
+    ],
+    ids=["binding by another", "another code", "another key", "another sender", "garbage"],
+)
+def test_an_answer_that_does_not_hold_is_left_out_and_work_goes_on(desk: Service, forged: Callable[[Service], WorkItem]) -> None:
+    with pytest.raises(NotReadyError):
+        desk.enrolments.enrol(uscc_of(0), 0.0)
+    desk.enrolments.handle(forged(desk))
+    assert (desk.store.enterprises()[0].state, desk.store.cursor()) == ("asked", 3)
+
+
+# --- consents ---
+
+
+def test_a_consent_lets_the_bank_ask_and_its_revocation_ends_that(desk: Service, tmp_path: Path) -> None:
+    uscc = desk.enrolled()
+    kept = desk.consents.give(uscc, "bank-a", "loan", [PRODUCT])
+    zone = desk.site.zone
+    logged = zone.view.at(kept.leaf_index)
+    zone.contribute_rows(logged)
+    node = bank(desk.site, tmp_path / "bank-a")
+    node.told(logged, 1)
+    assert [held.uscc for held in node.consents.all()] == [uscc]
+    revoked = desk.consents.revoke(kept.id)
+    assert zone.view.consents[kept.id].revoked_index == revoked.revoked_leaf_index
+    assert desk.consents.revoke(kept.id) == revoked
+
+
+def test_a_consent_names_exactly_what_the_product_needs(desk: Service) -> None:
+    kept = desk.consents.give(desk.enrolled(), "bank-a", "loan", [PRODUCT])
+    said = desk.site.zone.view.consents[kept.id].consent
+    assert (said.products, said.functionals, said.open_indicators, said.signed_by) == ((PRODUCT,), ("total",), (), "enterprise")
+
+
+@pytest.mark.parametrize(
+    ("audience", "products", "error"),
+    [("bank-a", ["gold"], NotDisclosedError), ("bank-a", [], ConsentScopeError), ("tax", [PRODUCT], ConsentScopeError)],
+)
+def test_a_consent_to_what_does_not_exist_is_not_signed(desk: Service, audience: str, products: list[str], error: type[Exception]) -> None:
+    uscc = desk.enrolled()
+    with pytest.raises(error):
+        desk.consents.give(uscc, audience, "loan", products)
+    assert desk.store.consents() == []
+
+
+def test_nothing_is_signed_for_who_is_not_enrolled(desk: Service) -> None:
+    with pytest.raises(SubjectUnknownError):
+        desk.consents.give(uscc_of(0), "bank-a", "loan", [PRODUCT])
+    with pytest.raises(NotFoundError):
+        desk.consents.revoke("00" * 16)
+
+
+@pytest.mark.parametrize("lost", ["cut_before", "cut_after"])
+def test_a_consent_signed_before_an_outage_is_logged_once_after_it(desk: Service, lost: str) -> None:
+    uscc = desk.enrolled()
+    desk.consents.model()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(desk.consents, "model", lambda: desk.site.zone.model)
+        setattr(desk.network, lost, True)
+        with pytest.raises(PeerUnavailableError):
+            desk.consents.give(uscc, "bank-a", "loan", [PRODUCT])
+        setattr(desk.network, lost, False)
+    assert [kept.leaf_index for kept in desk.store.consents()] == [NOT_LOGGED]
+    for _ in range(2):
+        service(desk.site, desk.state_dir).consents.resume()
+    kept = desk.store.consents()[0]
+    assert [state.index for state in desk.site.zone.view.consents.values()] == [kept.leaf_index]
+
+
+def test_a_consent_that_the_zone_refuses_is_not_sent_for_ever(desk: Service) -> None:
+    uscc = desk.enrolled()
+    enterprise = desk.enrolments.enrolled(uscc)
+    desk.site.zone.view.enrolments.pop(enterprise.key_id)
+    with pytest.raises(GatewayRefusal) as refusal:
+        desk.consents.give(uscc, "bank-a", "loan", [PRODUCT])
+    assert desk.store.consents()[0].refused == refusal.value.reason
+    sent = len(desk.site.exchange.submitted)
+    desk.consents.resume()
+    assert len(desk.site.exchange.submitted) == sent
+
+
+# --- portraits ---
+
+
+@pytest.fixture
+def portrayed(desk: Service) -> tuple[Service, str]:
+    """A service whose zone contributes rows as soon as a portrait is consented to."""
+    uscc = desk.enrolled()
+    kept = desk.consents.give_portrait(uscc)
+    desk.site.zone.contribute_rows(desk.site.zone.view.at(kept.leaf_index))
+    return desk, uscc
+
+
+def test_a_portrait_shows_every_point_and_the_total(portrayed: tuple[Service, str]) -> None:
+    desk, uscc = portrayed
+    portrait = desk.portraits.make(uscc, 0.0)
+    points = desk.site.zone.points[desk.site.zone.subjects[0]]
+    shown = {value["name"]: value["hundredths"] for value in portrait["values"] if value["kind"] == "indicator"}
+    assert shown == points
+    weights = {"rd": 3, "patents": 2, "citations": 1, "staff": 1, "growth": 3, "value": 1}
+    total = next(value for value in portrait["values"] if value["name"] == "total")
+    assert (total["hundredths"], total["gated"]) == (sum(weights[name] * value for name, value in points.items()), False)
+    assert (portrait["stage"], desk.store.portraits(uscc)) == ("S1", [portrait])
+
+
+def test_the_standing_consent_to_a_portrait_is_used_again(portrayed: tuple[Service, str]) -> None:
+    desk, uscc = portrayed
+    desk.portraits.make(uscc, 0.0)
+    desk.site.zone.now += 10
+    desk.portraits.make(uscc, 0.0)
+    assert [kept.purpose for kept in desk.store.consents(uscc)] == ["portrait"]
+    assert len(desk.store.portraits(uscc)) == 2
+
+
+def test_a_portrait_waits_for_rows_and_says_so(desk: Service) -> None:
+    with pytest.raises(NotReadyError):
+        desk.portraits.make(desk.enrolled(), 0.0)
+
+
+def test_a_portrait_over_a_row_that_is_not_its_owners_is_refused(portrayed: tuple[Service, str]) -> None:
+    """The gateway hands over a row whose ciphertexts are others than the department signed for."""
+    desk, uscc = portrayed
+    inner = desk.network.handle_request
+
+    def swapped(request: httpx.Request) -> httpx.Response:
+        response = inner(request)
+        if request.url.path != "/v1/portraits":
+            return response
+        answer = httpx.Response(200, content=response.read()).json()
+        row = answer["evidence"]["rows"][0]
+        row["ciphertexts"][0] = str(int(row["ciphertexts"][0]) + 1)
+        return httpx.Response(200, json=answer, request=request)
+
+    desk.network.handle_request = swapped  # type: ignore[method-assign]
+    with pytest.raises(Exception, match="aggregate"):
+        desk.portraits.make(uscc, 0.0)
+    assert desk.store.portraits(uscc) == []
+
+
+# --- the loopback interface ---
+
+
+@pytest.fixture
+def staff(desk: Service) -> TestClient:
+    app = create_app(desk.enrolments, desk.consents, desk.portraits, desk.store, TOKEN)
+    return TestClient(app, headers={"Authorization": f"Bearer {TOKEN}"})
+
+
+def test_staff_give_and_revoke_consents_by_http(desk: Service, staff: TestClient) -> None:
+    uscc = desk.enrolled()
+    assert [item["uscc"] for item in staff.get("/enrolments").json()["enrolments"]] == [uscc]
+    given = staff.post("/consents", json={"uscc": uscc, "audience": "bank-a", "products": [PRODUCT]})
+    assert given.status_code == 201
+    consent_id = given.json()["id"]
+    assert staff.delete(f"/consents/{consent_id}").json()["revoked_leaf_index"] > given.json()["leaf_index"]
+    assert [item["id"] for item in staff.get("/consents", params={"uscc": uscc}).json()["consents"]] == [consent_id]
+
+
+def test_waiting_for_the_registrar_is_told_as_not_ready(staff: TestClient) -> None:
+    response = staff.post("/enrolments", json={"uscc": uscc_of(4), "wait_s": 0})
+    assert (response.status_code, response.json()["reason"]) == (503, "NOT_READY")
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/enrolments"), ("GET", "/consents"), ("POST", "/portraits"), ("GET", "/healthz")])
+def test_without_the_token_nobody_gets_in(desk: Service, method: str, path: str) -> None:
+    app = create_app(desk.enrolments, desk.consents, desk.portraits, desk.store, TOKEN)
+    response = TestClient(app).request(method, path, json={} if method == "POST" else None)
+    assert (response.status_code, response.json()["reason"]) == (401, "TOKEN_INVALID")
