@@ -1,0 +1,186 @@
+"""The log's figures of L8: durable appends from 64 clients, batches, warm proofs, on SQLite in a temporary directory.
+
+Two more for comparison: one commit for each append instead of groups, and the whole way over mutual TLS to a log in a process of
+its own, whose clients share the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from crypto.encoding import sha256
+from crypto.notes import ED25519, NoteSigner
+from nodes.log.admission import Admission
+from nodes.log.publication import FilePin, Publication
+from nodes.log.reader import Reader
+from nodes.log.sequencer import Sequencer, Submission
+from nodes.log.storage import METADATA, LogStore
+from nodes.runtime.clock import Timer, now
+from nodes.runtime.database import open_database
+from nodes.runtime.identity import Identity, load_identity, load_note_signer, log_name
+from nodes.runtime.log_client import LogClient
+from nodes.runtime.settings import Peer
+from nodes.runtime.signing import fresh_nonce, sign_statement
+from scoring.statements import Refusal, Role, Title
+from simulators.benchmarks.rows import Figure
+from simulators.zone.authority import make_zone
+from simulators.zone.layout import MemberPlan, ZonePlan
+
+ZONE, MEMBER = "bench", "bank"
+CLIENTS, CHANNELS, BATCH = 64, 8, 1000
+START_TIMEOUT_S = 60.0
+_ROLES: dict[str, tuple[Role, ...]] = {"authority": ("authority",), "log": ("log",), MEMBER: ("bank",), "witness": ("witness",)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Zone:
+    """A zone with one member that submits statements."""
+
+    root: Path
+    genesis: bytes
+    identity: Identity
+    signer: NoteSigner
+
+    def statement(self) -> bytes:
+        """A small signed statement, another each time."""
+        statement = Refusal(zone=ZONE, nonce=fresh_nonce(), member=MEMBER, reason="NOT_READY")
+        return sign_statement(statement, self.identity.signer)
+
+
+def run(quick: bool) -> list[Figure]:
+    """Measures every figure; ``quick`` appends less. Takes about 20 s, a third of it when quick."""
+    turns, batches = (10, 5) if quick else (40, 25)
+    with tempfile.TemporaryDirectory(prefix="xinqiao-bench-") as directory:
+        zone = _make_zone(Path(directory) / "zone")
+        with _sequencing(zone, "groups") as (sequencer, _):
+            admission = Admission(zone.genesis)
+            singles = _from_clients(zone, turns, lambda _client, raw: sequencer.append(admission.admit(MEMBER, raw, sha256(raw).hex())))
+        with _sequencing(zone, "one") as (sequencer, _):
+            alone = _one_by_one(sequencer, 20 * turns)
+        with _sequencing(zone, "batches") as (sequencer, reader):
+            batched = _batched(sequencer, batches)
+            proof_s = _proofs(reader, batches * BATCH, 50 * turns)
+        network = _over_network(zone, turns)
+    return [
+        Figure(f"log: durable single appends, {CLIENTS} clients, signatures checked", singles, "/s", "≥1500"),
+        Figure(f"log: durable appends in batches of {BATCH:,}", batched, "/s", "≥20000"),
+        Figure(f"log: inclusion proof out of {batches * BATCH:,} leaves, warm", 1000 * proof_s, "ms", "≤2"),
+        Figure("log: durable appends, one after the other", alone, "/s"),
+        Figure(f"log: appends over gRPC with mutual TLS, {CLIENTS} clients beside it", network, "/s"),
+    ]
+
+
+def _make_zone(root: Path) -> _Zone:
+    members = tuple(MemberPlan(name, Title(zh=name, en=name), roles, listens="log" in roles) for name, roles in _ROLES.items())
+    make_zone(ZonePlan(ZONE, Title(zh="测量", en="bench"), members, ()), root, [])
+    (root / "state").mkdir(mode=0o700)
+    identity = load_identity(ZONE, MEMBER, root / "members" / MEMBER, root / "public" / "ca.pem")
+    signer = load_note_signer(log_name(ZONE), ED25519, root / "members" / "log" / "note.pem")
+    return _Zone(root, (root / "public" / "registry.dsse.json").read_bytes(), identity, signer)
+
+
+@contextmanager
+def _sequencing(zone: _Zone, name: str) -> Iterator[tuple[Sequencer, Reader]]:
+    state = zone.root / "state" / name
+    engine = open_database(state, "log", METADATA)
+    store, publication = LogStore(engine), Publication()
+    reader = Reader(store, publication)
+    sequencer = Sequencer(store, FilePin(state / "head.pin"), zone.signer, publication, now, reader.remember)
+    thread = threading.Thread(target=sequencer.run)
+    thread.start()
+    try:
+        yield sequencer, reader
+    finally:
+        sequencer.close()
+        thread.join()
+        engine.dispose()
+
+
+def _from_clients(zone: _Zone, turns: int, append: Callable[[int, bytes], object]) -> float:
+    """Appends a second when ``CLIENTS`` threads append ``turns`` statements each; the statements are made before."""
+    statements = [[zone.statement() for _ in range(turns)] for _ in range(CLIENTS)]
+
+    def client(number: int) -> None:
+        for raw in statements[number]:
+            append(number, raw)
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]
+    start = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return CLIENTS * turns / (time.perf_counter() - start)
+
+
+def _one_by_one(sequencer: Sequencer, count: int) -> float:
+    made = _submissions(count)
+    start = time.perf_counter()
+    for submission in made:
+        sequencer.append(submission)
+    return count / (time.perf_counter() - start)
+
+
+def _batched(sequencer: Sequencer, batches: int) -> float:
+    made = [_submissions(BATCH) for _ in range(batches)]
+    start = time.perf_counter()
+    for batch in made:
+        sequencer.submit(batch).result()
+    return batches * BATCH / (time.perf_counter() - start)
+
+
+def _proofs(reader: Reader, size: int, count: int) -> float:
+    """Seconds a proof, once every tile has been read."""
+    indices = [secrets.randbelow(size) for _ in range(count)]
+    for index in range(0, size, 256):
+        reader.inclusion_proof(index, size)
+    start = time.perf_counter()
+    for index in indices:
+        reader.inclusion_proof(index, size)
+    return (time.perf_counter() - start) / count
+
+
+def _submissions(count: int) -> list[Submission]:
+    """Admitted statements of the usual size; their signatures are not the sequencer's matter."""
+    raws = [secrets.token_bytes(500) for _ in range(count)]
+    return [Submission(MEMBER, sha256(raw).hex(), raw, sha256(raw), "refusal", MEMBER, (MEMBER,)) for raw in raws]
+
+
+def _over_network(zone: _Zone, turns: int) -> float:
+    config = zone.root / "log.toml"
+    config.write_text(
+        f'member = "log"\nzone = "{ZONE}"\nstate_dir = "state/log"\nkeys_dir = "members/log"\npublic_dir = "public"\n'
+        'log_level = "error"\n[log]\nlisten = "127.0.0.1:0"\n'
+    )
+    process = subprocess.Popen([sys.executable, "-m", "nodes.log", str(config)])  # noqa: S603 - our own program
+    try:
+        peer = Peer(member="log", address=f"127.0.0.1:{_port(zone.root / 'state' / 'log' / 'ready', process)}")
+        clients = [LogClient(zone.identity, peer) for _ in range(CHANNELS)]
+        for client in clients:
+            client.append(zone.statement())
+        rate = _from_clients(zone, turns, lambda number, raw: clients[number % CHANNELS].append(raw))
+        for client in clients:
+            client.close()
+        return rate
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _port(ready: Path, process: subprocess.Popen[bytes]) -> int:
+    timer = Timer(START_TIMEOUT_S)
+    while not ready.exists():
+        if process.poll() is not None or timer.left_s() < 0:
+            raise RuntimeError("the log to be measured did not start")
+        time.sleep(0.01)
+    return int(json.loads(ready.read_bytes())["port"])
