@@ -1,8 +1,7 @@
 """Rosters and stages: the two documents that say whom an epoch evaluates, in which order [P3].
 
 The compiled roster is the set of subjects with their divisions; the stages document is the same set in final order (stage, then
-id) with each subject's stage, and is what an epoch freezes. Batches of a column and positions in a receipt follow from the latter.
-Who may publish a document is judged elsewhere.
+id) with each subject's stage: an epoch freezes it. Batches and positions follow from it. Who may publish is judged elsewhere.
 """
 
 from __future__ import annotations
