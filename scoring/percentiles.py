@@ -70,7 +70,7 @@ def _bands(form: Functional, ordered: Sequence[int], number: int) -> tuple[Band,
     Shares whose border falls among tied firms are one band: no total stands in two shares. A gap goes to the band below it, and the
     outer edges are the model's own bounds, so every possible total is in a band; neighbours overlap by half a point at most.
     """
-    starts = [len(ordered) * step // number for step in range(number)]
+    starts = [_first_rank(step, number, len(ordered)) for step in range(number)]
     cuts = [step for step in range(number) if step == 0 or ordered[starts[step]] != ordered[starts[step] - 1]]
     ends = [*cuts[1:], number]
     lows = [_down(min(0, form.plain_lo)), *(_down(ordered[starts[step]]) for step in cuts[1:])]
@@ -81,6 +81,11 @@ def _bands(form: Functional, ordered: Sequence[int], number: int) -> tuple[Band,
         Band(low=low, high=high, percentile_from=first * share, percentile_to=last * share)
         for low, high, first, last in zip(lows, highs, cuts, ends, strict=True)
     )
+
+
+def _first_rank(step: int, number: int, count: int) -> int:
+    """Least rank r, from 0, with (r + ½)/count >= step/number: the first firm, were there no ties, whose percentile is in the share."""
+    return max(0, -((number - 2 * step * count) // (2 * number)))
 
 
 def _down(total: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
@@ -43,9 +44,10 @@ def test_small_cohorts_get_coarse_bands_or_none(firm_panel: Model, count: int, b
 @pytest.mark.parametrize("count", [20, 50, 213])
 def test_bands_leave_no_gap_and_show_no_firms_exact_total(firm_panel: Model, count: int) -> None:
     table = quantile_tables(firm_panel, "total", {"S1": spread(count)})[0]
-    assert (table.bands[0].low, table.bands[-1].high) == (0, 20_500), "the outer edges are the model's, nobody's"
+    assert (table.bands[0].low, table.bands[-1].high) == (0, 20_550), "the outer edges are the model's, nobody's"
+    assert (table.bands[0].percentile_from, table.bands[-1].percentile_to) == (0, 100)
     assert all(edge % 50 == 0 for band in table.bands for edge in (band.low, band.high))
-    for lower, upper in zip(table.bands, table.bands[1:], strict=False):
+    for lower, upper in pairwise(table.bands):
         assert 0 <= lower.high - upper.low <= 50
         assert lower.percentile_to == upper.percentile_from
 
@@ -53,6 +55,7 @@ def test_bands_leave_no_gap_and_show_no_firms_exact_total(firm_panel: Model, cou
 def test_a_band_holds_its_firms_up_to_half_a_point_at_its_edges(firm_panel: Model) -> None:
     cohort = spread(213)
     table = quantile_tables(firm_panel, "total", {"S2": cohort})[1]
+    outside = 0
     for total in cohort:
         shown = band_of(table, total)
         assert shown is not None
@@ -60,18 +63,31 @@ def test_a_band_holds_its_firms_up_to_half_a_point_at_its_edges(firm_panel: Mode
         assert high - low == 5
         exact = percentile(total, cohort)
         if not low <= exact <= high:
+            outside += 1
             neighbour = next(band for band in table.bands if band.percentile_from == high)
-            assert total - neighbour.low <= 50, "only within half a point of an edge, and never better than is so"
+            assert total - neighbour.low < 50, "only within half a point of an edge, and never better than is so"
+    assert outside < 20
 
 
-def test_tied_totals_get_the_middle_of_their_bands(firm_panel: Model) -> None:
+@pytest.mark.parametrize("ties", [1, 4, 5, 6, 10, 11, 24, 25, 60, 100])
+def test_firms_with_the_same_total_are_in_the_one_band_of_their_percentile(firm_panel: Model, ties: int) -> None:
+    for tied in (0, 500, 20_500):
+        cohort = [tied] * ties + [total // 100 * 100 for total in spread(100 - ties)]
+        table = quantile_tables(firm_panel, "total", {"S1": cohort})[0]
+        for total in cohort:
+            low, high = map(int, str(band_of(table, min(total, 20_500))).split("-"))
+            assert low <= percentile(total, cohort) <= high, "whole points: no edge falls between two totals"
+
+
+def test_tied_shares_are_one_band(firm_panel: Model) -> None:
     cohort = [0] * 24 + [total + 100 for total in spread(76)]
     table = quantile_tables(firm_panel, "total", {"S1": cohort})[0]
     assert percentile(0, cohort) == Decimal("12.0")
-    assert band_of(table, 0) == "10-15"
+    assert band_of(table, 0) == "0-25"
+    assert len(table.bands) == 16
 
 
 def test_a_total_outside_the_model_is_in_no_band(firm_panel: Model) -> None:
     table = quantile_tables(firm_panel, "total", {"S1": spread(60)})[0]
     assert band_of(table, -1) is None
-    assert band_of(table, 20_501) is None
+    assert band_of(table, 20_550) is None
