@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from crypto.subjects import subject_id
-from nodes.commands.audit import mirror_run
+from nodes.commands.output import ExitCode
 from nodes.errors import NodeError
 from nodes.runtime.files import PRIVATE_DIR, read_private
 from nodes.runtime.identity import load_signing_key
@@ -159,7 +159,10 @@ class _Run:
     def audit(self) -> None:
         """The auditor mirrors the log and gives a verdict; then three tamperings are tried."""
         with self._meter.step("mirror", "镜像 mirror: the auditor copies the log, statements and ciphertexts"):
-            mirror_run(self.result.gateway, self._out / "config" / "auditor.toml", self._out)
+            keys = ("--keys", str(self._out / "public"), "--identity", str(self._out / "members" / "auditor"))
+            copied = artifacts.run_command("audit", self.result.gateway, *keys, "--mirror", str(self._out), "--tree-only", "--json")
+            if copied.exit_code != ExitCode.DONE:
+                raise NodeError(f"the log could not be copied: {copied.document}")
             for record in self._authority.records(self._epoch):
                 name = f"{record['openings'][0]['name']}-{record['batch']}.json"
                 artifacts.write_json(self._out / "epochs" / self._epoch / name, record)
