@@ -9,11 +9,12 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from nodes.commands.output import ExitCode, JsonFlag, reporting
+from nodes.errors import SettingsError
 from nodes.runtime.files import write_public
 from simulators.demo.options import FIRM_PANEL, DemoOptions
 from simulators.demo.run import DemoResult, run_demo
@@ -21,7 +22,10 @@ from simulators.demo.summary import summary
 
 
 def demo(
-    pack: Annotated[str, typer.Option(help="Indicator model: firm-panel (real listed firms) or hangzhou-binjiang (simulated enterprises).")] = FIRM_PANEL,
+    pack: Annotated[str, typer.Option(help="Indicator model: firm-panel (real firms) or hangzhou-binjiang (simulated ones).")] = FIRM_PANEL,
+    zones: Annotated[
+        str | None, typer.Option(metavar="ID,ID", help="Several zones, each with its own pack of this name, one after the other, in OUT/<ID>.")
+    ] = None,
     year: Annotated[int, typer.Option(help="Year of the firm panel, 1991 to 1999.")] = 1995,
     enterprises: Annotated[int | None, typer.Option(help="Number of enterprises; default: all firms of the year, or 200 simulated ones.")] = None,
     consents: Annotated[int, typer.Option(help="Enterprises that consent to a bank.")] = 4,
@@ -47,15 +51,30 @@ def demo(
             if keep_running:
                 _linger(result, directory, tell)
 
-        options = DemoOptions(directory, pack, year, enterprises, consents, seed, key_bits, keep_running, base_port)
+        if zones is not None and keep_running:
+            raise SettingsError("--keep-running goes with one zone")
+        names = [pack] if zones is None else zones.split(",")
+        places = {name: directory if zones is None else directory / name for name in names}
         try:
-            result = run_demo(options, tell, linger)
+            results = [
+                run_demo(DemoOptions(places[name], name, year, enterprises, consents, seed, key_bits, keep_running, base_port), tell, linger)
+                for name in names
+            ]
         finally:
             if out is None:
                 shutil.rmtree(directory)
-        passed = result.audit.get("verdict") == "pass" and all(item["exit_code"] == ExitCode.NOT_HOLDING for item in result.tampering)
-        document = {**result.report, "audit": result.audit, "refusals": result.refusals, "tampering": result.tampering, "receipts": result.receipts}
-        report.result(document, summary(result), ExitCode.DONE if passed else ExitCode.NOT_HOLDING)
+        documents = {name: _document(result) for name, result in zip(names, results, strict=True)}
+        code = ExitCode.DONE if all(_passed(result) for result in results) else ExitCode.NOT_HOLDING
+        report.result(documents[pack] if zones is None else {"zones": documents}, "\n".join(summary(result) for result in results), code)
+
+
+def _document(result: DemoResult) -> dict[str, Any]:
+    parts = {"audit": result.audit, "refusals": result.refusals, "tampering": result.tampering, "receipts": result.receipts}
+    return {**result.report, **parts}
+
+
+def _passed(result: DemoResult) -> bool:
+    return result.audit.get("verdict") == "pass" and all(item["exit_code"] == ExitCode.NOT_HOLDING for item in result.tampering)
 
 
 def _linger(result: DemoResult, directory: Path, tell: Callable[[str], None]) -> None:
@@ -64,5 +83,6 @@ def _linger(result: DemoResult, directory: Path, tell: Callable[[str], None]) ->
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     write_public(directory / "gateway.url", f"{result.gateway}\n".encode())
+    tell(summary(result))
     tell(f"the gateway answers at {result.gateway} (its CA: {directory / 'public' / 'ca.pem'}); Ctrl-C stops the zone")
     stopping.wait()
