@@ -1,4 +1,4 @@
-"""The aggregate of an opening, recomputed by everyone who may open or judge it [P5.3 (5), 08 «For every opening»].
+"""The aggregate of an opening, recomputed by everyone who may open or judge it [P5.3 (5)].
 
 Takes ciphertexts and the ordered roster as arguments. That the inputs are the right ones is ``scoring.tickets``; that each
 contribution is proven is ``crypto.contribution``.

@@ -30,7 +30,7 @@ CHECKED = {
 
 
 def document_of(verdict: Verdict) -> dict[str, Any]:
-    """The JSON document of an audit: verdict, tree_size and findings [08], and what was looked at."""
+    """The JSON document of an audit: verdict, tree_size and findings, and what was looked at."""
     return {
         "verdict": "pass" if verdict.holds else "fail",
         "tree_size": verdict.tree_size,

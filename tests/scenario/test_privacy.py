@@ -57,7 +57,7 @@ def found_in(haystack: bytes, needles: set[bytes]) -> set[bytes]:
 
 
 def consenting(out: Path, bank: str) -> set[bytes]:
-    """Codes that a bank may hold: of enterprises that consented to it (01)."""
+    """Codes that a bank may hold: of enterprises that consented to it [P5.0]."""
     subjects = {json.loads(path.read_text(encoding="utf-8"))["subject"] for path in (out / "receipts").glob("*.json")}
     with (out / "totals.csv").open(encoding="utf-8", newline="") as file:
         return {row["uscc"].encode() for row in csv.DictReader(file) if row["subject_id"] in subjects}

@@ -1,4 +1,4 @@
-"""A test zone as it lies on disk: public directory, static log tree, statements, blobs, receipts, epoch records [08].
+"""A test zone as it lies on disk: public directory, static log tree, statements, blobs, receipts, epoch records (docs/specs/artifacts.md).
 
 The tree is written with the log's own tile code, which the auditor's shares nothing with.
 """

@@ -87,6 +87,12 @@ def test_rule_numbers_cited_in_documents_exist(document: Path) -> None:
     assert cited_numbers(document.read_text(encoding="utf-8")) - defined_numbers() == set()
 
 
+@pytest.mark.parametrize("path", [*SOURCES, *DOCUMENTS], ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_nothing_cites_a_document_that_is_not_here(path: Path) -> None:
+    if path != Path(__file__):
+        assert re.findall(r"\[0[1-8]\]|[\[(]0[1-8], |, 0[1-8][\])]", path.read_text(encoding="utf-8")) == []
+
+
 def test_citations_are_found_in_both_forms() -> None:
     assert cited_numbers("checks it [P1.4, P5.3 (5)]\n# P5.3: why\nx = 1  # not P-256 nor S1 [L6]") == {"P1.4", "P5.3", "L6"}
 
