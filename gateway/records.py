@@ -1,4 +1,4 @@
-"""Epoch records: what a bulk opening leaves behind, so that an auditor can recompute each batch (same shape as a receipt, 08).
+"""Epoch records: what a bulk opening leaves behind, so that an auditor can recompute each batch (docs/specs/receipt.md).
 
 The ciphertexts themselves are not here: ``inputs`` name contributions by leaf, whose ciphertexts an entitled auditor has as blobs.
 Subjects and values are the authority's; records are handed out to its staff only.

@@ -1,4 +1,4 @@
-"""Receipts: built from an opened release, verified offline like a stranger would, then kept in the database and as a file [P5.5, 08]."""
+"""Receipts: built from an opened release, verified offline like a stranger would, then kept in the database and as a file [P5.5]."""
 
 from __future__ import annotations
 
