@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from nodes.auditor.archive import Archive
 from nodes.errors import NodeError, NotFoundError
 from scoring.statements import Column, Row, parse_statement
 
+AT_ONCE = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -35,16 +38,13 @@ class Attempt:
 
 
 def tamper(out: Path) -> list[dict[str, Any]]:
-    """Try every case on copies of the run in ``out``: [{case, command, exit_code, reason}], as tampering.json has it [08].
+    """Try every case on copies of the run in ``out``: [{case, command, exit_code, reason}], as tampering.json has it (docs/specs/artifacts.md).
 
     Raises NotFoundError when the run left nothing of a kind to falsify, NodeError when a command fails to answer.
     """
     makers: tuple[Callable[[Path, Path], Attempt], ...] = (flip_tile_bit, substitute_ciphertext, forge_opening)
-    found = []
-    for make in makers:
-        with tempfile.TemporaryDirectory(prefix="xinqiao-tampering-") as scratch:
-            found.append(_judged(make(out, Path(scratch))))
-    return found
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="tampering") as executor:
+        return list(executor.map(lambda make: _try(make, out), makers))
 
 
 def flip_tile_bit(out: Path, scratch: Path) -> Attempt:
@@ -88,6 +88,11 @@ def forge_opening(out: Path, scratch: Path) -> Attempt:
 def rerandomised(key: PublicKey, ciphertext: int, randbelow: Callable[[int], int]) -> int:
     """Another encryption of the same plaintext: c·r^n mod n² for a random r."""
     return int(ciphertext * power(randbelow(key.n - 1) + 1, key.n, key.n2) % key.n2)
+
+
+def _try(make: Callable[[Path, Path], Attempt], out: Path) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="xinqiao-tampering-") as scratch:
+        return _judged(make(out, Path(scratch)))
 
 
 def _judged(attempt: Attempt) -> dict[str, Any]:
