@@ -54,9 +54,16 @@ def from_fixed(data: bytes, size: int) -> int:
 
 
 def canonical_json(value: object) -> bytes:
-    """JSON with sorted keys, no spaces, UTF-8, no floats: equal documents have equal bytes. Raises EncodingError on a float."""
+    """JSON with sorted keys, no spaces, UTF-8, no floats: equal documents have equal bytes.
+
+    Raises EncodingError on a float, and on a lone surrogate, which a JSON escape can name but UTF-8 cannot hold.
+    """
     _refuse_floats(value)
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise EncodingError("a lone surrogate has no canonical form: it is not Unicode text") from error
 
 
 def _refuse_floats(value: object) -> None:

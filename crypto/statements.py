@@ -89,7 +89,7 @@ def parse_envelope(raw: bytes) -> Envelope:
     """Envelope from its bytes, without checking any signature.
 
     Raises EnvelopeFormatError unless they are one JSON object of at most 2 MiB with exactly payload, payloadType and 1 to 16
-    signatures of distinct key ids, all base64 in the standard alphabet, padded and canonical.
+    signatures of distinct key ids, names printable ASCII, all base64 in the standard alphabet, padded and canonical.
     """
     if len(raw) > MAX_ENVELOPE_BYTES:
         raise EnvelopeFormatError(f"an envelope has at most {MAX_ENVELOPE_BYTES} bytes, not {len(raw)}")
@@ -99,8 +99,8 @@ def parse_envelope(raw: bytes) -> Envelope:
         raise EnvelopeFormatError(f"an envelope is one JSON object: {error}") from error
     _expect(document, "envelope", {"payload", "payloadType", "signatures"})
     payload_type = document["payloadType"]
-    if not isinstance(payload_type, str) or not 0 < len(payload_type) <= 256:
-        raise EnvelopeFormatError("payloadType is a string of 1 to 256 characters")
+    if not _is_name(payload_type, 256):
+        raise EnvelopeFormatError("payloadType is 1 to 256 printable ASCII characters")
     items = document["signatures"]
     if not isinstance(items, list) or not 0 < len(items) <= MAX_SIGNATURES:
         raise EnvelopeFormatError(f"an envelope carries 1 to {MAX_SIGNATURES} signatures")
@@ -159,12 +159,17 @@ def _library_key(key: VerifyKey) -> SSlibKey:
 def _parse_signature(item: object) -> tuple[str, bytes]:
     fields = _expect(item, "signature", {"keyid", "sig"})
     key_id = fields["keyid"]
-    if not isinstance(key_id, str) or not 0 < len(key_id) <= _MAX_KEY_ID:
-        raise EnvelopeFormatError(f"keyid is a string of 1 to {_MAX_KEY_ID} characters")
+    if not _is_name(key_id, _MAX_KEY_ID):
+        raise EnvelopeFormatError(f"keyid is 1 to {_MAX_KEY_ID} printable ASCII characters")
     signature = _decode(fields["sig"], "sig")
     if not 0 < len(signature) <= _MAX_SIGNATURE_BYTES:
         raise EnvelopeFormatError(f"a signature has 1 to {_MAX_SIGNATURE_BYTES} bytes")
     return key_id, signature
+
+
+def _is_name(value: object, longest: int) -> bool:
+    """Whether ``value`` is text that has one encoding under every reader: JSON escapes may name what UTF-8 cannot hold."""
+    return isinstance(value, str) and 0 < len(value) <= longest and value.isascii() and value.isprintable()
 
 
 def _expect(value: object, what: str, names: set[str]) -> Mapping[str, Any]:

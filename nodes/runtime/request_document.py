@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crypto.encoding import canonical_json, sha256
+from crypto.errors import EncodingError
 from scoring.errors import RequestFormatError
 
 KEPT_HEADERS = ("content-digest", "content-type", "signature", "signature-input")
@@ -81,7 +82,7 @@ class RequestDocument:
         document = cls(value["method"], value["target_uri"], tuple((pair[0], pair[1]) for pair in headers), value["body"])
         try:
             document.to_bytes()
-        except UnicodeEncodeError as error:
+        except EncodingError as error:
             raise RequestFormatError("a request document is Unicode text") from error
         return document
 
