@@ -71,6 +71,11 @@ class Load:
                 self.published.append(open_checkpoint(update.checkpoint, self._zone.registry.log_vkey))
 
 
+def send(stub: log_pb2_grpc.LogStub, envelope: bytes) -> pb.AppendReply:
+    """Append a statement under its own digest as key."""
+    return rpc.call(stub.Append, pb.AppendRequest(envelope=envelope, idempotency_key=sha256(envelope).hex()), timeout_s=CALL_S)
+
+
 def served_leaves(zone: Zone, peer: Peer) -> tuple[list[bytes], Checkpoint]:
     """Everything the log serves now, with the checkpoint that covers it."""
     leaves: list[bytes] = []
@@ -141,6 +146,26 @@ def test_a_second_log_on_the_same_state_does_not_start_and_the_first_goes_on(tmp
         assert len(leaves) == 1
 
 
+def test_of_two_logs_on_one_database_the_one_that_comes_second_stops(tmp_path: Path) -> None:
+    zone = make_zone(tmp_path / "z")
+    with running_log(zone) as log:
+        log.terminate()
+    first, second = tmp_path / "z" / "state" / "log", tmp_path / "z" / "state" / "second"
+    second.mkdir(mode=0o700)
+    shutil.copy2(first / "head.pin", second)
+    (second / "log.db").symlink_to(first / "log.db")
+    with running_log(zone) as log, running_log(zone, "second") as rival:
+        with connect(zone.identities["bank-a"], log.peer) as channel:
+            accepted = send(log_pb2_grpc.LogStub(channel), zone.refusal("bank-a"))
+        with connect(zone.identities["bank-a"], rival.peer) as channel, pytest.raises(RpcRefusal, match="STORAGE_FAILED"):
+            send(log_pb2_grpc.LogStub(channel), zone.refusal("bank-a"))
+        assert rival.process.wait(30) == 70
+        leaves, _ = served_leaves(zone, log.peer)
+        assert leaves[accepted.leaf_index] == accepted.leaf
+        assert len(leaves) == 2
+
+
+@pytest.mark.slow
 def test_a_restored_old_database_is_refused(tmp_path: Path) -> None:
     zone = make_zone(tmp_path / "z")
     state, backup = tmp_path / "z" / "state" / "log", tmp_path / "backup"
@@ -148,8 +173,7 @@ def test_a_restored_old_database_is_refused(tmp_path: Path) -> None:
         log.terminate()
     shutil.copytree(state, backup)
     with running_log(zone) as log, connect(zone.identities["bank-a"], log.peer) as channel:
-        envelope = zone.refusal("bank-a")
-        rpc.call(log_pb2_grpc.LogStub(channel).Append, pb.AppendRequest(envelope=envelope, idempotency_key="k"), timeout_s=CALL_S)
+        send(log_pb2_grpc.LogStub(channel), zone.refusal("bank-a"))
         log.terminate()
     for path in state.glob("log.db*"):
         path.unlink()
@@ -166,8 +190,7 @@ def test_a_log_that_lost_database_and_pin_is_refused_by_its_witness(tmp_path: Pa
         witness.start(log.peer)
         stub = log_pb2_grpc.LogStub(channel)
         for _ in range(3):
-            envelope = zone.refusal("bank-a")
-            rpc.call(stub.Append, pb.AppendRequest(envelope=envelope, idempotency_key=sha256(envelope).hex()), timeout_s=CALL_S)
+            send(stub, zone.refusal("bank-a"))
         rpc.call(stub.Checkpoint, pb.CheckpointRequest(min_size=4), timeout_s=CALL_S)
         witness.stop()
         log.kill()
@@ -203,6 +226,7 @@ def test_a_lying_witness_is_cut_off_and_an_honest_one_completes_the_round(tmp_pa
         honest.stop()
 
 
+@pytest.mark.slow
 def test_both_of_two_required_witnesses_sign_one_tree_while_the_log_grows(tmp_path: Path) -> None:
     zone = make_zone(tmp_path / "z", witnesses_required=2)
     doubles = [WitnessDouble(zone.identities[name], zone.witness_signer(name), zone.registry.log_vkey) for name in ("auditor", "peer-zone")]
@@ -211,8 +235,7 @@ def test_both_of_two_required_witnesses_sign_one_tree_while_the_log_grows(tmp_pa
             double.start(log.peer)
         stub = log_pb2_grpc.LogStub(channel)
         for _ in range(20):
-            envelope = zone.refusal("bank-a")
-            reply = rpc.call(stub.Append, pb.AppendRequest(envelope=envelope, idempotency_key=sha256(envelope).hex()), timeout_s=CALL_S)
+            reply = send(stub, zone.refusal("bank-a"))
         note = rpc.call(stub.Checkpoint, pb.CheckpointRequest(min_size=reply.leaf_index + 1), timeout_s=CALL_S).checkpoint
         assert note.count("\n— ".encode()) == 3
         for double in doubles:
