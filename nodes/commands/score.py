@@ -9,6 +9,7 @@ import typer
 
 from nodes.bank.settings import BankSettings
 from nodes.commands.output import JsonFlag, reporting
+from nodes.errors import SettingsError
 from nodes.runtime.gateway_client import GatewayClient
 from nodes.runtime.tokens import read_token
 
@@ -36,7 +37,7 @@ def query(
     """
     with reporting(as_json) as report:
         if (subject is None) == (uscc is None):
-            raise typer.BadParameter("give --subject or --uscc")
+            raise SettingsError("give --subject or --uscc, and not both")
         settings = BankSettings.load(config)
         client = GatewayClient(f"http://{settings.bank.listen}", token=read_token(settings.state_dir / "api.token"), timeout_s=wait + 60)
         named = {"subject": subject} if subject else {"uscc": uscc}
