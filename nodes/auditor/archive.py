@@ -99,6 +99,7 @@ class Archive:
     def reject(self, addresses: Iterable[TileAddress], note: bytes) -> Path:
         """Move tiles that were not those of ``note`` out of the tree, beside the note: evidence against the log. Where they are now."""
         place = self.log_dir / "rejected" / sha256(note).hex()[:16]
+        place.mkdir(parents=True, exist_ok=True)
         for address in addresses:
             path = self.log_dir / address.path()
             (place / address.path()).parent.mkdir(parents=True, exist_ok=True)

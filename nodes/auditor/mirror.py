@@ -22,7 +22,7 @@ from nodes.auditor.archive import CHECKPOINT, Archive
 from nodes.auditor.contents import Count
 from nodes.auditor.roots import Roots
 from nodes.auditor.tree import check_tree, entries_of
-from nodes.errors import NotFoundError, NotReadyError, SettingsError
+from nodes.errors import NotFoundError, NotReadyError, PeerUnavailableError, SettingsError
 from scoring.audit import Finding
 from scoring.errors import ScoringError
 from scoring.statements import Column, RosterCompiled, Row, StagesPublished, parse_statement
@@ -79,9 +79,10 @@ class Mirror:
         if offered.size < before.size:
             return Mirrored(before.size, [Finding("LOG_SHRANK", None, f"the log offers {offered.size} leaves, it had {before.size}")])
         fetched: list[TileAddress] = []
-        findings = list(self._fetch(offered.size, fetched)) or self._check(before, offered)
+        findings = list(self._fetch(self._archive, offered.size, fetched)) or self._check(before, offered)
         if findings:
-            return Mirrored(before.size, findings, self._archive.reject(fetched, note))
+            place = self._archive.reject(fetched, note)
+            return Mirrored(before.size, self._explain(findings, Archive(place), before, offered), place)
         self._archive.put_checkpoint(note)
         self._archive.prune(offered.size)
         return Mirrored(offered.size, [])
@@ -108,15 +109,15 @@ class Mirror:
             return Finding("WITNESS_POLICY", None, str(error))
         return checkpoint
 
-    def _fetch(self, size: int, fetched: list[TileAddress]) -> Iterator[Finding]:
-        wanted = [address for address in tiles_of(size) if self._archive.tile(address) is None]
+    def _fetch(self, archive: Archive, size: int, fetched: list[TileAddress]) -> Iterator[Finding]:
+        wanted = [address for address in tiles_of(size) if archive.tile(address) is None]
         for done, address in enumerate(wanted, 1):
             try:
                 data = self._source.read(address.path())
             except NotFoundError as error:
                 yield Finding("TILE_MISSING", address.index * TILE_WIDTH << (8 * (address.level or 0)), str(error))
                 continue
-            self._archive.put_tile(address, data)
+            archive.put_tile(address, data)
             fetched.append(address)
             self._count("tiles copied", done, len(wanted))
 
@@ -124,9 +125,20 @@ class Mirror:
         checked = check_tree(self._archive, offered.size, offered.root)
         if checked.findings and check_tree(self._archive, before.size, before.root).findings:
             raise SettingsError(f"the copy in {self._archive.log_dir} is damaged: it is not what its own checkpoint says; begin a new one")
-        if not checked.findings and checked.hashes is not None and checked.hashes.root(before.size) != before.root:
-            return [Finding("LOG_FORKED", None, f"the first {before.size} leaves are not those of the checkpoint that the log signed before")]
         return checked.findings
+
+    def _explain(self, findings: list[Finding], rejected: Archive, before: Checkpoint, offered: Checkpoint) -> list[Finding]:
+        """Whether what does not fit the copy at hand fits together by itself: then the log has two histories, and both are here."""
+        try:
+            missing = list(self._fetch(rejected, offered.size, []))
+        except PeerUnavailableError:
+            return findings
+        checked = check_tree(rejected, offered.size, offered.root)
+        if missing or checked.findings or checked.hashes is None:
+            return missing or checked.findings
+        if checked.hashes.root(before.size) == before.root:
+            return findings  # it served something else a moment ago
+        return [Finding("LOG_FORKED", None, f"the log signed {offered.size} leaves of which the first {before.size} are not those it signed before")]
 
 
 def mirror_statements(source: StatementSource, archive: Archive, size: int, roots: Roots, count: Count) -> None:
