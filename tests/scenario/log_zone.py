@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +38,7 @@ ROLES: dict[str, tuple[Role, ...]] = {
     "bank-a": ("bank",),
     "enterprise": ("enterprise-service",),
 }
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +138,11 @@ def start_log(zone: Zone, name: str = "log", database_url: str = "") -> LogProce
         process = subprocess.Popen([sys.executable, "-m", "nodes.log", str(config)], stderr=stream, cwd=Path(__file__).parents[2])
     timer = Timer(START_TIMEOUT_S)
     while not ready.exists():
-        if process.poll() is not None or timer.left_s() < 0:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.02)
+        if process.returncode is not None or timer.left_s() < 0:
             process.kill()
             raise AssertionError(f"the log did not start: {errors.read_text()[-2000:]}")
-        os.sched_yield()
     port = json.loads(ready.read_bytes())["port"]
     return LogProcess(process, Peer(member="log", address=f"127.0.0.1:{port}"), errors)
 

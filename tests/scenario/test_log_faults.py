@@ -101,7 +101,7 @@ def check_nothing_was_lost(zone: Zone, peer: Peer, load: Load) -> int:
     return head.size
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(15, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [2, pytest.param(12, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
 def test_a_log_killed_under_load_comes_back_with_everything_it_published(tmp_path: Path, rounds: int) -> None:
     zone = make_zone(tmp_path / "z")
     size = 0
