@@ -103,7 +103,6 @@ class _Replay:
         self._archive, self._pinned, self._options, self._count, self._verdict = archive, pinned, options, count, verdict
         self._view = ZoneView(pinned.roots.genesis, pinned.roots.packs, min_key_bits=options.min_bits)
         self._times, self._actors = array("q"), list[str]()
-        self._digests: set[bytes] = set()
 
     def run(self, hashes: Hashes) -> None:
         """Add every finding to the verdict."""
@@ -144,7 +143,7 @@ class _Replay:
     # --- leaves and statements [L2] ---
 
     def _leaves(self) -> Iterator[Finding]:
-        """Leaves that are malformed, out of time, or whose statement is missing, another one, or there twice."""
+        """Leaves that are malformed, out of time, or whose statement is missing or another one."""
         size = self._verdict.tree_size
         for index, leaf in enumerate(entries_of(self._archive, size)):
             yield from self._leaf(index, leaf)
@@ -168,9 +167,6 @@ class _Replay:
             self._view.skip()
         if self._times[-1] < before:
             yield Finding("LEAF_TIME", index, f"its time {self._times[-1]} is before that of the leaf before, {before}")
-        if match and match[2] in self._digests:
-            yield Finding("STATEMENT_REPEATED", index, "the same statement was logged before")
-        self._digests.add(match[2] if match else b"")
 
     def _apply(self, index: int, leaf: bytes, envelope: bytes) -> Iterator[Finding]:
         try:

@@ -145,6 +145,6 @@ def _fork_view(view: ZoneView) -> ZoneView:
         elif isinstance(value, set | list):
             setattr(other, item.name, copy.copy(value))
     other.registry = copy.copy(view.registry)
-    for name in ("members", "leaf_of", "_keys"):
-        setattr(other.registry, name, dict(getattr(view.registry, name)))
+    for item in dataclasses.fields(view.registry):
+        setattr(other.registry, item.name, copy.copy(getattr(view.registry, item.name)))
     return other

@@ -83,7 +83,8 @@ def test_time_that_goes_back_is_found(zone: MemoryZone, relogged: Relogged) -> N
 
 def test_statement_that_is_logged_twice_is_found(zone: MemoryZone, relogged: Relogged) -> None:
     zone.append(zone.entries[-1][1], "bank-b", "refusal")
-    assert places(relogged(zone)) == [("STATEMENT_REPEATED", len(zone.entries) - 1)]
+    last = len(zone.entries) - 1
+    assert places(relogged(zone)) == [("STATEMENT_REPEATED", last), ("STATEMENT_VOID_STATEMENT_REPLAYED", last)]
 
 
 def test_log_of_another_registry_is_found(zone: MemoryZone, finished: Path, tmp_path: Path, judge: Judge) -> None:
