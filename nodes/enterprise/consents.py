@@ -140,7 +140,8 @@ class ConsentDesk:
         try:
             answer = self._gateway.submit("POST", "/v1/consents", kept.envelope)
         except GatewayRefusal as refusal:
-            self._store.put_consent(replace(kept, refused=refusal.reason))
+            if not refusal.passing:
+                self._store.put_consent(replace(kept, refused=refusal.reason))
             raise
         logged = replace(kept, leaf_index=int(answer["leaf_index"]))
         self._store.put_consent(logged)

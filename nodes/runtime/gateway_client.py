@@ -33,6 +33,11 @@ class GatewayRefusal(RpcRefusal):
         super().__init__(reason, detail, str(status))
         self.http_status, self.leaf_index = status, leaf_index
 
+    @property
+    def passing(self) -> bool:
+        """Whether the same may be answered when it is sent again later."""
+        return self.http_status >= 500 or self.http_status == httpx.codes.TOO_MANY_REQUESTS
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

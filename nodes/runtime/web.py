@@ -13,6 +13,7 @@ from nodes.errors import SettingsError
 from nodes.runtime.process import Process
 
 KEEP_ALIVE_S = 30
+STOP_GRACE_S = 4  # an idle TLS connection is not closed by its other end, so waiting for all to close could take long
 
 
 class WebServer:
@@ -42,6 +43,7 @@ class WebServer:
             lifespan="off",
             ws="none",
             timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=STOP_GRACE_S,
         )
         self._server = uvicorn.Server(config)
 

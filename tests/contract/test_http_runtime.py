@@ -1,0 +1,137 @@
+"""HTTP under the processes: servers that keep to their machine or to TLS, clients that tell refusals from outages."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from fastapi import FastAPI
+
+from nodes.errors import PeerUnavailableError, RpcRefusal, SettingsError
+from nodes.runtime.gateway_client import GatewayClient, GatewayRefusal
+from nodes.runtime.identity import Identity
+from nodes.runtime.web import WebServer
+from simulators.zone.authority import CertificateAuthority
+
+
+def application() -> FastAPI:
+    app = FastAPI()
+
+    @app.get("/here")
+    def here() -> dict[str, str]:
+        return {"answer": "yes"}
+
+    return app
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., WebServer]]:
+    """Start servers; all are stopped at the end."""
+    running: list[tuple[WebServer, threading.Thread]] = []
+
+    def start(certificate: Path | None = None, key: Path | None = None) -> WebServer:
+        server = WebServer(application(), "127.0.0.1:0", certificate, key)
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        running.append((server, thread))
+        return server
+
+    yield start
+    for server, thread in running:
+        server.stop()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+# --- servers ---
+
+
+def test_a_server_without_tls_serves_its_own_machine(serve: Callable[..., WebServer]) -> None:
+    assert GatewayClient(f"http://127.0.0.1:{serve().port}").get("/here") == {"answer": "yes"}
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:0", "192.0.2.1:0", "example.com:0", ":0"])
+def test_a_server_without_tls_listens_to_no_other(listen: str) -> None:
+    with pytest.raises(SettingsError, match="loopback"):
+        WebServer(application(), listen)
+
+
+def test_an_address_that_is_taken_is_an_error_at_start() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SettingsError, match="cannot listen"):
+        WebServer(application(), f"127.0.0.1:{taken.getsockname()[1]}")
+
+
+def test_the_gateways_certificate_must_come_from_the_pinned_ca(
+    serve: Callable[..., WebServer], make_identity: Callable[..., Identity], authority: CertificateAuthority, tmp_path: Path
+) -> None:
+    identity = make_identity("authority", listens=True)
+    certificate, key, ca, foreign = (tmp_path / name for name in ("cert.pem", "key.pem", "ca.pem", "foreign.pem"))
+    certificate.write_bytes(identity.tls.chain)
+    key.write_bytes(identity.tls.key)
+    ca.write_bytes(authority.certificate.public_bytes(Encoding.PEM))
+    foreign.write_bytes(CertificateAuthority.create("foreign").certificate.public_bytes(Encoding.PEM))
+    base = f"https://127.0.0.1:{serve(certificate, key).port}"
+    assert GatewayClient(base, ca).get("/here") == {"answer": "yes"}
+    for trusted in (foreign, None):
+        with pytest.raises(PeerUnavailableError):
+            GatewayClient(base, trusted).get("/here")
+
+
+# --- clients ---
+
+
+def answering(response: httpx.Response) -> GatewayClient:
+    return GatewayClient("https://gateway.test", transport=httpx.MockTransport(lambda _request: response))
+
+
+def test_a_refusal_keeps_its_reason_detail_and_leaf() -> None:
+    problem = {"reason": "CONSENT_MISSING", "title": "t", "detail": "no such consent", "status": 403, "leaf_index": 7}
+    with pytest.raises(GatewayRefusal) as refusal:
+        answering(httpx.Response(403, json=problem)).get("/v1/x")
+    said = refusal.value
+    assert (said.reason, said.detail, said.http_status, said.leaf_index) == ("CONSENT_MISSING", "no such consent", 403, 7)
+    assert isinstance(said, RpcRefusal)
+
+
+@pytest.mark.parametrize(("status", "passing"), [(503, True), (500, True), (429, True), (403, False), (409, False)])
+def test_a_refusal_says_whether_it_may_pass(status: int, passing: bool) -> None:
+    with pytest.raises(GatewayRefusal) as refusal:
+        answering(httpx.Response(status, json={"reason": "NOT_READY", "title": "not yet"})).get("/v1/x")
+    assert refusal.value.passing is passing
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'["x"]', b'{"no": "reason"}'])
+def test_an_error_without_a_reason_counts_as_unavailable(body: bytes) -> None:
+    with pytest.raises(PeerUnavailableError):
+        answering(httpx.Response(502, content=body)).get("/v1/x")
+
+
+@pytest.mark.parametrize("response", [httpx.Response(200, text="hello"), httpx.Response(200, json=[1])])
+def test_an_answer_that_is_no_json_object_counts_as_unavailable(response: httpx.Response) -> None:
+    with pytest.raises(PeerUnavailableError):
+        answering(response).get("/v1/x")
+
+
+def test_a_gateway_that_is_not_there_counts_as_unavailable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(PeerUnavailableError):
+        GatewayClient(f"http://127.0.0.1:{port}").get("/here")
+
+
+def test_the_token_goes_with_every_request() -> None:
+    seen: list[str] = []
+
+    def look(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers["authorization"])
+        return httpx.Response(200, json={})
+
+    client = GatewayClient("https://gateway.test", token="secret-token", transport=httpx.MockTransport(look))
+    client.get("/a")
+    client.post("/b", {"wait_s": 0.5})
+    assert seen == ["Bearer secret-token"] * 2
