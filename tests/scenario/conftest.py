@@ -12,16 +12,17 @@ from typing import Any
 
 import pytest
 
-PAYLOAD_TRACE = {"GRPC_VERBOSITY": "DEBUG", "GRPC_TRACE": "secure_endpoint"}  # gRPC's own tracer writes what it encrypts, in hex
+CAPTURE = Path(__file__).parents[1] / "support" / "capture"  # on PYTHONPATH, makes processes keep every gRPC message
 
 
 @dataclass(frozen=True)
 class DemoRun:
-    """A run that has ended: its directory, the command's JSON document and exit code."""
+    """A run that has ended: its directory, the command's JSON document and exit code; ``wire`` holds captured gRPC messages."""
 
     out: Path
     document: dict[str, Any]
     exit_code: int
+    wire: Path
 
     def public(self) -> str:
         return str(self.out / "public")
@@ -32,7 +33,7 @@ def run_demo(out: Path, *arguments: str, environment: dict[str, str] | None = No
     command = [sys.executable, "-m", "xinqiao", "demo", "--out", str(out), "--json", *arguments]
     ended = subprocess.run(command, check=False, capture_output=True, text=True, env={**os.environ, **(environment or {})})
     assert ended.stdout, ended.stderr[-4000:]
-    return DemoRun(out, json.loads(ended.stdout), ended.returncode)
+    return DemoRun(out, json.loads(ended.stdout), ended.returncode, out.parent / "wire")
 
 
 def run_command(*arguments: str) -> tuple[int, dict[str, Any]]:
@@ -43,5 +44,8 @@ def run_command(*arguments: str) -> tuple[int, dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
-    """The default run over the real firms of 1995, with gRPC's payload trace on."""
-    return run_demo(tmp_path_factory.mktemp("demo") / "out", "--key-bits", "2048", environment=PAYLOAD_TRACE)
+    """The default run over the real firms of 1995, with every gRPC message kept."""
+    directory = tmp_path_factory.mktemp("demo")
+    (directory / "wire").mkdir()
+    environment = {"PYTHONPATH": str(CAPTURE), "GRPC_CAPTURE_DIR": str(directory / "wire")}
+    return run_demo(directory / "out", "--key-bits", "2048", environment=environment)
