@@ -90,7 +90,7 @@ def released(made: dict[str, MemoryZone]) -> MemoryZone:
     return made["released"].fork()
 
 
-def refused(zone: MemoryZone, statement: Statement, signer: str, error: type[Exception], match: str = "") -> None:
+def refused(zone: MemoryZone, statement: Statement, signer: str, error: type[Exception], match: str | None = None) -> None:
     """The statement is judged to break a rule, and logging it changes nothing but ``void``."""
     with pytest.raises(error, match=match) as caught:
         zone.judge(statement, signer)
