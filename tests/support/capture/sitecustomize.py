@@ -20,8 +20,8 @@ if directory and sys.orig_argv[-1].endswith(".toml"):
         output.write(data or b"")
         return data
 
-    def captured_deserialize(data: Any, deserializer: Any) -> Any:
-        output.write(data or b"")
-        return deserialize(data, deserializer)
+    def captured_deserialize(serialized_message: bytes, deserializer: Any) -> Any:
+        output.write(serialized_message or b"")
+        return deserialize(serialized_message, deserializer)
 
     _common.serialize, _common.deserialize = captured_serialize, captured_deserialize
