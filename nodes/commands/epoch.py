@@ -38,16 +38,16 @@ def open_epoch(
     as_json: JsonFlag = False,
 ) -> None:
     """Have roster and stages made, check them, open the epoch: departments then contribute their columns."""
-    with reporting(as_json) as report:
-        found = _client(config).post("/v1/epochs", {"epoch": epoch, "period": period, "model": model})
+    with reporting(as_json) as report, _client(config) as client:
+        found = client.post("/v1/epochs", {"epoch": epoch, "period": period, "model": model})
         report.result(found, _text(found))
 
 
 @app.command("status")
 def status(epoch: Epoch, config: Config, as_json: JsonFlag = False) -> None:
     """State of the epoch, columns received, and how far the opening of the totals is."""
-    with reporting(as_json) as report:
-        found = _client(config).get(f"/v1/epochs/{epoch}")
+    with reporting(as_json) as report, _client(config) as client:
+        found = client.get(f"/v1/epochs/{epoch}")
         report.result(found, _text(found))
 
 
@@ -60,8 +60,7 @@ def close_epoch(
     as_json: JsonFlag = False,
 ) -> None:
     """Close the epoch. The totals are opened to the authority and the quantile tables published by themselves."""
-    with reporting(as_json) as report:
-        client = _client(config)
+    with reporting(as_json) as report, _client(config) as client:
         found = client.post(f"/v1/epochs/{epoch}:close", {"allow_absent": allow_absent})
         if wait > 0:
             found = _await_release(client, epoch, wait, report)

@@ -39,9 +39,10 @@ def query(
         if (subject is None) == (uscc is None):
             raise SettingsError("give --subject or --uscc, and not both")
         settings = BankSettings.load(config)
-        client = GatewayClient(f"http://{settings.bank.listen}", token=read_token(settings.state_dir / "api.token"), timeout_s=wait + 60)
         named = {"subject": subject} if subject else {"uscc": uscc}
-        found = client.post("/queries", {**named, "product": product, "purpose": purpose, "wait_s": wait})
+        token = read_token(settings.state_dir / "api.token")
+        with GatewayClient(f"http://{settings.bank.listen}", token=token, timeout_s=wait + 60) as client:
+            found = client.post("/queries", {**named, "product": product, "purpose": purpose, "wait_s": wait})
         report.result(found, _text(found))
 
 

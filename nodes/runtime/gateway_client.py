@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -85,6 +85,12 @@ class GatewayClient:
     def close(self) -> None:
         """End the connections."""
         self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     def _send(self, method: str, path: str, content: bytes, auth: httpx.Auth | None) -> httpx.Response:
         headers = {"Content-Type": "application/json"} if content else {}

@@ -1,0 +1,145 @@
+"""``xinqiao epoch`` and ``xinqiao score``: real HTTP to a gateway and a bank node over a zone in memory; answers and exit codes."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import structlog
+from cryptography.hazmat.primitives.serialization import Encoding
+from typer.testing import CliRunner, Result
+
+from crypto.keygen import PrivateKey
+from nodes.bank.api import create_app
+from nodes.commands import epoch, score
+from nodes.runtime import logging
+from nodes.runtime.files import make_private_directory, write_private
+from nodes.runtime.identity import Identity
+from nodes.runtime.web import WebServer
+from simulators.zone.authority import CertificateAuthority
+from tests.support.bank import bank, bound_consent, uscc_of
+from tests.support.epoch import EPOCH, PERIOD
+from tests.support.gateway import TOKEN, Front, front
+from tests.support.zone import PRODUCT, open_zone, released_zone
+
+
+@dataclass
+class Offices:
+    """Configurations of a gateway and a bank that run, as their staff's commands read them."""
+
+    site: Front
+    gateway: Path
+    bank: Path
+
+
+@pytest.fixture
+def offices(
+    small_private_key: PrivateKey,
+    make_identity: Callable[..., Identity],
+    authority: CertificateAuthority,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> Iterator[Offices]:
+    """``request.param`` makes the zone; its first subject has consented to bank-a where the epoch is released."""
+    logging.configure("test", "error")  # to standard error, as in processes: standard output is the commands'
+    zone = request.param(small_private_key)
+    site = front(zone, tmp_path / "gateway")
+    node = bank(site, tmp_path / "bank-a")
+    if request.param is released_zone:
+        node.told(bound_consent(zone, zone.subjects[0], uscc_of(0)), 1)
+    public = tmp_path / "public"
+    public.mkdir()
+    (public / "ca.pem").write_bytes(authority.certificate.public_bytes(Encoding.PEM))
+    keys, identity = make_private_directory(tmp_path / "keys"), make_identity("authority", listens=True)
+    write_private(keys / "cert.pem", identity.tls.chain)
+    write_private(keys / "tls-key.pem", identity.tls.key)
+    for directory in ("gateway", "bank-a"):
+        write_private(tmp_path / directory / "api.token", TOKEN.encode())
+    servers = [
+        WebServer(site.client.app, "127.0.0.1:0", keys / "cert.pem", keys / "tls-key.pem"),
+        WebServer(create_app(node.queries, node.consents, node.receipts, TOKEN), "127.0.0.1:0"),
+    ]
+    threads = [threading.Thread(target=server.run) for server in servers]
+    for thread in threads:
+        thread.start()
+    common = f'zone = "test-zone"\nkeys_dir = "{keys}"\npublic_dir = "{public}"\n'
+    gateway_file, bank_file = tmp_path / "gateway.toml", tmp_path / "bank.toml"
+    base = f"https://127.0.0.1:{servers[0].port}"
+    gateway_file.write_text(
+        f'member = "authority"\nstate_dir = "{tmp_path / "gateway"}"\n{common}'
+        f'[gateway]\nlisten = "127.0.0.1:1"\npublic_base = "{base}"\nadmin_token_file = "{tmp_path / "gateway" / "api.token"}"\n'
+    )
+    bank_file.write_text(
+        f'member = "bank-a"\nstate_dir = "{tmp_path / "bank-a"}"\n{common}[bank]\nlisten = "127.0.0.1:{servers[1].port}"\ngateway = "{base}"\n'
+    )
+    yield Offices(site, gateway_file, bank_file)
+    for server, thread in zip(servers, threads, strict=True):
+        server.stop()
+        thread.join(20)
+    structlog.reset_defaults()
+
+
+def run_epoch(*arguments: object) -> Result:
+    return CliRunner().invoke(epoch.app, [str(argument) for argument in arguments])
+
+
+def run_score(*arguments: object) -> Result:
+    return CliRunner().invoke(score.app, [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize("offices", [open_zone], indirect=True)
+def test_staff_open_watch_close_and_wait_for_the_release(offices: Offices) -> None:
+    again = run_epoch("open", EPOCH, "--config", offices.gateway, "--period", PERIOD, "--model", "firm-panel", "--json")
+    assert (again.exit_code, json.loads(again.stdout)["state"]) == (0, "OPEN")
+    watched = run_epoch("status", EPOCH, "--config", offices.gateway)
+    assert "columns received: 0 of 7" in watched.stdout
+    early = run_epoch("close", EPOCH, "--config", offices.gateway, "--json")
+    assert (early.exit_code, json.loads(early.stdout)["error"]) == (4, "NOT_READY")
+    offices.site.zone.contribute_columns()
+    closed = run_epoch("close", EPOCH, "--config", offices.gateway, "--wait", 30)
+    assert (closed.exit_code, "RELEASED" in closed.stdout) == (0, True)
+
+
+@pytest.mark.parametrize("offices", [open_zone], indirect=True)
+def test_a_failed_opening_ends_the_wait_with_its_reason(offices: Offices) -> None:
+    offices.site.zone.contribute_columns()
+    offices.site.exchange.garbled = {"tax", "credit"}
+    closed = run_epoch("close", EPOCH, "--config", offices.gateway, "--wait", 30, "--json")
+    assert (closed.exit_code, json.loads(closed.stdout)["error"]) == (3, "OPENING_INVALID")
+
+
+@pytest.mark.parametrize("offices", [released_zone], indirect=True)
+def test_an_unknown_epoch_a_wrong_token_and_a_missing_file_have_their_own_exit_codes(offices: Offices) -> None:
+    unknown = run_epoch("status", "e9", "--config", offices.gateway, "--json")
+    assert (unknown.exit_code, json.loads(unknown.stdout)["error"]) == (3, "EPOCH_UNKNOWN")
+    write_private(offices.gateway.parent / "gateway" / "api.token", b"x" * 43)
+    wrong = run_epoch("status", EPOCH, "--config", offices.gateway, "--json")
+    assert (wrong.exit_code, json.loads(wrong.stdout)["error"]) == (3, "TOKEN_INVALID")
+    missing = run_epoch("status", EPOCH, "--config", offices.gateway.parent / "none.toml", "--json")
+    assert missing.exit_code == 2
+
+
+@pytest.mark.parametrize("offices", [released_zone], indirect=True)
+def test_a_clerk_asks_and_is_answered_refused_or_told_what_is_wrong(offices: Offices) -> None:
+    subject = offices.site.zone.subjects[0]
+    asked = ("query", "--config", offices.bank, "--product", PRODUCT)
+    answered = run_score(*asked, "--subject", subject, "--json")
+    assert (answered.exit_code, json.loads(answered.stdout)["subject"]) == (0, subject)
+    by_code = run_score(*asked, "--uscc", uscc_of(0))
+    assert (by_code.exit_code, subject[:8] in by_code.stdout, "line" in by_code.stdout) == (0, True, True)
+    refused = run_score(*asked, "--subject", offices.site.zone.subjects[3], "--json")
+    assert (refused.exit_code, json.loads(refused.stdout)["error"]) == (3, "CONSENT_MISSING")
+    nobody = run_score(*asked)
+    both = run_score(*asked, "--subject", subject, "--uscc", uscc_of(0))
+    assert (nobody.exit_code, both.exit_code) == (2, 2)
+
+
+@pytest.mark.parametrize("offices", [released_zone], indirect=True)
+def test_a_node_that_does_not_run_is_unavailable(offices: Offices) -> None:
+    offices.bank.write_text(offices.bank.read_text().replace("listen = ", 'listen = "127.0.0.1:1" # '))
+    gone = run_score("query", "--config", offices.bank, "--product", PRODUCT, "--subject", "0" * 32, "--json")
+    assert (gone.exit_code, json.loads(gone.stdout)["error"]) == (4, "PEER_UNAVAILABLE")
