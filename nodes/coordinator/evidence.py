@@ -34,7 +34,7 @@ class EvidenceDesk:
             rows = [view.contributions[index] for index in row_leaves]
             stage_leaf = view.at(asked.epoch.opened.stages_leaf)
             consent = view.consents[asked.target.consent_id]
-            enrolment = view.enrolments[view.enrolled[asked.target.subject]]
+            enrolment = view.enrolment_behind(consent)
             release = None if asked.epoch.release_index is None else view.at(asked.epoch.release_index)
             consent_envelope = view.at(consent.index).envelope
         wanted = [*row_leaves, stage_leaf.index, ticket.index, *([release.index] if release else [])]

@@ -59,10 +59,14 @@ class Intake:
         known = self._store.contribution(identity)
         if known is not None and known.digest == digest and known.leaf is not None and known.leaf_index is not None:
             return Receipt(known.leaf, known.leaf_index, digest)
-        self._check(first.envelope, header, statement.proof, parts)
+        with self._zone.reading() as view:
+            logged = view.by_envelope(first.envelope)  # logged before a crash kept its receipt from us
+            if logged is None:
+                view.judge(first.envelope, self._now())
+        self._keep(header, statement.proof, parts)
         if self._store.begin_contribution(identity, digest).digest != digest:
             raise RevisionError(f"other bytes came before as revision {header.revision} of this contribution")
-        logged = self._journal.submit(first.envelope)
+        logged = logged or self._journal.submit(first.envelope)
         self._store.finish_contribution(identity, logged.leaf, logged.index)
         return Receipt(logged.leaf, logged.index, digest)
 
@@ -85,9 +89,9 @@ class Intake:
         self._blobs.put(statement.sha256, content)
         return known or self._journal.submit(first.envelope)
 
-    def _check(self, envelope: bytes, header: ContributionHeader, proof: ProofRecord, parts: Iterator[ContributionPart]) -> None:
+    def _keep(self, header: ContributionHeader, proof: ProofRecord, parts: Iterator[ContributionPart]) -> None:
+        """Store the ciphertexts, once they are those of the header and proven."""
         with self._zone.reading() as view:
-            view.judge(envelope, self._now())
             key = view.public_key
         assert key is not None  # judge has found the epoch, which needs the key
         if not 1 <= header.batches <= MAX_CIPHERTEXTS:

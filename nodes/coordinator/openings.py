@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 
-from nodes.coordinator.store import SealedPartial, Store
+from nodes.coordinator.store import Store
 from nodes.coordinator.work import WorkQueue
 from nodes.errors import RpcRefusal
 from nodes.runtime.clock import Timer
 from nodes.runtime.zone import Zone
 from protos.v1.exchange_pb2 import OpenTicket, WorkItem
 from scoring.errors import CustodiansMissingError
+from scoring.opening import SealedPartial
 from scoring.view import Logged
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from crypto.statements import parse_envelope
 from nodes.coordinator.work import WorkQueue
 from nodes.runtime.zone import Zone
 from protos.v1.exchange_pb2 import ConsentNotice, ContributeColumns, ContributeRow, WorkItem
@@ -67,20 +66,17 @@ def _columns(view: ZoneView, logged: Logged) -> Iterator[Work]:
 
 
 def _rows(view: ZoneView, epoch: EpochState, state: ConsentState) -> Iterator[Work]:
+    """Rows for a consent; none where the epoch's model does not disclose all that it names: it may have been given for another model."""
     model = view.model(epoch.opened.model)
+    if not set(state.consent.functionals) <= set(model.disclosures("enterprise" if state.consent.purpose == "portrait" else "bank")):
+        return
     opened = view.at(epoch.open_index).envelope
     consent = view.at(state.index).envelope
-    enrolment = _enrolment(view, state.consent, consent).envelope
+    enrolment = view.enrolment_behind(state).envelope
     for member in view.registry.with_role("department"):
         if owed_entries(model, member, state.consent.functionals):
             row = ContributeRow(epoch_open_envelope=opened, consent_envelope=consent, consent_leaf_index=state.index, enrolment_envelope=enrolment)
             yield member.id, f"row/{epoch.opened.epoch}/{state.digest}", WorkItem(row=row)
-
-
-def _enrolment(view: ZoneView, consent: Consent, envelope: bytes) -> Logged:
-    """The enrolment by which others can check who signed the consent: that of the signing key, or the subject's newest."""
-    signer = parse_envelope(envelope).key_ids[0]
-    return view.enrolments.get(signer) or view.enrolments[view.enrolled[consent.subject]]
 
 
 def _notice(view: ZoneView, state: ConsentState, *, revoked: bool) -> Iterator[Work]:

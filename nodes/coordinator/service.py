@@ -16,7 +16,6 @@ from nodes.coordinator.journal import Journal
 from nodes.coordinator.openings import Openings
 from nodes.coordinator.releases import TicketOffice
 from nodes.coordinator.settings import CoordinatorTable
-from nodes.coordinator.store import SealedPartial
 from nodes.coordinator.work import WorkQueue
 from nodes.errors import RoleMissingError, WireFormatError
 from nodes.runtime import tls
@@ -25,6 +24,7 @@ from nodes.runtime.zone import Zone
 from protos.v1 import exchange_pb2 as wire
 from protos.v1.exchange_pb2_grpc import ExchangeServicer
 from scoring.errors import RowsAwaitedError, StatementFormatError, TicketUnknownError
+from scoring.opening import SealedPartial
 from scoring.statements import BY_KIND, Consent, Enrolment, EpochClose, EpochOpen, EpochRelease, Revocation, kind_of
 
 SUBMITTED = {Enrolment.kind, Consent.kind, Revocation.kind, EpochOpen.kind, EpochClose.kind, EpochRelease.kind}

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from nodes.runtime.database import reading, writing
+from scoring.opening import SealedPartial
 
 metadata = MetaData()
 _contributions = Table(
@@ -65,16 +66,6 @@ class StoredReceipt:
     digest: str
     leaf: bytes | None
     leaf_index: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class SealedPartial:
-    """One custodian's answer for one opening, sealed to the audience."""
-
-    custodian: str
-    opening: int
-    enc: bytes
-    ciphertext: bytes
 
 
 class Store:

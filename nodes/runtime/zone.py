@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from nodes.errors import NotReadyError, SettingsError
+from nodes.errors import MemberUnknownError, NotReadyError, SettingsError
 from nodes.runtime.clock import Timer
 from nodes.runtime.database import open_database
 from nodes.runtime.follower import LogFollower
@@ -72,9 +72,10 @@ class Zone:
         self._observers.append(observer)
 
     def admit(self, member_id: str) -> None:
-        """Returns when ``member_id`` is a member now; raises SignerUnknownError."""
+        """Returns when ``member_id`` is a member now; raises MemberUnknownError."""
         with self._lock:
-            self._view.registry.member(member_id)
+            if member_id not in self._view.registry.members:
+                raise MemberUnknownError(f"{member_id} is not a member of the zone, or has left it")
 
 
 def follow_zone(process: Process, identity: Identity, settings: NodeSettings, zone: Zone, state_dir: Path | None = None) -> LogFollower:
