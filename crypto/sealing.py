@@ -18,6 +18,7 @@ from crypto.errors import SealingError
 ENC_SIZE = 32
 _TAG_SIZE = 16
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
+_PROBE = X25519PrivateKey.from_private_bytes(bytes(31) + b"\x40")  # no secret: it only shows whether an exchange is possible
 
 
 def seal(public: bytes, info: bytes, aad: bytes, plaintext: bytes) -> tuple[bytes, bytes]:
@@ -40,6 +41,15 @@ def open_sealed(private: bytes, info: bytes, aad: bytes, enc: bytes, ciphertext:
         return _SUITE.decrypt(enc + ciphertext, X25519PrivateKey.from_private_bytes(private), frame(info, aad))
     except (InvalidTag, ValueError) as error:
         raise SealingError("the sealed message does not open") from error
+
+
+def check_public_key(public: bytes) -> None:
+    """Something can be sealed to ``public``. Raises SealingError when it is not 32 bytes, or one of the few points that give every
+    sender the same secret."""
+    try:
+        _PROBE.exchange(X25519PublicKey.from_public_bytes(public))
+    except ValueError as error:
+        raise SealingError("the sealing key is not a usable X25519 public key") from error
 
 
 def generate_key(randbits: Callable[[int], int]) -> tuple[bytes, bytes]:

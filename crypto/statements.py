@@ -20,6 +20,7 @@ from securesystemslib.exceptions import UnverifiedSignatureError
 from securesystemslib.signer import Signature, SSlibKey  # type: ignore[attr-defined]  # its public names, exported without __all__
 
 from crypto.encoding import canonical_json
+from crypto.encoding import digest as _digest
 from crypto.encoding import sha256 as _sha256
 from crypto.errors import EnvelopeFormatError, KeyFormatError, SignatureError
 
@@ -67,6 +68,11 @@ class Envelope:
     def digest(self) -> bytes:
         """SHA-256 of the exact bytes, 32 bytes."""
         return _sha256(self.raw)
+
+    @property
+    def said(self) -> bytes:
+        """32 bytes that name the statement itself, type and payload: the same whatever the signatures and the layout around it."""
+        return _digest("statement", self.payload_type.encode(), self.payload)
 
     @property
     def key_ids(self) -> tuple[str, ...]:

@@ -89,6 +89,7 @@ _SCORING = {
     "SignerUnknownError": _unauthenticated("SIGNER_UNKNOWN", "The signing key is not registered in the zone."),
     "WrongSignerError": _denied("SIGNER_NOT_ALLOWED", "This signer may not make this statement."),
     "ZoneMismatchError": _bad("ZONE_MISMATCH", "The statement belongs to another zone."),
+    "StatementReplayedError": _conflict("STATEMENT_REPLAYED", "This statement is in the log already, in another envelope."),
     "EpochUnknownError": _missing("EPOCH_UNKNOWN", "No such epoch is in the log."),
     "EpochStateError": _state("EPOCH_STATE", "The epoch is not in the state that this step needs."),
     "EpochDefinitionError": _bad("EPOCH_INVALID", "The epoch's definition does not agree with the log."),

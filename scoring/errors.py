@@ -36,6 +36,10 @@ class ZoneMismatchError(ScoringError):
     """The statement belongs to another zone."""
 
 
+class StatementReplayedError(ScoringError):
+    """The same signed statement is in the log already, in an envelope of other bytes: a statement counts once."""
+
+
 # --- epochs and contributions ---
 
 

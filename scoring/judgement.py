@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from crypto.paillier import PublicKey
+from crypto.sealing import check_public_key
 from scoring.consent import check_consent
 from scoring.contributions import check_header
 from scoring.epoch import Phase
@@ -24,6 +25,7 @@ from scoring.errors import (
     WrongModelError,
     WrongSignerError,
 )
+from scoring.registry import is_enterprise_key
 from scoring.statements import (
     AuditNote,
     Ceremony,
@@ -61,8 +63,9 @@ def _require_member(signer: Signer, member: str) -> None:
         raise WrongSignerError(f"the statement names {member}, it is signed by {signer.subject or signer.member}")
 
 
-def _by_authority(view: ZoneView, _statement: Statement, signer: Signer, _time: int) -> None:
+def _judge_member(view: ZoneView, statement: MemberChange, signer: Signer, _time: int) -> None:
     _require_role(view, signer, "authority")
+    view.registry.check(statement)
 
 
 def _judge_registry(view: ZoneView, statement: Registry, signer: Signer, _time: int) -> None:
@@ -190,8 +193,12 @@ def _judge_enrolment(view: ZoneView, statement: Enrolment, signer: Signer, _time
         raise WrongSignerError(f"{statement.service} is not an enterprise service")
     if statement.key.key_id in view.enrolments:
         raise WrongSignerError(f"key id {statement.key.key_id!r} is enrolled already")
-    if not statement.key.key_id.startswith("e-"):
-        raise WrongSignerError("an enterprise's key id starts with e-")
+    if not is_enterprise_key(statement.key.key_id):
+        raise WrongSignerError("an enterprise's key id is e- and 16 hex digits")
+    known = view.enrolled.get(statement.subject)
+    if known is not None and view.enrolments[known].statement.service != statement.service:
+        raise WrongSignerError("the enterprise is enrolled with another service")
+    check_public_key(bytes.fromhex(statement.hpke))
 
 
 def _judge_consent(view: ZoneView, statement: Consent, signer: Signer, _time: int) -> None:
@@ -201,10 +208,12 @@ def _judge_consent(view: ZoneView, statement: Consent, signer: Signer, _time: in
     if (statement.signed_by == "enterprise") != bool(signer.subject):
         raise WrongSignerError("signed_by does not say who signed")
     view.sealing_key(statement.audience)
+    if len(set(statement.functionals)) != len(statement.functionals):
+        raise ConsentScopeError("the consent names a functional twice")
     own_key = statement.audience in view.enrolments
     if own_key != (statement.purpose == "portrait"):
         raise ConsentScopeError("a portrait's audience is the enterprise's own key, any other purpose's is a member")
-    if own_key and (view.enrolments[statement.audience].statement.subject != statement.subject or not signer.subject):
+    if own_key and signer.key.key_id != statement.audience:
         raise ConsentScopeError("a portrait is for the enterprise itself, under its own signature [P5.0]")
     if not own_key and "bank" not in view.registry.member(statement.audience).roles:
         raise ConsentScopeError(f"{statement.audience} is not a financial institution of the zone")
@@ -248,7 +257,7 @@ def _ceremony(view: ZoneView) -> Logged:
 
 RULES: dict[type[Statement], Callable[[ZoneView, Any, Signer, int], None]] = {
     Registry: _judge_registry,
-    MemberChange: _by_authority,
+    MemberChange: _judge_member,
     Ceremony: _judge_ceremony,
     ShareAccepted: _judge_share,
     ModelAdmitted: _judge_model,

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
+from crypto.sealing import check_public_key
 from scoring.errors import AudienceUnknownError, SignerUnknownError, WrongOwnerError, WrongSignerError
 from scoring.statements import Member, MemberChange, Registry, SigningKey
+
+_ENTERPRISE_KEY = re.compile(r"e-[0-9a-f]{16}")
+
+
+def is_enterprise_key(name: str) -> bool:
+    """Whether ``name`` has the form of an enterprise's key id. Members and their keys never do: both are audiences and signers."""
+    return _ENTERPRISE_KEY.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +39,32 @@ class MemberRegistry:
             self._put(member, 0)
 
     def apply(self, change: MemberChange, index: int) -> None:
-        """The registry after a join, leave or rekey at leaf ``index``. Keys of earlier members stop counting at once."""
+        """The registry after a join, leave or rekey at leaf ``index``. Keys of earlier members stop counting at once.
+
+        Raises as ``check``; then nothing has changed.
+        """
+        self.check(change)
         for key_id in [key_id for key_id, entry in self._keys.items() if entry.member.id == change.member.id]:
             del self._keys[key_id]
         self.members.pop(change.member.id, None)
         self.leaf_of.pop(change.member.id, None)
         if change.action != "leave":
             self._put(change.member, index)
+
+    def check(self, change: MemberChange) -> None:
+        """The change can be made. Raises SignerUnknownError when a member that is not there leaves or rekeys, WrongSignerError when an id
+        would be taken twice or is of the form of an enterprise's key, SealingError when the sealing key is unusable."""
+        member = change.member
+        if change.action != "join":
+            self.member(member.id)
+        if change.action == "leave":
+            return
+        names = [key.key_id for key in member.keys]
+        if len(set(names)) != len(names) or any(name in self._keys and self._keys[name].member.id != member.id for name in names):
+            raise WrongSignerError(f"a key id of {member.id} is registered twice")
+        if any(is_enterprise_key(name) for name in (member.id, *names)):
+            raise WrongSignerError("names like e-0123456789abcdef are for the keys of enterprises")
+        check_public_key(bytes.fromhex(member.hpke))
 
     def key(self, key_id: str) -> RegisteredKey:
         """The key registered under ``key_id``. Raises SignerUnknownError."""

@@ -25,7 +25,9 @@ from scoring.errors import (
     EpochUnknownError,
     LogInconsistentError,
     ScoringError,
+    SignerUnknownError,
     StatementFormatError,
+    StatementReplayedError,
     WrongModelError,
     WrongSignerError,
     ZoneMismatchError,
@@ -45,6 +47,7 @@ class Judged:
     digest: str
     envelope: bytes
     key_id: str
+    said: bytes  # crypto.statements.Envelope.said
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class ZoneView:
     contributions: dict[int, Logged] = field(default_factory=dict)  # by leaf
     statements: dict[int, Logged] = field(default_factory=dict)  # every one that holds, by leaf
     leaf_of: dict[str, int] = field(default_factory=dict)  # envelope digest -> leaf, for those that hold
+    said: set[bytes] = field(default_factory=set)  # ``Judged.said`` of those that hold
     tickets: dict[str, Logged] = field(default_factory=dict)  # by digest
     requests: dict[tuple[str, str], str] = field(default_factory=dict)  # (request hash, subject) -> its ticket; a batch asks for many
     nonces: dict[tuple[str, str], str] = field(default_factory=dict)  # (audience, request nonce) -> request hash
@@ -138,6 +142,7 @@ class ZoneView:
         logged = Logged(judged.statement, index, leaf.time, judged.actor, judged.digest, leaf_bytes, envelope)
         EFFECTS[type(judged.statement)](self, logged)
         self.statements[index] = logged
+        self.said.add(judged.said)
         self.leaf_of[logged.digest] = index
         return logged
 
@@ -148,8 +153,10 @@ class ZoneView:
     def judge(self, envelope: bytes, time: int) -> Judged:
         """The statement in ``envelope``, signed by whoever may make it, and allowed by the rules at Unix time ``time``.
 
-        Raises StatementFormatError, EnvelopeFormatError, SignerUnknownError, WrongSignerError, SignatureError, ZoneMismatchError,
-        and then the error of the rule that it breaks. Changes nothing.
+        A statement counts once: the same signed bytes in another envelope (a further signature, another encoding of the first) would be
+        a second leaf, and could bring back a member that left. Raises StatementFormatError, EnvelopeFormatError, SignerUnknownError,
+        WrongSignerError, SignatureError, ZoneMismatchError, StatementReplayedError, and then the error of the rule that it breaks.
+        Changes nothing.
         """
         parsed = parse_envelope(envelope)
         kind_of(parsed.payload_type)
@@ -162,10 +169,11 @@ class ZoneView:
         key_id = parsed.signatures[0][0]
         signer = self._signer(key_id)
         check_signature(parsed, verify_key(signer.key))
-        digest = sha256(envelope).hex()
+        if parsed.said in self.said:
+            raise StatementReplayedError(f"this {statement.kind} statement is in the log already")
         rule(self, statement, signer, time)
         actor = getattr(statement, "service", "") if signer.subject else signer.member
-        return Judged(statement, actor or signer.member, digest, envelope, key_id)
+        return Judged(statement, actor or signer.member, sha256(envelope).hex(), envelope, key_id, parsed.said)
 
     # --- look-ups that callers share ---
 
@@ -207,10 +215,15 @@ class ZoneView:
             raise ConsentMissingError("no such consent of this enterprise is in the log")
         return state
 
+    def enrolment_behind(self, consent: ConsentState) -> Logged:
+        """The enrolment by which others can check who signed a consent: that of the signing key, or the subject's newest."""
+        signer = parse_envelope(self.at(consent.index).envelope).key_ids[0]
+        return self.enrolments.get(signer) or self.enrolments[self.enrolled[consent.consent.subject]]
+
     def request_keys(self) -> dict[str, SigningKey]:
-        """Every key that may sign a request now: members' and enrolled enterprises', by key id."""
+        """Every key that may sign a request now: members' and enterprises' newest, by key id."""
         keys = {key.key_id: key for member in self.registry.members.values() for key in member.keys}
-        keys.update({key_id: logged.statement.key for key_id, logged in self.enrolments.items()})
+        keys.update({key_id: self.enrolments[key_id].statement.key for key_id in self.enrolled.values()})
         return keys
 
     def sealing_key(self, audience: str) -> tuple[bytes, int]:
@@ -233,6 +246,8 @@ class ZoneView:
     def _signer(self, key_id: str) -> Signer:
         enrolment = self.enrolments.get(key_id)
         if enrolment is not None:
+            if self.enrolled[enrolment.statement.subject] != key_id:
+                raise SignerUnknownError(f"the enterprise has enrolled a newer key than {key_id!r}")
             return Signer(enrolment.statement.key, enrolment.statement.service, enrolment.statement.subject)
         entry = self.registry.key(key_id)
         return Signer(entry.key, entry.member.id, "")

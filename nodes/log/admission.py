@@ -11,21 +11,32 @@ import threading
 from dataclasses import dataclass
 
 from crypto.encoding import sha256
+from crypto.errors import CryptoError
 from crypto.statements import Envelope, VerifyKey, check_signature, parse_envelope
 from nodes.errors import MemberLeftError, MemberUnknownError, RoleMissingError, WireFormatError
 from nodes.log.sequencer import Submission
 from nodes.log.storage import Entry
 from nodes.runtime import logging
-from scoring.errors import ScoringError, SignerUnknownError, StatementFormatError, WrongSignerError, ZoneMismatchError
-from scoring.registry import MemberRegistry
+from scoring.errors import (
+    ScoringError,
+    StatementFormatError,
+    StatementReplayedError,
+    WrongSignerError,
+    ZoneMismatchError,
+)
+from scoring.registry import MemberRegistry, is_enterprise_key
 from scoring.statements import (
     LOGGED,
+    Column,
     Consent,
     Enrolment,
     MemberChange,
     Registry,
     Revocation,
+    RosterCompiled,
+    Row,
     SigningKey,
+    StagesPublished,
     Statement,
     parse_statement,
 )
@@ -35,6 +46,9 @@ PUBLIC_KINDS = frozenset({"registry", "member", "ceremony", "share-accepted", "m
 """Kinds whose envelopes every member may read: they say who the zone is, and lie in its public directory too."""
 
 READERS_OF_ALL = frozenset({"custodian", "auditor", "coordinator", "gateway", "authority"})
+_WITH_MATERIAL = (Column, Row, RosterCompiled, StagesPublished)
+"""Statements that name ciphertexts or a document: logged without them they would block whoever needs these."""
+
 _LONGEST_KEY = 128
 CHANGE_VOID = "change.void"
 _log = logging.logger("admission")
@@ -64,6 +78,7 @@ class Admission:
         self._registry = MemberRegistry(statement)
         self._enrolled: dict[str, Enrolment] = {}
         self._left: set[str] = set()
+        self._said: set[bytes] = set()  # changes of keys that were made: each counts once, whatever envelope it comes in
         self.authority = self._check_signer(envelope).member
         self._require_role(self.authority, "authority")
 
@@ -78,6 +93,9 @@ class Admission:
         envelope = parse_envelope(entry.envelope)
         statement = parse_statement(envelope.payload_type, envelope.payload)
         with self._lock:
+            if envelope.said in self._said:
+                return
+            self._said.add(envelope.said)
             if isinstance(statement, Enrolment):
                 self._enrolled.setdefault(statement.key.key_id, statement)
             elif isinstance(statement, MemberChange):
@@ -86,7 +104,7 @@ class Admission:
     def _apply_change(self, change: MemberChange, index: int) -> None:
         try:
             self._registry = _changed(self._registry, change, index)
-        except ScoringError as error:  # admitted together with a change that contradicts it: in the log, but without effect
+        except (ScoringError, CryptoError) as error:  # admitted together with a change that contradicts it: in the log, but without effect
             _log.warning(CHANGE_VOID, leaf_index=index, member=change.member.id, error=str(error))
             return
         (self._left.add if change.action == "leave" else self._left.discard)(change.member.id)
@@ -114,7 +132,7 @@ class Admission:
 
         Raises WireFormatError for a missing or overlong key, EnvelopeFormatError and StatementFormatError for bytes that are no
         statement to be logged, ZoneMismatchError, SignerUnknownError, SignatureError, WrongSignerError when the signer may not
-        make it, RoleMissingError when the caller may not submit it.
+        make it, StatementReplayedError for a change of keys in a new envelope, RoleMissingError when the caller may not submit it.
         """
         if not 0 < len(key) <= _LONGEST_KEY:
             raise WireFormatError(f"an idempotency key has 1 to {_LONGEST_KEY} characters")
@@ -126,6 +144,11 @@ class Admission:
             raise ZoneMismatchError(f"the statement belongs to zone {statement.zone!r}, this is {self.zone!r}")
         signer = self._check_signer(envelope)
         actor = self._check_kind(statement, signer, raw)
+        if isinstance(statement, _WITH_MATERIAL) and not self.has_role(caller, "coordinator"):
+            raise RoleMissingError(f"a {statement.kind} is submitted by the coordinator, which has stored and checked what it names [P4.1]")
+        with self._lock:
+            if envelope.said in self._said:
+                raise StatementReplayedError(f"this {statement.kind} statement is in the log already")
         if caller != actor and not self.has_role(caller, "coordinator"):
             raise RoleMissingError(f"a statement of {actor} is submitted by {actor} or by the coordinator, not by {caller}")
         parties = tuple(sorted({actor, caller, signer.member}))
@@ -168,8 +191,8 @@ class Admission:
         self._require_role(statement.service, "enterprise-service")
         with self._lock:
             known = self._enrolled.get(statement.key.key_id)
-        if not statement.key.key_id.startswith("e-") or (known is not None and known != statement):
-            raise WrongSignerError(f"key id {statement.key.key_id!r} is enrolled already, or does not start with e-")
+        if not is_enterprise_key(statement.key.key_id) or (known is not None and known != statement):
+            raise WrongSignerError(f"key id {statement.key.key_id!r} is enrolled already, or not e- and 16 hex digits")
 
     def _require_role(self, member_id: str, role: str) -> None:
         if not self.has_role(member_id, role):
@@ -179,11 +202,8 @@ class Admission:
 def _changed(registry: MemberRegistry, change: MemberChange, index: int) -> MemberRegistry:
     """The registry after a change, the old one untouched.
 
-    Raises WrongSignerError when a key id would be registered twice, SignerUnknownError when a member that is not there leaves or rekeys.
+    Raises as ``MemberRegistry.check``.
     """
-    known = change.member.id in registry.members
-    if change.action != "join" and not known:
-        raise SignerUnknownError(f"{change.member.id} is not a member of the zone")
     after = copy.deepcopy(registry)
     after.apply(change, index)
     return after

@@ -36,7 +36,7 @@ def make_key(owner: str, named: str = "") -> SigningKeyPair:
 def record(member: str, key: SigningKeyPair, roles: tuple[Role, ...]) -> Member:
     """A member's entry in the registry."""
     signing = SigningKey(key_id=key.key_id, algorithm=key.algorithm, public=key.public.hex())
-    return Member(id=member, title=Title(zh=member, en=member), roles=roles, keys=(signing,), hpke="00" * 32, uri=f"xinqiao://{ZONE}/{member}")
+    return Member(id=member, title=Title(zh=member, en=member), roles=roles, keys=(signing,), hpke="09" + "00" * 31, uri=f"xinqiao://{ZONE}/{member}")
 
 
 @dataclass

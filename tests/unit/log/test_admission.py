@@ -11,13 +11,24 @@ import pytest
 
 from crypto.encoding import sha256
 from crypto.errors import EnvelopeFormatError, SignatureError
-from crypto.statements import sign_envelope
+from crypto.statements import countersign, sign_envelope
 from nodes.errors import MemberLeftError, MemberUnknownError, RoleMissingError, WireFormatError
 from nodes.log.admission import Admission
 from nodes.log.sequencer import Submission
 from nodes.log.storage import Entry
-from scoring.errors import SignerUnknownError, StatementFormatError, WrongSignerError, ZoneMismatchError
-from scoring.statements import Binding, Consent, Enrolment, MemberChange, Refusal, Revocation, SigningKey, Statement
+from scoring.errors import SignerUnknownError, StatementFormatError, StatementReplayedError, WrongSignerError, ZoneMismatchError
+from scoring.statements import (
+    Binding,
+    Consent,
+    Enrolment,
+    MemberChange,
+    Refusal,
+    Revocation,
+    RosterCompiled,
+    SigningKey,
+    StagesPublished,
+    Statement,
+)
 from tests.unit.log.small_zone import ROLES, ZONE, SmallZone, make_key, record
 
 SUBJECT = "ab" * 16
@@ -41,7 +52,7 @@ def put(admission: Admission, caller: str, envelope: bytes) -> Entry:
 
 def enrolment(key_id: str, key: Any, service: str = "enterprise") -> Enrolment:
     signing = SigningKey(key_id=key_id, algorithm=key.algorithm, public=key.public.hex())
-    return Enrolment(zone=ZONE, nonce=secrets.token_hex(16), subject=SUBJECT, key=signing, hpke="00" * 32, service=service)
+    return Enrolment(zone=ZONE, nonce=secrets.token_hex(16), subject=SUBJECT, key=signing, hpke="09" + "00" * 31, service=service)
 
 
 def consent(service: str = "enterprise") -> Consent:
@@ -257,6 +268,29 @@ def test_of_two_changes_that_contradict_each_other_the_second_has_no_effect(admi
     admission.check_member("bank-c")
     with pytest.raises(MemberUnknownError):
         admission.check_member("bank-d")
+
+
+def test_an_old_joining_in_a_new_envelope_does_not_bring_a_member_back(admission: Admission, small_zone: SmallZone) -> None:
+    key = make_key("bank-c")
+    joining = put(admission, "authority", small_zone.sign("authority", join("bank-c", key)))
+    put(admission, "authority", small_zone.sign("authority", join("bank-c", key, "leave")))
+    again = countersign(joining.envelope, small_zone.keys["coordinator"])
+    with pytest.raises(StatementReplayedError):
+        admission.admit("coordinator", again, "k")
+    admission.apply(Entry(3, b"", sha256(again), "member", ("authority",), again))  # admitted by an earlier version, or together with the first
+    with pytest.raises(MemberLeftError):
+        admission.check_member("bank-c")
+
+
+@pytest.mark.parametrize("kind", ["roster", "stages"])
+def test_what_names_a_document_is_submitted_by_the_coordinator_that_has_it(admission: Admission, small_zone: SmallZone, kind: str) -> None:
+    said: dict[str, Any] = {"zone": ZONE, "nonce": secrets.token_hex(16), "epoch": "e", "period": "2024", "count": 1, "sha256": "ab" * 32}
+    more: dict[str, Any] = {"model": "ab" * 32, "roster": "ab" * 32, "merkle_root": "ab" * 32}
+    statement: Statement = RosterCompiled(**said) if kind == "roster" else StagesPublished(**said, **more)
+    envelope = small_zone.sign("registrar", statement)
+    with pytest.raises(RoleMissingError):
+        admission.admit("registrar", envelope, "k")
+    assert admission.admit("coordinator", envelope, "k").actor == "registrar"
 
 
 # --- reading ---
