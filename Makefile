@@ -51,7 +51,7 @@ bench: $(VENV)/.test ## speed beside phe and beside plaintext, as ratios
 
 .PHONY: test
 test: $(VENV)/.test ## the quick suite: no root, about three minutes on two cores
-	@$(BIN)/pytest -m "not slow" -n $(JOBS) $(ARGS)
+	@$(BIN)/pytest -m "not slow" -n $(JOBS) --dist loadgroup $(ARGS)
 
 .PHONY: test-slow
 test-slow: $(VENV)/.test ## what takes minutes or needs Debian packages (see .ci/run)
