@@ -9,25 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Dialect,
-    Engine,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Row,
-    String,
-    Table,
-    bindparam,
-    func,
-    insert,
-    select,
-    tuple_,
-    update,
-)
+import sqlalchemy as sa
 
 from crypto import merkle, tiles
 from crypto.errors import MerkleError
@@ -36,70 +18,71 @@ from nodes.log.tree import TileRow, prefix
 from nodes.runtime.database import reading, writing
 
 
-class _Bytes(LargeBinary):
+class _Bytes(sa.LargeBinary):
     """A byte column without the wrapping of each value that drivers once needed; both drivers here take bytes as they are."""
 
     cache_ok = True
 
-    def bind_processor(self, dialect: Dialect) -> None:
-        return None
+    def bind_processor(self, dialect: sa.Dialect) -> None: ...
 
 
-METADATA = MetaData()
-_ROW_ID = BigInteger().with_variant(Integer, "sqlite")
+METADATA = sa.MetaData()
+_ROW_ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
-HEAD = Table(
+HEAD = sa.Table(
     "head",
     METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("size", BigInteger, nullable=False),
-    Column("root", _Bytes(32), nullable=False),
-    Column("time", BigInteger, nullable=False),  # of the last leaf: leaves' times never go back
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("root", _Bytes(32), nullable=False),
+    sa.Column("time", sa.BigInteger, nullable=False),  # of the last leaf: leaves' times never go back
 )
-LEAVES = Table(
+LEAVES = sa.Table(
     "leaves",
     METADATA,
-    Column("leaf_index", _ROW_ID, primary_key=True, autoincrement=False),
-    Column("leaf", _Bytes, nullable=False),
-    Column("digest", _Bytes(32), nullable=False, unique=True),
-    Column("kind", String(32), nullable=False),
-    Column("parties", String, nullable=False),  # members whose own it is, comma-separated
-    Column("envelope", _Bytes, nullable=False),  # last, so that reading leaves need not read it
+    sa.Column("leaf_index", _ROW_ID, primary_key=True, autoincrement=False),
+    sa.Column("leaf", _Bytes, nullable=False),
+    sa.Column("digest", _Bytes(32), nullable=False, unique=True),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("parties", sa.String, nullable=False),  # members whose own it is, comma-separated
+    sa.Column("envelope", _Bytes, nullable=False),  # last, so that reading leaves need not read it
 )
-TILES = Table(
+TILES = sa.Table(
     "tiles",
     METADATA,
-    Column("level", Integer, primary_key=True),
-    Column("tile_index", BigInteger, primary_key=True),
-    Column("hashes", _Bytes, nullable=False),
+    sa.Column("level", sa.Integer, primary_key=True),
+    sa.Column("tile_index", sa.BigInteger, primary_key=True),
+    sa.Column("hashes", _Bytes, nullable=False),
 )
-KEYS = Table(
+KEYS = sa.Table(
     "idempotency_keys",
     METADATA,
-    Column("caller", String(64), primary_key=True),
-    Column("key", String(128), primary_key=True),
-    Column("leaf_index", BigInteger, nullable=False),
+    sa.Column("caller", sa.String(64), primary_key=True),
+    sa.Column("key", sa.String(128), primary_key=True),
+    sa.Column("leaf_index", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 _CHUNK = 500
 
 # Built once: making and compiling a statement costs more than running it.
-_PUT_LEAF, _PUT_TILE, _PUT_KEY = insert(LEAVES), insert(TILES), insert(KEYS)
-_GET_HEAD = select(HEAD.c.size, HEAD.c.root, HEAD.c.time)
+_PUT_LEAF, _PUT_TILE, _PUT_KEY = sa.insert(LEAVES), sa.insert(TILES), sa.insert(KEYS)
+_GET_HEAD = sa.select(HEAD.c.size, HEAD.c.root, HEAD.c.time)
 _MOVE_HEAD = (
-    update(HEAD)
-    .where(HEAD.c.id == 1, HEAD.c.size == bindparam("old_size"), HEAD.c.root == bindparam("old_root"))
-    .values(size=bindparam("size"), root=bindparam("root"), time=bindparam("time"))
+    sa.update(HEAD)
+    .where(HEAD.c.id == 1, HEAD.c.size == sa.bindparam("old_size"), HEAD.c.root == sa.bindparam("old_root"))
+    .values(size=sa.bindparam("size"), root=sa.bindparam("root"), time=sa.bindparam("time"))
 )
 _GROW_TILE = (
-    update(TILES).where(TILES.c.level == bindparam("at_level"), TILES.c.tile_index == bindparam("at_index")).values(hashes=bindparam("hashes"))
+    sa.update(TILES)
+    .where(TILES.c.level == sa.bindparam("at_level"), TILES.c.tile_index == sa.bindparam("at_index"))
+    .values(hashes=sa.bindparam("hashes"))
 )
-_GET_TILE = select(TILES.c.hashes).where(TILES.c.level == bindparam("at_level"), TILES.c.tile_index == bindparam("at_index"))
-_FIND_DIGESTS = select(LEAVES.c.digest, LEAVES.c.leaf_index, LEAVES.c.leaf).where(LEAVES.c.digest.in_(bindparam("digests", expanding=True)))
+_GET_TILE = sa.select(TILES.c.hashes).where(TILES.c.level == sa.bindparam("at_level"), TILES.c.tile_index == sa.bindparam("at_index"))
+_FIND_DIGESTS = sa.select(LEAVES.c.digest, LEAVES.c.leaf_index, LEAVES.c.leaf).where(LEAVES.c.digest.in_(sa.bindparam("digests", expanding=True)))
 _FIND_KEYS = (
-    select(KEYS.c.caller, KEYS.c.key, LEAVES.c.digest)
+    sa.select(KEYS.c.caller, KEYS.c.key, LEAVES.c.digest)
     .join(LEAVES, KEYS.c.leaf_index == LEAVES.c.leaf_index)
-    .where(tuple_(KEYS.c.caller, KEYS.c.key).in_(bindparam("uses", expanding=True)))
+    .where(sa.tuple_(KEYS.c.caller, KEYS.c.key).in_(sa.bindparam("uses", expanding=True)))
 )
 
 
@@ -146,11 +129,11 @@ class Batch:
 class LogStore:
     """The tables behind one engine, whose metadata is ``METADATA``. Only one sequencer may ``commit``; anyone may read."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         with writing(engine) as connection:
-            if connection.execute(select(HEAD.c.size)).first() is None:
-                connection.execute(insert(HEAD).values(id=1, size=0, root=merkle.EMPTY_ROOT, time=0))
+            if connection.execute(sa.select(HEAD.c.size)).first() is None:
+                connection.execute(sa.insert(HEAD).values(id=1, size=0, root=merkle.EMPTY_ROOT, time=0))
 
     def head(self) -> Head:
         """The stored tree's head; what lies beyond the last signed checkpoint is already durable."""
@@ -193,7 +176,7 @@ class LogStore:
 
     def entries(self, start: int, end: int, max_bytes: int) -> list[Entry]:
         """Entries from ``start`` on, in order, before ``end``: as many as have ``max_bytes`` of envelopes in all, at least one."""
-        sizes = select(LEAVES.c.leaf_index, func.length(LEAVES.c.envelope).label("size"))
+        sizes = sa.select(LEAVES.c.leaf_index, sa.func.length(LEAVES.c.envelope).label("size"))
         sizes = sizes.where(LEAVES.c.leaf_index >= start, LEAVES.c.leaf_index < min(end, start + _CHUNK)).order_by(LEAVES.c.leaf_index)
         with reading(self._engine) as connection:
             stop, total = start, 0
@@ -202,24 +185,24 @@ class LogStore:
                 if stop > start and total > max_bytes:
                     break
                 stop = row.leaf_index + 1
-            query = select(LEAVES).where(LEAVES.c.leaf_index >= start, LEAVES.c.leaf_index < stop).order_by(LEAVES.c.leaf_index)
+            query = sa.select(LEAVES).where(LEAVES.c.leaf_index >= start, LEAVES.c.leaf_index < stop).order_by(LEAVES.c.leaf_index)
             return [_entry(row) for row in connection.execute(query)]
 
     def entries_of(self, kinds: Sequence[str]) -> Iterator[Entry]:
         """Every entry of these kinds, in order."""
         with reading(self._engine) as connection:
-            query = select(LEAVES).where(LEAVES.c.kind.in_(kinds)).order_by(LEAVES.c.leaf_index)
+            query = sa.select(LEAVES).where(LEAVES.c.kind.in_(kinds)).order_by(LEAVES.c.leaf_index)
             yield from (_entry(row) for row in connection.execution_options(yield_per=_CHUNK).execute(query))
 
     def entry_of(self, digest: bytes) -> Entry | None:
         """The entry whose envelope has this digest."""
         with reading(self._engine) as connection:
-            row = connection.execute(select(LEAVES).where(LEAVES.c.digest == digest)).first()
+            row = connection.execute(sa.select(LEAVES).where(LEAVES.c.digest == digest)).first()
         return None if row is None else _entry(row)
 
     def leaves(self, start: int, end: int) -> list[bytes]:
         """Leaves [start, end) without their envelopes. Raises StorageError when one is missing."""
-        query = select(LEAVES.c.leaf).where(LEAVES.c.leaf_index >= start, LEAVES.c.leaf_index < end).order_by(LEAVES.c.leaf_index)
+        query = sa.select(LEAVES.c.leaf).where(LEAVES.c.leaf_index >= start, LEAVES.c.leaf_index < end).order_by(LEAVES.c.leaf_index)
         with reading(self._engine) as connection:
             found = [row.leaf for row in connection.execute(query)]
         if len(found) != end - start:
@@ -243,11 +226,11 @@ class LogStore:
             raise StorageError(f"the stored tiles do not make a tree of size {size}: {error}") from error
 
 
-def _entry(row: Row[Any]) -> Entry:
+def _entry(row: sa.Row[Any]) -> Entry:
     return Entry(row.leaf_index, row.leaf, row.digest, row.kind, tuple(row.parties.split(",")), row.envelope)
 
 
-def _insert_entries(connection: Connection, entries: Sequence[Entry]) -> None:
+def _insert_entries(connection: sa.Connection, entries: Sequence[Entry]) -> None:
     rows = [
         {"leaf_index": e.index, "leaf": e.leaf, "digest": e.digest, "kind": e.kind, "parties": ",".join(e.parties), "envelope": e.envelope}
         for e in entries
@@ -256,7 +239,7 @@ def _insert_entries(connection: Connection, entries: Sequence[Entry]) -> None:
         connection.execute(_PUT_LEAF, rows)
 
 
-def _put_tiles(connection: Connection, rows: Sequence[TileRow]) -> None:
+def _put_tiles(connection: sa.Connection, rows: Sequence[TileRow]) -> None:
     fresh = [{"level": row.level, "tile_index": row.index, "hashes": row.hashes} for row in rows if not row.grown]
     if fresh:
         connection.execute(_PUT_TILE, fresh)
