@@ -19,11 +19,10 @@ from nodes.runtime.database import reading, writing
 
 
 class _Bytes(sa.LargeBinary):
-    """A byte column without the wrapping of each value that drivers once needed; both drivers here take bytes as they are."""
-
     cache_ok = True
 
-    def bind_processor(self, dialect: sa.Dialect) -> None: ...
+    def bind_processor(self, dialect: sa.Dialect) -> None:
+        """No wrapping of each value, which drivers once needed: both drivers here take bytes as they are."""
 
 
 METADATA = sa.MetaData()
