@@ -167,7 +167,9 @@ class MemoryExchange:
     def prepare(self, epoch: str, period: str, model: str) -> wire.PrepareReply:
         self.on_prepare()
         view = self._zone.view
-        stages = next(logged for logged in reversed(view.stages.values()) if logged.statement.epoch == epoch)
+        stages = next((logged for logged in reversed(view.stages.values()) if logged.statement.epoch == epoch), None)
+        if stages is None:
+            raise RpcRefusal("NOT_READY", f"the roster of epoch {epoch} is not in the log", "UNAVAILABLE")
         return wire.PrepareReply(roster_envelope=view.rosters[epoch].envelope, stages_envelope=stages.envelope, stages_leaf_index=stages.index)
 
     def epoch_status(self, epoch: str) -> wire.EpochStatusReply:
