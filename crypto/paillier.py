@@ -43,6 +43,8 @@ class PublicKey:
     @classmethod
     def from_modulus(cls, n: int, min_bits: int = DEFAULT_MIN_BITS) -> PublicKey:
         """Key of modulus ``n`` with its derived h. Raises KeyFormatError as ``check`` does."""
+        if n < 1:
+            raise KeyFormatError("modulus is not positive")
         key = cls(int(n), derive_h(int(n)))
         key.check(min_bits)
         return key

@@ -253,3 +253,9 @@ def test_threads_may_share_an_encryptor(small_encryptor: Encryptor) -> None:
     with ThreadPoolExecutor(4) as pool:
         parallel = list(pool.map(lambda pair: small_encryptor.encrypt(*pair), work))
     assert parallel == [small_encryptor.encrypt(m, a) for m, a in work]
+
+
+@pytest.mark.parametrize("n", [0, -3])
+def test_a_modulus_that_is_not_positive_is_refused(n: int) -> None:
+    with pytest.raises(KeyFormatError):
+        PublicKey.from_modulus(n, min_bits=SMALL)

@@ -1,0 +1,36 @@
+"""The coordinator turns the log into work whatever a valid statement says: one enterprise must not be able to stop it."""
+
+from __future__ import annotations
+
+import pytest
+
+from crypto.keygen import PrivateKey
+from nodes.coordinator.reactor import work_for
+from tests.support.zone import MemoryZone, open_zone
+
+
+@pytest.fixture(scope="module")
+def opened(small_private_key: PrivateKey) -> MemoryZone:
+    return open_zone(small_private_key)
+
+
+@pytest.fixture
+def zone(opened: MemoryZone) -> MemoryZone:
+    return opened.fork()
+
+
+@pytest.mark.parametrize("functionals", [("no-such-functional",), ("total", "no-such-functional")])
+def test_a_consent_to_what_the_epochs_model_does_not_have_is_noticed_and_gets_no_rows(zone: MemoryZone, functionals: tuple[str, ...]) -> None:
+    key = zone.enrol(zone.subjects[0])
+    logged = zone.say(zone.consent_statement(zone.subjects[0], functionals=functionals), key)
+    work = list(work_for(zone.view, logged))
+    assert [(member, item.WhichOneof("work")) for member, _, item in work] == [("bank-a", "consent")]
+
+
+def test_a_new_epoch_gets_rows_for_the_standing_consents_that_its_model_can_answer(zone: MemoryZone) -> None:
+    first, second = zone.subjects[:2]
+    zone.say(zone.consent_statement(first, functionals=("no-such-functional",)), zone.enrol(first))
+    answerable = zone.say(zone.consent_statement(second), zone.enrol(second))
+    work = list(work_for(zone.view, zone.open_epoch("epoch-1996")))
+    rows = {item.row.consent_envelope for _, _, item in work if item.WhichOneof("work") == "row"}
+    assert rows == {answerable.envelope}
