@@ -6,7 +6,7 @@ to be absent that were there, batches that a release left out, bands that are no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -83,10 +83,13 @@ def closing_findings(view: ZoneView) -> Iterator[Finding]:
             yield Finding("EPOCH_ABSENT", state.close_index, f"column {indicator}/{gate_of} of {member} {wrong}")
 
 
-def release_findings(view: ZoneView) -> Iterator[Finding]:
-    """Released epochs of which a batch of a disclosed functional has no ticket, or none that the release names."""
+def release_findings(view: ZoneView, judged: Container[str]) -> Iterator[Finding]:
+    """Released epochs of which a batch of a disclosed functional has no ticket, or none that the release names.
+
+    ``judged``: epochs whose number of batches was found to be that of their roster.
+    """
     for state in view.epochs.values():
-        if state.release is None:
+        if state.release is None or state.opened.epoch not in judged:
             continue
         named = set(state.release.tickets)
         for name in view.model(state.opened.model).disclosures("authority"):

@@ -116,7 +116,7 @@ class _Replay:
             contents.rosters(),
             contents.proofs_and_tickets(),
             closing_findings(view),
-            release_findings(view),
+            release_findings(view, contents.placements),
             documents.record_findings(),
             documents.receipt_findings(),
         ):
