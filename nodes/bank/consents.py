@@ -10,12 +10,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Engine, Integer, MetaData, String, Table, Text, desc, insert, select, update
+from sqlalchemy import BigInteger, Boolean, Column, Engine, MetaData, String, Table, Text, desc, insert, select, update
 
 from crypto.errors import CryptoError, SignatureError
 from crypto.statements import check_signature, parse_envelope
 from nodes.errors import NodeError
 from nodes.runtime import logging
+from nodes.runtime.cursor import StoredCursor
 from nodes.runtime.database import reading, writing
 from nodes.runtime.identity import Identity
 from nodes.runtime.relay import open_binding
@@ -39,7 +40,7 @@ CONSENTS = Table(
     Column("leaf_index", BigInteger, nullable=False),
     Column("revoked", Boolean, nullable=False),
 )
-CURSOR = Table("work_cursor", METADATA, Column("id", Integer, primary_key=True), Column("after", BigInteger, nullable=False))
+CURSOR = StoredCursor(METADATA)
 CONSENT_TAKEN, CONSENT_REFUSED = "consent.taken", "consent.refused"
 _log = logging.logger("bank.consents")
 
@@ -74,8 +75,7 @@ class Consents:
 
     def cursor(self) -> int:
         """Number of the last work item that was taken."""
-        with reading(self._engine) as connection:
-            return int(connection.execute(select(CURSOR.c.after)).scalar_one_or_none() or 0)
+        return CURSOR.get(self._engine)
 
     def take(self, notice: ConsentNotice, seq: int) -> None:
         """Keep what a notice says and that work item ``seq`` is done, at once. A notice that does not hold is logged here and left out."""
@@ -92,13 +92,13 @@ class Consents:
                 connection.execute(insert(CONSENTS).values(values))
             else:
                 connection.execute(update(CONSENTS).where(CONSENTS.c.id == held.id).values({**values, "revoked": known or held.revoked}))
-            self._advance(connection, seq)
+            CURSOR.advance(connection, seq)
         _log.info(CONSENT_TAKEN, seq=seq, leaf_index=held.leaf_index, revoked=held.revoked)
 
     def skip(self, seq: int) -> None:
         """Note that work item ``seq`` needs nothing more."""
         with writing(self._engine) as connection:
-            self._advance(connection, seq)
+            CURSOR.advance(connection, seq)
 
     def all(self) -> list[HeldConsent]:
         """Every consent, the newest first."""
@@ -134,13 +134,6 @@ class Consents:
             consent.id, consent.subject, binding.uscc, consent.purpose, consent.products, consent.not_before, consent.not_after,
             notice.leaf_index, notice.revoked,
         )  # fmt: skip
-
-    def _advance(self, connection: Any, seq: int) -> None:
-        known = connection.execute(select(CURSOR.c.after)).scalar_one_or_none()
-        if known is None:
-            connection.execute(insert(CURSOR).values(id=1, after=seq))
-        elif seq > known:
-            connection.execute(update(CURSOR).values(after=seq))
 
 
 def _held(row: Any) -> HeldConsent:

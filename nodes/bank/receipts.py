@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -11,20 +10,18 @@ from sqlalchemy import BigInteger, Column, Engine, LargeBinary, MetaData, String
 
 from crypto.encoding import canonical_json
 from crypto.paillier import PublicKey
-from crypto.statements import parse_envelope
 from nodes.auditor.receipt import Verified, verify_receipt
 from nodes.auditor.roots import Roots
 from nodes.errors import NotFoundError
 from nodes.runtime.database import reading, writing
 from nodes.runtime.files import make_private_directory, write_private
-from nodes.runtime.releases import Released
+from nodes.runtime.releases import Released, published_band
 from nodes.runtime.request_document import RequestDocument
 from scoring.credit import line_fen
-from scoring.functional import Reading, functional
-from scoring.percentiles import band_of
+from scoring.describe import points
+from scoring.functional import functional
 from scoring.receipt import (
     FORMAT,
-    LoggedEvidence,
     Receipt,
     ReceiptKey,
     ReceiptModel,
@@ -33,7 +30,6 @@ from scoring.receipt import (
     Result,
     WeightedTerm,
 )
-from scoring.statements import EpochRelease, Ticket, parse_statement
 
 METADATA = MetaData()
 RECEIPTS = Table(
@@ -97,27 +93,8 @@ def _result(released: Released, product: str) -> Result:
     main = readings[offered.functional]
     vetoes = {name: readings[name].value_hundredths for name in offered.vetoes}
     line = line_fen(offered, ticket.stage, main.value_hundredths, main.gated, vetoes)
-    percentile = _percentile(released.evidence.quantile_table, ticket, offered.functional, main)
-    return Result(stage=ticket.stage, total=points_text(main.value_hundredths), percentile=percentile, line_fen=str(line.line_fen), gated=main.gated)
-
-
-def _percentile(table: LoggedEvidence | None, ticket: Ticket, name: str, reading: Reading) -> str | None:
-    """The band of the published table of this functional and stage; None before the epoch is RELEASED or without bands [P7.3]."""
-    if table is None:
-        return None
-    envelope = parse_envelope(base64.b64decode(table.envelope))
-    release = parse_statement(envelope.payload_type, envelope.payload)
-    assert isinstance(release, EpochRelease)
-    for found in release.tables:
-        if (found.functional, found.stage) == (name, ticket.stage):
-            return band_of(found, reading.value_hundredths)
-    return None
-
-
-def points_text(hundredths: int) -> str:
-    """Points with two decimals: 8510 is 85.10, −5 is −0.05."""
-    sign = "-" if hundredths < 0 else ""
-    return f"{sign}{abs(hundredths) // 100}.{abs(hundredths) % 100:02}"
+    percentile = published_band(released, offered.functional, main.value_hundredths)
+    return Result(stage=ticket.stage, total=points(main.value_hundredths), percentile=percentile, line_fen=str(line.line_fen), gated=main.gated)
 
 
 class ReceiptStore:

@@ -17,13 +17,12 @@ from nodes.enterprise.store import Store
 from nodes.errors import NotReadyError
 from nodes.runtime.clock import Timer
 from nodes.runtime.gateway_client import GatewayClient
-from nodes.runtime.releases import Released, ReleaseOpener
+from nodes.runtime.releases import Released, ReleaseOpener, published_band
 from nodes.runtime.request_document import PORTRAITS
 from scoring.errors import TicketInputsError, WrongSignerError
 from scoring.functional import functional
-from scoring.percentiles import band_of
 from scoring.registry import MemberRegistry
-from scoring.statements import EpochRelease, parse_leaf, parse_statement
+from scoring.statements import parse_leaf
 from scoring.view import verify_key
 
 FORMAT = "xinqiao/portrait/v1"
@@ -91,7 +90,7 @@ def portrait_of(released: Released) -> dict[str, Any]:
             reading = model.read(functional(model, name, ticket.stage), value)
             item: dict[str, Any] = {"name": name, "hundredths": reading.value_hundredths, "gated": reading.gated}
             if name in model.functionals:
-                values.append({**item, "kind": "functional", "band": _band(released, name, reading.value_hundredths)})
+                values.append({**item, "kind": "functional", "band": published_band(released, name, reading.value_hundredths)})
             else:
                 indicator = model.indicators[name]
                 values.append({**item, "kind": "indicator", "title": indicator.title.model_dump(), "dimension": indicator.dimension})
@@ -106,17 +105,3 @@ def portrait_of(released: Released) -> dict[str, Any]:
         "ticket": released.digest,
         "ticket_leaf_index": int(released.evidence.ticket_leaf_index),
     }
-
-
-def _band(released: Released, name: str, value: int) -> str | None:
-    """The published percentile band of a functional's value; None before the epoch is RELEASED or where there is none."""
-    table = released.evidence.quantile_table
-    if table is None:
-        return None
-    envelope = parse_envelope(base64.b64decode(table.envelope))
-    release = parse_statement(envelope.payload_type, envelope.payload)
-    assert isinstance(release, EpochRelease)
-    for found in release.tables:
-        if (found.functional, found.stage) == (name, released.ticket.stage):
-            return band_of(found, value)
-    return None

@@ -6,9 +6,10 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, LargeBinary, MetaData, String, Table, Text, desc, insert, select, update
+from sqlalchemy import BigInteger, Column, Connection, Engine, LargeBinary, MetaData, String, Table, Text, desc, insert, select, update
 
 from nodes.errors import NotFoundError
+from nodes.runtime.cursor import StoredCursor
 from nodes.runtime.database import reading, writing
 
 METADATA = MetaData()
@@ -47,7 +48,7 @@ PORTRAITS = Table(
     Column("time", BigInteger, nullable=False),
     Column("document", LargeBinary, nullable=False),
 )
-CURSOR = Table("work_cursor", METADATA, Column("id", Integer, primary_key=True), Column("after", BigInteger, nullable=False))
+CURSOR = StoredCursor(METADATA)
 NOT_LOGGED = -1
 
 
@@ -124,7 +125,7 @@ class Store:
         """Keep ``enterprise`` as the registrar's answer left it, and that work item ``seq`` is done, at once."""
         with writing(self._engine) as connection:
             _put_enterprise(connection, enterprise)
-            _advance(connection, seq)
+            CURSOR.advance(connection, seq)
 
     # --- consents ---
 
@@ -168,13 +169,12 @@ class Store:
 
     def cursor(self) -> int:
         """Number of the last work item that was taken."""
-        with reading(self._engine) as connection:
-            return int(connection.execute(select(CURSOR.c.after)).scalar_one_or_none() or 0)
+        return CURSOR.get(self._engine)
 
     def skip(self, seq: int) -> None:
         """Note that work item ``seq`` needs nothing more."""
         with writing(self._engine) as connection:
-            _advance(connection, seq)
+            CURSOR.advance(connection, seq)
 
     def _enterprise(self, condition: Any) -> Enterprise | None:
         with reading(self._engine) as connection:
@@ -189,14 +189,6 @@ def _put_enterprise(connection: Connection, enterprise: Enterprise) -> None:
         connection.execute(insert(ENTERPRISES).values(values))
     else:
         connection.execute(update(ENTERPRISES).where(ENTERPRISES.c.uscc == enterprise.uscc).values(values))
-
-
-def _advance(connection: Connection, seq: int) -> None:
-    known = connection.execute(select(CURSOR.c.after)).scalar_one_or_none()
-    if known is None:
-        connection.execute(insert(CURSOR).values(id=1, after=seq))
-    elif seq > known:
-        connection.execute(update(CURSOR).values(after=seq))
 
 
 def _fields(value: Enterprise | KeptConsent) -> dict[str, Any]:

@@ -27,10 +27,11 @@ from scoring.contributions import owns
 from scoring.errors import AggregateError, TicketInputsError, WrongModelError, WrongOwnerError, WrongSignerError
 from scoring.model import Model
 from scoring.opening import Opener, SealedPartial
+from scoring.percentiles import band_of
 from scoring.receipt import Evidence, ReceiptRow
 from scoring.registry import MemberRegistry
 from scoring.release import aggregate, aggregate_hash
-from scoring.statements import Ceremony, Registry, Row, Ticket, parse_statement
+from scoring.statements import Ceremony, EpochRelease, Registry, Row, Ticket, parse_statement
 from scoring.view import verify_key
 
 
@@ -44,6 +45,18 @@ class Released:
     evidence: Evidence
     aggregates: tuple[int, ...]
     openings: tuple[Opening, ...]
+
+
+def published_band(released: Released, name: str, hundredths: int) -> str | None:
+    """Percentile band of a value of functional ``name`` by the epoch's published table; None before RELEASED or without bands [P7.3]."""
+    if released.evidence.quantile_table is None:
+        return None
+    envelope = parse_envelope(base64.b64decode(released.evidence.quantile_table.envelope))
+    release = parse_statement(envelope.payload_type, envelope.payload)
+    if not isinstance(release, EpochRelease):
+        raise WireFormatError("what was handed over as quantile table is no release of an epoch")
+    tables = [table for table in release.tables if (table.functional, table.stage) == (name, released.ticket.stage)]
+    return band_of(tables[0], hundredths) if tables else None
 
 
 class ReleaseOpener:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import stat
 from pathlib import Path
@@ -16,11 +17,12 @@ from nodes.bank.queries import Query
 from nodes.errors import NotReadyError, RpcRefusal
 from nodes.runtime.gateway_client import GatewayRefusal
 from scoring.errors import ConsentMissingError
-from scoring.statements import Refusal
+from scoring.functional import functional
+from scoring.statements import Band, QuantileTable, Refusal
 from tests.support.bank import BankNode, bank, bound_consent, roots_of, uscc_of
 from tests.support.epoch import GATED_FIRM
 from tests.support.gateway import front
-from tests.support.zone import PRODUCT, MemoryZone, released_zone
+from tests.support.zone import PRODUCT, MemoryZone, closed_zone, released_zone
 
 WEIGHTS_S1 = {"rd": 3, "patents": 2, "citations": 1, "staff": 1, "growth": 3, "value": 1}
 TOKEN = "b" * 43
@@ -75,6 +77,24 @@ def test_every_number_of_a_receipt_is_a_decimal_string(node: BankNode) -> None:
 def test_a_gated_enterprise_has_no_line_and_reads_zero(node: BankNode) -> None:
     answer = node.queries.answer(Query(PRODUCT, "loan", subject=told(node, GATED_FIRM)))
     assert (answer["total"], answer["gated"], answer["line_fen"]) == ("0.00", True, 0)
+
+
+def test_the_percentile_is_the_band_of_the_published_table(small_private_key: PrivateKey, tmp_path: Path) -> None:
+    zone = closed_zone(small_private_key)
+    zone.open_totals()
+    form = functional(zone.model, "total", "S1")
+    edges = [form.plain_lo, 2000, 4000, 8000, form.plain_hi]
+    bands = tuple(
+        Band(low=low, high=high, percentile_from=25 * place, percentile_to=25 * place + 25)
+        for place, (low, high) in enumerate(itertools.pairwise(edges))
+    )
+    table = QuantileTable(functional="total", functional_hash=form.hash, stage="S1", cohort=20, bands=bands)
+    zone.say(zone.release_statement([table]), "authority")
+    node = bank(front(zone, tmp_path / "gateway"), tmp_path / "bank-a")
+    answer = node.queries.answer(Query(PRODUCT, "loan", subject=told(node)))
+    place = sum(float(answer["total"]) * 100 > edge for edge in edges[1:4])
+    assert answer["percentile"] == f"{25 * place}-{25 * place + 25}"
+    assert node.receipts.get(answer["receipt_id"])["quantile_table"] is not None
 
 
 def test_an_enterprise_is_found_by_its_code_once_it_consented(node: BankNode) -> None:
