@@ -30,7 +30,7 @@ def channel(identity: Identity, address: str, server: str) -> grpc.Channel:
         ("grpc.max_receive_message_length", MESSAGE_LIMIT),
         ("grpc.max_send_message_length", MESSAGE_LIMIT),
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 5_000),  # also the time that one attempt to connect may take
         ("grpc.max_reconnect_backoff_ms", 3_000),
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.http2.max_pings_without_data", 0),
