@@ -2,7 +2,7 @@
 
 Points 1 to 5 of P5.3, in order. What the log alone decides (admission, functionals, exact inputs, latest revisions, no second ticket)
 was judged by this custodian's own view when the ticket's leaf was applied; here come the witnessed checkpoint, the request, the
-consent as it stands now, the roster's stages, the proofs on every input and the aggregate.
+consent and the audience's key as they stand now, the roster's stages, the proofs on every input and the aggregate.
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ from nodes.runtime.zone import Zone
 from protos.v1.exchange_pb2 import OpenTicket
 from scoring.asking import check_target, target_of
 from scoring.consent import check_consent
-from scoring.errors import CheckpointStaleError, ConsentScopeError, RequestFormatError, TicketExpiredError, TicketUnknownError, WrongKeyError
+from scoring.errors import (
+    AudienceUnknownError,
+    CheckpointStaleError,
+    ConsentScopeError,
+    RequestFormatError,
+    TicketExpiredError,
+    TicketUnknownError,
+    WrongKeyError,
+)
 from scoring.model import Model
 from scoring.release import check_stage, recompute
 from scoring.statements import Ticket
@@ -51,15 +59,16 @@ class Examiner:
         """The admitted ticket. Raises the error of the first check that fails; NotReadyError while witnesses are awaited: ask again."""
         logged = self._logged(work)
         ticket: Ticket = logged.statement
-        if ticket.not_after < self._now():
-            raise TicketExpiredError("the ticket's life is over")
+        self._check_time(logged)
         self._check_witnessed(logged)
         with self._zone.reading() as view:
             if ticket.purpose != "epoch":
                 self._check_request(view, logged, work.request)
                 self._check_consent_now(view, ticket)
             key, model = self._context(view, ticket)
-            audience_key, _ = view.sealing_key(ticket.audience)
+            audience_key, audience_leaf = view.sealing_key(ticket.audience)
+        if audience_leaf != ticket.audience_leaf:
+            raise AudienceUnknownError("the audience's key was replaced after the ticket")
         placement = self._placements.placement(ticket.epoch)
         check_stage(ticket, placement)
         aggregates = tuple(recompute(key, model, ticket, opening, placement, self._ciphertexts) for opening in ticket.openings)
@@ -80,6 +89,14 @@ class Examiner:
         if logged is None or logged.index != work.leaf_index:
             raise TicketUnknownError("the ticket is not in the log at the leaf that was named")
         return logged
+
+    def _check_time(self, logged: Logged) -> None:
+        """The ticket lives, and its leaf is not from the future: by running ahead the log would stretch lives that it measures itself."""
+        now = self._now()
+        if logged.statement.not_after < now:
+            raise TicketExpiredError("the ticket's life is over")
+        if logged.time > now + self._zone.genesis.clock_tolerance_s:
+            raise TicketExpiredError(f"the ticket's leaf is {logged.time - now} s ahead of our clock")
 
     def _check_witnessed(self, logged: Logged) -> None:
         """(1) The ticket is under our newest checkpoint with enough witnesses, and that is fresh [L5]."""

@@ -1,0 +1,76 @@
+"""A custodian's examination over a zone in memory: its own replica, rosters, and ciphertexts that it proves itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import pytest
+
+from crypto.keygen import PrivateKey
+from nodes.custodian.examination import Admitted, Examiner
+from nodes.runtime.follower import LogFollower
+from nodes.runtime.material import Ciphertexts, Placements, proven
+from protos.v1.exchange_pb2 import OpenTicket
+from scoring.statements import Ticket
+from tests.support.exchange import HeldZone, MemoryLog
+from tests.support.zone import Asked, MemoryZone, released_zone
+
+
+def changed(ticket: Ticket, **changes: object) -> Ticket:
+    """The ticket saying something else."""
+    return Ticket.model_validate({**ticket.model_dump(), **changes}, strict=False)
+
+
+class Following(MemoryLog):
+    """A follower that is up to date."""
+
+    def wait_for(self, index: int, _timeout_s: float) -> None:
+        assert index < len(self._zone.entries)
+
+
+@dataclass
+class Desk:
+    """An examiner and the zone that it examines. ``late_s``: how far its clock is ahead of the log's."""
+
+    zone: MemoryZone
+    late_s: int = 0
+
+    def __post_init__(self) -> None:
+        held = HeldZone(self.zone.view)
+
+        def load(digest: str) -> bytes:
+            return self.zone.blobs[digest]
+
+        ciphertexts = Ciphertexts(held, lambda logged: proven(held, logged, load(logged.statement.header.merkle_root)))
+        placements = Placements(held, load)
+        follower = cast(LogFollower, Following(self.zone))
+        self.examiner = Examiner(held, follower, ciphertexts, placements, lambda: self.zone.now + self.late_s, 1.0)
+
+    def say(self, asked: Asked, **changes: object) -> OpenTicket:
+        """Log the ticket of a request, changed; the work item that a coordinator would send."""
+        ticket = changed(asked.ticket, **changes)
+        return self.log(ticket, asked.document.to_bytes())
+
+    def log(self, ticket: Ticket, request: bytes = b"") -> OpenTicket:
+        envelope = self.zone.envelope(ticket, "coordinator")
+        self.zone.append(envelope, "coordinator", "ticket")
+        return OpenTicket(ticket_envelope=envelope, leaf_index=len(self.zone.entries) - 1, request=request)
+
+    def examine(self, work: OpenTicket) -> Admitted:
+        return self.examiner.examine(work)
+
+
+@pytest.fixture(scope="module")
+def released(small_private_key: PrivateKey) -> MemoryZone:
+    """A released zone in which bank-a has one firm's consent and rows, and one firm its own portrait's."""
+    zone = released_zone(small_private_key)
+    zone.consent(zone.subjects[0])
+    zone.consent(zone.subjects[2])
+    zone.consent(zone.subjects[3], "own")
+    return zone
+
+
+@pytest.fixture
+def desk(released: MemoryZone) -> Desk:
+    return Desk(released.fork())
