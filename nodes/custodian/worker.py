@@ -106,13 +106,14 @@ class Custodian:
         while not self._stopping.is_set():
             try:
                 admitted = self._examiner.examine(work)
+                answers = list(self._answers(admitted))
             except (PeerUnavailableError, NotReadyError):
                 self._stopping.wait(RETRY_PAUSE_S)
                 continue
             except (ScoringError, CryptoError, NodeError) as error:
                 self._refuse(work, error)
                 return
-            self._exchange.submit_partials(self._answers(admitted))
+            self._exchange.submit_partials(answers)
             _log.info(logging.TICKET_ANSWERED, leaf_index=work.leaf_index, openings=len(admitted.aggregates))
             return
 
