@@ -450,7 +450,7 @@ def parse_leaf(data: bytes) -> Leaf:
 
 def _parse(cls: type[T], data: bytes) -> T:
     try:
-        json.loads(data, object_pairs_hook=_no_duplicates)
+        _DECODER.decode(data.decode())
         return cls.model_validate_json(data)
     except (ValidationError, ValueError, RecursionError) as error:
         detail = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
@@ -462,3 +462,6 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(out) != len(pairs):
         raise ValueError("a JSON object repeats a name")
     return out
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates)  # one for all: making it costs as much as a small statement

@@ -107,6 +107,8 @@ class Contents:
 
     def proofs_and_tickets(self) -> Iterator[Finding]:
         """Contributions whose ciphertexts or proof do not hold, then tickets whose aggregate is not that of their inputs."""
+        if self._view.public_key is None:
+            return  # no ceremony yet, hence no contribution and no ticket that holds
         chosen = [item for item in self._view.contributions.values() if self._scope.covers(item.time, item.actor)]
         tasks = [self._task(item) for item in chosen]
         check = functools.partial(_judge, self._key.n, self._key.bits)

@@ -14,12 +14,14 @@ from crypto.encoding import sha256
 from crypto.keygen import PrivateKey
 from crypto.paillier import PublicKey
 from nodes.auditor import audit as audits
+from nodes.auditor.archive import Archive
 from nodes.auditor.audit import Verdict
-from nodes.auditor.roots import AuditRoots
+from nodes.auditor.roots import AuditRoots, Roots
 from nodes.errors import SettingsError
 from nodes.runtime.signing import fresh_nonce
 from scoring.audit import Scope
 from scoring.functional import functional
+from scoring.registry import MemberRegistry
 from scoring.statements import Ceremony, EpochClose, Leaf, ModelAdmitted, QuantileTable, Refusal
 from tests.support.artifacts import put, receipt_of, records_of, tables_of, write_log, write_zone
 from tests.support.epoch import EPOCH, changed
@@ -391,6 +393,15 @@ def test_pins_that_are_missing_or_disagree_are_refused(run: Path, tmp_path: Path
         return
     with pytest.raises(SettingsError):
         AuditRoots.load(keys, SMALL_BITS)
+
+
+def test_log_before_its_ceremony_is_audited(small_private_key: PrivateKey, tmp_path: Path) -> None:
+    zone = MemoryZone(small_private_key)
+    zone.say(Refusal(zone=ZONE, nonce=fresh_nonce(), member="bank-a", reason="NOT_READY"), "bank-a")
+    write_log(zone, tmp_path / "log")
+    pinned = AuditRoots(Roots(zone.view.genesis, MemberRegistry(zone.view.registry.genesis), zone.public_key, {}), b"")
+    verdict = audits.audit(Archive.find(tmp_path), pinned, audits.Options(min_bits=SMALL_BITS), lambda _what, _done, _total: None)
+    assert (verdict.holds, verdict.checked["statements"]) == (True, 2)
 
 
 # --- scope ---
