@@ -12,11 +12,13 @@ from dataclasses import dataclass
 
 from grpc import StatusCode as Code
 
+from scoring.errors import ScoringError
+
 DETAIL_LIMIT = 500
 
 
-class WireFormatError(Exception):
-    """A message's parts came in the wrong order, number or size."""
+class WireFormatError(ScoringError):
+    """A message's parts came in the wrong order, number, size or form. A process that survives a refused statement survives this."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from crypto.errors import EncodingError, SignatureError
 from crypto.sealing import ENC_SIZE, open_sealed, seal
 from crypto.statements import SignKey, VerifyKey, check_signature, parse_envelope, sign_envelope
 from nodes.errors import WireFormatError
-from scoring.statements import PAYLOAD_TYPE_PREFIX, Hex16, Hex32, MemberId, Record, SigningKey
+from scoring.statements import PAYLOAD_TYPE_PREFIX, Hex16, Hex32, HexBytes, MemberId, Record, SigningKey
 
 ENROLMENT_REQUEST: Final = "enrolment-request"
 BINDING: Final = "binding"
@@ -47,7 +47,7 @@ class BindingAnswer(Record):
 
     key_id: str
     subject: Hex16 | Literal[""]
-    binding: str = ""
+    binding: HexBytes | Literal[""] = ""
     leaf_index: int = -1
     reason: str = ""
 
@@ -88,7 +88,7 @@ class SealedBinding(Record):
     """What a consent's ``sealed_binding`` (hex of enc ‖ ciphertext) opens to: the code and the county's signed binding, in hex."""
 
     uscc: Uscc
-    binding: str
+    binding: HexBytes
 
 
 def seal_binding(binding: SealedBinding, public: bytes, audience: str, consent: str) -> str:
@@ -99,7 +99,10 @@ def seal_binding(binding: SealedBinding, public: bytes, audience: str, consent: 
 
 def open_binding(sealed: str, private: bytes, audience: str, consent: str) -> SealedBinding:
     """The binding in a consent for us. Raises SealingError, WireFormatError."""
-    data = bytes.fromhex(sealed)
+    try:
+        data = bytes.fromhex(sealed)
+    except ValueError as error:
+        raise WireFormatError("a consent's sealed binding is hex") from error
     opened = open_sealed(private, binding_info(audience, consent), b"", data[:ENC_SIZE], data[ENC_SIZE:])
     try:
         return SealedBinding.model_validate_json(opened)

@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from crypto.encoding import canonical_json
 from crypto.keygen import PrivateKey
+from crypto.sealing import seal
 from nodes.auditor.receipt import verify_receipt
 from nodes.bank.api import create_app
 from nodes.bank.queries import Query
 from nodes.errors import NotReadyError, RpcRefusal
 from nodes.runtime.gateway_client import GatewayRefusal
+from nodes.runtime.relay import binding_info
 from scoring.errors import ConsentMissingError
 from scoring.functional import functional
 from scoring.statements import Band, QuantileTable, Refusal
@@ -173,6 +176,24 @@ def test_a_binding_that_is_not_the_registrars_is_left_out(node: BankNode) -> Non
 def test_a_consent_for_another_bank_is_left_out(node: BankNode) -> None:
     zone = node.site.zone
     node.told(bound_consent(zone, zone.subjects[0], uscc_of(0), audience="bank-b"), 5)
+    assert (node.consents.all(), node.consents.cursor()) == ([], 5)
+
+
+@pytest.mark.parametrize("sealed", ["", "zz", "信", "ab", "00" * 200])
+def test_a_consent_with_rubbish_for_a_binding_does_not_stop_the_bank(node: BankNode, sealed: str) -> None:
+    zone = node.site.zone
+    key = zone.enrol(zone.subjects[0])
+    node.told(zone.say(zone.consent_statement(zone.subjects[0], sealed_binding=sealed), key), 5)
+    assert (node.consents.all(), node.consents.cursor()) == ([], 5)
+
+
+@pytest.mark.parametrize("binding", ["zz", "abc", ""])
+def test_a_sealed_binding_that_holds_rubbish_does_not_stop_the_bank(node: BankNode, binding: str) -> None:
+    zone = node.site.zone
+    key, statement = zone.enrol(zone.subjects[0]), zone.consent_statement(zone.subjects[0])
+    plain = canonical_json({"uscc": uscc_of(0), "binding": binding})
+    enc, ciphertext = seal(zone.keys.sealing("bank-a"), binding_info("bank-a", statement.id), b"", plain)
+    node.told(zone.say(statement.model_copy(update={"sealed_binding": (enc + ciphertext).hex()}), key), 5)
     assert (node.consents.all(), node.consents.cursor()) == ([], 5)
 
 

@@ -13,7 +13,7 @@ import crypto
 from crypto.errors import CryptoError, OpeningError, ProofError
 from nodes.errors import NodeError
 from protos.errors import CATALOGUE, DETAIL_LIMIT, INTERNAL, by_reason, detail_of, problem, refusal_of
-from scoring.errors import ConsentMissingError, LogInconsistentError, RangeError
+from scoring.errors import ConsentMissingError, LogInconsistentError, RangeError, ScoringError
 
 ROOT = Path(crypto.__file__).parent.parent
 MODULES = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in ROOT.glob("[a-z]*/**/errors.py") if ".venv" not in path.parts)
@@ -106,3 +106,10 @@ def test_problem_document_carries_the_reason_and_status() -> None:
 
 def test_an_unknown_reason_of_a_newer_process_is_internal() -> None:
     assert by_reason("FROM_THE_FUTURE") is INTERNAL
+
+
+def test_every_error_that_a_message_can_cause_is_caught_with_the_others() -> None:
+    """Loops over what peers send catch the roots of the three packages: an error outside them would stop the process."""
+    for name in error_classes():
+        module, _, cls = name.rpartition(".")
+        assert issubclass(getattr(importlib.import_module(module), cls), CryptoError | ScoringError | NodeError), name

@@ -9,7 +9,7 @@ import pytest
 from crypto.statements import check_signature, parse_envelope
 from crypto.subjects import subject_id
 from nodes.runtime import relay
-from nodes.runtime.relay import EnrolmentRequest
+from nodes.runtime.relay import BindingAnswer, EnrolmentRequest
 from protos.v1.exchange_pb2 import Sealed, WorkItem
 from scoring.statements import Binding, Enrolment, parse_statement
 from scoring.view import verify_key
@@ -102,6 +102,18 @@ def test_a_service_cannot_enrol_with_another_service(zone: DepartmentZone, firms
     zone.nodes["market"].do(item)
     assert zone.answer().reason == "SIGNER_NOT_ALLOWED"
     assert not zone.ledger.view.enrolments
+
+
+def test_a_message_of_no_known_form_does_not_stop_the_registrar(zone: DepartmentZone, firms: Population) -> None:
+    """Signed and sealed by a real service, and no request: refused like any other, and the next request is answered."""
+    keys = zone.ledger.keys
+    answer = BindingAnswer(key_id="e-0123456789abcdef", subject="")
+    sealed = relay.seal_message(
+        answer, keys.sealing("market"), keys.signers["enterprise"], sender="enterprise", to="market", matter=relay.ENROLMENT_REQUEST
+    )
+    zone.nodes["market"].do(WorkItem(seq=7, sealed=Sealed(sender="enterprise", subject_matter=relay.ENROLMENT_REQUEST, sealed=sealed)))
+    assert [logged.statement.reason for logged in zone.ledger.view.refusals] == ["MESSAGE_INVALID"]
+    assert zone.enrol(firms.firms[4].uscc) in zone.ledger.view.enrolments
 
 
 def test_only_the_registrar_takes_requests(zone: DepartmentZone, firms: Population) -> None:
