@@ -65,7 +65,7 @@ class Queries:
             receipt = build_receipt(released, self._opener.key, query.product, document)
             receipt_id = released.digest[:32]
             verified = self._receipts.keep(receipt_id, receipt)
-        except (ScoringError, CryptoError, NodeError) as error:
+        except (ScoringError, CryptoError, NodeError, ValueError, LookupError) as error:  # the answer is the gateway's word: anything may be in it
             raise self._failed(error, released) from error
         _log.info(QUERY_ANSWERED, receipt=receipt_id, leaf_index=verified.ticket_leaf_index)
         return {"receipt_id": receipt_id, **asdict(verified)}

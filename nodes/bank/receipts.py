@@ -76,7 +76,7 @@ def _opening(released: Released, place: int, key: PublicKey) -> ReceiptOpening:
         name=form.name,
         functional=tuple(WeightedTerm(indicator=term.indicator, functional=term.functional, weight=str(term.weight)) for term in form.terms),
         constant=str(form.constant),
-        inputs=tuple(inputs[entry] for entry in wanted),
+        inputs=tuple(inputs[entry] for entry in wanted if entry in inputs),
         aggregate=str(released.aggregates[place]),
         m=str(opened.m % key.n),
         r=str(opened.r),

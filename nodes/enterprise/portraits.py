@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import threading
 from typing import Any
 
@@ -17,7 +16,7 @@ from nodes.enterprise.store import Store
 from nodes.errors import NotReadyError
 from nodes.runtime.clock import Timer
 from nodes.runtime.gateway_client import GatewayClient
-from nodes.runtime.releases import Released, ReleaseOpener, published_band
+from nodes.runtime.releases import Released, ReleaseOpener, exact_bytes, published_band
 from nodes.runtime.request_document import PORTRAITS
 from scoring.errors import TicketInputsError, WrongSignerError
 from scoring.functional import functional
@@ -65,10 +64,10 @@ class PortraitDesk:
     def _check_logged(self, released: Released) -> int:
         """Time of the ticket's leaf, once coordinator, log and witnesses signed for it. Raises WrongSignerError, NoteError, MerkleError."""
         evidence, genesis = released.evidence, self._registry.genesis
-        envelope = parse_envelope(base64.b64decode(evidence.ticket))
+        envelope = parse_envelope(exact_bytes(evidence.ticket))
         signer = self._registry.key(envelope.key_ids[0])
         check_signature(envelope, verify_key(signer.key))
-        leaf_bytes = base64.b64decode(evidence.ticket_leaf)
+        leaf_bytes = exact_bytes(evidence.ticket_leaf)
         leaf = parse_leaf(leaf_bytes)
         if "coordinator" not in signer.member.roles or leaf.digest != released.digest:
             raise WrongSignerError("the ticket is not the coordinator's, or its leaf is another statement's")

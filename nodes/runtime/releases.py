@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from crypto.contribution import check_contribution
 from crypto.encoding import sha256, to_fixed
-from crypto.paillier import DEFAULT_MIN_BITS, Opening, PublicKey
+from crypto.paillier import DEFAULT_MIN_BITS, Opening, PublicKey, check_ciphertexts
 from crypto.proofs import KnowledgeProof
 from crypto.statements import VerifyKey, check_signature, parse_envelope
 from crypto.threshold import combine
@@ -47,11 +47,19 @@ class Released:
     openings: tuple[Opening, ...]
 
 
+def exact_bytes(text: str) -> bytes:
+    """Bytes of a base64 text that was handed over. Raises WireFormatError."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise WireFormatError("what was handed over is not base64") from error
+
+
 def published_band(released: Released, name: str, hundredths: int) -> str | None:
     """Percentile band of a value of functional ``name`` by the epoch's published table; None before RELEASED or without bands [P7.3]."""
     if released.evidence.quantile_table is None:
         return None
-    envelope = parse_envelope(base64.b64decode(released.evidence.quantile_table.envelope))
+    envelope = parse_envelope(exact_bytes(released.evidence.quantile_table.envelope))
     release = parse_statement(envelope.payload_type, envelope.payload)
     if not isinstance(release, EpochRelease):
         raise WireFormatError("what was handed over as quantile table is no release of an epoch")
@@ -86,11 +94,11 @@ class ReleaseOpener:
     def open(self, answer: Mapping[str, Any], private: bytes) -> Released:
         """The opened release in the gateway's ``answer``, for the holder of the X25519 key ``private``.
 
-        Raises WireFormatError for a malformed answer, AggregateError when the rows do not give what the ticket names,
+        Raises WireFormatError and CiphertextError for a malformed answer, AggregateError when the rows do not give what the ticket names,
         PartialError and OpeningError when the custodians' answers do not open it.
         """
         evidence, sealed = _parse(answer)
-        envelope = parse_envelope(base64.b64decode(evidence.ticket))
+        envelope = parse_envelope(exact_bytes(evidence.ticket))
         ticket = parse_statement(envelope.payload_type, envelope.payload)
         if not isinstance(ticket, Ticket):
             raise WireFormatError("what was handed over is not a ticket")
@@ -113,7 +121,7 @@ class ReleaseOpener:
             self._check_row(row, released)
 
     def _check_row(self, row: ReceiptRow, released: Released) -> None:
-        envelope = parse_envelope(base64.b64decode(row.envelope))
+        envelope = parse_envelope(exact_bytes(row.envelope))
         statement = parse_statement(envelope.payload_type, envelope.payload)
         signer = self._registry.key(envelope.key_ids[0])
         check_signature(envelope, verify_key(signer.key))
@@ -137,7 +145,9 @@ class ReleaseOpener:
             row = rows.get(leaf_index)
             if row is None or not 0 <= position < len(row.ciphertexts):
                 raise AggregateError(f"the row at leaf {leaf_index} was not handed over")
-            return int(row.ciphertexts[position])
+            value = int(row.ciphertexts[position])
+            check_ciphertexts(self.key, (value,))
+            return value
 
         values = []
         for opening in ticket.openings:

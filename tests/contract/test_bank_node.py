@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -17,7 +19,7 @@ from nodes.auditor.receipt import verify_receipt
 from nodes.bank.api import create_app
 from nodes.bank.queries import Query
 from nodes.errors import NotReadyError, RpcRefusal
-from nodes.runtime.gateway_client import GatewayRefusal
+from nodes.runtime.gateway_client import Answer, GatewayRefusal
 from nodes.runtime.relay import binding_info
 from scoring.errors import ConsentMissingError
 from scoring.functional import functional
@@ -246,3 +248,42 @@ def test_a_query_that_names_nobody_or_two_is_refused(desk: TestClient, body: dic
 
 def test_an_unknown_receipt_is_not_found(desk: TestClient) -> None:
     assert desk.get(f"/receipts/{'0' * 32}").json()["reason"] == "NOT_FOUND"
+
+
+# --- a gateway that lies ---
+
+
+LIES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "no evidence": lambda answer: answer.pop("evidence"),
+    "no sealed answers": lambda answer: answer.update(sealed=[]),
+    "sealed answers that are no hex": lambda answer: answer["sealed"][0].update(enc="zz"),
+    "a ticket that is no base64": lambda answer: answer["evidence"].update(ticket="A"),
+    "a ticket that is no ticket": lambda answer: answer["evidence"].update(ticket=answer["evidence"]["enrolment"]),
+    "a row left out": lambda answer: answer["evidence"]["rows"].pop(),
+    "a ciphertext that is no unit": lambda answer: answer["evidence"]["rows"][0]["ciphertexts"].__setitem__(0, "0"),
+    "another ciphertext": lambda answer: answer["evidence"]["rows"][0]["ciphertexts"].__setitem__(0, "4"),
+    "an input left out": lambda answer: answer["evidence"]["inputs"].pop(),
+    "another stage": lambda answer: answer["evidence"]["stage_proof"].update(stage="S4"),
+    "another checkpoint": lambda answer: answer["evidence"].update(checkpoint="x"),
+    "a quantile table that is none": lambda answer: answer["evidence"]["quantile_table"].update(envelope=answer["evidence"]["ticket"]),
+}
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES.keys())
+def test_a_gateway_that_lies_gives_no_receipt_but_a_logged_failure(
+    node: BankNode, lie: Callable[[dict[str, Any]], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = node.queries._gateway.ask
+
+    def lying(*asked: Any) -> Answer:
+        answer = ask(*asked)
+        assert answer.body is not None
+        lie(answer.body)
+        return answer
+
+    subject = told(node)
+    monkeypatch.setattr(node.queries._gateway, "ask", lying)
+    with pytest.raises(RpcRefusal) as refusal:
+        node.queries.answer(Query(PRODUCT, "loan", subject=subject))
+    assert (refusal.value.reason, node.receipts.listed()) == ("OPENING_FAILED", [])
+    assert node.site.zone.view.refusals[-1].statement.reason == "OPENING_FAILED"
