@@ -10,14 +10,16 @@ from __future__ import annotations
 import random
 import threading
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, Generic, NoReturn, TypeVar, cast
 
 import grpc
 
-from nodes.errors import DeadlineMissingError, PeerUnavailableError, RpcRefusal, SettingsError
+from nodes.errors import DeadlineMissingError, NotReadyError, PeerUnavailableError, RpcRefusal, SettingsError
 from nodes.runtime import logging, tls
 from nodes.runtime.clock import Timer
 from nodes.runtime.identity import Identity
@@ -39,10 +41,11 @@ _log = logging.logger("rpc")
 
 @dataclass(frozen=True, slots=True)
 class ServerLimits:
-    """``workers``: calls at a time, open streams included. A connection is closed ``age_s`` after its start, calls on it get
-    ``grace_s`` more: so a removed certificate or CA is gone from the wire after both."""
+    """``workers``: calls at a time, open streams included; one caller has at most three quarters of them, so that it cannot shut the
+    others out. A connection is closed ``age_s`` after its start, calls on it get ``grace_s`` more: so a removed certificate or CA is
+    gone from the wire after both."""
 
-    workers: int = 64
+    workers: int = 128
     age_s: float = 900.0
     grace_s: float = 300.0
 
@@ -66,7 +69,7 @@ class RpcServer:
             ("grpc.so_reuseport", 0),
         ]
         self._executor = ThreadPoolExecutor(limits.workers, thread_name_prefix="rpc")
-        guard = _Guard(identity.zone, admit, on_fatal)
+        guard = _Guard(identity.zone, admit, on_fatal, max(1, limits.workers * 3 // 4))
         self._server = grpc.server(self._executor, interceptors=[guard], options=options)
         try:
             self.port = self._server.add_secure_port(listen, tls.server_credentials(identity))
@@ -91,8 +94,10 @@ class RpcServer:
 class _Guard(grpc.ServerInterceptor):
     """Admission, deadlines and errors for all four kinds of handler."""
 
-    def __init__(self, zone: str, admit: Admit, on_fatal: Callable[[BaseException], None]) -> None:
-        self._zone, self._admit, self._on_fatal = zone, admit, on_fatal
+    def __init__(self, zone: str, admit: Admit, on_fatal: Callable[[BaseException], None], share: int) -> None:
+        self._zone, self._admit, self._on_fatal, self._share = zone, admit, on_fatal, share
+        self._running: Counter[str] = Counter()  # calls of each caller
+        self._lock = threading.Lock()
 
     def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
         handler = continuation(handler_call_details)
@@ -108,8 +113,8 @@ class _Guard(grpc.ServerInterceptor):
     def _single(self, inner: Callable[[Any, Any], Any], method: str, streamed: bool) -> Callable[[Any, Any], Any]:
         def answer(request: Any, context: grpc.ServicerContext) -> Any:
             try:
-                self._enter(context)
-                return inner(self._admitted(request, context) if streamed else request, context)
+                with self._entered(context):
+                    return inner(self._admitted(request, context) if streamed else request, context)
             except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes one refusal
                 self._refuse(error, context, method)
 
@@ -118,15 +123,31 @@ class _Guard(grpc.ServerInterceptor):
     def _streaming(self, inner: Callable[[Any, Any], Any], method: str, streamed: bool) -> Callable[[Any, Any], Any]:
         def answer(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
             try:
-                self._enter(context)
-                yield from self._admitted(inner(self._admitted(request, context) if streamed else request, context), context)
+                with self._entered(context):
+                    yield from self._admitted(inner(self._admitted(request, context) if streamed else request, context), context)
             except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes one refusal
                 self._refuse(error, context, method)
 
         return answer
 
-    def _enter(self, context: grpc.ServicerContext) -> None:
-        self._admit(tls.caller(context, self._zone))
+    @contextmanager
+    def _entered(self, context: grpc.ServicerContext) -> Iterator[None]:
+        """A call that may run: of a member, with a deadline, within the caller's share."""
+        caller = tls.caller(context, self._zone)
+        self._admit(caller)
+        self._check_deadline(context)
+        with self._lock:
+            if self._running[caller] >= self._share:
+                raise NotReadyError(f"{caller} has {self._share} calls running: no more at a time")
+            self._running[caller] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running[caller] -= 1
+
+    @staticmethod
+    def _check_deadline(context: grpc.ServicerContext) -> None:
         left_s = context.time_remaining()
         if left_s is None or left_s > LONGEST_DEADLINE_S:
             raise DeadlineMissingError(f"the call has no deadline, or one further than {LONGEST_DEADLINE_S:g} s away")
@@ -161,8 +182,8 @@ def where(error: BaseException) -> list[str]:
 
 
 def _row_of(error: Exception) -> Refusal:
-    if isinstance(error, RpcRefusal):  # a refusal from further on is passed through
-        return by_reason(error.reason)
+    if isinstance(error, RpcRefusal):  # a refusal from further on is passed through; what is fatal there is not fatal here
+        return replace(by_reason(error.reason), fatal=False)
     return refusal_of(error)
 
 

@@ -31,6 +31,7 @@ FAILURES: dict[str, Exception] = {
     "bug": KeyError("secret 4711"),
     "fatal": LogInconsistentError("leaf 3"),
     "relayed": RpcRefusal("EPOCH_STATE", "epoch e1 is closed", "FAILED_PRECONDITION"),
+    "relayed-fatal": RpcRefusal("LOG_FORKED", "a peer says that it must stop", "INTERNAL"),
     "soon": NotReadyError("not yet"),
 }
 
@@ -288,6 +289,38 @@ def test_a_fatal_error_is_given_to_the_process(site: Site, alice: grpc.Channel) 
     with pytest.raises(RpcRefusal):
         append(site, alice, "fatal")
     assert [type(error) for error in site.fatal] == [LogInconsistentError]
+
+
+def test_what_is_fatal_to_a_peer_is_not_fatal_here(site: Site, alice: grpc.Channel) -> None:
+    """Else a custodian, by the reason of its refusal, could stop the coordinator."""
+    with pytest.raises(RpcRefusal) as refusal:
+        append(site, alice, "relayed-fatal")
+    assert refusal.value.reason == "LOG_FORKED"
+    assert site.fatal == []
+
+
+def first_of(stream: Any) -> str:
+    """The first answer of a stream, or the reason of its refusal."""
+    try:
+        return str(next(stream).checkpoint.decode())
+    except grpc.RpcError as error:
+        return str(rpc.translate(error).args[0]).split(":", maxsplit=1)[0]
+
+
+def test_one_caller_cannot_shut_the_others_out(make_identity: Callable[..., Identity]) -> None:
+    site = start(make_identity("coordinator", listens=True), ServerLimits(workers=4))
+    with (
+        tls.channel(make_identity("alice"), site.address, "coordinator") as alice,
+        tls.channel(make_identity("bob"), site.address, "coordinator") as bob,
+    ):
+        streams = [site.log(alice).Follow(log_pb2.FollowRequest(), timeout=30) for _ in range(8)]
+        begun = [first_of(stream) for stream in streams]
+        assert sorted(begun) == ["NOT_READY"] * 5 + ["first"] * 3
+        assert append(site, bob).leaf == b"bob"
+        site.desk.go_on.set()
+        assert [[update.checkpoint for update in stream] for stream, word in zip(streams, begun, strict=True) if word == "first"] == [[b"second"]] * 3
+        assert append(site, alice).leaf == b"alice"  # what ended counts no more
+    site.server.stop(0)
 
 
 def test_a_refusal_from_further_on_passes_through(site: Site, alice: grpc.Channel) -> None:
