@@ -79,6 +79,7 @@ class LogReplica:
             raise RollbackError(f"the database holds {frontier.size} leaves of the log, {pin[0]} were pinned: it is an old copy")
         self._rehash(frontier, pin)
         self._frontier = frontier  # of all stored entries, the unconfirmed ones included
+        self._time = self._time_of_last()
         self._roots: dict[int, bytes] = {}  # of the sizes confirmed last, oldest first
         self._remember(Head(frontier.size, frontier.root(), note))
 
@@ -87,17 +88,17 @@ class LogReplica:
 
         Without a checkpoint the entries are stored, but count only once one that covers them has come. Without entries the
         checkpoint may be of an earlier size, with more cosignatures; None when that is too long ago to be remembered.
-        Raises LogInconsistentError when entries do not follow on, an envelope is not its leaf's, or the checkpoint is not the
-        log's or of another size; LogForkError when its root is not the one computed. Both are fatal; nothing of the update is kept.
+        Raises LogInconsistentError when entries do not follow on, time goes back, an envelope is not its leaf's, or the checkpoint is not
+        the log's or of another size; LogForkError when its root is not the one computed. Both are fatal; nothing of the update is kept.
         """
-        frontier = self._frontier
+        frontier, time = self._frontier, self._time
         for entry in entries:
-            _check_entry(entry, frontier.size)
+            time = _check_entry(entry, frontier.size, time)
             frontier = frontier.extended((leaf_hash(entry.leaf),))
         head = self._verify(note, frontier, bool(entries)) if note else None
         confirmed = head if head is not None and head.size >= self.head.size else None
         self._store(entries, frontier, confirmed)
-        self._frontier = frontier
+        self._frontier, self._time = frontier, time
         if confirmed is not None:
             self._remember(confirmed)
         return head
@@ -111,6 +112,7 @@ class LogReplica:
         with writing(self._engine) as connection:
             connection.execute(delete(ENTRIES).where(ENTRIES.c.index >= self.head.size))
         self._frontier, _ = self._stored()
+        self._time = self._time_of_last()
 
     def entries(self, start: int, end: int) -> Iterator[Entry]:
         """Stored entries [start, end), in order. Requires end <= head.size."""
@@ -133,6 +135,11 @@ class LogReplica:
         with reading(self._engine) as connection:
             row = connection.execute(select(HEAD.c.frontier, HEAD.c.note).where(HEAD.c.id == 1)).one_or_none()
         return (Frontier(), b"") if row is None else (Frontier.from_bytes(row.frontier), row.note)
+
+    def _time_of_last(self) -> int:
+        """Time of the last confirmed leaf, 0 before the first."""
+        size = self._frontier.size
+        return parse_leaf(next(self.entries(size - 1, size)).leaf).time if size else 0
 
     def _store(self, entries: Sequence[Entry], frontier: Frontier, confirmed: Head | None) -> None:
         with writing(self._engine) as connection:
@@ -196,12 +203,17 @@ class LogReplica:
             write_private(evidence / f"{sha256(note).hex()[:16]}.note", note)
 
 
-def _check_entry(entry: Entry, expected: int) -> None:
+def _check_entry(entry: Entry, expected: int, before: int) -> int:
+    """The time of the entry that must be number ``expected``, ``before`` being that of the entry before: consents, requests and lives of
+    tickets are judged by these times, so a log that turns them back could bring back what is over."""
     if entry.index != expected:
         raise LogInconsistentError(f"expected leaf {expected}, the log sent {entry.index}")
     try:
         leaf = parse_leaf(entry.leaf)
     except StatementFormatError as error:
         raise LogInconsistentError(f"leaf {expected}: {error}") from error
+    if leaf.time < before:
+        raise LogInconsistentError(f"leaf {expected}: its time goes back from {before} to {leaf.time}")
     if sha256(entry.envelope).hex() != leaf.digest:
         raise LogInconsistentError(f"leaf {expected}: the envelope sent is not the one that it names")
+    return leaf.time

@@ -235,3 +235,13 @@ def test_what_is_no_receipt_is_refused(case: Case, data: bytes) -> None:
     with pytest.raises(ReceiptError) as error:
         verify_receipt(data, case.roots)
     assert error.value.reason == "RECEIPT_FORMAT"
+
+
+@pytest.mark.parametrize("digits", ["9" * 5_000, "9" * 4_301, "-" + "9" * 4_300])
+def test_a_number_too_long_to_read_is_refused_and_not_a_crash(case: Case, digits: str) -> None:
+    for change in (
+        lambda document: document["public_key"].update(n=digits),
+        lambda document: document["openings"][0].update(m=digits),
+        lambda document: document.update(ticket_leaf_index=digits),
+    ):
+        assert reason(case, change) == "RECEIPT_FORMAT"

@@ -156,6 +156,28 @@ def test_an_update_that_does_not_hold_is_fatal_and_leaves_nothing(entries: list[
     assert opened(tmp_path).head == head
 
 
+def backdated(index: int, time: int) -> Entry:
+    envelope = f"backdated {index}".encode()
+    return Entry(index, Leaf(kind="refusal", actor="bank-a", time=time, digest=sha256(envelope).hex()).to_bytes(), envelope)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_log_whose_time_goes_back_is_fatal(tmp_path: Path, restart: bool) -> None:
+    """What is over would be in force again: a request, a consent, a ticket."""
+    replica = filled(tmp_path, 10)
+    if restart:
+        replica = opened(tmp_path)
+    turned_back = [*LOG[:10], backdated(10, 1_700_000_008)]
+    with pytest.raises(LogInconsistentError, match="time goes back"):
+        replica.accept(turned_back[10:], note(turned_back))
+    assert replica.head.size == 10
+    within = [*LOG[:10], backdated(10, 1_700_000_020), backdated(11, 1_700_000_019)]
+    with pytest.raises(LogInconsistentError, match="time goes back"):
+        replica.accept(within[10:], note(within))
+    same = [*LOG[:10], backdated(10, 1_700_000_009)]
+    assert replica.accept(same[10:], note(same)) is not None
+
+
 FORKED = [*LOG[:9], *(entry(index, "fork") for index in range(9, 20))]
 
 
