@@ -10,19 +10,19 @@ from nodes.runtime.files import make_private_directory, write_private
 from simulators.population.tables import Population, Table
 
 
-def write_records(population: Population, directory: Path) -> tuple[Path, ...]:
-    """Write ``directory``/records/<member>/records.csv for every owner: UTF-8, header row, LF. Returns the files in the owners' order.
+def write_records(population: Population, directory: Path, name: str = "records.csv") -> tuple[Path, ...]:
+    """Write ``directory``/records/<member>/``name`` for every owner: UTF-8, header row, LF. Returns the files in the owners' order.
 
     Folders are made 0700 and files 0600. A file already there is replaced as a whole, so that a reader sees the old or the new one.
     """
-    return tuple(_write(table, directory / "records" / table.member) for table in population.tables())
+    return tuple(_write(table, directory / "records" / table.member, name) for table in population.tables())
 
 
-def _write(table: Table, folder: Path) -> Path:
+def _write(table: Table, folder: Path, name: str) -> Path:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.columns)
     writer.writerows(table.rows)
-    target = make_private_directory(folder) / "records.csv"
+    target = make_private_directory(folder) / name
     write_private(target, text.getvalue().encode())
     return target
