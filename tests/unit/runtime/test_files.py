@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,12 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, mon
         write_public(tmp_path / "head", b"new")
     assert (tmp_path / "head").read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["head"]
+
+
+def test_a_file_written_by_many_at_once_is_always_whole(tmp_path: Path) -> None:
+    contents = [bytes([mark]) * 40_000 for mark in range(8)]
+    with ThreadPoolExecutor(len(contents)) as pool:
+        for _ in range(10):
+            list(pool.map(lambda content: write_private(tmp_path / "blob", content), contents))
+            assert read_private(tmp_path / "blob") in contents
+    assert [path.name for path in tmp_path.iterdir()] == ["blob"]
