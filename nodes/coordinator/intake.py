@@ -63,9 +63,10 @@ class Intake:
             logged = view.by_envelope(first.envelope)  # logged before a crash kept its receipt from us
             if logged is None:
                 view.judge(first.envelope, self._now())
-        self._keep(header, statement.proof, parts)
+        ciphertexts = self._checked(header, statement.proof, parts)
         if self._store.begin_contribution(identity, digest).digest != digest:
             raise RevisionError(f"other bytes came before as revision {header.revision} of this contribution")
+        self._blobs.put(header.merkle_root, ciphertexts)
         logged = logged or self._journal.submit(first.envelope)
         self._store.finish_contribution(identity, logged.leaf, logged.index)
         return Receipt(logged.leaf, logged.index, digest)
@@ -89,8 +90,8 @@ class Intake:
         self._blobs.put(statement.sha256, content)
         return known or self._journal.submit(first.envelope)
 
-    def _keep(self, header: ContributionHeader, proof: ProofRecord, parts: Iterator[ContributionPart]) -> None:
-        """Store the ciphertexts, once they are those of the header and proven."""
+    def _checked(self, header: ContributionHeader, proof: ProofRecord, parts: Iterator[ContributionPart]) -> bytes:
+        """The ciphertexts, once they are those of the header and proven."""
         with self._zone.reading() as view:
             key = view.public_key
         assert key is not None  # judge has found the epoch, which needs the key
@@ -98,7 +99,7 @@ class Intake:
             raise LayoutError(f"a contribution has 1 to {MAX_CIPHERTEXTS} ciphertexts")
         data = _gather((part.ciphertexts for part in parts), header.batches * key.ciphertext_size)
         check_contribution(key, header.model_dump(mode="json"), KnowledgeProof.from_json(proof.model_dump(mode="json")), data)
-        self._blobs.put(header.merkle_root, data)
+        return data
 
     def _check_document(self, statement: RosterCompiled | StagesPublished, content: bytes) -> None:
         if isinstance(statement, RosterCompiled):
