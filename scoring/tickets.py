@@ -85,7 +85,7 @@ def check_ticket(view: ZoneView, ticket: Ticket, time: int) -> None:
     if not ticket.openings:
         raise TicketInputsError("the ticket opens nothing")
     if ticket.purpose == "epoch":
-        _check_bulk(view, ticket, epoch)
+        _check_bulk(view, ticket, epoch, time)
     else:
         _check_single(view, ticket, epoch, time)
     _check_functionals(view.model(epoch.opened.model), ticket)
@@ -119,7 +119,7 @@ def _check_single(view: ZoneView, ticket: Ticket, epoch: EpochState, time: int) 
         raise TicketInputsError("the first ticket froze another stage [P7.2]")
 
 
-def _check_bulk(view: ZoneView, ticket: Ticket, epoch: EpochState) -> None:
+def _check_bulk(view: ZoneView, ticket: Ticket, epoch: EpochState, time: int) -> None:
     epoch.require(Phase.CLOSED)
     if "authority" not in view.registry.member(ticket.audience).roles:
         raise NotDisclosedError("an epoch opens to the authority alone")
@@ -135,7 +135,8 @@ def _check_bulk(view: ZoneView, ticket: Ticket, epoch: EpochState) -> None:
     for batch in batches:
         if not 0 <= batch < epoch.opened.batches:
             raise EpochDefinitionError(f"the epoch has no batch {batch}")
-        if (ticket.epoch, ticket.openings[0].functionals[0], batch) in view.bulk:
+        earlier = view.bulk.get((ticket.epoch, ticket.openings[0].functionals[0], batch))
+        if earlier is not None and earlier.statement.not_after >= time:  # one that ran out unopened is made again: it opens the same value
             raise TicketReplayError(f"batch {batch} has a ticket already")
 
 

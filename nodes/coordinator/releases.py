@@ -118,7 +118,8 @@ class TicketOffice:
         return Issued(self._journal.submit_made(make), values)
 
     def issue_bulk(self, epoch_id: str, functional: str, batches: tuple[Batch, ...]) -> Issued:
-        """The logged ticket for ``batches`` (of one stage) of a closed epoch, or the one that was logged for them before.
+        """The logged ticket for ``batches`` (of one stage) of a closed epoch: the one that was logged for them before, or a new one when that
+        ran out before enough custodians were there.
 
         Raises EpochUnknownError, EpochStateError, RowsAwaitedError when a column is missing.
         """
@@ -127,6 +128,8 @@ class TicketOffice:
             epoch = view.epoch(epoch_id)
             epoch.require(Phase.CLOSED, Phase.RELEASED)
             known = view.bulk.get((epoch_id, functional, batches[0].index))
+            if known is not None and epoch.phase is Phase.CLOSED and known.statement.not_after < self._now():
+                known = None
             inputs = known.statement.inputs if known else derive_inputs(view, epoch, [functional], stage)
             audience = view.registry.sole("authority").id
         parts = [self._openings(epoch, ((functional,),), stage, batch, inputs) for batch in batches]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import grpc
@@ -31,6 +32,8 @@ SUBMITTED = {Enrolment.kind, Consent.kind, Revocation.kind, EpochOpen.kind, Epoc
 READERS_OF_ROSTERS = {"department", "custodian", "auditor", "authority"}
 READERS_OF_CIPHERTEXTS = {"custodian", "auditor"}
 RELAY_BYTES = 64 * 1024
+RELAY_KEY = 128
+REASON = re.compile(r"[A-Z][A-Z0-9_]{2,40}")
 
 
 class ExchangeService(ExchangeServicer):
@@ -84,7 +87,7 @@ class ExchangeService(ExchangeServicer):
 
     def Relay(self, request: wire.RelayRequest, context: grpc.ServicerContext) -> wire.RelayReply:
         sender = self._caller(context)
-        if len(request.sealed) > RELAY_BYTES or not request.idempotency_key or len(request.subject_matter) > 64:
+        if len(request.sealed) > RELAY_BYTES or not 0 < len(request.idempotency_key) <= RELAY_KEY or len(request.subject_matter) > 64:
             raise WireFormatError(f"a relayed message has a key, a short subject matter and at most {RELAY_BYTES} bytes")
         self._zone.admit(request.to)
         sealed = wire.Sealed(sender=sender, subject_matter=request.subject_matter, sealed=request.sealed)
@@ -110,6 +113,8 @@ class ExchangeService(ExchangeServicer):
 
     def RefuseTicket(self, request: wire.CustodianRefusal, context: grpc.ServicerContext) -> wire.PartialsReply:
         custodian = self._require(context, {"custodian"})
+        if not REASON.fullmatch(request.reason):
+            raise WireFormatError("a refusal has a reason of the catalogue")
         self._openings_of(request.ticket.hex())
         self._openings.refuse(request.ticket.hex(), custodian, request.reason)
         return wire.PartialsReply()

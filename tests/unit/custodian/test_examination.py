@@ -378,6 +378,21 @@ def test_bulk_tickets_take_neither_subject_nor_consent_nor_another_request_or_au
         bulk.examine(bulk.log(ticket.model_copy(update={"nonce": fresh_nonce()})))
 
 
+def test_a_bulk_ticket_that_ran_out_unopened_is_made_again_and_only_then(bulk: Desk) -> None:
+    """Custodians that were away for longer than a ticket lives must not leave an epoch closed for ever."""
+    zone = bulk.zone
+    ticket, values = zone.bulk_ticket("total", zone.batches_of("S1"))
+    old = bulk.log(ticket)
+    zone.now = ticket.not_after
+    again = changed(ticket, nonce=fresh_nonce(), not_after=zone.now + 600)
+    with pytest.raises(TicketReplayError):
+        bulk.examine(bulk.log(again))
+    zone.now = ticket.not_after + 1
+    assert bulk.examine(bulk.log(changed(again, nonce=fresh_nonce()))).aggregates == values
+    with pytest.raises(TicketExpiredError):
+        bulk.examine(old)
+
+
 def test_no_single_indicator_is_opened_to_the_authority(bulk: Desk) -> None:
     zone = bulk.zone
     disclosed = zone.model.disclosures("authority")
