@@ -31,7 +31,9 @@ class Openings:
             self._changed.notify_all()
 
     def refuse(self, ticket: str, custodian: str, reason: str) -> None:
-        """Note that a custodian refused a ticket, with its public reason."""
+        """Note that a custodian refused a ticket, with its public reason. One that has no share decides nothing."""
+        if custodian not in self._sharing()[1]:
+            return
         with self._changed:
             self._refused[ticket][custodian] = reason
             self._changed.notify_all()
@@ -71,9 +73,12 @@ class Openings:
             self._refused.pop(ticket.digest, None)
 
     def _complete(self, ticket: Logged) -> dict[str, list[SealedPartial]]:
+        """Answers of those who hold a share and have answered every opening: others could crowd out what opens."""
         by_custodian: dict[str, list[SealedPartial]] = defaultdict(list)
+        holders = self._sharing()[1]
         for partial in self._store.partials(ticket.digest):
-            by_custodian[partial.custodian].append(partial)
+            if partial.custodian in holders:
+                by_custodian[partial.custodian].append(partial)
         wanted = len(ticket.statement.openings)
         return {name: partials for name, partials in by_custodian.items() if len(partials) == wanted}
 

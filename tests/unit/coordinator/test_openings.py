@@ -1,0 +1,176 @@
+"""Whom the coordinator asks to open a ticket, and when it asks the others: with custodians that only this file plays."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from nodes.coordinator.openings import Openings
+from nodes.coordinator.store import Store
+from nodes.coordinator.work import WorkQueue
+from nodes.errors import RpcRefusal
+from nodes.runtime.zone import Zone
+from protos.v1.exchange_pb2 import WorkItem
+from scoring.errors import CustodiansMissingError
+from scoring.opening import SealedPartial
+from scoring.view import Logged
+
+CUSTODIANS = ("c1", "c2", "c3", "c4", "c5")
+LONG_S, SHORT_S = 60.0, 0.05
+
+
+class Bench:
+    """The surroundings of ``Openings``: a zone of 3 of 5 custodians, all connected, who do nothing but receive work."""
+
+    def __init__(self, patience_s: float = LONG_S) -> None:
+        self.connected = set(CUSTODIANS)
+        self.sent: list[tuple[str, str]] = []
+        self._partials: dict[str, list[SealedPartial]] = {}
+        self.openings = Openings(cast(Zone, self), cast(Store, self), cast(WorkQueue, self), patience_s)
+
+    @contextmanager
+    def reading(self) -> Iterator[Any]:
+        yield SimpleNamespace(ceremony=SimpleNamespace(statement=SimpleNamespace(threshold=3, custodians=CUSTODIANS)))
+
+    def following(self) -> set[str]:
+        return set(self.connected)
+
+    def add(self, member: str, key: str, _item: WorkItem) -> None:
+        self.sent.append((member, key))
+
+    def put_partials(self, ticket: str, partials: list[SealedPartial]) -> None:
+        self._partials.setdefault(ticket, []).extend(partials)
+
+    def partials(self, ticket: str) -> list[SealedPartial]:
+        return list(self._partials.get(ticket, []))
+
+    def asked(self, ticket: Logged) -> set[str]:
+        return {member for member, key in self.sent if key == f"open/{ticket.digest}"}
+
+    def answer(self, ticket: Logged, *custodians: str) -> None:
+        for custodian in custodians:
+            partials = [SealedPartial(custodian, place, b"", b"") for place in range(len(ticket.statement.openings))]
+            self.openings.take(ticket.digest, partials)
+
+    def gathered(self, ticket: Logged, timeout_s: float = LONG_S) -> set[str]:
+        return {partial.custodian for partial in self.openings.gather(ticket, b"", timeout_s)}
+
+
+def ticket(number: int, epoch: str = "e1", purpose: str = "epoch", openings: int = 2) -> Logged:
+    digest = f"{number * 0x1000_0001:08x}" + "0" * 56
+    statement = SimpleNamespace(epoch=epoch, purpose=purpose, openings=[None] * openings)
+    return cast(Logged, SimpleNamespace(digest=digest, envelope=b"ticket", index=number, statement=statement))
+
+
+def test_the_tickets_of_one_epoch_go_to_one_quorum() -> None:
+    bench = Bench()
+    tickets = [ticket(number) for number in range(12)]
+    for one in tickets:
+        bench.openings.dispatch(one, b"")
+    quorums = {frozenset(bench.asked(one)) for one in tickets}
+    assert [len(quorum) for quorum in quorums] == [3]
+
+
+def test_epochs_and_requests_are_spread_over_all_custodians() -> None:
+    bench = Bench()
+    for number in range(40):
+        bench.openings.dispatch(ticket(number, epoch=f"e{number}"), b"")
+    assert {member for member, _ in bench.sent} == set(CUSTODIANS)
+    bench.sent.clear()
+    for number in range(40):
+        bench.openings.dispatch(ticket(number, purpose="loan"), b"")
+    assert {member for member, _ in bench.sent} == set(CUSTODIANS)
+
+
+def test_custodians_that_are_not_connected_are_asked_last() -> None:
+    bench = Bench()
+    bench.connected = {"c1", "c3", "c5"}
+    one = ticket(1)
+    bench.openings.dispatch(one, b"")
+    assert bench.asked(one) == {"c1", "c3", "c5"}
+
+
+def test_a_quorum_that_answers_is_enough() -> None:
+    bench = Bench()
+    one = ticket(1)
+    bench.openings.dispatch(one, b"")
+    quorum = bench.asked(one)
+    bench.answer(one, *quorum)
+    assert bench.gathered(one) == quorum == bench.asked(one)
+
+
+def test_when_one_of_the_quorum_leaves_the_others_are_asked_at_once() -> None:
+    bench = Bench()
+    one = ticket(1)
+    bench.openings.dispatch(one, b"")
+    gone, *rest = sorted(bench.asked(one))
+    bench.answer(one, *rest)
+    bench.connected.discard(gone)
+    with pytest.raises(CustodiansMissingError):
+        bench.gathered(one, SHORT_S)
+    assert bench.asked(one) == set(CUSTODIANS)
+
+
+def test_one_that_answered_and_left_is_not_missed() -> None:
+    bench = Bench()
+    one = ticket(1)
+    bench.openings.dispatch(one, b"")
+    gone, *_ = quorum = sorted(bench.asked(one))
+    bench.answer(one, gone)
+    bench.connected.discard(gone)
+    with pytest.raises(CustodiansMissingError):
+        bench.gathered(one, SHORT_S)
+    assert bench.asked(one) == set(quorum)
+
+
+def test_when_one_of_the_quorum_refuses_the_others_are_asked() -> None:
+    bench = Bench()
+    one = ticket(1)
+    bench.openings.dispatch(one, b"")
+    refusing, *rest = sorted(bench.asked(one))
+    other = min(set(CUSTODIANS) - bench.asked(one))
+    bench.answer(one, *rest)
+    bench.openings.refuse(one.digest, refusing, "CONSENT_REVOKED")
+    waiting = threading.Thread(target=lambda: bench.gathered(one))
+    waiting.start()
+    bench.answer(one, other)
+    waiting.join(LONG_S)
+    assert not waiting.is_alive()
+    assert bench.gathered(one) == {*rest, other}
+
+
+def test_patience_is_for_each_opening() -> None:
+    bench = Bench(patience_s=0.04)
+    few, many = ticket(1, openings=1), ticket(2, openings=1000)
+    for one in (few, many):
+        bench.openings.dispatch(one, b"")
+        with pytest.raises(CustodiansMissingError):
+            bench.gathered(one, 0.2)
+    assert bench.asked(few) == set(CUSTODIANS)
+    assert len(bench.asked(many)) == 3
+
+
+def test_so_many_refusals_that_nobody_can_open_give_their_reason() -> None:
+    bench = Bench()
+    one = ticket(1)
+    bench.openings.dispatch(one, b"")
+    for custodian, reason in (("c1", "CONSENT_REVOKED"), ("c2", "TICKET_EXPIRED"), ("c3", "CONSENT_REVOKED")):
+        bench.openings.refuse(one.digest, custodian, reason)
+    with pytest.raises(RpcRefusal) as raised:
+        bench.gathered(one)
+    assert raised.value.reason == "CONSENT_REVOKED"
+
+
+def test_a_refusal_that_nobody_waits_for_is_forgotten() -> None:
+    bench = Bench()
+    one = ticket(1)
+    for custodian in CUSTODIANS:
+        bench.openings.refuse(one.digest, custodian, "CONSENT_REVOKED")
+    bench.openings.dispatch(one, b"")
+    bench.answer(one, *bench.asked(one))
+    assert bench.gathered(one) == bench.asked(one)
