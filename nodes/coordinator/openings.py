@@ -1,10 +1,12 @@
-"""Sends tickets to custodians and gathers their sealed partials: a quorum first, the others when one refuses or takes too long."""
+"""Sends tickets to custodians and gathers their sealed partials: a quorum first, the others when one refuses, leaves or takes too long."""
 
 from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from dataclasses import dataclass, field
 
+from crypto.encoding import sha256
 from nodes.coordinator.store import Store
 from nodes.coordinator.work import WorkQueue
 from nodes.errors import RpcRefusal
@@ -15,14 +17,27 @@ from scoring.errors import CustodiansMissingError
 from scoring.opening import SealedPartial
 from scoring.view import Logged
 
+LOOK_S = 1.0  # how often a wait looks whether those who were asked are still connected
+
+
+@dataclass(slots=True)
+class _Wait:
+    """What is known while a ticket is waited for: whom it was sent to, and who refused it with which reason."""
+
+    asked: set[str] = field(default_factory=set)
+    refused: dict[str, str] = field(default_factory=dict)
+
 
 class Openings:
-    """What custodians have answered. Sealed partials are stored; refusals live as long as the wait for them (they are in the log)."""
+    """What custodians have answered. Sealed partials are stored; refusals live as long as the wait for them (they are in the log).
+
+    ``patience_s``: how long a quorum may take for each opening of a ticket before the other custodians are asked too.
+    """
 
     def __init__(self, zone: Zone, store: Store, work: WorkQueue, patience_s: float) -> None:
         self._zone, self._store, self._work, self._patience_s = zone, store, work, patience_s
         self._changed = threading.Condition()
-        self._refused: dict[str, dict[str, str]] = defaultdict(dict)  # ticket -> custodian -> reason
+        self._waits: dict[str, _Wait] = defaultdict(_Wait)  # by ticket
 
     def take(self, ticket: str, partials: list[SealedPartial]) -> None:
         """Keep one custodian's answers to a ticket."""
@@ -35,12 +50,17 @@ class Openings:
         if custodian not in self._sharing()[1]:
             return
         with self._changed:
-            self._refused[ticket][custodian] = reason
-            self._changed.notify_all()
+            if ticket in self._waits:
+                self._waits[ticket].refused[custodian] = reason
+                self._changed.notify_all()
 
     def dispatch(self, ticket: Logged, document: bytes) -> None:
-        """Ask a quorum of the custodians that are connected now; different tickets ask different ones."""
-        self._ask(ticket, document, self._quorum(ticket.digest)[: self._sharing()[0]])
+        """Ask a quorum of the custodians that are connected now.
+
+        Requests are spread over all custodians. The tickets of one epoch go to the same ones, so that no more custodians than are
+        needed fetch and prove its columns.
+        """
+        self._ask(ticket, document, self._quorum(ticket)[: self._sharing()[0]])
 
     def gather(self, ticket: Logged, document: bytes, timeout_s: float) -> list[SealedPartial]:
         """Partials of exactly t custodians, each for every opening of the ticket. Call after ``dispatch``.
@@ -49,28 +69,29 @@ class Openings:
         CustodiansMissingError when too few answered within ``timeout_s``.
         """
         threshold, custodians = self._sharing()
-        timer, patience = Timer(timeout_s), Timer(self._patience_s)
-        asked_all = False
+        timer, patience = Timer(timeout_s), Timer(self._patience_s * len(ticket.statement.openings))
         with self._changed:
             while True:
-                complete = self._complete(ticket)
+                complete, wait = self._complete(ticket), self._waits[ticket.digest]
                 if len(complete) >= threshold:
                     return [partial for name in sorted(complete)[:threshold] for partial in complete[name]]
-                refused = self._refused.get(ticket.digest, {})
-                if len(custodians) - len(refused) < threshold:
-                    reasons = sorted(refused.values())
+                if len(custodians) - len(wait.refused) < threshold:
+                    reasons = sorted(wait.refused.values())
                     raise RpcRefusal(max(reasons, key=reasons.count), "too many custodians refused this ticket", "FAILED_PRECONDITION")
                 if timer.left_s() <= 0:
                     raise CustodiansMissingError(f"{len(complete)} of the {threshold} custodians needed answered within {timeout_s:g} s")
-                if not asked_all and (refused or patience.left_s() <= 0):
+                gone = wait.asked - complete.keys() - self._work.following()
+                if wait.asked.issuperset(custodians):
+                    self._changed.wait(max(0.01, timer.left_s()))
+                elif wait.refused or gone or patience.left_s() <= 0:
                     self._ask(ticket, document, custodians)
-                    asked_all = True
-                self._changed.wait(max(0.01, timer.left_s() if asked_all else min(timer.left_s(), patience.left_s())))
+                else:
+                    self._changed.wait(max(0.01, min(timer.left_s(), patience.left_s(), LOOK_S)))
 
     def forget(self, ticket: Logged) -> None:
         """Drop what is only needed while a ticket is waited for."""
         with self._changed:
-            self._refused.pop(ticket.digest, None)
+            self._waits.pop(ticket.digest, None)
 
     def _complete(self, ticket: Logged) -> dict[str, list[SealedPartial]]:
         """Answers of those who hold a share and have answered every opening: others could crowd out what opens."""
@@ -82,14 +103,18 @@ class Openings:
         wanted = len(ticket.statement.openings)
         return {name: partials for name, partials in by_custodian.items() if len(partials) == wanted}
 
-    def _quorum(self, digest: str) -> list[str]:
+    def _quorum(self, ticket: Logged) -> list[str]:
+        """All custodians in the order in which this ticket would have them: those that are connected first."""
         _, custodians = self._sharing()
         following = self._work.following()
-        turn = int(digest[:8], 16) % len(custodians)
+        spread = sha256(ticket.statement.epoch.encode()).hex() if ticket.statement.purpose == "epoch" else ticket.digest
+        turn = int(spread[:8], 16) % len(custodians)
         rotated = custodians[turn:] + custodians[:turn]
         return sorted(rotated, key=lambda name: name not in following)
 
     def _ask(self, ticket: Logged, document: bytes, custodians: list[str]) -> None:
+        with self._changed:
+            self._waits[ticket.digest].asked.update(custodians)
         item = WorkItem(open=OpenTicket(ticket_envelope=ticket.envelope, leaf_index=ticket.index, request=document))
         for custodian in custodians:
             self._work.add(custodian, f"open/{ticket.digest}", item)
