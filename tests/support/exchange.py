@@ -58,10 +58,10 @@ def identity_of(keys: Keys, member: str) -> Identity:
 
 
 class HeldZone(Zone):
-    """A ``Zone`` around the view of a memory zone, which others extend."""
+    """A ``Zone`` around the view of a memory zone, which others extend, all under ``lock``."""
 
-    def __init__(self, view: ZoneView) -> None:
-        self._lock = threading.Condition(threading.RLock())
+    def __init__(self, view: ZoneView, lock: threading.RLock | None = None) -> None:
+        self._lock = threading.Condition(lock or threading.RLock())
         self._observers = []
         self._public_dir = Path("/nonexistent")
         self._view = view
@@ -72,9 +72,13 @@ class MemoryLog:
 
     def __init__(self, zone: MemoryZone) -> None:
         self._zone = zone
-        self.reachable = True
+        self.lock = threading.RLock()
 
     def append(self, envelope: bytes) -> Appended:
+        with self.lock:
+            return self._append(envelope)
+
+    def _append(self, envelope: bytes) -> Appended:
         known = [index for index, (_, said) in enumerate(self._zone.entries) if said == envelope]
         if not known:
             parsed = parse_envelope(envelope)
@@ -96,8 +100,9 @@ class MemoryLog:
 
     def note(self) -> bytes:
         """The newest checkpoint, cosigned."""
-        zone = self._zone
-        checkpoint = Checkpoint(log_name(ZONE), len(zone.entries), MemoryTree([leaf for leaf, _ in zone.entries]).root())
+        with self.lock:
+            zone, leaves = self._zone, [leaf for leaf, _ in self._zone.entries]
+        checkpoint = Checkpoint(log_name(ZONE), len(leaves), MemoryTree(leaves).root())
         note = sign_checkpoint(checkpoint, zone.log_signer)
         return note + cosign(note, zone.witness_signer, zone.now)
 
@@ -122,7 +127,7 @@ class MemoryExchange:
         self.relayed: list[tuple[str, str, bytes]] = []
         self.submitted: list[bytes] = []
         self.on_prepare: Callable[[], None] = lambda: None
-        held = HeldZone(zone.view)
+        held = HeldZone(zone.view, log.lock)
         engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
         metadata.create_all(engine)
         store, work = Store(engine), None

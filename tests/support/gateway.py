@@ -54,7 +54,8 @@ class Front:
 
 def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address: int = 60_000) -> Front:
     """A gateway in front of ``zone``."""
-    held, log = HeldZone(zone.view), MemoryLog(zone)
+    log = MemoryLog(zone)
+    held = HeldZone(zone.view, log.lock)
     exchange = MemoryExchange(zone, log)
     identity = identity_of(zone.keys, "authority")
     store = Store(open_database(state_dir, "gateway", METADATA))
