@@ -28,6 +28,7 @@ from scoring.errors import ScoringError
 from scoring.statements import Column, RosterCompiled, Row, StagesPublished, parse_statement
 
 AT_ONCE = 200
+LARGEST = 1 << 30  # leaves: more than one machine mirrors; a number in a signed checkpoint must not fill the memory
 _LEAF = re.compile(rb'"digest":"([0-9a-f]{64})","kind":"([a-z-]{1,40})"')
 _WITH_BLOBS = {RosterCompiled.kind, StagesPublished.kind, Column.kind, Row.kind}
 
@@ -63,7 +64,7 @@ class Mirror:
     def update(self) -> Mirrored:
         """Take the tree up to the newest checkpoint, or say why not.
 
-        Findings: CHECKPOINT_SIGNATURE, WITNESS_POLICY, LOG_SHRANK, LOG_FORKED, TILE_MISSING, and those of ``check_tree``. Raises
+        Findings: CHECKPOINT_SIGNATURE, WITNESS_POLICY, LOG_TOO_LARGE, LOG_SHRANK, LOG_FORKED, TILE_MISSING, and those of ``check_tree``. Raises
         NotReadyError before the first witnessed checkpoint, SettingsError when the archive is damaged or of another log,
         PeerUnavailableError.
         """
@@ -107,6 +108,8 @@ class Mirror:
             check_witnessed(note, self._roots.log_vkey, policy.witnesses, policy.required)
         except NoteError as error:
             return Finding("WITNESS_POLICY", None, str(error))
+        if checkpoint.size > LARGEST:
+            return Finding("LOG_TOO_LARGE", None, f"the checkpoint claims {checkpoint.size} leaves; at most {LARGEST} are mirrored")
         return checkpoint
 
     def _fetch(self, archive: Archive, size: int, fetched: list[TileAddress]) -> Iterator[Finding]:

@@ -167,6 +167,13 @@ def test_unsigned_and_unwitnessed_checkpoints_are_not_taken(zone: MemoryZone, di
     assert not directory.exists()
 
 
+def test_absurd_size_is_a_finding_even_if_the_witness_signed_it(zone: MemoryZone, directory: Path) -> None:
+    source = Served(zone)
+    note = sign_checkpoint(Checkpoint(zone.log_signer.name, 1 << 61, bytes(32)), zone.log_signer)
+    source.spoiled["checkpoint"] = note + cosign(note, zone.witness_signer, 1)
+    assert [item.code for item in mirror_of(source, directory, zone).update().findings] == ["LOG_TOO_LARGE"]
+
+
 def test_interrupted_copy_is_taken_up_again(zone: MemoryZone, directory: Path) -> None:
     source = Served(zone)
     source.size, source.fails_after = 600, 4
