@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from crypto.bignum import window_for
 from crypto.encoding import sha256
 from crypto.errors import CryptoError
 from crypto.paillier import Encryptor
@@ -32,11 +33,13 @@ from nodes.runtime.relay import ENROLMENT_REQUEST
 from nodes.runtime.signing import fresh_nonce, sign_statement
 from protos.errors import refusal_of
 from protos.v1.exchange_pb2 import ContributeColumns, ContributeRow, PrepareEpoch, WorkItem
+from scoring.contributions import owed_entries
 from scoring.errors import ScoringError, WrongModelError, WrongOwnerError, WrongRosterError
 from scoring.roster import check_compiled, parse_roster
 from scoring.statements import Refusal, RosterCompiled
 
 EPOCHS_REMEMBERED = 4
+ROWS_AHEAD = 256  # ciphertexts of rows for which a table is made: consents seldom come alone
 WORK_DONE = "work.done"
 WORK_REFUSED = "work.refused"
 _LATER = (RecordsMissingError, SettingsError, WrongModelError)
@@ -45,7 +48,10 @@ _log = logging.logger("department.worker")
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """What a department works with: who it is, what it trusts, its records and secrets, and where its answers go."""
+    """What a department works with: who it is, what it trusts, its records and secrets, and where its answers go.
+
+    ``window``: largest window of the encryption tables.
+    """
 
     identity: Identity
     trust: ZoneTrust
@@ -66,7 +72,7 @@ class Department:
         self._desk = EnrolmentDesk(office.identity, office.trust, office.store, office.outbox, office.roster_key)
         self._turn = threading.Lock()
         self._epochs: OrderedDict[str, OpenEpoch] = OrderedDict()
-        self._encryptors: dict[str, Encryptor] = {}
+        self._made: tuple[str, int, Encryptor] | None = None  # key, window
         self._subjects: tuple[str, int, Records] = ("", -1, {})
 
     def handle(self, item: WorkItem) -> None:
@@ -170,7 +176,9 @@ class Department:
         self._office.outbox.offer(self._publisher.stages(roster, model, self._records(work.period)))
 
     def _columns(self, work: ContributeColumns) -> None:
-        contributor = self._contributor(work.epoch_open_envelope)
+        epoch, member = self._epoch(work.epoch_open_envelope), self._office.trust.member
+        owed = owed_entries(epoch.model, member, epoch.model.disclosures("authority"))
+        contributor = self._contributor(work.epoch_open_envelope, len(owed) * len(epoch.batches))
         for prepared, points in contributor.columns():
             self._office.store.keep_points(prepared.source, points)
             self._office.outbox.offer(prepared)
@@ -190,13 +198,13 @@ class Department:
 
     # --- what they need ---
 
-    def _contributor(self, raw: bytes) -> Contributor:
+    def _contributor(self, raw: bytes, encryptions: int = ROWS_AHEAD) -> Contributor:
         office, epoch = self._office, self._epoch(raw)
         records = self._records(epoch.opened.period)
         if not any(subject in records for subject, _, _ in epoch.stages.subjects):
             raise RecordsMissingError(f"no subject of the roster has a record here for period {epoch.opened.period}")
         secret = office.secrets.secret(epoch.opened.epoch)
-        return Contributor(office.trust.member, office.identity.signer, self._encryptor(epoch.opened.key), epoch, secret, records)
+        return Contributor(office.trust.member, office.identity.signer, self._encryptor(epoch.opened.key, encryptions), epoch, secret, records)
 
     def _epoch(self, raw: bytes) -> OpenEpoch:
         digest = sha256(raw).hex()
@@ -218,10 +226,13 @@ class Department:
         if staged is not None and sha256(staged.message.content).hex() != epoch.opened.roster:
             raise WrongRosterError("the epoch is over other stages than those that we published")
 
-    def _encryptor(self, key_hash: str) -> Encryptor:
-        if key_hash not in self._encryptors:
-            self._encryptors = {key_hash: Encryptor(self._office.trust.public_key(key_hash), self._office.window)}
-        return self._encryptors[key_hash]
+    def _encryptor(self, key_hash: str, encryptions: int) -> Encryptor:
+        """An encryptor with the table that suits so many encryptions, or more: a table that is there is not made smaller."""
+        key = self._office.trust.public_key(key_hash)
+        window = window_for(encryptions, key.exponent_bits, self._office.window)
+        if self._made is None or self._made[0] != key_hash or self._made[1] < window:
+            self._made = (key_hash, window, Encryptor(key, window))
+        return self._made[2]
 
     def _records(self, period: str) -> Records:
         """Own records of a period by subject id."""

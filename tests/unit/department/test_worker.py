@@ -345,3 +345,11 @@ def test_a_malformed_roster_key_is_refused_without_showing_it(text: bytes) -> No
         read_roster_key(text)
     assert str(caught.value) == "a roster key is written as 64 hex digits"
     assert read_roster_key(b"0f" * 32 + b"\n") == b"\x0f" * 32
+
+
+def test_tables_are_made_larger_for_more_ciphertexts_and_never_smaller(zone: DepartmentZone) -> None:
+    opened = zone.prepare()
+    department, key = zone.nodes["ip"].department, opened.statement.key
+    small, large = department._encryptor(key, 4), department._encryptor(key, 1 << 20)
+    assert small is not large
+    assert department._encryptor(key, 4) is large
