@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
+from nodes.commands.audit import audit
 from nodes.errors import RpcRefusal
 from scoring.model import load_pack
 from simulators.population import firm_panel as panel
@@ -112,6 +117,29 @@ def test_a_consent_given_while_a_department_is_away_is_served_when_it_is_back(zo
     zone.processes.wait_ready(60, ["ip-zhejiang"])
     answer = zone.banks["bank-b"].query(subject, PRODUCT)
     assert round(float(answer["total"]) * 100) == expected(zone)[zone.subjects[subject]]
+
+
+def test_log_of_a_running_zone_is_audited_over_the_network(zone: LiveZone, granted: tuple[str, str], tmp_path: Path) -> None:
+    """By a stranger the public tree; by the auditor all of it, from a copy that grows."""
+    app = typer.Typer()
+    app.command()(audit)
+
+    def audited(*more: str) -> dict[str, Any]:
+        ended = CliRunner().invoke(app, [zone.gateway.base, "--keys", str(zone.out / "public"), "--json", *more])
+        assert ended.exit_code == 0, ended.output
+        document: dict[str, Any] = json.loads(ended.stdout)
+        return document
+
+    stranger = audited()
+    assert (stranger["extent"], stranger["kinds"]) == ("tree", {})
+    mine = ("--identity", str(zone.out / "members" / "auditor"), "--mirror", str(tmp_path / "copy"))
+    first = audited(*mine)
+    assert (first["extent"], first["checked"]["statements"]) == ("complete", first["tree_size"])
+    zone.banks["bank-a"].query(granted[0], PRODUCT)
+    second = audited(*mine, "--report", str(tmp_path / "report"))
+    assert second["tree_size"] > first["tree_size"]
+    assert second["checked"]["tickets"] == first["checked"]["tickets"] + 1
+    assert (tmp_path / "report" / "audit.html").is_file()
 
 
 def test_an_epoch_is_the_same_when_departments_and_coordinator_are_killed_in_it(tmp_path: Path) -> None:
