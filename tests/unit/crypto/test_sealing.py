@@ -61,6 +61,7 @@ def test_every_changed_byte_is_noticed() -> None:
 @pytest.mark.parametrize(
     ("enc", "ciphertext"),
     [(b"", CIPHERTEXT), (ENC[:-1], CIPHERTEXT), (ENC + b"\0", CIPHERTEXT), (ENC, b""), (ENC, b"\0" * 15), (bytes(32), CIPHERTEXT)],
+    ids=["no enc", "short enc", "long enc", "no ciphertext", "short ciphertext", "zero enc"],
 )
 def test_short_or_degenerate_messages_are_refused(enc: bytes, ciphertext: bytes) -> None:
     with pytest.raises(SealingError):
