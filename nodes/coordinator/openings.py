@@ -18,6 +18,7 @@ from scoring.opening import SealedPartial
 from scoring.view import Logged
 
 LOOK_S = 1.0  # how often a wait looks whether those who were asked are still connected
+EPOCH_PATIENCE = 30  # times the patience for a request: an epoch's tickets queue up behind each other and behind the columns' proofs
 
 
 @dataclass(slots=True)
@@ -31,18 +32,21 @@ class _Wait:
 class Openings:
     """What custodians have answered. Sealed partials are stored; refusals live as long as the wait for them (they are in the log).
 
-    ``patience_s``: how long a quorum may take for each opening of a ticket before the other custodians are asked too.
+    ``patience_s``: how long a quorum may take for a request before the other custodians are asked too. Who took longer is asked last
+    until it answers again.
     """
 
     def __init__(self, zone: Zone, store: Store, work: WorkQueue, patience_s: float) -> None:
         self._zone, self._store, self._work, self._patience_s = zone, store, work, patience_s
         self._changed = threading.Condition()
         self._waits: dict[str, _Wait] = defaultdict(_Wait)  # by ticket
+        self._late: set[str] = set()
 
     def take(self, ticket: str, partials: list[SealedPartial]) -> None:
         """Keep one custodian's answers to a ticket."""
         self._store.put_partials(ticket, partials)
         with self._changed:
+            self._late.difference_update(partial.custodian for partial in partials)
             self._changed.notify_all()
 
     def refuse(self, ticket: str, custodian: str, reason: str) -> None:
@@ -69,7 +73,8 @@ class Openings:
         CustodiansMissingError when too few answered within ``timeout_s``.
         """
         threshold, custodians = self._sharing()
-        timer, patience = Timer(timeout_s), Timer(self._patience_s * len(ticket.statement.openings))
+        timer = Timer(timeout_s)
+        patience = Timer(self._patience_s * (EPOCH_PATIENCE if ticket.statement.purpose == "epoch" else 1))
         with self._changed:
             while True:
                 complete, wait = self._complete(ticket), self._waits[ticket.digest]
@@ -84,6 +89,7 @@ class Openings:
                 if wait.asked.issuperset(custodians):
                     self._changed.wait(max(0.01, timer.left_s()))
                 elif wait.refused or gone or patience.left_s() <= 0:
+                    self._late |= wait.asked - complete.keys() if patience.left_s() <= 0 else set()
                     self._ask(ticket, document, custodians)
                 else:
                     self._changed.wait(max(0.01, min(timer.left_s(), patience.left_s(), LOOK_S)))
@@ -104,13 +110,14 @@ class Openings:
         return {name: partials for name, partials in by_custodian.items() if len(partials) == wanted}
 
     def _quorum(self, ticket: Logged) -> list[str]:
-        """All custodians in the order in which this ticket would have them: those that are connected first."""
+        """All custodians in the order in which this ticket would have them: those that are connected and answer in time first."""
         _, custodians = self._sharing()
         following = self._work.following()
         spread = sha256(ticket.statement.epoch.encode()).hex() if ticket.statement.purpose == "epoch" else ticket.digest
         turn = int(spread[:8], 16) % len(custodians)
         rotated = custodians[turn:] + custodians[:turn]
-        return sorted(rotated, key=lambda name: name not in following)
+        with self._changed:
+            return sorted(rotated, key=lambda name: (name not in following, name in self._late))
 
     def _ask(self, ticket: Logged, document: bytes, custodians: list[str]) -> None:
         with self._changed:

@@ -6,7 +6,7 @@ from nodes.runtime.settings import Address, NodeSettings, Table
 
 
 class CoordinatorTable(Table):
-    """``patience_s``: how long a chosen quorum of custodians may take for each opening before the others are asked too."""
+    """``patience_s``: how long a chosen quorum of custodians may take for a request before the others are asked too."""
 
     listen: Address
     patience_s: float = 4.0

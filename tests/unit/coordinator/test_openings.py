@@ -144,15 +144,30 @@ def test_when_one_of_the_quorum_refuses_the_others_are_asked() -> None:
     assert bench.gathered(one) == {*rest, other}
 
 
-def test_patience_is_for_each_opening() -> None:
+def test_an_epoch_has_more_patience_than_a_request() -> None:
     bench = Bench(patience_s=0.04)
-    few, many = ticket(1, openings=1), ticket(2, openings=1000)
-    for one in (few, many):
+    request, bulk = ticket(1, purpose="loan"), ticket(2)
+    for one in (request, bulk):
         bench.openings.dispatch(one, b"")
         with pytest.raises(CustodiansMissingError):
             bench.gathered(one, 0.2)
-    assert bench.asked(few) == set(CUSTODIANS)
-    assert len(bench.asked(many)) == 3
+    assert bench.asked(request) == set(CUSTODIANS)
+    assert len(bench.asked(bulk)) == 3
+
+
+def test_who_was_late_is_asked_last_until_it_answers_again() -> None:
+    bench = Bench(patience_s=0.001)
+    first, second, third = (ticket(number) for number in range(3))
+    bench.openings.dispatch(first, b"")
+    late, *rest = sorted(bench.asked(first))
+    bench.answer(first, *rest)
+    with pytest.raises(CustodiansMissingError):
+        bench.gathered(first, 0.2)
+    bench.openings.dispatch(second, b"")
+    assert late not in bench.asked(second)
+    bench.answer(first, late)
+    bench.openings.dispatch(third, b"")
+    assert late in bench.asked(third)
 
 
 def test_so_many_refusals_that_nobody_can_open_give_their_reason() -> None:
