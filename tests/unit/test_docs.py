@@ -138,7 +138,7 @@ def test_make_targets_named_in_documents_exist() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_refusal_reasons_named_in_documents_are_of_the_catalogue(document: Path) -> None:
     named = set(re.findall(r"`((?!XINQIAO_)[A-Z][A-Z]+(?:_[A-Z]+)+)`", document.read_text(encoding="utf-8")))
-    assert named - {row.reason for row in CATALOGUE.values()} - receipt_reasons() == set()
+    assert named - {row.reason for row in CATALOGUE.values()} - receipt_reasons() - audit_codes() == set()
 
 
 def receipt_reasons() -> set[str]:
@@ -150,6 +150,22 @@ def receipt_reasons() -> set[str]:
 def test_every_reason_of_the_receipt_verifier_is_documented() -> None:
     text = (ROOT / "docs" / "specs" / "receipt.md").read_text(encoding="utf-8")
     assert {reason for reason in receipt_reasons() if f"`{reason}`" not in text} == set()
+
+
+def audit_codes() -> set[str]:
+    """Codes that an audit can give by itself, as written in its source; those of receipts with their prefix."""
+    names = ("audit", "contents", "documents", "mirror", "tree")
+    sources = [*(ROOT / "nodes" / "auditor" / f"{name}.py" for name in names), ROOT / "scoring" / "audit.py"]
+    found = {code for source in sources for code in re.findall(r'"([A-Z]{3,}_[A-Z_]*[A-Z])"', source.read_text(encoding="utf-8"))}
+    shown = {"BEYOND_LOG", "TICKET_VOID"}
+    return found - shown | {f"RECEIPT_{reason}" for reason in (*shown, "FORK")}
+
+
+def test_every_code_of_an_audit_is_documented_and_no_other() -> None:
+    text = (ROOT / "docs" / "specs" / "log.md").read_text(encoding="utf-8")
+    section = text.partition("## Findings of an audit")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`([A-Z]{3,}_[A-Z_]*[A-Z])`", section)) - {"RECEIPT_FORMAT"}
+    assert named == audit_codes()
 
 
 def test_every_word_of_the_glossary_has_one_meaning() -> None:
