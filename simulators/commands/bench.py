@@ -14,6 +14,7 @@ from nodes.commands.output import JsonFlag, Report, reporting
 from simulators.benchmarks import audit, crypto, epoch, log
 from simulators.benchmarks.machine import this_machine
 from simulators.benchmarks.rows import Item, to_json, to_text
+from simulators.commands.ending import end_on_sigterm
 
 
 class Part(StrEnum):
@@ -43,6 +44,7 @@ def bench(
 
     Seconds depend on the machine, ratios much less; a target that is missed is printed, and the exit code is 0 all the same.
     """
+    end_on_sigterm()
     with reporting(as_json) as report:
         machine = this_machine()
         report.progress(str(machine))

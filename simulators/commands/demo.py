@@ -16,6 +16,7 @@ import typer
 from nodes.commands.output import ExitCode, JsonFlag, reporting
 from nodes.errors import SettingsError
 from nodes.runtime.files import write_public
+from simulators.commands.ending import end_on_sigterm
 from simulators.demo.options import FIRM_PANEL, DemoOptions
 from simulators.demo.run import DemoResult, run_demo
 from simulators.demo.summary import summary
@@ -40,6 +41,7 @@ def demo(
 
     Every party is a process of its own with its own directory, database and keys; they talk over mutual TLS.
     """
+    end_on_sigterm()
     with reporting(as_json) as report:
         directory = out or Path(tempfile.mkdtemp(prefix="xinqiao-"))
         began = time.monotonic()
