@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -46,7 +47,7 @@ _ROLES: dict[str, tuple[Role, ...]] = {
     "bank": ("bank",),
     "auditor": ("auditor", "witness"),
 }
-_ENTERPRISE_EVERY = 10  # leaves: enrolment, consent, revocation, and seven refusals
+REFUSALS = 7  # for each enterprise that enrols, consents and revokes
 
 
 def run(quick: bool) -> list[Figure | Growth]:
@@ -155,18 +156,17 @@ class _Enterprise:
 
 def _statements(genesis: bytes, keys: dict[str, SigningKeyPair], count: int) -> Iterator[tuple[str, str, bytes]]:
     """(kind, actor, envelope) of ``count`` statements, the registry first."""
-    yield "registry", "authority", genesis
-    for place in range(1, count):
-        part = place % _ENTERPRISE_EVERY
-        if part == 1:
-            enterprise = _Enterprise.invented()
-            yield "enrolment", "registrar", sign_statement(enterprise.enrolment(), keys["registrar"])
-        elif part == 2:
-            consent = enterprise.consent()
-            yield "consent", "service", sign_statement(consent, enterprise.signer)
-        elif part == 3:
-            revoked = Revocation(zone=ZONE, nonce=fresh_nonce(), consent=consent.id, subject=enterprise.subject, service="service")
-            yield "revocation", "service", sign_statement(revoked, enterprise.signer)
-        else:
+    return islice(chain([("registry", "authority", genesis)], _said(keys)), count)
+
+
+def _said(keys: dict[str, SigningKeyPair]) -> Iterator[tuple[str, str, bytes]]:
+    while True:
+        enterprise = _Enterprise.invented()
+        consent = enterprise.consent()
+        revoked = Revocation(zone=ZONE, nonce=fresh_nonce(), consent=consent.id, subject=enterprise.subject, service="service")
+        yield "enrolment", "registrar", sign_statement(enterprise.enrolment(), keys["registrar"])
+        yield "consent", "service", sign_statement(consent, enterprise.signer)
+        yield "revocation", "service", sign_statement(revoked, enterprise.signer)
+        for _ in range(REFUSALS):
             refusal = Refusal(zone=ZONE, nonce=fresh_nonce(), member="bank", reason="CONSENT_MISSING", about=secrets.token_hex(32))
             yield "refusal", "bank", sign_statement(refusal, keys["bank"])
