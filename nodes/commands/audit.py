@@ -27,9 +27,12 @@ from nodes.errors import SettingsError
 from nodes.runtime.clock import Timer, now
 from nodes.runtime.files import read_private
 from nodes.runtime.identity import Identity, certificate_uris, load_identity
+from nodes.runtime.log_client import LogClient
 from nodes.runtime.settings import Peer, Peers
+from nodes.runtime.signing import fresh_nonce, sign_statement
 from scoring.audit import Scope
 from scoring.errors import LogInconsistentError
+from scoring.statements import AuditNote
 
 TOLD_EVERY_S = 2.0
 Target = Annotated[str, typer.Argument(metavar="URL|DIR", help="A gateway (https://…), a run's directory, or a log directory alone.")]
@@ -44,11 +47,12 @@ def audit(
     member: Annotated[str, typer.Option(help="Report on what this member says, and on tickets for it.")] = "",
     report_dir: Annotated[Path | None, typer.Option("--report", help="Write audit.html, audit.json and evidence.tar here.")] = None,
     identity: Annotated[
-        Path | None, typer.Option(help="For a URL: an auditor's keys directory, or its process's TOML. Without it only the public tree is judged.")
+        Path | None, typer.Option(help="An auditor's keys directory, or its process's TOML. Without it only the public tree of a URL is judged.")
     ] = None,
     log: Annotated[str, typer.Option(metavar="HOST:PORT", help="The log, where endpoints.json beside the keys does not say it.")] = "",
     coordinator: Annotated[str, typer.Option(metavar="HOST:PORT", help="The coordinator, likewise.")] = "",
     mirror: Annotated[Path | None, typer.Option(help="For a URL: keep the copy here, and add to it next time.")] = None,
+    note: Annotated[bool, typer.Option("--note", help="With --identity: put the verdict, signed by the auditor, into the log.")] = False,
     tree_only: Annotated[bool, typer.Option("--tree-only", help="Judge the public tree alone, without the statements behind it.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -60,10 +64,12 @@ def audit(
         pinned = AuditRoots.load(keys)
         options = Options(Scope(_moment(since, 0), _moment(until, 1 << 62), member), tree_only)
         count = _Told(report)
+        access = None if identity is None else _access(identity, keys, pinned.roots, log, coordinator)
+        if note and access is None:
+            raise SettingsError("--note needs --identity: a verdict is signed by its auditor")
         with _archive_of(target, mirror) as archive:
             mirrored = Mirrored(0, [])
             if _is_url(target):
-                access = None if identity is None else _access(identity, keys, pinned.roots, log, coordinator)
                 options = Options(options.scope, tree_only or access is None)
                 mirrored = _copy(target, keys, archive, pinned.roots, access, count)
             if mirrored.findings:
@@ -75,6 +81,8 @@ def audit(
             if report_dir is not None:
                 for path in write_report(report_dir, verdict, archive, keys, now()):
                     report.progress(f"wrote {path}")
+        if note and access is not None:
+            report.progress(f"the verdict is in the log at leaf {_note(verdict, access)}")
         report.result(document_of(verdict), text_of(verdict), ExitCode.DONE if verdict.holds else ExitCode.NOT_HOLDING)
 
 
@@ -93,6 +101,23 @@ def mirror_run(gateway: str, config: Path, out: Path, count: Count = lambda _wha
 
 
 Access = tuple[Identity, Peer, Peer]
+
+
+def _note(verdict: Verdict, access: Access) -> int:
+    """Log the verdict; its leaf. Raises RpcRefusal, PeerUnavailableError."""
+    identity, log, _ = access
+    statement = AuditNote(
+        zone=identity.zone,
+        nonce=fresh_nonce(),
+        size=verdict.tree_size,
+        verdict="pass" if verdict.holds else "fail",
+        findings=len(verdict.findings),
+    )
+    client = LogClient(identity, log)
+    try:
+        return client.append(sign_statement(statement, identity.signer)).index
+    finally:
+        client.close()
 
 
 def _copy(url: str, keys: Path, archive: Archive, roots: Roots, access: Access | None, count: Count) -> Mirrored:

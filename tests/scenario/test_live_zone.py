@@ -136,10 +136,12 @@ def test_log_of_a_running_zone_is_audited_over_the_network(zone: LiveZone, grant
     first = audited(*mine)
     assert (first["extent"], first["checked"]["statements"]) == ("complete", first["tree_size"])
     zone.banks["bank-a"].query(granted[0], PRODUCT)
-    second = audited(*mine, "--report", str(tmp_path / "report"))
+    second = audited(*mine, "--report", str(tmp_path / "report"), "--note")
     assert second["tree_size"] > first["tree_size"]
     assert second["checked"]["tickets"] == first["checked"]["tickets"] + 1
     assert (tmp_path / "report" / "audit.html").is_file()
+    noted = audited(*mine)
+    assert noted["kinds"]["audit"] == 1
 
 
 def test_an_epoch_is_the_same_when_departments_and_coordinator_are_killed_in_it(tmp_path: Path) -> None:

@@ -103,6 +103,7 @@ def test_log_directory_alone_and_scopes_are_taken(run: Path) -> None:
         (["{run}/nowhere", "--keys", "{run}/public"], 2, "SETTINGS_INVALID"),
         (["{run}", "--keys", "{run}/nowhere"], 2, "SETTINGS_INVALID"),
         (["{run}", "--keys", "{run}/public", "--from", "yesterday"], 2, "SETTINGS_INVALID"),
+        (["{run}", "--keys", "{run}/public", "--note"], 2, "SETTINGS_INVALID"),
         (["http://127.0.0.1:1", "--keys", "{run}/public"], 2, "SETTINGS_INVALID"),
         (["https://127.0.0.1:1", "--keys", "{run}/public", "--identity", "{run}/nowhere"], 2, "SECRET_FILE"),
         (["https://127.0.0.1:1", "--keys", "{run}/public"], 4, "PEER_UNAVAILABLE"),
