@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
 from nodes.commands import audit, epoch, key, model, node, score, verify
+from nodes.commands.output import run
 from simulators.commands import bench, demo, zone
 
 app = typer.Typer(
@@ -44,7 +46,7 @@ def _root(
 
 def main() -> None:
     """Entry point of the console script."""
-    app()
+    sys.exit(run(app, sys.argv[1:]))
 
 
 if __name__ == "__main__":

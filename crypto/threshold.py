@@ -52,7 +52,7 @@ def deal(private_key: PrivateKey, threshold: int, parties: int, randbits: RandBi
 
     Raises KeyFormatError unless parties/2 < threshold <= parties and every prime factor of p'q' exceeds ``parties``.
     """
-    _check_shape(threshold, parties)
+    check_shape(threshold, parties)
     order, n = mpz(private_key.order), private_key.n
     if min(private_key.p, private_key.q) // 2 <= parties:
         raise KeyFormatError("a prime factor of p'q' does not exceed the number of custodians")
@@ -88,7 +88,7 @@ def check_sharing(sharing: Sharing) -> None:
     Checked over subsets that share t − 1 custodians and together cover all: two polynomials of that degree that agree in
     those and in the constant are equal. Raises KeyFormatError, naming the subset, and for a base that is not the hashed one.
     """
-    _check_shape(sharing.threshold, sharing.parties)
+    check_shape(sharing.threshold, sharing.parties)
     n = sharing.public_key.n
     if sharing.v != verification_base(n):
         raise KeyFormatError("the base of the verification values is not the hashed square")
@@ -171,6 +171,7 @@ def _evaluate(coefficients: Sequence[mpz | int], x: int) -> mpz:
     return result
 
 
-def _check_shape(threshold: int, parties: int) -> None:
+def check_shape(threshold: int, parties: int) -> None:
+    """Holds when ``threshold`` of ``parties`` custodians is a majority [P1.3]. Raises KeyFormatError."""
     if not parties / 2 < threshold <= parties:
         raise KeyFormatError(f"threshold {threshold} of {parties}: expected more than half, at most all")

@@ -17,6 +17,7 @@ from pathlib import Path
 from crypto.encoding import canonical_json
 from crypto.paillier import PublicKey
 from crypto.statements import SignKey
+from crypto.threshold import check_shape
 from nodes.ceremony.primes import generate_in_parallel
 from nodes.runtime.files import write_public
 from nodes.runtime.signing import sign_statement
@@ -44,6 +45,7 @@ def hold_ceremony(plan: CeremonyPlan, signers: Sequence[SignKey], public_dir: Pa
     ``signers``: the dealer, then the witnesses who watched. Raises KeyFormatError for a threshold that is no majority,
     ValueError for an impossible key length. Nothing is written unless everything holds.
     """
+    check_shape(plan.threshold, len(plan.recipients))
     progress(STEPS[0])
     private_key = generate_in_parallel(plan.bits, lambda count: progress(STEPS[count]))
     progress(STEPS[3])

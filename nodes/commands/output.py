@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +21,7 @@ from nodes.runtime.rpc import where
 from protos.errors import refusal_of
 from scoring.errors import ScoringError
 
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # which typer does not offer by name
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output and nothing else there.")]
 
 
@@ -70,6 +73,28 @@ def reporting(as_json: bool) -> Iterator[Report]:
     except Exception as error:  # the last line before a person: every error becomes a sentence and a code
         raise typer.Exit(_explain(error, as_json)) from error
     raise typer.Exit(report.finish())
+
+
+def run(app: typer.Typer, arguments: Sequence[str]) -> int:
+    """Run a command line to its end; the exit code. What the parser refuses is answered as every other error: a sentence, and one
+    document where ``--json`` asks for it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name may hold what no encoding does; JSON reads the escape
+    command = typer.main.get_command(app)
+    try:
+        code: int | None = command.main(list(arguments), prog_name="xinqiao", standalone_mode=False)
+    except _UsageError as error:
+        error.show()  # type: ignore[attr-defined]
+        detail = error.format_message()  # type: ignore[attr-defined]
+        if "--json" in arguments:
+            typer.echo(json.dumps({"error": "USAGE", "detail": detail}, ensure_ascii=False))
+        return ExitCode.BAD_INPUT
+    except OSError as error:  # the answer itself could not be written
+        print(f"xinqiao: {error}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered has nowhere to go
+        return ExitCode.INTERNAL
+    return code or ExitCode.DONE
 
 
 def _explain(error: Exception, as_json: bool) -> ExitCode:

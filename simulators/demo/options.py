@@ -8,6 +8,8 @@ from pathlib import Path
 from nodes.errors import SettingsError
 from simulators.population import binjiang, firm_panel
 from simulators.population.tables import Population
+from simulators.zone.configs import choose_addresses
+from simulators.zone.layout import demo_plan
 
 FIRM_PANEL, HANGZHOU = "firm-panel", "hangzhou-binjiang"
 DEFAULT_ENTERPRISES = 200
@@ -40,6 +42,8 @@ class DemoOptions:
             raise SettingsError("--enterprises is from 5 to 200000")
         if self.consents < 1:
             raise SettingsError("--consents is at least 1")
+        if self.base_port is not None:
+            choose_addresses(demo_plan(), self.base_port)
         if self.out.exists() and any(self.out.iterdir()):
             raise SettingsError(f"--out {self.out} is not empty: a run begins in a new directory")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,12 +11,14 @@ from nodes.ceremony.dealer import CeremonyPlan, hold_ceremony
 from nodes.errors import SettingsError
 from nodes.runtime.identity import load_signing_key
 from scoring.ceremony import Recipient
+from scoring.model import load_pack
 from simulators.zone.authority import make_zone
 from simulators.zone.configs import choose_addresses, write_configs
 from simulators.zone.layout import ZonePlan
 from simulators.zone.processes import ZoneProcesses
 
 PACKS = Path(scoring.__file__).parent / "packs"
+ZONE_ID = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 
 def build_zone(
@@ -23,9 +26,11 @@ def build_zone(
 ) -> dict[str, Path]:
     """Make the members, the public directory, the key and the configurations under ``directory``; the TOML files by process name.
 
-    The authority deals the key, the auditor witnesses it. Raises SettingsError when there is a zone already, ModelError for a pack.
+    The authority deals the key, the auditor witnesses it. Raises SettingsError when there is a zone already or the plan cannot be one,
+    ModelError for a pack: nothing is made then.
     """
     public_dir, members_dir = directory / "public", directory / "members"
+    _check_plan(plan, packs, base_port)
     if (public_dir / "registry.dsse.json").exists():
         raise SettingsError(f"{directory} already holds a zone")
     registry = make_zone(plan, directory, packs, progress)
@@ -35,6 +40,19 @@ def build_zone(
     ]
     hold_ceremony(CeremonyPlan(plan.zone, key_bits, plan.threshold, custodians), signers, public_dir, lambda step: progress(f"ceremony: {step}"))
     return write_configs(plan, directory, choose_addresses(plan, base_port))
+
+
+def _check_plan(plan: ZonePlan, packs: Sequence[bytes], base_port: int | None) -> None:
+    """What can be told before anything is made."""
+    if not ZONE_ID.fullmatch(plan.zone):
+        raise SettingsError(f"zone id {plan.zone!r}: 1 to 63 lower-case letters, digits, - and _, beginning with a letter")
+    custodians = len(plan.with_role("custodian"))
+    if not custodians / 2 < plan.threshold <= custodians:
+        raise SettingsError(f"a threshold of {plan.threshold}: with {custodians} custodians it is {custodians // 2 + 1} to {custodians}")
+    if base_port is not None:
+        choose_addresses(plan, base_port)
+    for pack in packs:
+        load_pack(pack)
 
 
 def shipped_pack(pack_id: str) -> bytes:

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from crypto.encoding import canonical_json
+from nodes.errors import SettingsError
 from nodes.runtime.files import make_private_directory, write_private, write_public
 from scoring.statements import Role
 from simulators.zone.layout import ProcessPlan, ZonePlan
 
 HOST = "127.0.0.1"
+LAST_PORT = 65_535
 ORDER = ("gateway", "coordinator", "log")
 
 
@@ -38,8 +40,13 @@ class Addresses:
 
 
 def choose_addresses(plan: ZonePlan, base_port: int | None = None) -> Addresses:
-    """Addresses on this machine: from ``base_port`` upwards (gateway, coordinator, log, then the others), or free ones."""
+    """Addresses on this machine: from ``base_port`` upwards (gateway, coordinator, log, then the others), or free ones.
+
+    Raises SettingsError when there are not so many ports from there on.
+    """
     names = sorted((process.name for process in plan.processes if process.listens), key=_rank)
+    if base_port is not None and not 0 < base_port <= LAST_PORT + 1 - len(names):
+        raise SettingsError(f"--base-port is 1 to {LAST_PORT + 1 - len(names)}: {len(names)} processes listen, each on a port of its own")
     ports = range(base_port, base_port + len(names)) if base_port is not None else free_ports(len(names))
     return Addresses({name: f"{HOST}:{port}" for name, port in zip(names, ports, strict=True)})
 

@@ -27,10 +27,11 @@ from nodes.runtime.files import read_private
 from nodes.runtime.identity import Identity, certificate_uris, server_name
 from nodes.runtime.settings import NodeSettings, role_of
 from scoring.ceremony import check_ceremony, open_share
+from scoring.errors import ModelError
 from scoring.statements import Ceremony, Registry, WitnessPolicy, parse_statement
 from simulators.zone.build import build_zone, processes_of, shipped_pack
 from simulators.zone.configs import choose_addresses, free_ports, to_toml
-from simulators.zone.layout import MEMBERS, demo_plan
+from simulators.zone.layout import MEMBERS, ZonePlan, demo_plan
 
 SETTINGS: dict[str, type[NodeSettings]] = {
     "auditor": AuditorSettings,
@@ -173,6 +174,25 @@ def test_addresses_without_a_base_port_are_all_different() -> None:
 def test_a_zone_is_not_made_over_another(zone: Path) -> None:
     with pytest.raises(SettingsError, match="already holds a zone"):
         build_zone(PLAN, zone, [], key_bits=2048, progress=lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("plan", "packs", "base_port", "said"),
+    [
+        (demo_plan("Bad Zone"), [], None, "zone id 'Bad Zone'"),
+        (demo_plan(threshold=2), [], None, "a threshold of 2: with 5 custodians it is 3 to 5"),
+        (demo_plan(threshold=6), [], None, "a threshold of 6"),
+        (PLAN, [], 0, "--base-port is 1 to"),
+        (PLAN, [], -5, "--base-port is 1 to"),
+        (PLAN, [], 65_531, "--base-port is 1 to 65530"),
+        (PLAN, [b"\xff"], None, "a pack is UTF-8"),
+    ],
+    ids=["zone id", "no majority", "more than all", "port 0", "negative port", "port too high", "pack"],
+)
+def test_what_cannot_be_a_zone_leaves_nothing(plan: ZonePlan, packs: list[bytes], base_port: int | None, said: str, tmp_path: Path) -> None:
+    with pytest.raises((SettingsError, ModelError), match=said):
+        build_zone(plan, tmp_path / "zone", packs, key_bits=2048, base_port=base_port, progress=lambda _: None)
+    assert not (tmp_path / "zone").exists()
 
 
 def test_an_unknown_pack_is_named_with_those_that_there_are() -> None:

@@ -1,0 +1,152 @@
+"""Every command answers every bad command line with its exit code, one JSON document where asked, and no traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from nodes.commands.output import run
+from xinqiao import app
+
+Line = list[str]
+COMMANDS: dict[str, Line] = {  # each with whatever it demands, none of which is there
+    "verify": ["verify", "nowhere.json", "--keys", "nowhere"],
+    "audit": ["audit", "nowhere", "--keys", "nowhere"],
+    "audit of a URL": ["audit", "https://127.0.0.1:9", "--keys", "nowhere"],
+    "model show": ["model", "show", "nowhere"],
+    "model diff": ["model", "diff", "nowhere", "firm-panel"],
+    "model score": ["model", "score", "firm-panel", "nowhere.csv", "-o", "out.csv"],
+    "key ceremony": ["key", "ceremony", "--public", "nowhere", "--dealer-keys", "nowhere"],
+    "epoch open": ["epoch", "open", "e1", "--config", "nowhere.toml", "--period", "1995", "--model", "firm-panel"],
+    "epoch status": ["epoch", "status", "e1", "--config", "nowhere.toml"],
+    "epoch close": ["epoch", "close", "e1", "--config", "nowhere.toml"],
+    "score query": ["score", "query", "--config", "nowhere.toml", "--product", "p", "--subject", "0" * 32],
+    "zone init": ["zone", "init", "zone", "--pack-file", "nowhere.yaml"],
+    "zone init with a pack that is not shipped": ["zone", "init", "zone", "--pack", "nowhere"],
+    "zone init with a short key": ["zone", "init", "zone", "--key-bits", "1024"],
+    "zone init without a majority": ["zone", "init", "zone", "--threshold", "1"],
+    "zone init with a bad id": ["zone", "init", "zone", "--zone", "A B"],
+    "zone init with a bad port": ["zone", "init", "zone", "--base-port", "99999"],
+    "zone up": ["zone", "up", "nowhere"],
+    "zone status": ["zone", "status", "nowhere"],
+    "demo": ["demo", "--pack", "nowhere", "--out", "run"],
+    "demo of a year that is not there": ["demo", "--year", "1890", "--out", "run"],
+    "demo with a bad port": ["demo", "--base-port", "0", "--out", "run"],
+}
+UNPARSED: dict[str, Line] = {
+    "no such command": ["nothing"],
+    "no such subcommand": ["epoch", "nothing"],
+    "no such option": ["zone", "status", "nowhere", "--nothing"],
+    "an option without its value": ["model", "show", "firm-panel", "--year"],
+    "a value that is no number": ["score", "query", "--config", "x", "--product", "p", "--wait", "soon"],
+    "a missing option": ["score", "query", "--product", "p"],
+    "a missing argument": ["verify", "--keys", "x"],
+    "an argument too many": ["zone", "status", "a", "b"],
+}
+
+
+@pytest.fixture
+def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[[Line], tuple[int, str, str]]:
+    """Run a command line in an empty directory: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(line: Line) -> tuple[int, str, str]:
+        code = run(app, line)
+        out, errors = capfd.readouterr()
+        assert "Traceback" not in out + errors
+        return code, out, errors
+
+    return invoke
+
+
+def document(out: str) -> dict[str, Any]:
+    """The one JSON document that is all of standard output."""
+    assert out.endswith("}\n")
+    assert out.count("\n") == 1
+    value: dict[str, Any] = json.loads(out)
+    return value
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_file_that_is_not_there_is_bad_input(name: str, invoke: Callable[[Line], tuple[int, str, str]], tmp_path: Path) -> None:
+    code, out, errors = invoke([*COMMANDS[name], "--json"])
+    assert code == 2, errors
+    assert set(document(out)) == {"error", "detail"}
+    assert document(out)["error"] in errors
+    assert list(tmp_path.iterdir()) == []
+    code, out, errors = invoke(COMMANDS[name])
+    assert (code, out) == (2, "")
+    assert errors.splitlines()[-1].startswith("xinqiao: ")
+
+
+@pytest.mark.parametrize("name", UNPARSED)
+def test_a_command_line_that_is_none_is_answered_alike(name: str, invoke: Callable[[Line], tuple[int, str, str]]) -> None:
+    code, out, errors = invoke([*UNPARSED[name], "--json"])
+    assert (code, document(out)["error"]) == (2, "USAGE")
+    assert document(out)["detail"] in errors
+    code, out, errors = invoke(UNPARSED[name])
+    assert (code, out) == (2, "")
+    assert "Usage: xinqiao" in errors
+
+
+def test_every_command_is_asked() -> None:
+    root = typer.main.get_command(app)
+    groups = {name: getattr(command, "commands", {}) for name, command in getattr(root, "commands", {}).items()}
+    there = {f"{name} {inner}".strip() for name, group in groups.items() for inner in (group or {"": None})}
+    asked = {" ".join(line[:2]) if groups[line[0]] else line[0] for line in COMMANDS.values()}
+    assert there - asked == {"bench", "model records", "node run"}  # the first two read no file; the third is a process of its own, below
+
+
+def test_help_and_version_are_no_errors(invoke: Callable[[Line], tuple[int, str, str]]) -> None:
+    for line in (["--help"], ["--version"], ["zone", "init", "--help"]):
+        code, out, errors = invoke(line)
+        assert (code, errors) == (0, "")
+        assert out
+
+
+# --- as a process ---
+
+
+def xinqiao(*arguments: str | bytes, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "xinqiao", *arguments],
+        capture_output=True,
+        check=False,
+        env={**os.environ, **environment},
+        cwd=Path(__file__).parents[2],
+    )
+
+
+def test_a_process_without_a_configuration_ends_with_a_sentence() -> None:
+    done = xinqiao("node", "run", "nowhere.toml")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"xinqiao: ")
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
+def test_a_name_that_no_encoding_holds_is_answered(encoding: str) -> None:
+    done = xinqiao("model", "show", b"\xff\xfe.yaml", "--json", PYTHONIOENCODING=encoding)
+    assert done.returncode == 2
+    assert ".yaml is neither a file nor a shipped pack" in json.loads(done.stdout)["detail"]
+    assert b"Traceback" not in done.stderr
+
+
+def test_an_answer_that_cannot_be_written_is_no_traceback() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "xinqiao", "model", "show", "firm-panel"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            cwd=Path(__file__).parents[2],
+        )
+    assert (done.returncode, done.stderr) == (70, b"xinqiao: [Errno 28] No space left on device\n")
