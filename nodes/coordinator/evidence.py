@@ -68,8 +68,7 @@ class EvidenceDesk:
         return ReceiptRow(member=header.sender, ciphertexts=ciphertexts, **_logged(row, proof))
 
     def _stage(self, asked: Asked, logged: Logged, proof: Sequence[bytes]) -> StageEvidence:
-        stages = self._placements.stages(asked.epoch.opened.epoch)
-        found = stages.proof(self._placements.position(asked.epoch.opened.epoch, asked.target.subject))
+        found = self._placements.stage_proof(asked.epoch.opened.epoch, asked.target.subject)
         return StageEvidence(
             subject=found.subject,
             stage=found.stage,

@@ -11,11 +11,12 @@ from collections.abc import Callable
 
 from crypto.contribution import check_contribution
 from crypto.encoding import sha256
+from crypto.merkle import MemoryTree
 from crypto.proofs import KnowledgeProof
 from nodes.runtime.zone import Zone
 from scoring.errors import RosterError, SubjectUnknownError, TicketInputsError
 from scoring.release import Placement
-from scoring.roster import Stages, parse_stages
+from scoring.roster import StageProof, Stages, parse_stages
 from scoring.view import Logged
 
 CACHE_BYTES = 96 << 20
@@ -27,22 +28,22 @@ class Placements:
     def __init__(self, zone: Zone, load: Callable[[str], bytes]) -> None:
         self._zone, self._load = zone, load
         self._known: dict[str, tuple[Stages, Placement, dict[str, int]]] = {}
+        self._trees: dict[str, MemoryTree] = {}  # made for the first proof: most processes give none
         self._lock = threading.Lock()
-
-    def stages(self, epoch_id: str) -> Stages:
-        """The ordered roster of an epoch. Raises EpochUnknownError, RosterError."""
-        return self._get(epoch_id)[0]
 
     def placement(self, epoch_id: str) -> Placement:
         """Stage and batch look-ups of an epoch. Raises EpochUnknownError, RosterError."""
         return self._get(epoch_id)[1]
 
-    def position(self, epoch_id: str, subject: str) -> int:
-        """Place of a subject in the epoch's order. Raises SubjectUnknownError."""
-        positions = self._get(epoch_id)[2]
+    def stage_proof(self, epoch_id: str, subject: str) -> StageProof:
+        """Proof of a subject's stage and place in the epoch's order. Raises SubjectUnknownError."""
+        stages, _, positions = self._get(epoch_id)
         if subject not in positions:
             raise SubjectUnknownError("the subject is not in the epoch's roster")
-        return positions[subject]
+        with self._lock:
+            if epoch_id not in self._trees:
+                self._trees[epoch_id] = stages.tree()
+            return stages.proof(positions[subject], self._trees[epoch_id])
 
     def _get(self, epoch_id: str) -> tuple[Stages, Placement, dict[str, int]]:
         with self._lock:

@@ -87,6 +87,7 @@ def test_a_stage_proof_holds_and_every_changed_field_is_refused(population: dict
     position = data.draw(st.integers(0, len(population) - 1))
     proof, root = stages.proof(position), stages.merkle_root()
     rosters.check_stage_proof(proof, root)
+    assert stages.proof(position, stages.tree()) == proof
     other_stage = next(stage for stage in ORDER if stage != proof.stage)
     other_subject = f"{int(proof.subject, 16) ^ 1:032x}"
     forged = [
