@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from protos.errors import CATALOGUE
 from xinqiao import app
@@ -99,8 +100,8 @@ def test_citations_are_found_in_both_forms() -> None:
 
 def commands() -> dict[str, frozenset[str]]:
     """Command -> its subcommands (none for a plain command), as ``xinqiao --help`` lists them."""
-    root = typer.main.get_command(app)
-    assert isinstance(root, typer.core.TyperGroup)
+    root = get_command(app)
+    assert isinstance(root, TyperGroup)
     return {name: frozenset(getattr(command, "commands", ())) for name, command in root.commands.items()}
 
 
