@@ -9,19 +9,20 @@ from typing import Annotated, Any
 import typer
 from pydantic import ConfigDict
 
-from nodes.commands.output import JsonFlag, Report, reporting
+from nodes.commands.output import JsonFlag, Report, of_form, reporting
 from nodes.errors import NotReadyError, RpcRefusal
 from nodes.runtime.clock import Timer
 from nodes.runtime.gateway_client import GatewayClient
 from nodes.runtime.settings import ConfigPath, GatewayUrl, NodeSettings, Table
 from nodes.runtime.tokens import read_token
+from scoring.statements import Name
 
 OPEN_TIMEOUT_S = 600.0
 PAUSE_S = 1.0
 
 app = typer.Typer(no_args_is_help=True, help="An evaluation round of the authority.")
 Config = Annotated[Path, typer.Option(help="The gateway's TOML file: its public base and token file are read from it.")]
-Epoch = Annotated[str, typer.Argument(help="The epoch's name, such as e1995.")]
+Epoch = Annotated[str, typer.Argument(help="The epoch's name, such as e1995.", callback=of_form(Name))]
 
 
 @app.callback()
@@ -56,7 +57,7 @@ def close_epoch(
     epoch: Epoch,
     config: Config,
     allow_absent: Annotated[bool, typer.Option("--allow-absent", help="Close although columns are missing.")] = False,
-    wait: Annotated[float, typer.Option(help="Seconds to wait until the epoch is RELEASED; 0 returns at once.")] = 0.0,
+    wait: Annotated[float, typer.Option(help="Seconds to wait until the epoch is RELEASED; 0 returns at once.", min=0)] = 0.0,
     as_json: JsonFlag = False,
 ) -> None:
     """Close the epoch. The totals are opened to the authority and the quantile tables published by themselves."""

@@ -13,7 +13,7 @@ from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from crypto.errors import CryptoError
 from nodes.errors import NodeError, NotReadyError, PeerUnavailableError, RpcRefusal
@@ -23,6 +23,19 @@ from scoring.errors import ScoringError
 
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # which typer does not offer by name
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output and nothing else there.")]
+
+
+def of_form(form: Any) -> Callable[[str | None], str | None]:
+    """Callback of an option or argument whose value has to fit ``form``, an annotated string type; not given is well."""
+    adapter: TypeAdapter[str] = TypeAdapter(form)
+
+    def check(value: str | None) -> str | None:
+        try:
+            return None if value is None else adapter.validate_python(value)
+        except ValidationError as error:
+            raise typer.BadParameter(f"{value!r}: {error.errors()[0]['msg']}") from error
+
+    return check
 
 
 class ExitCode(IntEnum):

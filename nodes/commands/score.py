@@ -8,10 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from nodes.bank.settings import BankSettings
-from nodes.commands.output import JsonFlag, reporting
+from nodes.commands.output import JsonFlag, of_form, reporting
 from nodes.errors import SettingsError
 from nodes.runtime.gateway_client import GatewayClient
+from nodes.runtime.relay import Uscc
 from nodes.runtime.tokens import read_token
+from scoring.statements import Hex16, Name
 
 app = typer.Typer(no_args_is_help=True, help="Ask for an enterprise's score, through the bank's own node.")
 
@@ -24,11 +26,11 @@ def _group() -> None:
 @app.command("query")
 def query(
     config: Annotated[Path, typer.Option(help="The bank process's TOML file: its address and token file are read from it.")],
-    product: Annotated[str, typer.Option(help="Product of the model that the zone uses.")],
-    subject: Annotated[str | None, typer.Option(help="Subject id, 32 hex digits.")] = None,
-    uscc: Annotated[str | None, typer.Option(help="Unified social credit code of an enterprise that consented.")] = None,
-    purpose: Annotated[str, typer.Option(help="Purpose named in the consent.")] = "loan",
-    wait: Annotated[float, typer.Option(help="Seconds to wait for rows that are still being made.")] = 20.0,
+    product: Annotated[str, typer.Option(help="Product of the model that the zone uses.", callback=of_form(Name))],
+    subject: Annotated[str | None, typer.Option(help="Subject id, 32 hex digits.", callback=of_form(Hex16))] = None,
+    uscc: Annotated[str | None, typer.Option(help="Its unified social credit code, instead of its subject id.", callback=of_form(Uscc))] = None,
+    purpose: Annotated[str, typer.Option(help="Purpose named in the consent.", callback=of_form(Name))] = "loan",
+    wait: Annotated[float, typer.Option(help="Seconds to wait for rows that are still being made.", min=0, max=120)] = 20.0,
     as_json: JsonFlag = False,
 ) -> None:
     """Ask, open and verify; the receipt stays with the bank's node.

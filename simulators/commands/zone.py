@@ -12,13 +12,13 @@ from typing import Annotated, Any
 import typer
 
 from nodes.commands.output import ExitCode, JsonFlag, reporting
-from nodes.errors import SettingsError
+from nodes.errors import SettingsError, StateInUseError
 from nodes.runtime.process import READY_FILE
 from simulators.zone.build import build_zone, processes_of, shipped_pack
 from simulators.zone.layout import ZONE, demo_plan
 
 app = typer.Typer(no_args_is_help=True, help="A whole zone on this machine.")
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 120.0
 WATCH_S = 1.0
 
 Directory = Annotated[Path, typer.Argument(help="The zone's directory.")]
@@ -54,6 +54,9 @@ def init(
 def up(directory: Directory, as_json: JsonFlag = False) -> None:
     """Run every process of the zone in DIRECTORY until Ctrl-C or SIGTERM; ends with an error when one of them ends by itself."""
     with reporting(as_json) as report, processes_of(directory) as processes:
+        running = [name for name in processes.names() if _status(directory / "state" / name, name)["state"] == "ready"]
+        if running:
+            raise StateInUseError(f"the zone in {directory} runs already: {', '.join(running)}")
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
@@ -82,6 +85,6 @@ def _status(state: Path, name: str) -> dict[str, Any]:
         os.kill(pid, 0)
     except FileNotFoundError:
         return {"name": name, "state": "stopped", "pid": None}
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):  # gone; somebody else's process may have its number now
         return {"name": name, "state": "died", "pid": None}
     return {"name": name, "state": "ready", "pid": pid}
