@@ -28,7 +28,7 @@ class Bench:
     """The surroundings of ``Openings``: a zone of 3 of 5 custodians, all connected, who do nothing but receive work."""
 
     def __init__(self, patience_s: float = LONG_S) -> None:
-        self.connected = set(CUSTODIANS)
+        self.connected: set[str] = set(CUSTODIANS)
         self.sent: list[tuple[str, str]] = []
         self._partials: dict[str, list[SealedPartial]] = {}
         self.openings = Openings(cast(Zone, self), cast(Store, self), cast(WorkQueue, self), patience_s)

@@ -62,7 +62,9 @@ def test_phe_and_we_compute_the_same_weighted_totals(small_private_key: PrivateK
     values, weights = [120, -55, 0, 32000], [7, 65535, 3, -12]
     mixed = [encrypt(small_encryptor, m) if index % 2 else int(key.raw_encrypt(m % key.n)) for index, m in enumerate(values)]
     ours = linear_combination(small_encryptor.public_key, weights, mixed, constant=400)
-    theirs = sum((phe.EncryptedNumber(key, c) * w for c, w in zip(mixed, weights, strict=True)), key.encrypt(400))
+    theirs = key.encrypt(400)
+    for c, w in zip(mixed, weights, strict=True):
+        theirs += phe.EncryptedNumber(key, c) * w
     expected = sum(w * m for w, m in zip(weights, values, strict=True)) + 400
     assert opened(small_dealing, ours) == opened(small_dealing, theirs.ciphertext()) == private.decrypt(theirs) == expected
     assert balanced(private.raw_decrypt(ours), key.n) == expected

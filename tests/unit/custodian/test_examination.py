@@ -171,6 +171,7 @@ def test_a_hostile_request_document_is_a_refusal_and_not_a_crash(desk: Desk) -> 
         work = desk.log(wanted.ticket.model_copy(update={"request": document.digest, "nonce": fresh_nonce()}), document.to_bytes())
         with pytest.raises((ScoringError, CryptoError)):
             desk.examine(work)
+    work = desk.log(wanted.ticket.model_copy(update={"nonce": fresh_nonce()}), wanted.document.to_bytes())
     for raw in (b"", b"\xff", b"[]", b'{"method":1}', b"[" * 50_000):
         with pytest.raises((ScoringError, CryptoError)):
             desk.examine(OpenTicket(ticket_envelope=work.ticket_envelope, leaf_index=work.leaf_index, request=raw))
