@@ -19,8 +19,7 @@ from securesystemslib import dsse
 from securesystemslib.exceptions import UnverifiedSignatureError
 from securesystemslib.signer import Signature, SSlibKey  # type: ignore[attr-defined]  # its public names, exported without __all__
 
-from crypto.encoding import canonical_json
-from crypto.encoding import digest as _digest
+from crypto.encoding import canonical_json, digest
 from crypto.encoding import sha256 as _sha256
 from crypto.errors import EnvelopeFormatError, KeyFormatError, SignatureError
 
@@ -72,7 +71,7 @@ class Envelope:
     @property
     def said(self) -> bytes:
         """32 bytes that name the statement itself, type and payload: the same whatever the signatures and the layout around it."""
-        return _digest("statement", self.payload_type.encode(), self.payload)
+        return digest("statement", self.payload_type.encode(), self.payload)
 
     @property
     def key_ids(self) -> tuple[str, ...]:

@@ -445,9 +445,16 @@ def test_trying_again_stops_when_told_to(make_identity: Callable[..., Identity])
 def test_a_cancelled_stream_ends_quietly(site: Site, alice: grpc.Channel) -> None:
     call = rpc.stream(site.log(alice).Follow, log_pb2.FollowRequest(), timeout_s=30)
     seen: list[bytes] = []
-    reader = threading.Thread(target=lambda: seen.extend(update.checkpoint for update in call))
+    came = threading.Event()
+
+    def read() -> None:
+        for update in call:
+            seen.append(update.checkpoint)
+            came.set()
+
+    reader = threading.Thread(target=read)
     reader.start()
-    assert site.desk.streaming.wait(5)
+    assert came.wait(5)
     call.cancel()
     reader.join(5)
     assert not reader.is_alive()

@@ -22,7 +22,7 @@ PANEL = ROOT / "simulators" / "data" / "firm_panel.csv"
 
 
 def run(*words: str | Path) -> Result:
-    return CliRunner().invoke(app, [str(word) for word in words])
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, [str(word) for word in words])  # as wide wherever the tests run
 
 
 def answer(*words: str | Path) -> Any:
