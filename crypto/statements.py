@@ -99,7 +99,7 @@ def parse_envelope(raw: bytes) -> Envelope:
     if len(raw) > MAX_ENVELOPE_BYTES:
         raise EnvelopeFormatError(f"an envelope has at most {MAX_ENVELOPE_BYTES} bytes, not {len(raw)}")
     try:
-        document = json.loads(raw, object_pairs_hook=_object)
+        document = _DECODER.decode(bytes(raw).decode())
     except (ValueError, RecursionError) as error:
         raise EnvelopeFormatError(f"an envelope is one JSON object: {error}") from error
     _expect(document, "envelope", {"payload", "payloadType", "signatures"})
@@ -198,3 +198,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(out) != len(pairs):
         raise ValueError("an object repeats a name")
     return out
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)  # one for all: an auditor reads a hundred thousand envelopes
