@@ -1,0 +1,168 @@
+"""Every command line in a block of README.md and of the operator guide is run as it stands, or listed here with the reason why not.
+
+Names that stand for something (DIR, KEYS, MEMBER, addresses) are filled in, and keys made shorter; nothing else is changed. The README's
+checks of a demonstration's run are in ``test_readme``.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from nodes.runtime.clock import Timer
+from simulators.population import firm_panel
+from simulators.population.records import write_records
+from simulators.zone.authority import make_zone
+from simulators.zone.configs import read_endpoints
+from simulators.zone.layout import demo_plan
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("guide"), pytest.mark.timeout(900)]
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = ("README.md", "docs/operator-guide.md")
+FIRMS, TIMEOUT_S = 40, 600.0
+
+NOT_RUN = {
+    "make demo": "installs from the network first, as make test does, which is CI's first step; test_demo runs the command behind it",
+    "make test": "runs the quick suite: CI's first step",
+    '.venv/bin/xinqiao verify "$(ls run/receipts/*.json | head -n 1)" --keys run/public': "test_readme runs it on a demonstration's run",
+    ".venv/bin/xinqiao audit run --keys run/public": "test_readme runs it on a demonstration's run",
+    "python3.11 -m venv /opt/xinqiao": "writes to /opt; make does the same in .venv",
+    "/opt/xinqiao/bin/pip install -c constraints.txt .": "installs from the network; test_packaging looks at what would be installed",
+    "/opt/xinqiao/bin/pip install -c constraints.txt '.[postgresql]'": "installs from the network; make does the same in .venv",
+}
+
+
+def command_lines(document: str) -> list[str]:
+    """Lines of the blocks without a language, without their comments."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```([a-z]*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [re.sub(r"\s+# .*$", "", line) for language, block in blocks if language in {"", "sh", "console"} for line in block.splitlines()]
+
+
+LINES = [line for document in DOCUMENTS for line in command_lines(document)]
+
+
+@dataclass
+class Shop:
+    """A scratch directory in which documented lines are run. ``ran``: those that were."""
+
+    root: Path
+    ran: list[str] = field(default_factory=list)
+
+    @property
+    def directory(self) -> Path:
+        return self.root / "zone"
+
+    def line(self, begins: str, *more: str) -> str:
+        """The documented line that is ``begins``, or the only one that begins so, filled in, with ``more`` arguments."""
+        (found,) = [line for line in LINES if line == begins] or [line for line in LINES if line.startswith(begins)]
+        self.ran.append(found)
+        members = self.directory / "members"
+        filled = found
+        for name, value in {
+            "MEMBER=KEYS": f"auditor={self.root / 'other' / 'members' / 'auditor'}",
+            "DIR/public --dealer-keys KEYS": f"{self.root / 'other' / 'public'} --dealer-keys {self.root / 'other' / 'members' / 'authority'}",
+            "DIR": str(self.directory),
+            "/etc/xinqiao/log.toml": str(self.directory / "config" / "log.toml"),
+            "--keys public": f"--keys {self.directory / 'public'}",
+            "--identity auditor.toml": f"--identity {self.directory / 'config' / 'auditor.toml'}",
+            "https://gateway.example:8443": str(read_endpoints(self.directory)["gateway"]) if members.exists() else "",
+        }.items():
+            filled = filled.replace(name, value)
+        assert filled.startswith("xinqiao ")
+        return " ".join([shlex.quote(sys.executable), "-m", filled, *more])
+
+    def start(self, begins: str, *more: str) -> subprocess.Popen[str]:
+        """Start the line in a shell."""
+        line = f"exec {self.line(begins, *more)}"
+        return subprocess.Popen(["/bin/sh", "-c", line], cwd=self.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def run(self, begins: str, *more: str) -> int:
+        """Run the line to its end; its exit code. No traceback."""
+        process = self.start(begins, *more)
+        out, errors = process.communicate(timeout=TIMEOUT_S)
+        assert "Traceback" not in out + errors
+        return process.returncode
+
+    def stop(self, process: subprocess.Popen[str]) -> int:
+        """Ask it to end as an operator does; its exit code."""
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=TIMEOUT_S)
+        assert "Traceback" not in errors
+        return process.returncode
+
+    def until_done(self, begins: str, *more: str) -> int:
+        """Run the line again while what it asks for is not there yet (exit codes 1 and 4)."""
+        timer = Timer(TIMEOUT_S)
+        while (code := self.run(begins, *more)) in {1, 4} and timer.left_s() > 0:
+            pass
+        return code
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    shop = Shop(tmp_path_factory.mktemp("shop"))
+    shop.directory.mkdir(mode=0o700)
+    write_records(firm_panel.load(1995, 0).first(FIRMS), shop.directory)
+    return shop
+
+
+@pytest.fixture(scope="module")
+def running(shop: Shop) -> Iterator[subprocess.Popen[str]]:
+    """The guide's zone, made and up."""
+    assert shop.run("xinqiao zone init", "--key-bits 2048") == 0
+    process = shop.start("xinqiao zone up")
+    yield process
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+
+
+def test_a_zone_is_made_and_runs(shop: Shop, running: subprocess.Popen[str]) -> None:
+    assert shop.until_done("xinqiao zone status") == 0
+    assert running.poll() is None
+
+
+def test_an_epoch_is_opened_watched_and_closed(shop: Shop, running: subprocess.Popen[str]) -> None:
+    assert shop.until_done("xinqiao epoch open") == 0  # the custodians accept their shares first
+    assert shop.run("xinqiao epoch status") == 0
+    assert shop.until_done("xinqiao epoch close") == 0  # the departments send their columns first
+    assert running.poll() is None
+
+
+def test_the_log_is_audited_by_anyone_and_by_the_auditor(shop: Shop, running: subprocess.Popen[str]) -> None:
+    public, own = (line for line in LINES if line.startswith("xinqiao audit https"))
+    assert shop.run(public) == 0
+    assert shop.run(own) == 0
+    assert (shop.root / "report" / "audit.html").exists()
+    assert (shop.root / "copy").is_dir()
+    assert running.poll() is None
+
+
+def test_a_process_runs_alone_until_it_is_told_to_stop(shop: Shop, running: subprocess.Popen[str]) -> None:
+    assert shop.stop(running) == 0
+    process = shop.start("xinqiao node run")
+    ready, timer = shop.directory / "state" / "log" / "ready", Timer(TIMEOUT_S)
+    while not ready.exists():
+        assert process.poll() is None
+        assert timer.left_s() > 0
+    assert shop.stop(process) == 0
+
+
+def test_a_ceremony_is_held(shop: Shop) -> None:
+    make_zone(demo_plan(), shop.root / "other", [])
+    assert shop.run("xinqiao key ceremony", "--key-bits 2048") == 0
+    assert (shop.root / "other" / "public" / "key.json").exists()
+
+
+def test_every_line_was_run_or_has_its_reason(shop: Shop) -> None:
+    """The last of this module: it looks at what the others ran."""
+    assert set(LINES) - set(shop.ran) == set(NOT_RUN)
