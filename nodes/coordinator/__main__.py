@@ -40,7 +40,7 @@ def main(config: Path) -> int:
     work = WorkQueue(store, process.stopping)
     log = LogClient(identity, settings.peer("log"))
     journal = Journal(zone, log, now)
-    ciphertexts = Ciphertexts(zone, lambda logged: blobs.get(logged.statement.header.merkle_root))
+    ciphertexts = Ciphertexts(zone, lambda logged: blobs.get(logged.statement.header.merkle_root), settings.state_dir)
     placements = Placements(zone, blobs.get)
     office = TicketOffice(identity, zone, journal, store, ciphertexts, placements, now, table.ticket_life_s)
     openings = Openings(zone, store, work, table.patience_s)

@@ -10,6 +10,7 @@ from nodes.custodian.worker import Custodian, Prover, ShareHolder
 from nodes.runtime.clock import now
 from nodes.runtime.cursor import Cursor
 from nodes.runtime.exchange_client import ExchangeClient
+from nodes.runtime.files import make_private_directory
 from nodes.runtime.identity import Identity
 from nodes.runtime.log_client import LogClient
 from nodes.runtime.material import Ciphertexts, Placements, proven
@@ -31,7 +32,8 @@ class CustodianRole:
         zone = Zone(settings.public_dir)
         log = LogClient(identity, settings.peer("log"))
         self._exchange = exchange = ExchangeClient(identity, settings.peer("coordinator"))
-        ciphertexts = Ciphertexts(zone, lambda logged: proven(zone, logged, exchange.fetch_blob(logged.statement.header.merkle_root)))
+        make_private_directory(state_dir)
+        ciphertexts = Ciphertexts(zone, lambda logged: proven(zone, logged, exchange.fetch_blob(logged.statement.header.merkle_root)), state_dir)
         prover = Prover(ciphertexts, process.stopping)
         zone.observe(self._note_ceremony)
         zone.observe(prover.observe)

@@ -170,7 +170,7 @@ class Prover:
             if index < 0:
                 return
             try:
-                self._ciphertexts.contribution(index)
+                self._ciphertexts.prepare(index)
             except (ScoringError, CryptoError, NodeError) as error:
                 _log.warning(logging.CONTRIBUTION_UNPROVEN, leaf_index=index, reason=refusal_of(error).reason)
 

@@ -1,4 +1,4 @@
-"""The large documents behind statements: rosters in their order, and ciphertexts by leaf. Loaded on demand, checked, cached.
+"""The large documents behind statements: rosters in their order, and ciphertexts by leaf. Loaded on demand, checked, kept.
 
 Where the bytes come from is the caller's: the coordinator reads its own blobs, a custodian fetches them and proves them first.
 """
@@ -6,20 +6,19 @@ Where the bytes come from is the caller's: the coordinator reads its own blobs, 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
+from pathlib import Path
 
 from crypto.contribution import check_contribution
 from crypto.encoding import sha256
 from crypto.merkle import MemoryTree
 from crypto.proofs import KnowledgeProof
+from nodes.runtime.spool import Spool
 from nodes.runtime.zone import Zone
 from scoring.errors import RosterError, SubjectUnknownError, TicketInputsError
 from scoring.release import Placement
 from scoring.roster import StageProof, Stages, parse_stages
 from scoring.view import Logged
-
-CACHE_BYTES = 96 << 20
 
 
 class Placements:
@@ -69,46 +68,40 @@ class Placements:
 
 
 class Ciphertexts:
-    """(leaf index, position) → ciphertext, with a bounded cache of whole contributions.
+    """(leaf index, position) → ciphertext, of contributions that are loaded once and then lie on disk: an epoch may exceed memory.
 
     ``load(logged)`` gives a contribution's fixed-width bytes and has checked whatever this process must check about them.
+    ``directory`` is the process's own.
     """
 
-    def __init__(self, zone: Zone, load: Callable[[Logged], bytes]) -> None:
-        self._zone, self._load = zone, load
-        self._cache: OrderedDict[int, bytes] = OrderedDict()
-        self._size = 0
-        self._lock = threading.Lock()
+    def __init__(self, zone: Zone, load: Callable[[Logged], bytes], directory: Path | None = None) -> None:
+        self._zone, self._load, self._spool = zone, load, Spool(directory)
 
     def __call__(self, leaf_index: int, position: int) -> int:
         """Ciphertext ``position`` of the contribution at ``leaf_index``. Raises TicketInputsError when there is none."""
-        data = self.contribution(leaf_index)
         with self._zone.reading() as view:
             assert view.public_key is not None  # contributions hold only after the ceremony
             width = view.public_key.ciphertext_size
-        part = data[position * width : (position + 1) * width]
-        if position < 0 or len(part) != width:
+        part = self._part(leaf_index, position * width, width) if position >= 0 else b""
+        if len(part) != width:
             raise TicketInputsError(f"the contribution at leaf {leaf_index} has no ciphertext {position}")
         return int.from_bytes(part, "big")
 
-    def contribution(self, leaf_index: int) -> bytes:
-        """All ciphertexts of the contribution at ``leaf_index``, concatenated."""
-        with self._lock:
-            if leaf_index in self._cache:
-                self._cache.move_to_end(leaf_index)
-                return self._cache[leaf_index]
+    def prepare(self, leaf_index: int) -> None:
+        """Load the contribution at ``leaf_index`` now, if it is not here. Raises what ``load`` raises, and TicketInputsError."""
+        self._part(leaf_index, 0, 0)
+
+    def _part(self, leaf_index: int, start: int, size: int) -> bytes:
+        part = self._spool.read(leaf_index, start, size)
+        if part is not None:
+            return part
         with self._zone.reading() as view:
             logged = view.contributions.get(leaf_index)
         if logged is None:
             raise TicketInputsError(f"leaf {leaf_index} is not a contribution")
         data = self._load(logged)
-        with self._lock:
-            if leaf_index not in self._cache:
-                self._cache[leaf_index] = data
-                self._size += len(data)
-            while self._size > CACHE_BYTES and len(self._cache) > 1:
-                self._size -= len(self._cache.popitem(last=False)[1])
-        return data
+        self._spool.put(leaf_index, data)
+        return data[start : start + size]
 
 
 def proven(zone: Zone, logged: Logged, data: bytes) -> bytes:
