@@ -1,0 +1,302 @@
+"""The commands of operators, staff and clerks on a zone that runs: exit codes, one JSON document and nothing else, no traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nodes.runtime.clock import Timer
+from nodes.runtime.files import read_private, write_private
+from scoring.model import load_pack
+from simulators.zone.authority import make_zone
+from simulators.zone.build import shipped_pack
+from simulators.zone.layout import demo_plan
+from tests.support.live_zone import EPOCH, PACK, STANDALONE_CUSTODIANS, LiveZone, live_zone
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("commands"), pytest.mark.timeout(600)]
+PRODUCT = next(iter(load_pack(shipped_pack(PACK)).products))
+TIMEOUT_S = 300.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command left: its exit code, the one document of its standard output, its standard error."""
+
+    code: int
+    document: dict[str, Any]
+    errors: str
+
+
+def xinqiao(*arguments: object) -> Ended:
+    """``xinqiao ARGUMENTS --json`` as a process of its own."""
+    command = [sys.executable, "-m", "xinqiao", *map(str, arguments), "--json"]
+    return ended(*_finish(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)))
+
+
+def ended(code: int, out: str, errors: str) -> Ended:
+    """The end of a command; its standard output is exactly one JSON document."""
+    assert "Traceback" not in out + errors
+    assert out.endswith("}\n")
+    assert out.count("\n") == 1
+    return Ended(code, json.loads(out), errors)
+
+
+def _finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, errors = process.communicate(timeout=TIMEOUT_S)
+    return process.returncode, out, errors
+
+
+def refused(done: Ended, code: int, reason: str) -> None:
+    """It ended with this code for this reason, which a person reads too."""
+    assert (done.code, done.document["error"]) == (code, reason), done.errors
+    assert set(done.document) == {"error", "detail"}
+    assert f"[{reason}]" in done.errors or reason == "USAGE"
+    assert done.document["detail"] in done.errors
+
+
+@pytest.fixture(scope="module")
+def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveZone]:
+    """A zone that runs, with no epoch yet. The tests of this module do its work in their order."""
+    with live_zone(tmp_path_factory.mktemp("live") / "zone") as running:
+        yield running
+
+
+def config(zone: LiveZone, name: str) -> Path:
+    return zone.out / "config" / f"{name}.toml"
+
+
+def epoch(zone: LiveZone, command: str, *arguments: object) -> Ended:
+    return xinqiao("epoch", command, *arguments, "--config", config(zone, "gateway"))
+
+
+def query(zone: LiveZone, *arguments: object, bank: str = "bank-a") -> Ended:
+    return xinqiao("score", "query", "--config", config(zone, bank), *arguments)
+
+
+# --- the zone ---
+
+
+def test_the_status_of_a_zone_that_runs(zone: LiveZone) -> None:
+    done = xinqiao("zone", "status", zone.out)
+    assert done.code == 0
+    assert {row["name"]: row["pid"] for row in done.document["processes"]} == {name: zone.processes.pid(name) for name in zone.processes.names()}
+    assert {row["state"] for row in done.document["processes"]} == {"ready"}
+
+
+def test_a_zone_that_runs_is_not_started_again(zone: LiveZone) -> None:
+    refused(xinqiao("zone", "up", zone.out), 2, "STATE_IN_USE")
+    assert xinqiao("zone", "status", zone.out).code == 0
+
+
+def test_a_zone_or_key_that_is_there_is_not_made_again(zone: LiveZone) -> None:
+    before = (zone.out / "public" / "ceremony.dsse.json").read_bytes()
+    refused(xinqiao("zone", "init", zone.out, "--key-bits", 2048), 2, "SETTINGS_INVALID")
+    keys = zone.out / "members" / "authority"
+    refused(xinqiao("key", "ceremony", "--public", zone.out / "public", "--dealer-keys", keys, "--key-bits", 2048), 2, "SETTINGS_INVALID")
+    assert (zone.out / "public" / "ceremony.dsse.json").read_bytes() == before
+
+
+# --- an epoch ---
+
+
+def test_an_epoch_that_cannot_be_is_refused(zone: LiveZone) -> None:
+    refused(epoch(zone, "status", "nowhere"), 3, "EPOCH_UNKNOWN")
+    refused(epoch(zone, "close", "nowhere"), 3, "EPOCH_UNKNOWN")
+    refused(epoch(zone, "open", "e2", "--period", zone.population.period, "--model", "nowhere"), 3, "MODEL_MISMATCH")
+    refused(epoch(zone, "open", "e2", "--period", "not a period", "--model", PACK), 3, "BODY_INVALID")
+    for name in ("Not A Name", "../keys", "..", ""):  # nor is anything else of the gateway's asked for
+        refused(epoch(zone, "status", name), 2, "USAGE")
+
+
+def test_an_epoch_is_opened_watched_closed_and_released(zone: LiveZone) -> None:
+    opened = epoch(zone, "open", EPOCH, "--period", zone.population.period, "--model", PACK)
+    assert (opened.code, opened.document["state"], opened.document["epoch"]) == (0, "OPEN", EPOCH)
+    again = epoch(zone, "open", EPOCH, "--period", zone.population.period, "--model", PACK)
+    assert (again.code, again.document["state"]) == (0, "OPEN")
+    refused(epoch(zone, "open", EPOCH, "--period", "1996", "--model", PACK), 3, "EPOCH_INVALID")
+    timer = Timer(TIMEOUT_S)
+    while not all(column["received"] for column in epoch(zone, "status", EPOCH).document["columns"]):
+        assert timer.left_s() > 0
+    closed = epoch(zone, "close", EPOCH, "--wait", 120)
+    assert (closed.code, closed.document["state"]) == (0, "RELEASED"), closed.errors
+    status = epoch(zone, "status", EPOCH)
+    assert (status.code, status.document["state"]) == (0, "RELEASED")
+
+
+def test_a_wrong_token_is_refused_and_a_missing_one_is_bad_input(zone: LiveZone) -> None:
+    token = zone.out / "state" / "gateway" / "admin.token"
+    right = read_private(token)
+    write_private(token, b"x" * 43)
+    refused(epoch(zone, "status", EPOCH), 3, "TOKEN_INVALID")
+    token.unlink()
+    refused(epoch(zone, "status", EPOCH), 2, "SECRET_FILE")
+    write_private(token, right)
+    token.chmod(0o644)
+    refused(epoch(zone, "status", EPOCH), 2, "SECRET_FILE")
+    token.chmod(0o600)
+    assert epoch(zone, "status", EPOCH).code == 0
+
+
+def test_a_gateway_under_another_ca_is_not_talked_to(zone: LiveZone, tmp_path: Path) -> None:
+    make_zone(demo_plan(), tmp_path / "other", [])
+    text = config(zone, "gateway").read_text(encoding="utf-8")
+    for public, code, reason in (
+        (tmp_path / "other" / "public", 4, "PEER_UNAVAILABLE"),
+        (tmp_path / "nowhere", 2, "INPUT_INVALID"),
+    ):
+        changed = tmp_path / "gateway.toml"
+        changed.write_text(text.replace('"../public"', f'"{public}"').replace('"../', f'"{zone.out}/'), encoding="utf-8")
+        refused(xinqiao("epoch", "status", EPOCH, "--config", changed), code, reason)
+
+
+# --- a score ---
+
+
+@pytest.fixture(scope="module")
+def subjects(zone: LiveZone) -> list[str]:
+    """Subjects of the released epoch."""
+    return [item["subject"] for item in zone.authority.totals(EPOCH)]
+
+
+def test_a_clerk_is_answered_under_a_consent_and_refused_without(zone: LiveZone, subjects: list[str]) -> None:
+    refused(query(zone, "--subject", subjects[0], "--product", PRODUCT), 3, "CONSENT_MISSING")
+    zone.grant(subjects[0], "bank-a", PRODUCT)
+    answered = query(zone, "--subject", subjects[0], "--product", PRODUCT)
+    assert (answered.code, answered.document["subject"], answered.document["product"]) == (0, subjects[0], PRODUCT), answered.errors
+    by_code = query(zone, "--uscc", zone.subjects[subjects[0]], "--product", PRODUCT)
+    assert (by_code.code, by_code.document["total"]) == (0, answered.document["total"])
+    refused(query(zone, "--subject", subjects[0], "--product", PRODUCT, bank="bank-b"), 3, "CONSENT_MISSING")
+    refused(query(zone, "--subject", subjects[0], "--product", "nowhere"), 3, "NOT_DISCLOSED")
+    refused(query(zone, "--subject", subjects[0], "--product", PRODUCT, "--purpose", "insurance"), 3, "CONSENT_SCOPE")
+    refused(query(zone, "--subject", "not-hex", "--product", PRODUCT), 2, "USAGE")
+    refused(query(zone, "--uscc", "9133", "--product", PRODUCT), 2, "USAGE")
+    refused(query(zone, "--subject", subjects[0], "--product", PRODUCT, "--wait", -1), 2, "USAGE")
+    refused(query(zone, "--product", PRODUCT), 2, "SETTINGS_INVALID")
+
+
+def test_a_revoked_consent_is_refused(zone: LiveZone, subjects: list[str]) -> None:
+    consent_id = zone.grant(subjects[1], "bank-a", PRODUCT)
+    assert query(zone, "--subject", subjects[1], "--product", PRODUCT).code == 0
+    zone.service.revoke(consent_id)
+    done = query(zone, "--subject", subjects[1], "--product", PRODUCT)
+    assert (done.code, done.document["error"] in {"CONSENT_REVOKED", "CONSENT_MISSING"}) == (3, True), done.document
+
+
+def test_the_receipt_of_an_answer_verifies_and_the_running_log_is_audited(zone: LiveZone, subjects: list[str], tmp_path: Path) -> None:
+    receipt_id = query(zone, "--subject", subjects[0], "--product", PRODUCT).document["receipt_id"]
+    receipt = tmp_path / "receipt.json"
+    receipt.write_text(json.dumps(zone.banks["bank-a"].receipt(receipt_id)), encoding="utf-8")
+    held = xinqiao("verify", receipt, "--keys", zone.out / "public")
+    assert (held.code, held.document["verdict"]) == (0, "pass")
+    receipt.write_text(receipt.read_text(encoding="utf-8").replace('"format"', '"form"'), encoding="utf-8")
+    assert xinqiao("verify", receipt, "--keys", zone.out / "public").code in {1, 2}
+    audited = xinqiao("audit", zone.gateway.base, "--keys", zone.out / "public")
+    assert (audited.code, audited.document["verdict"]) == (0, "pass"), audited.document
+
+
+# --- somebody is away ---
+
+
+def test_whoever_is_away_makes_a_command_unavailable(zone: LiveZone, subjects: list[str]) -> None:
+    asked = ("--subject", subjects[0], "--product", PRODUCT, "--wait", 1)
+    with away(zone, "gateway"):
+        refused(epoch(zone, "status", EPOCH), 4, "PEER_UNAVAILABLE")
+        refused(query(zone, *asked), 4, "PEER_UNAVAILABLE")
+        refused(xinqiao("audit", zone.gateway.base, "--keys", zone.out / "public"), 4, "PEER_UNAVAILABLE")
+    with away(zone, "bank-a"):
+        refused(query(zone, *asked), 4, "PEER_UNAVAILABLE")
+    with away(zone, "coordinator"):
+        assert query(zone, *asked).code == 4
+    with away(zone, *STANDALONE_CUSTODIANS):
+        refused(query(zone, *asked), 4, "CUSTODIANS_MISSING")
+        status = xinqiao("zone", "status", zone.out)
+        stopped = {row["name"] for row in status.document["processes"] if row["state"] == "stopped"}
+        assert (status.code, stopped) == (1, set(STANDALONE_CUSTODIANS))
+    assert query(zone, *asked).code == 0
+
+
+@contextmanager
+def away(zone: LiveZone, *names: str) -> Iterator[None]:
+    """Processes stopped for a block."""
+    zone.processes.stop(names)
+    try:
+        yield
+    finally:
+        zone.processes.start(names)
+        zone.processes.wait_ready(120, names)
+        zone.authority.wait_usable(60)
+
+
+# --- a zone of one's own ---
+
+
+def test_a_zone_is_made_run_looked_at_and_stopped(tmp_path: Path) -> None:
+    directory = tmp_path / "zone"
+    made = xinqiao("zone", "init", directory, "--pack", PACK, "--key-bits", 2048)
+    assert (made.code, len(made.document["processes"])) == (0, 16), made.errors
+    up = subprocess.Popen(
+        [sys.executable, "-m", "xinqiao", "zone", "up", str(directory), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        wait_for_state(up, directory, "ready")
+        os.kill(up.pid, signal.SIGTERM)
+        done = ended(*_finish(up))
+    finally:
+        up.kill()
+    assert (done.code, done.document["stopped"], set(done.document["processes"])) == (0, True, set(made.document["processes"]))
+    assert "the gateway answers at https://127.0.0.1:" in done.errors
+    status = xinqiao("zone", "status", directory)
+    assert (status.code, {row["state"] for row in status.document["processes"]}) == (1, {"stopped"})
+
+
+def test_a_zone_that_loses_a_process_ends_and_names_it(tmp_path: Path) -> None:
+    directory = tmp_path / "zone"
+    assert xinqiao("zone", "init", directory, "--pack", PACK, "--key-bits", 2048).code == 0
+    up = subprocess.Popen(
+        [sys.executable, "-m", "xinqiao", "zone", "up", str(directory), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        rows = wait_for_state(up, directory, "ready")
+        os.kill(next(row["pid"] for row in rows if row["name"] == "bank-b"), signal.SIGKILL)
+        done = ended(*_finish(up))
+    finally:
+        up.kill()
+    refused(done, 4, "PEER_UNAVAILABLE")
+    assert "process bank-b ended with code -9" in done.errors
+    states = {row["name"]: row["state"] for row in xinqiao("zone", "status", directory).document["processes"]}
+    assert {name for name, state in states.items() if state == "ready"} == set()
+    assert states["bank-b"] == "died"
+
+
+def wait_for_state(up: subprocess.Popen[str], directory: Path, state: str) -> list[dict[str, Any]]:
+    """Rows of ``zone status`` once all are in ``state``."""
+    timer = Timer(TIMEOUT_S)
+    while True:
+        rows: list[dict[str, Any]] = xinqiao("zone", "status", directory).document["processes"]
+        if {row["state"] for row in rows} == {state}:
+            return rows
+        assert up.poll() is None, up.communicate()[1]
+        assert timer.left_s() > 0, rows
+
+
+def test_a_ceremony_is_held_by_a_dealer_with_witnesses(tmp_path: Path) -> None:
+    make_zone(demo_plan(), tmp_path / "zone", [])
+    public, members = tmp_path / "zone" / "public", tmp_path / "zone" / "members"
+    held = ("key", "ceremony", "--public", public, "--dealer-keys", members / "authority", "--key-bits", 2048)
+    refused(xinqiao(*held, "--threshold", 2), 2, "KEY_INVALID")
+    refused(xinqiao(*held, "--witness", f"auditor={members / 'nobody'}"), 2, "SECRET_FILE")
+    assert not (public / "key.json").exists()
+    done = xinqiao(*held, "--threshold", 4, "--witness", f"auditor={members / 'auditor'}")
+    assert (done.code, done.document["threshold"], done.document["bits"]) == (0, 4, 2048)
+    assert "ceremony: search" in done.errors
+    refused(xinqiao(*held), 2, "SETTINGS_INVALID")
