@@ -17,7 +17,7 @@ from crypto.encoding import sha256
 from crypto.paillier import DEFAULT_MIN_BITS, PublicKey
 from crypto.statements import Envelope, check_signature, parse_envelope
 from nodes.errors import SettingsError
-from nodes.runtime.zone import load_packs, read_public
+from nodes.runtime.zone import load_one_pack, read_public
 from scoring.consent import ConsentState, check_consent
 from scoring.contributions import owns
 from scoring.errors import (
@@ -87,9 +87,10 @@ class ZoneTrust:
     def model(self, sha: str) -> Model:
         """The pack with this hash. Raises WrongModelError when it is not in the public directory."""
         if sha not in self._models:
-            self._models = load_packs(self._public_dir / "packs")
-        if sha not in self._models:
-            raise WrongModelError(f"no pack in our public directory has the hash {sha}")
+            model = load_one_pack(self._public_dir / "packs", sha)
+            if model is None:
+                raise WrongModelError(f"no pack in our public directory has the hash {sha}")
+            self._models[sha] = model
         return self._models[sha]
 
     def public_key(self, key_hash: str) -> PublicKey:

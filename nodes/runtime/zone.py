@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from crypto.encoding import sha256
 from nodes.errors import MemberUnknownError, NotReadyError, SettingsError
 from nodes.runtime.clock import Timer
 from nodes.runtime.database import open_database
@@ -95,6 +96,15 @@ def load_packs(directory: Path) -> dict[str, Model]:
     """Every pack in ``directory``, by the sha256 of its bytes. Raises ModelError for a malformed one."""
     models = [load_pack(path.read_bytes()) for path in sorted(directory.glob("*.yaml"))]
     return {model.sha256: model for model in models}
+
+
+def load_one_pack(directory: Path, sha: str) -> Model | None:
+    """The pack in ``directory`` with this sha256 (hex); None when there is none. Raises ModelError when it is malformed."""
+    for path in sorted(directory.glob("*.yaml")):
+        data = path.read_bytes()
+        if sha256(data).hex() == sha:
+            return load_pack(data)
+    return None
 
 
 def read_public(path: Path) -> bytes:
