@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ from scoring.registry import MemberRegistry
 from scoring.release import aggregate, aggregate_hash
 from scoring.statements import Ceremony, EpochRelease, Registry, Row, Ticket, parse_statement
 from scoring.view import verify_key
+
+COMBINED_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,8 @@ class ReleaseOpener:
         aggregates = self._aggregates(ticket, model, evidence)
         opener = Opener(self._ceremony, self._sharing, private, self._keys_of)
         shares, _ = opener.shares(ticket, digest, sealed)
-        openings = tuple(combine(self._sharing, value, usable) for value, usable in zip(aggregates, shares, strict=True))
+        with ThreadPoolExecutor(COMBINED_AT_ONCE, thread_name_prefix="combine") as pool:  # long powers run beside each other
+            openings = tuple(pool.map(lambda item: combine(self._sharing, *item), zip(aggregates, shares, strict=True)))
         return Released(ticket, digest, model, evidence, aggregates, openings)
 
     def check_rows(self, released: Released) -> None:
