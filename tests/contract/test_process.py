@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -66,16 +67,18 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def wait_ready(process: subprocess.Popen[str], state: Path) -> dict[str, object]:
-    """The ready file's content. Fails when the process ends first or takes more than 20 s."""
+    """What ``process`` wrote into its ready file. Fails when it ends first or takes more than 20 s."""
     timer = Timer(20)
-    while not (state / "ready").exists():
+    document: dict[str, object] = {}
+    while document.get("pid") != process.pid:  # a process that was killed before left its own file
         assert timer.left_s() > 0
         try:
             process.wait(0.02)
         except subprocess.TimeoutExpired:
+            with contextlib.suppress(FileNotFoundError):
+                document = json.loads((state / "ready").read_text(encoding="utf-8"))
             continue
         pytest.fail(f"ended: {process.communicate()}")
-    document: dict[str, object] = json.loads((state / "ready").read_text(encoding="utf-8"))
     return document
 
 
@@ -147,9 +150,7 @@ def test_a_killed_process_leaves_its_state_directory_free(start: Start, tmp_path
     first.kill()
     first.communicate()
     second = start("works")
-    second_ready = wait_ready(second, tmp_path / "state")
-    while second_ready["pid"] != second.pid:
-        second_ready = wait_ready(second, tmp_path / "state")
+    wait_ready(second, tmp_path / "state")
     second.terminate()
     second.communicate(timeout=20)
     assert second.returncode == 0
