@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 from gateway.app import Gateway, create_app
-from gateway.evaluation import Evaluation
-from gateway.founding import log_founding
+from gateway.evaluation.conduct import Evaluation
+from gateway.evaluation.founding import log_founding
 from gateway.intake import SignedIntake
 from gateway.limits import RateLimit
 from gateway.metrics import Metrics
@@ -20,13 +20,13 @@ from nodes.errors import NotReadyError
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
-from nodes.runtime.exchange_client import ExchangeClient
-from nodes.runtime.identity import Identity
-from nodes.runtime.log_client import LogClient
+from nodes.runtime.peers.exchange_client import ExchangeClient
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.process import Process
-from nodes.runtime.tokens import token_file
-from nodes.runtime.web import WebServer
-from nodes.runtime.zone import Zone, follow_zone
+from nodes.runtime.replica.zone import Zone, follow_zone
+from nodes.runtime.web.server import WebServer
+from nodes.runtime.web.tokens import token_file
 
 
 def main(config: Path) -> int:

@@ -14,7 +14,7 @@ from crypto.encoding import sha256
 from crypto.errors import CryptoError
 from crypto.statements import parse_envelope
 from gateway import schemas
-from gateway.evaluation import Evaluation
+from gateway.evaluation.conduct import Evaluation
 from gateway.intake import Raw, read_raw
 from gateway.limits import RateLimit
 from gateway.metrics import Metrics
@@ -22,9 +22,9 @@ from gateway.public import Public
 from gateway.refusals import RefusalLog
 from gateway.releases import AWAITED, Releases
 from nodes.errors import RpcRefusal
-from nodes.runtime import problems
-from nodes.runtime.exchange_client import ExchangeClient
-from nodes.runtime.tokens import check_bearer
+from nodes.runtime.peers.exchange_client import ExchangeClient
+from nodes.runtime.web import problems
+from nodes.runtime.web.tokens import check_bearer
 from protos.v1.exchange_pb2 import Receipt
 from scoring.errors import ScoringError, StatementFormatError
 from scoring.statements import Consent, Name, Revocation, Statement, parse_statement

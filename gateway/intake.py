@@ -13,10 +13,10 @@ from gateway.refusals import RefusalLog
 from gateway.store import Store
 from nodes.errors import NodeError, RateLimitedError
 from nodes.runtime.clock import Clock
-from nodes.runtime.problems import BODY_TOO_LARGE, Refused
-from nodes.runtime.request_document import Endpoint, RequestDocument
-from nodes.runtime.signed_requests import VerifiedRequest, verify_request
-from nodes.runtime.zone import Zone
+from nodes.runtime.replica.zone import Zone
+from nodes.runtime.web.problems import BODY_TOO_LARGE, Refused
+from nodes.runtime.web.request_document import Endpoint, RequestDocument
+from nodes.runtime.web.signed_requests import VerifiedRequest, verify_request
 from scoring.errors import ScoringError
 
 MAX_BODY_BYTES = 2 << 20

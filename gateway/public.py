@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from nodes.runtime.log_client import LogClient
-from nodes.runtime.zone import Zone
-from scoring.describe import describe
-from scoring.epoch import EpochState
-from scoring.view import ZoneView
+from nodes.runtime.peers.log_client import LogClient
+from nodes.runtime.replica.zone import Zone
+from scoring.exchange.epoch import EpochState
+from scoring.exchange.view import ZoneView
+from scoring.indicators.describe import describe
 
 
 class Public:

@@ -10,8 +10,8 @@ from crypto.encoding import digest
 from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
 from nodes.runtime.clock import Clock
-from nodes.runtime.identity import Identity
-from nodes.runtime.signing import fresh_nonce, sign_statement
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from scoring.statements import Refusal
 
 WINDOW_S = 60

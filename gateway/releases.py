@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from gateway.intake import Raw, SignedIntake
-from nodes.runtime.exchange_client import ExchangeClient
-from nodes.runtime.problems import Refused
-from nodes.runtime.request_document import PORTRAITS, SCORES, SCORES_BATCH, RequestDocument
+from nodes.runtime.peers.exchange_client import ExchangeClient
+from nodes.runtime.web.problems import Refused
+from nodes.runtime.web.request_document import PORTRAITS, SCORES, SCORES_BATCH, RequestDocument
 from protos.errors import refusal_of
 from protos.v1.exchange_pb2 import ReleaseReply
-from scoring.asking import asked, batch_items
 from scoring.errors import RowsAwaitedError
+from scoring.release.asking import asked, batch_items
 
 BATCH_WORKERS = 4
 AWAITED = refusal_of(RowsAwaitedError())

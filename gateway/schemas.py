@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from scoring.asking import BatchAsked, PortraitAsked, ScoreAsked
+from scoring.release.asking import BatchAsked, PortraitAsked, ScoreAsked
 from scoring.statements import Hex32, Name
 
 SUBJECT, CONSENT = "5f3c0d1e9a7b4c2d8e6f0a1b2c3d4e5f", "0123456789abcdef0123456789abcdef"

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 from crypto.packing import unpack
 from crypto.paillier import Opening, PublicKey, balanced, check_opening
-from scoring.contributions import required_entries
 from scoring.errors import AggregateError, TicketInputsError
-from scoring.functional import functional
-from scoring.model import Model
-from scoring.percentiles import quantile_tables
-from scoring.release import Placement, aggregate_hash
+from scoring.exchange.contributions import required_entries
+from scoring.indicators.functional import functional
+from scoring.indicators.model import Model
+from scoring.release.aggregate import Placement, aggregate_hash
+from scoring.release.percentiles import quantile_tables
 from scoring.statements import EpochRelease, Ticket
 
 if TYPE_CHECKING:
-    from scoring.epoch import EpochState
-    from scoring.view import ZoneView
+    from scoring.exchange.epoch import EpochState
+    from scoring.exchange.view import ZoneView
 
 VOID = "STATEMENT_VOID_"
 Reason = Callable[[Exception], str]

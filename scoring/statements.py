@@ -2,7 +2,7 @@
 
 A statement is the payload of one DSSE envelope; the log holds only its leaf (``Leaf``), whose digest is the SHA-256 of
 the envelope's exact bytes [L2]. Parsing happens here, once; inside the program these types are trusted. This module
-checks shape, not truth: who may say what, and when, is judged by ``scoring.view``.
+checks shape, not truth: who may say what, and when, is judged by ``scoring.exchange.view``.
 
 Conventions: bytes are lower-case hex; times are integer Unix seconds UTC; leaf indices and counts are ints; big integers
 are hex without leading zeros (``HexInt``).

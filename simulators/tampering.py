@@ -22,7 +22,7 @@ from crypto.bignum import power
 from crypto.encoding import from_fixed
 from crypto.paillier import PublicKey, encode_ciphertext
 from crypto.statements import parse_envelope
-from nodes.auditor.archive import Archive
+from nodes.auditor.evidence.archive import Archive
 from nodes.errors import NodeError, NotFoundError
 from scoring.statements import Column, Row, parse_statement
 

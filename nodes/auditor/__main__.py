@@ -17,12 +17,12 @@ from nodes.runtime import logging
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
-from nodes.runtime.follower import LogFollower
-from nodes.runtime.identity import Identity, load_note_signer, witness_name
+from nodes.runtime.peers.identity import Identity, load_note_signer, witness_name
 from nodes.runtime.process import Process
-from nodes.runtime.replica import METADATA as REPLICA_TABLES
-from nodes.runtime.replica import LogReplica
-from nodes.runtime.zone import Zone
+from nodes.runtime.replica.follower import LogFollower
+from nodes.runtime.replica.store import METADATA as REPLICA_TABLES
+from nodes.runtime.replica.store import LogReplica
+from nodes.runtime.replica.zone import Zone
 from protos.errors import refusal_of
 
 STATEMENT_VOID = "statement.void"

@@ -16,16 +16,16 @@ from crypto.checkpoint import Checkpoint, check_witnessed, open_checkpoint
 from crypto.encoding import sha256
 from crypto.errors import CryptoError, NoteError
 from crypto.paillier import DEFAULT_MIN_BITS
-from nodes.auditor.archive import Archive
-from nodes.auditor.contents import Contents, Count
-from nodes.auditor.documents import Documents
-from nodes.auditor.roots import AuditRoots
-from nodes.auditor.tree import Hashes, check_tree, entries_of
+from nodes.auditor.evidence.archive import Archive
+from nodes.auditor.evidence.contents import Contents, Count
+from nodes.auditor.evidence.documents import Documents
+from nodes.auditor.evidence.roots import AuditRoots
+from nodes.auditor.evidence.tree import Hashes, check_tree, entries_of
 from protos.errors import refusal_of
 from scoring.audit import Finding, Scope, closing_findings, release_findings, void_findings
-from scoring.ceremony import check_ceremony
 from scoring.errors import LogInconsistentError
-from scoring.view import ZoneView
+from scoring.exchange.view import ZoneView
+from scoring.release.ceremony import check_ceremony
 
 SHOWN_PER_CODE = 1000
 _LEAF = re.compile(rb'\{"actor":"([a-z][a-z0-9.-]{1,62})","digest":"([0-9a-f]{64})","kind":"([a-z-]{1,40})","time":([0-9]{1,13}),"v":1\}')

@@ -11,8 +11,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from nodes.auditor.archive import CHECKPOINT, Archive
 from nodes.auditor.audit import Verdict
+from nodes.auditor.evidence.archive import CHECKPOINT, Archive
 from nodes.runtime.files import write_public
 
 REPORT_JSON, REPORT_HTML, BUNDLE = "audit.json", "audit.html", "evidence.tar"

@@ -17,9 +17,10 @@ from crypto.errors import MerkleError, NoteError
 from crypto.notes import NoteSigner, parse_note, parse_vkey
 from nodes.auditor.witness_state import WitnessHead, WitnessState
 from nodes.errors import PeerUnavailableError, RpcRefusal
-from nodes.runtime import logging, rpc, tls
+from nodes.runtime import logging
 from nodes.runtime.clock import Clock
-from nodes.runtime.identity import Identity
+from nodes.runtime.peers import rpc, tls
+from nodes.runtime.peers.identity import Identity
 from nodes.runtime.process import Process
 from nodes.runtime.settings import Peer
 from protos.v1 import log_pb2, log_pb2_grpc

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import MetaData
 
-from nodes.auditor.roots import Roots
+from nodes.auditor.evidence.roots import Roots
 from nodes.bank.api import create_app
 from nodes.bank.consents import Consents
 from nodes.bank.queries import Queries
@@ -14,14 +14,14 @@ from nodes.bank.receipts import ReceiptStore
 from nodes.bank.settings import BankSettings
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
-from nodes.runtime.exchange_client import ExchangeClient
-from nodes.runtime.gateway_client import GatewayClient
-from nodes.runtime.identity import Identity
-from nodes.runtime.log_client import LogClient
+from nodes.runtime.peers.exchange_client import ExchangeClient
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.process import Process
-from nodes.runtime.releases import ReleaseOpener
-from nodes.runtime.tokens import token_file
-from nodes.runtime.web import WebServer
+from nodes.runtime.replica.releases import ReleaseOpener
+from nodes.runtime.web.gateway_client import GatewayClient
+from nodes.runtime.web.server import WebServer
+from nodes.runtime.web.tokens import token_file
 from protos.v1.exchange_pb2 import WorkItem
 
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from nodes.bank.consents import Consents
 from nodes.bank.queries import Queries, Query
 from nodes.bank.receipts import ReceiptStore
-from nodes.runtime import problems
-from nodes.runtime.tokens import check_bearer
+from nodes.runtime.web import problems
+from nodes.runtime.web.tokens import check_bearer
 from scoring.statements import Hex16, Name
 
 

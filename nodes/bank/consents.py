@@ -18,13 +18,13 @@ from nodes.errors import NodeError
 from nodes.runtime import logging
 from nodes.runtime.cursor import StoredCursor
 from nodes.runtime.database import reading, writing
-from nodes.runtime.identity import Identity
-from nodes.runtime.relay import open_binding
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.replica.relay import open_binding
 from protos.v1.exchange_pb2 import ConsentNotice
 from scoring.errors import ConsentScopeError, ScoringError, StatementFormatError, WrongSignerError
-from scoring.registry import MemberRegistry
+from scoring.exchange.registry import MemberRegistry
+from scoring.exchange.view import verify_key
 from scoring.statements import Binding, Consent, parse_statement
-from scoring.view import verify_key
 
 METADATA = MetaData()
 CONSENTS = Table(

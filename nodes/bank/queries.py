@@ -13,12 +13,12 @@ from nodes.bank.receipts import ReceiptStore, build_receipt
 from nodes.errors import NodeError, NotReadyError, PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
 from nodes.runtime.clock import Timer
-from nodes.runtime.gateway_client import GatewayClient
-from nodes.runtime.identity import Identity
-from nodes.runtime.log_client import LogClient
-from nodes.runtime.releases import Released, ReleaseOpener
-from nodes.runtime.request_document import SCORES, RequestDocument
-from nodes.runtime.signing import fresh_nonce, sign_statement
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.log_client import LogClient
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from nodes.runtime.replica.releases import Released, ReleaseOpener
+from nodes.runtime.web.gateway_client import GatewayClient
+from nodes.runtime.web.request_document import SCORES, RequestDocument
 from scoring.errors import ConsentMissingError, ScoringError
 from scoring.statements import Refusal
 

@@ -10,17 +10,16 @@ from sqlalchemy import BigInteger, Column, Engine, LargeBinary, MetaData, String
 
 from crypto.encoding import canonical_json
 from crypto.paillier import PublicKey
-from nodes.auditor.receipt import Verified, verify_receipt
-from nodes.auditor.roots import Roots
+from nodes.auditor.evidence.receipt import Verified, verify_receipt
+from nodes.auditor.evidence.roots import Roots
 from nodes.errors import NotFoundError
 from nodes.runtime.database import reading, writing
 from nodes.runtime.files import make_private_directory, write_private
-from nodes.runtime.releases import Released, published_band
-from nodes.runtime.request_document import RequestDocument
-from scoring.credit import line_fen
-from scoring.describe import points
-from scoring.functional import functional
-from scoring.receipt import (
+from nodes.runtime.replica.releases import Released, published_band
+from nodes.runtime.web.request_document import RequestDocument
+from scoring.indicators.describe import points
+from scoring.indicators.functional import functional
+from scoring.release.receipt import (
     FORMAT,
     Receipt,
     ReceiptKey,
@@ -30,6 +29,7 @@ from scoring.receipt import (
     Result,
     WeightedTerm,
 )
+from scoring.rules.credit import line_fen
 
 METADATA = MetaData()
 RECEIPTS = Table(

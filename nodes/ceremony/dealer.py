@@ -20,8 +20,8 @@ from crypto.statements import SignKey
 from crypto.threshold import check_shape
 from nodes.ceremony.primes import generate_in_parallel
 from nodes.runtime.files import write_public
-from nodes.runtime.signing import sign_statement
-from scoring.ceremony import Recipient, check_ceremony, make_ceremony
+from nodes.runtime.peers.signing import sign_statement
+from scoring.release.ceremony import Recipient, check_ceremony, make_ceremony
 
 Progress = Callable[[str], None]
 """Hears each of STEPS as it begins, or as the prime is found."""

@@ -13,23 +13,23 @@ from typing import Annotated
 import typer
 from cryptography import x509
 
-from nodes.auditor.archive import Archive
 from nodes.auditor.audit import Options, Verdict
 from nodes.auditor.audit import audit as judge
-from nodes.auditor.contents import Count
-from nodes.auditor.mirror import Mirror, Mirrored, mirror_statements
+from nodes.auditor.evidence.archive import Archive
+from nodes.auditor.evidence.contents import Count
+from nodes.auditor.evidence.mirror import Mirror, Mirrored, mirror_statements
+from nodes.auditor.evidence.roots import AuditRoots, Roots
+from nodes.auditor.evidence.sources import HttpTree, RpcStatements
 from nodes.auditor.report import document_of, text_of, write_report
-from nodes.auditor.roots import AuditRoots, Roots
 from nodes.auditor.settings import AuditorSettings
-from nodes.auditor.sources import HttpTree, RpcStatements
 from nodes.commands.output import ExitCode, JsonFlag, Report, reporting
 from nodes.errors import SettingsError
 from nodes.runtime.clock import Timer, now
 from nodes.runtime.files import read_private
-from nodes.runtime.identity import Identity, certificate_uris, load_identity
-from nodes.runtime.log_client import LogClient
+from nodes.runtime.peers.identity import Identity, certificate_uris, load_identity
+from nodes.runtime.peers.log_client import LogClient
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.settings import Peer, Peers
-from nodes.runtime.signing import fresh_nonce, sign_statement
 from scoring.audit import Scope
 from scoring.errors import LogInconsistentError
 from scoring.statements import AuditNote

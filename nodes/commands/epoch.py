@@ -12,9 +12,9 @@ from pydantic import ConfigDict
 from nodes.commands.output import JsonFlag, Report, of_form, reporting
 from nodes.errors import NotReadyError, RpcRefusal
 from nodes.runtime.clock import Timer
-from nodes.runtime.gateway_client import GatewayClient
 from nodes.runtime.settings import ConfigPath, GatewayUrl, NodeSettings, Table
-from nodes.runtime.tokens import read_token
+from nodes.runtime.web.gateway_client import GatewayClient
+from nodes.runtime.web.tokens import read_token
 from scoring.statements import Name
 
 OPEN_TIMEOUT_S = 600.0

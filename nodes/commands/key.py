@@ -11,8 +11,8 @@ from crypto.statements import parse_envelope
 from nodes.ceremony.dealer import CeremonyPlan, hold_ceremony
 from nodes.commands.output import JsonFlag, reporting
 from nodes.errors import SettingsError
-from nodes.runtime.identity import SigningKeyPair, load_signing_key
-from scoring.ceremony import Recipient
+from nodes.runtime.peers.identity import SigningKeyPair, load_signing_key
+from scoring.release.ceremony import Recipient
 from scoring.statements import Registry, parse_statement
 
 app = typer.Typer(no_args_is_help=True, help="The zone's key: made once, in shares.")

@@ -15,10 +15,10 @@ from nodes.commands.model_tables import model_tables
 from nodes.commands.output import JsonFlag, reporting
 from nodes.commands.packs import read_pack, shipped
 from nodes.commands.records_file import RecordRow, read_records, score_rows
-from scoring.compare import Change, Difference, changes, differences, summaries
-from scoring.describe import describe, points, records_markdown
-from scoring.model import Model
-from scoring.plain import PlainScore
+from scoring.indicators.compare import Change, Difference, changes, differences, summaries
+from scoring.indicators.describe import describe, points, records_markdown
+from scoring.indicators.model import Model
+from scoring.indicators.plain import PlainScore
 
 app = typer.Typer(no_args_is_help=True, help="Indicator models: show, compare, try out.")
 

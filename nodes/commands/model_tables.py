@@ -13,7 +13,7 @@ from rich.table import Table
 
 
 def model_tables(document: Mapping[str, Any]) -> str:
-    """Tables of a described model (``scoring.describe.describe``), as wide as the terminal and at least 100 columns."""
+    """Tables of a described model (``scoring.indicators.describe.describe``), as wide as the terminal and at least 100 columns."""
     stream = io.StringIO()
     console = Console(file=stream, width=max(shutil.get_terminal_size((140, 0)).columns, 100), highlight=False, markup=False)
     console.print(f"{document['id']}@{document['version']}  {_both(document['title'])}")

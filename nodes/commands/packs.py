@@ -7,7 +7,7 @@ from pathlib import Path
 
 import scoring
 from scoring.errors import ModelError
-from scoring.model import Model, load_pack
+from scoring.indicators.model import Model, load_pack
 
 _FILE = re.compile(r"(?P<id>[a-z][a-z0-9_-]*)@(?P<version>[0-9a-z][0-9a-z.-]*)\.yaml")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from nodes.errors import RecordFileError
 from scoring.errors import RuleError
-from scoring.model import Model
-from scoring.plain import PlainScore, score_plain
+from scoring.indicators.model import Model
+from scoring.indicators.plain import PlainScore, score_plain
 
 SUBJECT, YEAR = "subject", "year"
 PREVIOUS = "_previous"

@@ -10,9 +10,9 @@ import typer
 from nodes.bank.settings import BankSettings
 from nodes.commands.output import JsonFlag, of_form, reporting
 from nodes.errors import SettingsError
-from nodes.runtime.gateway_client import GatewayClient
-from nodes.runtime.relay import Uscc
-from nodes.runtime.tokens import read_token
+from nodes.runtime.replica.relay import Uscc
+from nodes.runtime.web.gateway_client import GatewayClient
+from nodes.runtime.web.tokens import read_token
 from scoring.statements import Hex16, Name
 
 app = typer.Typer(no_args_is_help=True, help="Ask for an enterprise's score, through the bank's own node.")

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from nodes.auditor.receipt import Verified, verify_receipt
-from nodes.auditor.roots import Roots
+from nodes.auditor.evidence.receipt import Verified, verify_receipt
+from nodes.auditor.evidence.roots import Roots
 from nodes.commands.output import ExitCode, JsonFlag, reporting
 from scoring.errors import ReceiptError
 

@@ -19,12 +19,12 @@ from nodes.coordinator.work import WorkQueue
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
-from nodes.runtime.identity import Identity
-from nodes.runtime.log_client import LogClient
-from nodes.runtime.material import Ciphertexts, Placements
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.log_client import LogClient
+from nodes.runtime.peers.rpc import RpcServer
 from nodes.runtime.process import Process
-from nodes.runtime.rpc import RpcServer
-from nodes.runtime.zone import Zone, follow_zone
+from nodes.runtime.replica.material import Ciphertexts, Placements
+from nodes.runtime.replica.zone import Zone, follow_zone
 from protos.v1.exchange_pb2_grpc import add_ExchangeServicer_to_server
 
 

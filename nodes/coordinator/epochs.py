@@ -9,13 +9,13 @@ from itertools import groupby
 from nodes.coordinator.openings import Openings
 from nodes.coordinator.releases import Issued, TicketOffice
 from nodes.coordinator.work import WorkQueue
-from nodes.runtime.material import Placements
-from nodes.runtime.zone import Zone
+from nodes.runtime.replica.material import Placements
+from nodes.runtime.replica.zone import Zone
 from protos.v1.exchange_pb2 import PrepareEpoch, WorkItem
-from scoring.contributions import required_entries
-from scoring.opening import SealedPartial
-from scoring.roster import Batch
-from scoring.view import Logged, ZoneView
+from scoring.exchange.contributions import required_entries
+from scoring.exchange.roster import Batch
+from scoring.exchange.view import Logged, ZoneView
+from scoring.release.opening import SealedPartial
 
 TICKETS_AT_A_TIME = 4
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from crypto.checkpoint import TlogProof
 from nodes.coordinator.releases import Asked, Issued
-from nodes.runtime.follower import LogFollower
-from nodes.runtime.log_client import LogClient
-from nodes.runtime.material import Ciphertexts, Placements
-from nodes.runtime.zone import Zone
-from scoring.receipt import Evidence, InputRef, LoggedEvidence, ReceiptRow, StageEvidence
-from scoring.view import Logged
+from nodes.runtime.peers.log_client import LogClient
+from nodes.runtime.replica.follower import LogFollower
+from nodes.runtime.replica.material import Ciphertexts, Placements
+from nodes.runtime.replica.zone import Zone
+from scoring.exchange.view import Logged
+from scoring.release.receipt import Evidence, InputRef, LoggedEvidence, ReceiptRow, StageEvidence
 
 WITNESS_TIMEOUT_S = 15.0
 

@@ -14,13 +14,13 @@ from nodes.coordinator.journal import Journal
 from nodes.coordinator.store import Store
 from nodes.errors import RoleMissingError, WireFormatError
 from nodes.runtime.clock import Clock
-from nodes.runtime.zone import Zone
+from nodes.runtime.replica.zone import Zone
 from protos.v1.exchange_pb2 import ContributionPart, DocumentPart
 from scoring.errors import LayoutError, RevisionError, RosterError, StatementFormatError
-from scoring.roster import MAX_DOCUMENT_BYTES, check_compiled, check_published, parse_roster, parse_stages
+from scoring.exchange.roster import MAX_DOCUMENT_BYTES, check_compiled, check_published, parse_roster, parse_stages
+from scoring.exchange.view import Logged
 from scoring.statements import Column, ContributionHeader, RosterCompiled, Row, StagesPublished, Statement, parse_statement
 from scoring.statements import KnowledgeProof as ProofRecord
-from scoring.view import Logged
 
 MAX_CIPHERTEXTS = 1 << 16
 
@@ -43,7 +43,7 @@ class Intake:
     def contribute(self, caller: str, parts: Iterator[ContributionPart]) -> Receipt:
         """Take one column or row from ``caller``. The same bytes again get the same receipt.
 
-        Raises WireFormatError, the rules' errors (scoring.judgement), CiphertextError, MerkleError, ProofError, and RevisionError
+        Raises WireFormatError, the rules' errors (scoring.exchange.judgement), CiphertextError, MerkleError, ProofError, and RevisionError
         when other bytes came before under the same identity.
         """
         first = next(parts, None)

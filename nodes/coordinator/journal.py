@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable
 
 from nodes.runtime.clock import Clock
-from nodes.runtime.log_client import LogClient
-from nodes.runtime.zone import Zone
-from scoring.view import Logged, ZoneView
+from nodes.runtime.peers.log_client import LogClient
+from nodes.runtime.replica.zone import Zone
+from scoring.exchange.view import Logged, ZoneView
 
 APPLY_TIMEOUT_S = 20.0
 

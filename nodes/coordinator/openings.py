@@ -11,11 +11,11 @@ from nodes.coordinator.store import Store
 from nodes.coordinator.work import WorkQueue
 from nodes.errors import RpcRefusal
 from nodes.runtime.clock import Timer
-from nodes.runtime.zone import Zone
+from nodes.runtime.replica.zone import Zone
 from protos.v1.exchange_pb2 import OpenTicket, WorkItem
 from scoring.errors import CustodiansMissingError
-from scoring.opening import SealedPartial
-from scoring.view import Logged
+from scoring.exchange.view import Logged
+from scoring.release.opening import SealedPartial
 
 LOOK_S = 1.0  # how often a wait looks whether those who were asked are still connected
 EPOCH_PATIENCE = 30  # times the patience for a request: an epoch's tickets queue up behind each other and behind the columns' proofs

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nodes.coordinator.work import WorkQueue
-from nodes.runtime.zone import Zone
+from nodes.runtime.replica.zone import Zone
 from protos.v1.exchange_pb2 import ConsentNotice, ContributeColumns, ContributeRow, WorkItem
-from scoring.consent import ConsentState
-from scoring.contributions import owed_entries
-from scoring.epoch import EpochState, Phase
+from scoring.exchange.consent import ConsentState
+from scoring.exchange.contributions import owed_entries
+from scoring.exchange.epoch import EpochState, Phase
+from scoring.exchange.view import Logged, ZoneView
 from scoring.statements import Consent, EpochOpen, Revocation
-from scoring.view import Logged, ZoneView
 
 Work = tuple[str, str, WorkItem]  # member, idempotency key, item
 

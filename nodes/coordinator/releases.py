@@ -8,21 +8,21 @@ from crypto.encoding import sha256
 from nodes.coordinator.journal import Journal
 from nodes.coordinator.store import Store
 from nodes.runtime.clock import Clock
-from nodes.runtime.identity import Identity
-from nodes.runtime.material import Ciphertexts, Placements
-from nodes.runtime.request_document import RequestDocument
-from nodes.runtime.requests import verify_release_request
-from nodes.runtime.signing import fresh_nonce, sign_statement
-from nodes.runtime.zone import Zone
-from scoring.asking import Target, answering_epoch, target_of
-from scoring.consent import check_consent
-from scoring.epoch import EpochState, Phase
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from nodes.runtime.replica.material import Ciphertexts, Placements
+from nodes.runtime.replica.zone import Zone
+from nodes.runtime.web.request_document import RequestDocument
+from nodes.runtime.web.requests import verify_release_request
 from scoring.errors import WrongKeyError
-from scoring.release import aggregate, aggregate_hash
-from scoring.roster import Batch
+from scoring.exchange.consent import check_consent
+from scoring.exchange.epoch import EpochState, Phase
+from scoring.exchange.roster import Batch
+from scoring.exchange.tickets import COLUMN_POSITION, derive_inputs, opening_for
+from scoring.exchange.view import Logged, ZoneView
+from scoring.release.aggregate import aggregate, aggregate_hash
+from scoring.release.asking import Target, answering_epoch, target_of
 from scoring.statements import Input, Ticket, TicketOpening
-from scoring.tickets import COLUMN_POSITION, derive_inputs, opening_for
-from scoring.view import Logged, ZoneView
 
 
 @dataclass(frozen=True, slots=True)

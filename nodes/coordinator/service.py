@@ -19,13 +19,13 @@ from nodes.coordinator.releases import TicketOffice
 from nodes.coordinator.settings import CoordinatorTable
 from nodes.coordinator.work import WorkQueue
 from nodes.errors import RoleMissingError, WireFormatError
-from nodes.runtime import tls
-from nodes.runtime.request_document import RequestDocument
-from nodes.runtime.zone import Zone
+from nodes.runtime.peers import tls
+from nodes.runtime.replica.zone import Zone
+from nodes.runtime.web.request_document import RequestDocument
 from protos.v1 import exchange_pb2 as wire
 from protos.v1.exchange_pb2_grpc import ExchangeServicer
 from scoring.errors import RowsAwaitedError, StatementFormatError, TicketUnknownError
-from scoring.opening import SealedPartial
+from scoring.release.opening import SealedPartial
 from scoring.statements import BY_KIND, Consent, Enrolment, EpochClose, EpochOpen, EpochRelease, Revocation, kind_of
 
 SUBMITTED = {Enrolment.kind, Consent.kind, Revocation.kind, EpochOpen.kind, EpochClose.kind, EpochRelease.kind}

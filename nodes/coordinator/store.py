@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from nodes.runtime.database import reading, writing
-from scoring.opening import SealedPartial
+from scoring.release.opening import SealedPartial
 
 metadata = MetaData()
 _contributions = Table(

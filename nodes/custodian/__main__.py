@@ -7,7 +7,7 @@ from pathlib import Path
 from nodes.custodian.role import CustodianRole
 from nodes.custodian.settings import CustodianSettings
 from nodes.runtime.entry import run_program
-from nodes.runtime.identity import Identity
+from nodes.runtime.peers.identity import Identity
 from nodes.runtime.process import Process
 
 

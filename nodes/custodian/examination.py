@@ -13,14 +13,12 @@ from crypto.encoding import sha256
 from crypto.paillier import PublicKey
 from nodes.errors import NotReadyError
 from nodes.runtime.clock import Clock
-from nodes.runtime.follower import LogFollower
-from nodes.runtime.material import Ciphertexts, Placements
-from nodes.runtime.request_document import RequestDocument
-from nodes.runtime.requests import verify_release_request
-from nodes.runtime.zone import Zone
+from nodes.runtime.replica.follower import LogFollower
+from nodes.runtime.replica.material import Ciphertexts, Placements
+from nodes.runtime.replica.zone import Zone
+from nodes.runtime.web.request_document import RequestDocument
+from nodes.runtime.web.requests import verify_release_request
 from protos.v1.exchange_pb2 import OpenTicket
-from scoring.asking import check_target, target_of
-from scoring.consent import check_consent
 from scoring.errors import (
     AudienceUnknownError,
     CheckpointStaleError,
@@ -30,10 +28,12 @@ from scoring.errors import (
     TicketUnknownError,
     WrongKeyError,
 )
-from scoring.model import Model
-from scoring.release import check_stage, recompute
+from scoring.exchange.consent import check_consent
+from scoring.exchange.view import Logged, ZoneView
+from scoring.indicators.model import Model
+from scoring.release.aggregate import check_stage, recompute
+from scoring.release.asking import check_target, target_of
 from scoring.statements import Ticket
-from scoring.view import Logged, ZoneView
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,17 +9,17 @@ from nodes.custodian.settings import CustodianTable
 from nodes.custodian.worker import Custodian, Prover, ShareHolder
 from nodes.runtime.clock import now
 from nodes.runtime.cursor import Cursor
-from nodes.runtime.exchange_client import ExchangeClient
 from nodes.runtime.files import make_private_directory
-from nodes.runtime.identity import Identity
-from nodes.runtime.log_client import LogClient
-from nodes.runtime.material import Ciphertexts, Placements, proven
+from nodes.runtime.peers.exchange_client import ExchangeClient
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.process import Process
+from nodes.runtime.replica.material import Ciphertexts, Placements, proven
+from nodes.runtime.replica.zone import Zone, follow_zone
 from nodes.runtime.settings import NodeSettings
-from nodes.runtime.zone import Zone, follow_zone
 from protos.v1.exchange_pb2 import WorkItem
+from scoring.exchange.view import Logged
 from scoring.statements import Ceremony
-from scoring.view import Logged
 
 
 class CustodianRole:

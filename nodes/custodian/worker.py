@@ -15,21 +15,21 @@ from nodes.custodian.examination import Admitted, Examiner
 from nodes.custodian.share_file import read_share, write_share
 from nodes.errors import NodeError, NotReadyError, PeerUnavailableError
 from nodes.runtime import logging
-from nodes.runtime.exchange_client import ExchangeClient
 from nodes.runtime.files import make_private_directory, read_private
-from nodes.runtime.identity import Identity
-from nodes.runtime.log_client import LogClient
-from nodes.runtime.material import Ciphertexts
-from nodes.runtime.signing import fresh_nonce, sign_statement
-from nodes.runtime.zone import Zone
+from nodes.runtime.peers.exchange_client import ExchangeClient
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.log_client import LogClient
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from nodes.runtime.replica.material import Ciphertexts
+from nodes.runtime.replica.zone import Zone
 from protos.errors import refusal_of
 from protos.v1 import exchange_pb2 as wire
-from scoring.ceremony import open_share
 from scoring.errors import ScoringError
-from scoring.opening import sharing_of
-from scoring.partials import sealing_aad, sealing_info
+from scoring.exchange.view import Logged
+from scoring.release.ceremony import open_share
+from scoring.release.opening import sharing_of
+from scoring.release.partials import sealing_aad, sealing_info
 from scoring.statements import Ceremony, Partial, Refusal, Row, ShareAccepted
-from scoring.view import Logged
 
 RETRY_PAUSE_S = 0.5
 PARTIALS_PER_MESSAGE = 256

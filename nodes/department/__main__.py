@@ -8,7 +8,7 @@ from nodes.custodian.role import CustodianRole
 from nodes.department.role import DepartmentRole
 from nodes.department.settings import DepartmentSettings
 from nodes.runtime.entry import run_program
-from nodes.runtime.identity import Identity
+from nodes.runtime.peers.identity import Identity
 from nodes.runtime.process import Process
 
 

@@ -18,11 +18,11 @@ from crypto.statements import SignKey
 from nodes.department.outbox import Message, Prepared
 from nodes.department.trust import GivenConsent, OpenEpoch
 from nodes.runtime import logging
-from nodes.runtime.signing import sign_statement
-from scoring.contributions import NO_FUNCTIONAL, owed_entries
+from nodes.runtime.peers.signing import sign_statement
 from scoring.errors import RuleError
-from scoring.model import Model
-from scoring.rules import points_report
+from scoring.exchange.contributions import NO_FUNCTIONAL, owed_entries
+from scoring.indicators.model import Model
+from scoring.rules.points import points_report
 from scoring.statements import Column, ContributionHeader, Entry, KnowledgeProof, Member, Row
 
 POINTS_COMPUTED = "points.computed"

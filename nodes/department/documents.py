@@ -14,10 +14,10 @@ from nodes.department.contributions import Records
 from nodes.department.outbox import Message, Prepared
 from nodes.errors import RecordsMissingError
 from nodes.runtime import logging
-from nodes.runtime.signing import fresh_nonce, sign_statement
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from scoring.errors import RuleError
-from scoring.model import Model
-from scoring.roster import Roster, Stages, build_roster, build_stages
+from scoring.exchange.roster import Roster, Stages, build_roster, build_stages
+from scoring.indicators.model import Model
 from scoring.statements import RosterCompiled, StagesPublished
 
 ROSTER_COMPILED = "roster.compiled"

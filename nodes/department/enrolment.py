@@ -15,14 +15,15 @@ from nodes.department.outbox import Kept, Message, Outbox, Prepared
 from nodes.department.store import RecordStore
 from nodes.department.trust import ZoneTrust
 from nodes.errors import RoleMissingError
-from nodes.runtime import logging, relay
-from nodes.runtime.identity import Identity
-from nodes.runtime.relay import BINDING, ENROLMENT_REQUEST, BindingAnswer, EnrolmentRequest
-from nodes.runtime.signing import fresh_nonce, sign_statement
+from nodes.runtime import logging
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from nodes.runtime.replica import relay
+from nodes.runtime.replica.relay import BINDING, ENROLMENT_REQUEST, BindingAnswer, EnrolmentRequest
 from protos.errors import refusal_of
 from scoring.errors import SubjectUnknownError, WrongSignerError
+from scoring.exchange.view import verify_key
 from scoring.statements import Binding, Enrolment, Member
-from scoring.view import verify_key
 
 ENROLMENT_ASKED = "enrolment.asked"
 ENROLMENT_PLACE = "enrolment/"

@@ -17,10 +17,10 @@ from nodes.runtime import logging
 from nodes.runtime.clock import now
 from nodes.runtime.cursor import Cursor
 from nodes.runtime.database import open_database
-from nodes.runtime.exchange_client import ExchangeClient
 from nodes.runtime.files import read_private
-from nodes.runtime.identity import Identity
-from nodes.runtime.log_client import LogClient
+from nodes.runtime.peers.exchange_client import ExchangeClient
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.process import Process
 from nodes.runtime.settings import NodeSettings
 from protos.v1.exchange_pb2 import WorkItem

@@ -13,7 +13,7 @@ from crypto.encoding import sha256
 from nodes.department.outbox import Kept, Message, Outbox
 from nodes.errors import PeerUnavailableError, RpcRefusal, WireFormatError
 from nodes.runtime import logging
-from nodes.runtime.log_client import Appended
+from nodes.runtime.peers.log_client import Appended
 from scoring.statements import parse_leaf
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0

@@ -17,9 +17,7 @@ from crypto.encoding import sha256
 from crypto.paillier import DEFAULT_MIN_BITS, PublicKey
 from crypto.statements import Envelope, check_signature, parse_envelope
 from nodes.errors import SettingsError
-from nodes.runtime.zone import load_one_pack, read_public
-from scoring.consent import ConsentState, check_consent
-from scoring.contributions import owns
+from nodes.runtime.replica.zone import load_one_pack, read_public
 from scoring.errors import (
     ConsentScopeError,
     LayoutError,
@@ -33,11 +31,13 @@ from scoring.errors import (
     WrongSignerError,
     ZoneMismatchError,
 )
-from scoring.model import Model
-from scoring.registry import MemberRegistry
-from scoring.roster import Batch, Stages, batches, parse_stages
+from scoring.exchange.consent import ConsentState, check_consent
+from scoring.exchange.contributions import owns
+from scoring.exchange.registry import MemberRegistry
+from scoring.exchange.roster import Batch, Stages, batches, parse_stages
+from scoring.exchange.view import verify_key
+from scoring.indicators.model import Model
 from scoring.statements import Consent, Enrolment, EpochOpen, Member, Registry, SigningKey, Statement, parse_statement
-from scoring.view import verify_key
 
 S = TypeVar("S", bound=Statement)
 

@@ -28,14 +28,14 @@ from nodes.department.trust import OpenEpoch, ZoneTrust
 from nodes.errors import FatalError, NodeError, PeerUnavailableError, RecordsMissingError, RpcRefusal, SettingsError
 from nodes.runtime import logging
 from nodes.runtime.clock import Clock
-from nodes.runtime.identity import Identity
-from nodes.runtime.relay import ENROLMENT_REQUEST
-from nodes.runtime.signing import fresh_nonce, sign_statement
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from nodes.runtime.replica.relay import ENROLMENT_REQUEST
 from protos.errors import refusal_of
 from protos.v1.exchange_pb2 import ContributeColumns, ContributeRow, PrepareEpoch, WorkItem
-from scoring.contributions import owed_entries
 from scoring.errors import ScoringError, WrongModelError, WrongOwnerError, WrongRosterError
-from scoring.roster import check_compiled, parse_roster
+from scoring.exchange.contributions import owed_entries
+from scoring.exchange.roster import check_compiled, parse_roster
 from scoring.statements import Refusal, RosterCompiled
 
 EPOCHS_REMEMBERED = 4

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import MetaData
 
-from nodes.auditor.roots import Roots
+from nodes.auditor.evidence.roots import Roots
 from nodes.enterprise.api import create_app
 from nodes.enterprise.consents import ConsentDesk
 from nodes.enterprise.enrolment import Enrolments
@@ -19,13 +19,13 @@ from nodes.runtime import logging
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
-from nodes.runtime.exchange_client import ExchangeClient
-from nodes.runtime.gateway_client import GatewayClient
-from nodes.runtime.identity import Identity
+from nodes.runtime.peers.exchange_client import ExchangeClient
+from nodes.runtime.peers.identity import Identity
 from nodes.runtime.process import Process
-from nodes.runtime.releases import ReleaseOpener
-from nodes.runtime.tokens import token_file
-from nodes.runtime.web import WebServer
+from nodes.runtime.replica.releases import ReleaseOpener
+from nodes.runtime.web.gateway_client import GatewayClient
+from nodes.runtime.web.server import WebServer
+from nodes.runtime.web.tokens import token_file
 
 RETRY_S = 30.0
 SENDING_DELAYED = "sending.delayed"

@@ -11,8 +11,8 @@ from nodes.enterprise.consents import ConsentDesk
 from nodes.enterprise.enrolment import Enrolments
 from nodes.enterprise.portraits import PortraitDesk
 from nodes.enterprise.store import Store
-from nodes.runtime import problems
-from nodes.runtime.tokens import check_bearer
+from nodes.runtime.web import problems
+from nodes.runtime.web.tokens import check_bearer
 from scoring.statements import MemberId, Name
 
 USCC = r"^[0-9A-HJ-NPQRTUWXY]{18}$"

@@ -11,13 +11,13 @@ from nodes.enterprise.keyring import Keyring
 from nodes.enterprise.store import NOT_LOGGED, Enterprise, KeptConsent, Store
 from nodes.errors import NotReadyError
 from nodes.runtime.clock import Clock
-from nodes.runtime.gateway_client import GatewayClient, GatewayRefusal
-from nodes.runtime.identity import Identity
-from nodes.runtime.relay import SealedBinding, seal_binding
-from nodes.runtime.signing import fresh_nonce, sign_statement
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from nodes.runtime.replica.relay import SealedBinding, seal_binding
+from nodes.runtime.web.gateway_client import GatewayClient, GatewayRefusal
 from scoring.errors import ConsentScopeError, NotDisclosedError, WrongModelError
-from scoring.model import Model
-from scoring.registry import MemberRegistry
+from scoring.exchange.registry import MemberRegistry
+from scoring.indicators.model import Model
 from scoring.statements import Consent, Revocation
 
 DAY_S = 86_400

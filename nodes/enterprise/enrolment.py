@@ -10,16 +10,17 @@ from crypto.statements import check_signature, parse_envelope
 from nodes.enterprise.keyring import Keyring
 from nodes.enterprise.store import Enterprise, Store
 from nodes.errors import NodeError, NotReadyError
-from nodes.runtime import logging, relay
+from nodes.runtime import logging
 from nodes.runtime.clock import Timer
-from nodes.runtime.exchange_client import ExchangeClient
-from nodes.runtime.identity import Identity
-from nodes.runtime.relay import BINDING, ENROLMENT_REQUEST, BindingAnswer, EnrolmentRequest
+from nodes.runtime.peers.exchange_client import ExchangeClient
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.replica import relay
+from nodes.runtime.replica.relay import BINDING, ENROLMENT_REQUEST, BindingAnswer, EnrolmentRequest
 from protos.v1.exchange_pb2 import Sealed, WorkItem
 from scoring.errors import ScoringError, SubjectUnknownError, WrongSignerError
-from scoring.registry import MemberRegistry
+from scoring.exchange.registry import MemberRegistry
+from scoring.exchange.view import verify_key
 from scoring.statements import Binding, parse_statement
-from scoring.view import verify_key
 
 ENROLMENT_ANSWERED, ANSWER_REFUSED = "enrolment.answered", "enrolment.answer_refused"
 _log = logging.logger("enterprise.enrolment")

@@ -13,7 +13,7 @@ from crypto.encoding import canonical_json, sha256
 from crypto.sealing import generate_key, public_key
 from nodes.errors import StorageError
 from nodes.runtime.files import make_private_directory, read_private, write_private
-from nodes.runtime.identity import SigningKeyPair
+from nodes.runtime.peers.identity import SigningKeyPair
 from scoring.statements import SigningKey
 
 

@@ -15,14 +15,14 @@ from nodes.enterprise.keyring import Keyring
 from nodes.enterprise.store import Store
 from nodes.errors import NotReadyError
 from nodes.runtime.clock import Timer
-from nodes.runtime.gateway_client import GatewayClient
-from nodes.runtime.releases import Released, ReleaseOpener, exact_bytes, published_band
-from nodes.runtime.request_document import PORTRAITS
+from nodes.runtime.replica.releases import Released, ReleaseOpener, exact_bytes, published_band
+from nodes.runtime.web.gateway_client import GatewayClient
+from nodes.runtime.web.request_document import PORTRAITS
 from scoring.errors import TicketInputsError, WrongSignerError
-from scoring.functional import functional
-from scoring.registry import MemberRegistry
+from scoring.exchange.registry import MemberRegistry
+from scoring.exchange.view import verify_key
+from scoring.indicators.functional import functional
 from scoring.statements import parse_leaf
-from scoring.view import verify_key
 
 FORMAT = "xinqiao/portrait/v1"
 PAUSE_S = 0.25

@@ -25,11 +25,11 @@ from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
 from nodes.runtime.files import write_public
-from nodes.runtime.identity import Identity, load_note_signer, log_name
+from nodes.runtime.peers.identity import Identity, load_note_signer, log_name
+from nodes.runtime.peers.rpc import RpcServer, ServerLimits
 from nodes.runtime.process import Process
-from nodes.runtime.rpc import RpcServer, ServerLimits
+from nodes.runtime.replica.zone import read_public
 from nodes.runtime.settings import Address, ConfigPath, NodeSettings, Table
-from nodes.runtime.zone import read_public
 from protos.v1.log_pb2_grpc import add_LogServicer_to_server
 
 WORKERS = 160  # each follower, witness and waiting caller holds one

@@ -1,7 +1,7 @@
 """Who may put what into the log, and who may read which envelope: registered keys and roles, nothing more [L2].
 
 The log checks form, signer and submitter. Whether a statement holds (its epoch is open, its consent stands) is judged by those
-who replay the log: ``scoring.view``. Only statements that change keys are judged here too, since the log itself relies on them.
+who replay the log: ``scoring.exchange.view``. Only statements that change keys are judged here too, since the log itself relies on them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from scoring.errors import (
     WrongSignerError,
     ZoneMismatchError,
 )
-from scoring.registry import MemberRegistry, is_enterprise_key
+from scoring.exchange.registry import MemberRegistry, is_enterprise_key
 from scoring.statements import (
     LOGGED,
     Column,

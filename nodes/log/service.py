@@ -1,6 +1,6 @@
 """The log's gRPC service: thin translation between messages and admission, sequencer, reader and witness rounds.
 
-Callers are authenticated and their membership checked before every call and message (``nodes.runtime.rpc``).
+Callers are authenticated and their membership checked before every call and message (``nodes.runtime.peers.rpc``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from nodes.log.reader import Reader
 from nodes.log.sequencer import Appended, Sequencer
 from nodes.log.storage import Entry
 from nodes.log.witnessing import Rounds, WitnessReply
-from nodes.runtime import logging, tls
+from nodes.runtime import logging
+from nodes.runtime.peers import tls
 from protos.v1 import log_pb2 as pb
 from protos.v1 import log_pb2_grpc
 from scoring.errors import ScoringError

@@ -22,7 +22,7 @@ from nodes.errors import StateInUseError
 from nodes.runtime import logging
 from nodes.runtime.clock import Timer
 from nodes.runtime.files import make_private_directory, write_private
-from nodes.runtime.rpc import where
+from nodes.runtime.peers.rpc import where
 from nodes.runtime.settings import NodeSettings
 from protos.errors import refusal_of
 

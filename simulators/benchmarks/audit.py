@@ -23,13 +23,13 @@ from crypto.merkle import leaf_hash
 from crypto.notes import COSIGNATURE_V1, ED25519
 from crypto.paillier import PublicKey
 from crypto.tiles import encode_entries, tiles_of
-from nodes.auditor.archive import Archive
 from nodes.auditor.audit import Options, audit
-from nodes.auditor.roots import AuditRoots, Roots
-from nodes.auditor.tree import Hashes
-from nodes.runtime.identity import SigningKeyPair, load_note_signer, load_signing_key, log_name, witness_name
-from nodes.runtime.signing import fresh_nonce, sign_statement
-from scoring.registry import MemberRegistry
+from nodes.auditor.evidence.archive import Archive
+from nodes.auditor.evidence.roots import AuditRoots, Roots
+from nodes.auditor.evidence.tree import Hashes
+from nodes.runtime.peers.identity import SigningKeyPair, load_note_signer, load_signing_key, log_name, witness_name
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from scoring.exchange.registry import MemberRegistry
 from scoring.statements import Consent, Enrolment, Leaf, Refusal, Registry, Revocation, Role, SigningKey, Title
 from simulators.benchmarks.rows import Figure, Growth
 from simulators.zone.authority import make_zone

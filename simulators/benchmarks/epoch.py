@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scoring.model import Model, load_pack
+from scoring.indicators.model import Model, load_pack
 from simulators.benchmarks.crypto import TARGET_BITS, Row
 from simulators.benchmarks.packs import widened
 from simulators.benchmarks.rows import Figure, Growth, Item

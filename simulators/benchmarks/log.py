@@ -27,10 +27,10 @@ from nodes.log.sequencer import Sequencer, Submission
 from nodes.log.storage import METADATA, LogStore
 from nodes.runtime.clock import Timer, now
 from nodes.runtime.database import open_database
-from nodes.runtime.identity import Identity, load_identity, load_note_signer, log_name
-from nodes.runtime.log_client import LogClient
+from nodes.runtime.peers.identity import Identity, load_identity, load_note_signer, log_name
+from nodes.runtime.peers.log_client import LogClient
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.settings import Peer
-from nodes.runtime.signing import fresh_nonce, sign_statement
 from scoring.statements import Refusal, Role, Title
 from simulators.benchmarks.rows import Figure
 from simulators.zone.authority import make_zone

@@ -10,9 +10,9 @@ import time
 from dataclasses import dataclass
 from decimal import Decimal
 
-from scoring.model import Model
-from scoring.percentiles import percentiles, quantile_tables
-from scoring.plain import TOTAL, score_plain
+from scoring.indicators.model import Model
+from scoring.indicators.plain import TOTAL, score_plain
+from scoring.release.percentiles import percentiles, quantile_tables
 from simulators.population.tables import Population
 
 

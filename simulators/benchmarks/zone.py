@@ -16,7 +16,7 @@ from typing import Any
 
 from crypto.subjects import subject_id
 from nodes.runtime.files import read_private
-from scoring.model import Model
+from scoring.indicators.model import Model
 from simulators.benchmarks.plain import PlainEpoch, evaluate_plain
 from simulators.demo.metering import Meter
 from simulators.demo.people import Authority, Bank, EnterpriseService

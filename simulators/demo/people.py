@@ -14,9 +14,9 @@ import httpx
 
 from nodes.errors import NotReadyError, RpcRefusal
 from nodes.runtime.clock import Timer, now
-from nodes.runtime.request_document import SCORES, RequestDocument
-from nodes.runtime.signed_requests import RequestSigner, sign_request
-from nodes.runtime.tokens import read_token
+from nodes.runtime.web.request_document import SCORES, RequestDocument
+from nodes.runtime.web.signed_requests import RequestSigner, sign_request
+from nodes.runtime.web.tokens import read_token
 
 TIMEOUT_S = 130.0
 LOOK_S = 0.2

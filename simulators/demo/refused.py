@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from nodes.runtime.identity import SigningKeyPair, key_id
+from nodes.runtime.peers.identity import SigningKeyPair, key_id
 from simulators.demo.people import Desk, EnterpriseService, score_request
 
 

@@ -12,8 +12,8 @@ from crypto.subjects import subject_id
 from nodes.commands.output import ExitCode
 from nodes.errors import NodeError
 from nodes.runtime.files import PRIVATE_DIR, read_private
-from nodes.runtime.identity import load_signing_key
-from scoring.model import Model, load_pack
+from nodes.runtime.peers.identity import load_signing_key
+from scoring.indicators.model import Model, load_pack
 from simulators.demo import artifacts
 from simulators.demo.metering import Meter
 from simulators.demo.options import DemoOptions

@@ -23,9 +23,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from crypto.encoding import canonical_json
 from crypto.notes import COSIGNATURE_V1, ED25519
 from nodes.runtime.files import make_private_directory, write_private, write_public
-from nodes.runtime.identity import SigningKeyPair, load_note_signer, load_signing_key, log_name, member_uri, server_name, witness_name
-from nodes.runtime.signing import fresh_nonce, sign_statement
-from scoring.model import load_pack
+from nodes.runtime.peers.identity import SigningKeyPair, load_note_signer, load_signing_key, log_name, member_uri, server_name, witness_name
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from scoring.indicators.model import load_pack
 from scoring.statements import Member, ModelAdmitted, Registry, SigningKey, WitnessPolicy
 from simulators.zone.layout import MemberPlan, ZonePlan
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import scoring
 from nodes.ceremony.dealer import CeremonyPlan, hold_ceremony
 from nodes.errors import SettingsError
-from nodes.runtime.identity import load_signing_key
-from scoring.ceremony import Recipient
-from scoring.model import load_pack
+from nodes.runtime.peers.identity import load_signing_key
+from scoring.indicators.model import load_pack
+from scoring.release.ceremony import Recipient
 from simulators.zone.authority import make_zone
 from simulators.zone.configs import choose_addresses, write_configs
 from simulators.zone.layout import ZonePlan

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from nodes.runtime.identity import Identity, load_identity
+from nodes.runtime.peers.identity import Identity, load_identity
 from scoring.statements import Title
 from simulators.zone.authority import CertificateAuthority, make_member
 from simulators.zone.layout import MemberPlan

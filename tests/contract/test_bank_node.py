@@ -15,14 +15,14 @@ from fastapi.testclient import TestClient
 from crypto.encoding import canonical_json
 from crypto.keygen import PrivateKey
 from crypto.sealing import seal
-from nodes.auditor.receipt import verify_receipt
+from nodes.auditor.evidence.receipt import verify_receipt
 from nodes.bank.api import create_app
 from nodes.bank.queries import Query
 from nodes.errors import NotReadyError, RpcRefusal
-from nodes.runtime.gateway_client import Answer, GatewayRefusal
-from nodes.runtime.relay import binding_info
+from nodes.runtime.replica.relay import binding_info
+from nodes.runtime.web.gateway_client import Answer, GatewayRefusal
 from scoring.errors import ConsentMissingError
-from scoring.functional import functional
+from scoring.indicators.functional import functional
 from scoring.statements import Band, QuantileTable, Refusal
 from tests.support.bank import BankNode, bank, bound_consent, roots_of, uscc_of
 from tests.support.epoch import GATED_FIRM

@@ -22,15 +22,15 @@ from nodes.enterprise.keyring import Keyring
 from nodes.enterprise.portraits import PortraitDesk
 from nodes.enterprise.store import NOT_LOGGED, Store
 from nodes.errors import NotFoundError, NotReadyError, PeerUnavailableError
-from nodes.runtime import relay
 from nodes.runtime.database import open_database
-from nodes.runtime.gateway_client import GatewayClient, GatewayRefusal
-from nodes.runtime.relay import BINDING, ENROLMENT_REQUEST, BindingAnswer, EnrolmentRequest
-from nodes.runtime.signing import fresh_nonce, sign_statement
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from nodes.runtime.replica import relay
+from nodes.runtime.replica.relay import BINDING, ENROLMENT_REQUEST, BindingAnswer, EnrolmentRequest
+from nodes.runtime.web.gateway_client import GatewayClient, GatewayRefusal
 from protos.v1.exchange_pb2 import Sealed, WorkItem
 from scoring.errors import ConsentScopeError, NotDisclosedError, SubjectUnknownError
+from scoring.exchange.view import verify_key
 from scoring.statements import Binding, Enrolment
-from scoring.view import verify_key
 from tests.support.bank import bank, opener_of, roots_of, uscc_of
 from tests.support.exchange import identity_of
 from tests.support.gateway import Front, front

@@ -17,10 +17,10 @@ from crypto.merkle import root
 from crypto.notes import COSIGNATURE_V1, ED25519, NoteSigner
 from nodes.errors import LogForkError, NotReadyError
 from nodes.runtime.database import open_database
-from nodes.runtime.follower import LogFollower
-from nodes.runtime.identity import Identity
-from nodes.runtime.replica import METADATA, LogReplica
-from nodes.runtime.rpc import RpcServer
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.rpc import RpcServer
+from nodes.runtime.replica.follower import LogFollower
+from nodes.runtime.replica.store import METADATA, LogReplica
 from nodes.runtime.settings import Peer
 from protos.v1 import log_pb2, log_pb2_grpc
 from scoring.errors import LogInconsistentError

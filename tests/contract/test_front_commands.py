@@ -18,8 +18,8 @@ from nodes.bank.api import create_app
 from nodes.commands import epoch, score
 from nodes.runtime import logging
 from nodes.runtime.files import make_private_directory, write_private
-from nodes.runtime.identity import Identity
-from nodes.runtime.web import WebServer
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.web.server import WebServer
 from simulators.zone.authority import CertificateAuthority
 from tests.support.bank import bank, bound_consent, uscc_of
 from tests.support.epoch import EPOCH, PERIOD

@@ -18,10 +18,10 @@ from httpx import Response
 from crypto.encoding import canonical_json, sha256
 from crypto.keygen import PrivateKey
 from crypto.statements import parse_envelope
-from nodes.runtime.request_document import PORTRAITS, SCORES, SCORES_BATCH, RequestDocument
-from nodes.runtime.signed_requests import sign_request
+from nodes.runtime.web.request_document import PORTRAITS, SCORES, SCORES_BATCH, RequestDocument
+from nodes.runtime.web.signed_requests import sign_request
+from scoring.exchange.view import Logged
 from scoring.statements import Consent, Refusal, Ticket, parse_statement
-from scoring.view import Logged
 from tests.support.gateway import Front, front
 from tests.support.zone import BASE, PRODUCT, MemoryZone, released_zone
 

@@ -8,8 +8,8 @@ import secrets
 import pytest
 
 from crypto.keygen import PrivateKey
-from nodes.runtime.request_document import SCORES, SCORES_BATCH
-from nodes.runtime.signed_requests import sign_request
+from nodes.runtime.web.request_document import SCORES, SCORES_BATCH
+from nodes.runtime.web.signed_requests import sign_request
 from tests.support.gateway import Front, front
 from tests.support.zone import BASE, open_zone
 

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import FastAPI
 
 from nodes.errors import PeerUnavailableError, RpcRefusal, SettingsError
-from nodes.runtime.gateway_client import GatewayClient, GatewayRefusal
-from nodes.runtime.identity import Identity
-from nodes.runtime.web import WebServer
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.web.gateway_client import GatewayClient, GatewayRefusal
+from nodes.runtime.web.server import WebServer
 from simulators.zone.authority import CertificateAuthority
 
 

@@ -16,8 +16,8 @@ from crypto.encoding import sha256
 from crypto.keygen import PrivateKey
 from nodes.coordinator.blobs import BlobStore
 from nodes.errors import RpcRefusal
-from nodes.runtime import tls
-from nodes.runtime.signing import fresh_nonce
+from nodes.runtime.peers import tls
+from nodes.runtime.peers.signing import fresh_nonce
 from protos.v1.exchange_pb2 import ContributionPart
 from protos.v1.exchange_pb2_grpc import ExchangeStub
 from scoring.statements import EpochClose, parse_leaf

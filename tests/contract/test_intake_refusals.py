@@ -17,8 +17,8 @@ from crypto.keygen import PrivateKey
 from crypto.paillier import encode_ciphertext
 from crypto.statements import sign_envelope
 from nodes.errors import RpcRefusal
-from nodes.runtime.signing import fresh_nonce
-from scoring.contributions import NO_FUNCTIONAL
+from nodes.runtime.peers.signing import fresh_nonce
+from scoring.exchange.contributions import NO_FUNCTIONAL
 from scoring.statements import Column, Entry, EpochClose
 from tests.support.epoch import EPOCH
 from tests.support.intake import CLOSED, SENDER, MakeIdentity, Sent, Site, intake_site

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from nodes.errors import MemberLeftError, MemberUnknownError, NotReadyError, PeerUnavailableError, RpcRefusal, SettingsError
-from nodes.runtime import rpc, tls
-from nodes.runtime.identity import Identity, TlsFiles, member_uri
-from nodes.runtime.rpc import RpcServer, ServerLimits
+from nodes.runtime.peers import rpc, tls
+from nodes.runtime.peers.identity import Identity, TlsFiles, member_uri
+from nodes.runtime.peers.rpc import RpcServer, ServerLimits
 from protos.v1 import exchange_pb2, exchange_pb2_grpc, log_pb2, log_pb2_grpc
 from scoring.errors import ConsentMissingError, LogInconsistentError, RangeError
 from simulators.zone.authority import CertificateAuthority

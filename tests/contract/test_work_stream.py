@@ -10,9 +10,9 @@ import pytest
 
 from nodes.errors import NotReadyError
 from nodes.runtime.clock import Timer
-from nodes.runtime.exchange_client import ExchangeClient
-from nodes.runtime.identity import Identity
-from nodes.runtime.rpc import RpcServer
+from nodes.runtime.peers.exchange_client import ExchangeClient
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.rpc import RpcServer
 from nodes.runtime.settings import Peer
 from protos.v1 import exchange_pb2 as wire
 from protos.v1 import exchange_pb2_grpc

@@ -16,12 +16,12 @@ from crypto.encoding import sha256
 from crypto.keygen import PrivateKey
 from crypto.merkle import Frontier, MemoryTree
 from crypto.tiles import TILE_WIDTH, TileAddress, decode_entries, encode_entries, parse_path, tile_width, tiles_of
-from nodes.auditor.archive import Archive
-from nodes.auditor.mirror import Mirror, mirror_statements
-from nodes.auditor.roots import Roots
-from nodes.auditor.tree import Hashes, check_tree
+from nodes.auditor.evidence.archive import Archive
+from nodes.auditor.evidence.mirror import Mirror, mirror_statements
+from nodes.auditor.evidence.roots import Roots
+from nodes.auditor.evidence.tree import Hashes, check_tree
 from nodes.errors import NotFoundError, NotReadyError, PeerUnavailableError, SettingsError
-from scoring.registry import MemberRegistry
+from scoring.exchange.registry import MemberRegistry
 from tests.support.zone import MemoryZone, open_zone
 
 LARGEST = 700  # two full tiles and a bit

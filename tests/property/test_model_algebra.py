@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from crypto.packing import pack, unpack
 from scoring.errors import ModelError
-from scoring.functional import functional
-from scoring.model import Model, load_pack
-from scoring.percentiles import band_of, percentile, quantile_tables
-from scoring.plain import combine, score_plain
-from scoring.rules import points
-from scoring.values import half_up
+from scoring.indicators.functional import functional
+from scoring.indicators.model import Model, load_pack
+from scoring.indicators.plain import combine, score_plain
+from scoring.release.percentiles import band_of, percentile, quantile_tables
+from scoring.rules.points import points
+from scoring.rules.values import half_up
 from tests.oracles import small_pack
 
 BITS = 3072

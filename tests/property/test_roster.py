@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from crypto.encoding import canonical_json, sha256
 from crypto.errors import MerkleError
-from scoring import roster as rosters
 from scoring.errors import RosterError
-from scoring.roster import Roster, StageProof, Stages
+from scoring.exchange import roster as rosters
+from scoring.exchange.roster import Roster, StageProof, Stages
 from scoring.statements import RosterCompiled, StagesPublished
 
 ORDER = ("seed", "growth", "mature")

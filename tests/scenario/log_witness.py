@@ -11,9 +11,9 @@ from crypto.checkpoint import cosign, open_checkpoint
 from crypto.errors import MerkleError
 from crypto.notes import NoteSigner
 from nodes.errors import PeerUnavailableError, RpcRefusal
-from nodes.runtime import rpc
 from nodes.runtime.clock import now
-from nodes.runtime.identity import Identity
+from nodes.runtime.peers import rpc
+from nodes.runtime.peers.identity import Identity
 from nodes.runtime.settings import Peer
 from protos.v1 import log_pb2 as pb
 from protos.v1 import log_pb2_grpc

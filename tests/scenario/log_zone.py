@@ -16,11 +16,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from crypto.notes import COSIGNATURE_V1, ED25519, NoteSigner
-from nodes.runtime import tls
 from nodes.runtime.clock import Timer
-from nodes.runtime.identity import Identity, load_identity, load_note_signer, load_private_key, log_name, witness_name
+from nodes.runtime.peers import tls
+from nodes.runtime.peers.identity import Identity, load_identity, load_note_signer, load_private_key, log_name, witness_name
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.settings import Peer
-from nodes.runtime.signing import fresh_nonce, sign_statement
 from scoring.statements import Member, Refusal, Registry, Role, Statement, Title
 from simulators.zone.authority import CertificateAuthority, make_member
 from simulators.zone.authority import make_zone as make_directories

@@ -17,7 +17,7 @@ import pytest
 
 from nodes.runtime.clock import Timer
 from nodes.runtime.files import read_private, write_private
-from scoring.model import load_pack
+from scoring.indicators.model import load_pack
 from simulators.zone.authority import make_zone
 from simulators.zone.build import shipped_pack
 from simulators.zone.layout import demo_plan

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from nodes.commands.audit import audit
 from nodes.errors import RpcRefusal
-from scoring.model import load_pack
+from scoring.indicators.model import load_pack
 from simulators.population import firm_panel as panel
 from simulators.zone.build import shipped_pack
 from tests.oracles import firm_panel as oracle

@@ -13,7 +13,7 @@ from crypto import merkle
 from crypto.checkpoint import Checkpoint, open_checkpoint
 from crypto.encoding import sha256
 from nodes.errors import PeerUnavailableError, RpcRefusal
-from nodes.runtime import rpc
+from nodes.runtime.peers import rpc
 from nodes.runtime.settings import Peer
 from protos.v1 import log_pb2 as pb
 from protos.v1 import log_pb2_grpc

@@ -12,7 +12,7 @@ import pytest
 from crypto import tiles
 from crypto.checkpoint import open_checkpoint
 from crypto.encoding import sha256
-from nodes.runtime import rpc
+from nodes.runtime.peers import rpc
 from protos.v1 import log_pb2 as pb
 from protos.v1 import log_pb2_grpc
 from tests.scenario.log_witness import WitnessDouble

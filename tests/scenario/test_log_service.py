@@ -14,8 +14,8 @@ from crypto import merkle, tiles
 from crypto.checkpoint import check_witnessed, open_checkpoint
 from crypto.encoding import sha256
 from nodes.errors import PeerUnavailableError, RpcRefusal
-from nodes.runtime import rpc
-from nodes.runtime.log_client import LogClient
+from nodes.runtime.peers import rpc
+from nodes.runtime.peers.log_client import LogClient
 from protos.v1 import log_pb2 as pb
 from protos.v1 import log_pb2_grpc
 from scoring.statements import Binding, MemberChange, Registry, parse_leaf

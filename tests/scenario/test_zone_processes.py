@@ -10,12 +10,12 @@ import pytest
 
 from nodes.errors import PeerUnavailableError
 from nodes.runtime.database import open_database
-from nodes.runtime.follower import LogFollower
-from nodes.runtime.identity import load_identity
-from nodes.runtime.log_client import LogClient
-from nodes.runtime.replica import METADATA, LogReplica
+from nodes.runtime.peers.identity import load_identity
+from nodes.runtime.peers.log_client import LogClient
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from nodes.runtime.replica.follower import LogFollower
+from nodes.runtime.replica.store import METADATA, LogReplica
 from nodes.runtime.settings import Peer
-from nodes.runtime.signing import fresh_nonce, sign_statement
 from scoring.statements import Refusal, Registry
 from simulators.zone.authority import make_zone
 from simulators.zone.configs import choose_addresses, write_configs

@@ -17,11 +17,11 @@ from crypto.encoding import canonical_json, sha256
 from crypto.merkle import MemoryTree, inclusion_proof, leaf_hash
 from crypto.tiles import TILE_WIDTH, TileAddress, encode_entries, tile_width
 from nodes.log.tree import Edge
-from scoring.credit import line_fen
-from scoring.functional import functional
-from scoring.percentiles import band_of, quantile_tables
+from scoring.exchange.view import Logged
+from scoring.indicators.functional import functional
+from scoring.release.percentiles import band_of, quantile_tables
+from scoring.rules.credit import line_fen
 from scoring.statements import QuantileTable
-from scoring.view import Logged
 from tests.support.epoch import EPOCH
 from tests.support.ledger import PACK
 from tests.support.zone import Asked, MemoryZone

@@ -10,19 +10,19 @@ from typing import Any
 from sqlalchemy import MetaData
 
 from crypto.subjects import make_uscc
-from nodes.auditor.roots import Roots
+from nodes.auditor.evidence.roots import Roots
 from nodes.bank.consents import Consents
 from nodes.bank.queries import Queries
 from nodes.bank.receipts import ReceiptStore
 from nodes.runtime.database import open_database
-from nodes.runtime.gateway_client import GatewayClient
-from nodes.runtime.relay import SealedBinding, seal_binding
-from nodes.runtime.releases import ReleaseOpener
-from nodes.runtime.signing import fresh_nonce, sign_statement
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from nodes.runtime.replica.relay import SealedBinding, seal_binding
+from nodes.runtime.replica.releases import ReleaseOpener
+from nodes.runtime.web.gateway_client import GatewayClient
 from protos.v1.exchange_pb2 import ConsentNotice
-from scoring.registry import MemberRegistry
+from scoring.exchange.registry import MemberRegistry
+from scoring.exchange.view import Logged
 from scoring.statements import Binding, Consent
-from scoring.view import Logged
 from tests.support.exchange import identity_of
 from tests.support.gateway import Front
 from tests.support.ledger import SMALL_BITS

@@ -38,15 +38,15 @@ from nodes.log.witnessing import Rounds
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.files import make_private_directory
-from nodes.runtime.follower import LogFollower
-from nodes.runtime.identity import Identity
-from nodes.runtime.log_client import Appended, LogClient
-from nodes.runtime.material import Ciphertexts, Placements
-from nodes.runtime.replica import METADATA as REPLICA_TABLES
-from nodes.runtime.replica import LogReplica
-from nodes.runtime.rpc import RpcServer
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.log_client import Appended, LogClient
+from nodes.runtime.peers.rpc import RpcServer
+from nodes.runtime.replica.follower import LogFollower
+from nodes.runtime.replica.material import Ciphertexts, Placements
+from nodes.runtime.replica.store import METADATA as REPLICA_TABLES
+from nodes.runtime.replica.store import LogReplica
+from nodes.runtime.replica.zone import Zone
 from nodes.runtime.settings import Peer
-from nodes.runtime.zone import Zone
 from protos.v1.exchange_pb2_grpc import add_ExchangeServicer_to_server
 from protos.v1.log_pb2_grpc import add_LogServicer_to_server
 from tests.support.ledger import PACK, SMALL_BITS, Ledger

@@ -29,17 +29,17 @@ from nodes.department.store import RecordStore
 from nodes.department.trust import ZoneTrust
 from nodes.department.worker import Department, Office
 from nodes.errors import NotFoundError, PeerUnavailableError, RpcRefusal
-from nodes.runtime import relay
 from nodes.runtime.database import open_database
-from nodes.runtime.identity import Identity, TlsFiles
-from nodes.runtime.log_client import Appended
-from nodes.runtime.relay import BindingAnswer, EnrolmentRequest
+from nodes.runtime.peers.identity import Identity, TlsFiles
+from nodes.runtime.peers.log_client import Appended
+from nodes.runtime.replica import relay
+from nodes.runtime.replica.relay import BindingAnswer, EnrolmentRequest
 from protos.errors import refusal_of
 from protos.v1.exchange_pb2 import ContributeColumns, ContributeRow, PrepareEpoch, Sealed, WorkItem
 from scoring.errors import ScoringError
-from scoring.roster import check_compiled, check_published, parse_roster, parse_stages
+from scoring.exchange.roster import check_compiled, check_published, parse_roster, parse_stages
+from scoring.exchange.view import Logged, verify_key
 from scoring.statements import Column, Consent, EpochOpen, RosterCompiled, Row, StagesPublished, parse_statement
-from scoring.view import Logged, verify_key
 from tests.support.ledger import PACK, SMALL_BITS, Ledger
 from tests.support.members import DEPARTMENTS, ZONE
 

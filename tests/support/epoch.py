@@ -11,10 +11,12 @@ from crypto.contribution import encrypt_contribution, gate_mask
 from crypto.encoding import canonical_json, sha256
 from crypto.packing import pack
 from crypto.paillier import Encryptor
-from nodes.runtime.signing import fresh_nonce
-from scoring.contributions import NO_FUNCTIONAL, owed_entries
-from scoring.release import Placement, aggregate, aggregate_hash
-from scoring.roster import Batch, Roster, Stages, build_roster, build_stages
+from nodes.runtime.peers.signing import fresh_nonce
+from scoring.exchange.contributions import NO_FUNCTIONAL, owed_entries
+from scoring.exchange.roster import Batch, Roster, Stages, build_roster, build_stages
+from scoring.exchange.tickets import derive_inputs, opening_for
+from scoring.exchange.view import Logged
+from scoring.release.aggregate import Placement, aggregate, aggregate_hash
 from scoring.statements import (
     Column,
     ContributionHeader,
@@ -30,8 +32,6 @@ from scoring.statements import (
     Ticket,
     TicketOpening,
 )
-from scoring.tickets import derive_inputs, opening_for
-from scoring.view import Logged
 from tests.support.ledger import Ledger
 from tests.support.members import DEPARTMENTS, ZONE
 

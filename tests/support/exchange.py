@@ -30,20 +30,20 @@ from nodes.coordinator.releases import Issued, TicketOffice
 from nodes.coordinator.store import Store, metadata
 from nodes.coordinator.work import WorkQueue
 from nodes.errors import NodeError, RpcRefusal
-from nodes.runtime.exchange_client import ExchangeClient
-from nodes.runtime.follower import LogFollower, Witnessed
-from nodes.runtime.identity import Identity, TlsFiles, log_name
-from nodes.runtime.log_client import Appended, LogClient
-from nodes.runtime.material import Ciphertexts, Placements
-from nodes.runtime.request_document import RequestDocument
-from nodes.runtime.signing import fresh_nonce, sign_statement
-from nodes.runtime.zone import Zone
+from nodes.runtime.peers.exchange_client import ExchangeClient
+from nodes.runtime.peers.identity import Identity, TlsFiles, log_name
+from nodes.runtime.peers.log_client import Appended, LogClient
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from nodes.runtime.replica.follower import LogFollower, Witnessed
+from nodes.runtime.replica.material import Ciphertexts, Placements
+from nodes.runtime.replica.zone import Zone
+from nodes.runtime.web.request_document import RequestDocument
 from protos.errors import detail_of, refusal_of
 from protos.v1 import exchange_pb2 as wire
 from scoring.errors import RowsAwaitedError, ScoringError
-from scoring.partials import sealing_aad, sealing_info
+from scoring.exchange.view import ZoneView
+from scoring.release.partials import sealing_aad, sealing_info
 from scoring.statements import Partial, Statement, parse_statement
-from scoring.view import ZoneView
 from tests.support.ledger import THRESHOLD, actor
 from tests.support.members import CUSTODIANS, ZONE, Keys
 from tests.support.zone import MemoryZone

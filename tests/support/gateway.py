@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from gateway.app import Gateway, create_app
-from gateway.evaluation import Evaluation
+from gateway.evaluation.conduct import Evaluation
 from gateway.intake import SignedIntake
 from gateway.limits import RateLimit
 from gateway.metrics import Metrics
@@ -20,7 +20,7 @@ from gateway.releases import Releases
 from gateway.store import METADATA, Store
 from nodes.errors import NotReadyError
 from nodes.runtime.database import open_database
-from nodes.runtime.request_document import RequestDocument
+from nodes.runtime.web.request_document import RequestDocument
 from tests.support.exchange import HeldZone, MemoryExchange, MemoryLog, identity_of
 from tests.support.zone import BASE, MemoryZone
 

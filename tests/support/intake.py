@@ -16,15 +16,15 @@ from typing import Any
 from crypto.keygen import PrivateKey
 from crypto.merkle import root
 from crypto.statements import parse_envelope
-from nodes.runtime import rpc, tls
 from nodes.runtime.clock import now
-from nodes.runtime.exchange_client import ExchangeClient
-from nodes.runtime.identity import Identity
+from nodes.runtime.peers import rpc, tls
+from nodes.runtime.peers.exchange_client import ExchangeClient
+from nodes.runtime.peers.identity import Identity
 from protos.v1.exchange_pb2 import ContributionPart, Receipt
 from protos.v1.exchange_pb2_grpc import ExchangeStub
-from scoring.contributions import owed_entries
+from scoring.exchange.contributions import owed_entries
+from scoring.exchange.view import Logged
 from scoring.statements import Column, Entry, Row
-from scoring.view import Logged
 from tests.support.coordinator import Coordinator, RunningLog, member_identity, write_public
 from tests.support.epoch import EPOCH, changed
 from tests.support.zone import MemoryZone

@@ -14,13 +14,13 @@ from crypto.keygen import PrivateKey
 from crypto.notes import COSIGNATURE_V1, ED25519, NoteSigner
 from crypto.paillier import Opening, PublicKey
 from crypto.threshold import Share, Sharing, combine, partial
-from nodes.runtime.identity import log_name, witness_name
-from nodes.runtime.signing import fresh_nonce, sign_statement
-from scoring.ceremony import make_ceremony, open_share
-from scoring.model import Model, load_pack
-from scoring.opening import sharing_of
+from nodes.runtime.peers.identity import log_name, witness_name
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from scoring.exchange.view import Logged, ZoneView
+from scoring.indicators.model import Model, load_pack
+from scoring.release.ceremony import make_ceremony, open_share
+from scoring.release.opening import sharing_of
 from scoring.statements import Leaf, ModelAdmitted, Registry, ShareAccepted, Statement, Title, WitnessPolicy
-from scoring.view import Logged, ZoneView
 from tests.support.members import CUSTODIANS, ORGANISATIONS, ZONE, Keys
 
 START = 1_700_000_000

@@ -10,7 +10,7 @@ from typing import Any
 
 from crypto.subjects import subject_id
 from nodes.runtime.files import make_private_directory, read_private
-from nodes.runtime.identity import SigningKeyPair, load_signing_key
+from nodes.runtime.peers.identity import SigningKeyPair, load_signing_key
 from simulators.demo.people import Authority, Bank, Desk, EnterpriseService, score_request
 from simulators.population import firm_panel
 from simulators.population.records import write_records

@@ -7,8 +7,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ed25519, x25519
 
-from nodes.runtime.identity import SigningKeyPair, key_id, member_uri
-from scoring.ceremony import Recipient
+from nodes.runtime.peers.identity import SigningKeyPair, key_id, member_uri
+from scoring.release.ceremony import Recipient
 from scoring.statements import Member, Role, SigningKey, Title
 
 ZONE = "test-zone"

@@ -13,15 +13,15 @@ from typing import Any, Self
 
 from crypto.encoding import canonical_json
 from crypto.keygen import PrivateKey
-from nodes.runtime.request_document import PORTRAITS, SCORES, RequestDocument
-from nodes.runtime.signed_requests import sign_request
-from nodes.runtime.signing import fresh_nonce
-from scoring.asking import PortraitAsked, ScoreAsked, target_of
-from scoring.contributions import owed_entries
-from scoring.release import aggregate
+from nodes.runtime.peers.signing import fresh_nonce
+from nodes.runtime.web.request_document import PORTRAITS, SCORES, RequestDocument
+from nodes.runtime.web.signed_requests import sign_request
+from scoring.exchange.contributions import owed_entries
+from scoring.exchange.tickets import COLUMN_POSITION, derive_inputs
+from scoring.exchange.view import Logged
+from scoring.release.aggregate import aggregate
+from scoring.release.asking import PortraitAsked, ScoreAsked, target_of
 from scoring.statements import Consent, Enrolment, Revocation, Row, Ticket
-from scoring.tickets import COLUMN_POSITION, derive_inputs
-from scoring.view import Logged
 from tests.support.epoch import EPOCH, EpochLedger
 from tests.support.members import DEPARTMENTS, ORGANISATIONS, ZONE
 

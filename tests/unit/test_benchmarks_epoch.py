@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scoring.functional import functional
-from scoring.model import load_pack
+from scoring.indicators.functional import functional
+from scoring.indicators.model import load_pack
 from simulators.benchmarks.epoch import Plan, measure, percentile
 from simulators.benchmarks.packs import widened
 from simulators.benchmarks.plain import evaluate_plain

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from crypto.subjects import OuterCheckCharacterWarning, check_uscc
-from scoring.model import Model, load_pack
-from scoring.stages import Owner
+from scoring.indicators.model import Model, load_pack
+from scoring.rules.stages import Owner
 from simulators.population import binjiang, firm_panel
 from simulators.population.records import write_records
 from simulators.population.tables import REGISTRAR, Population

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodes.runtime.tls import MESSAGE_LIMIT
+from nodes.runtime.peers.tls import MESSAGE_LIMIT
 from protos import codec
 from protos.errors import WireFormatError
 from protos.v1 import exchange_pb2

@@ -13,7 +13,7 @@ from gateway.refusals import WINDOW_S, RefusalLog
 from gateway.store import METADATA, Store, Total
 from nodes.errors import PeerUnavailableError, RateLimitedError
 from nodes.runtime.database import open_database
-from nodes.runtime.identity import Identity, SigningKeyPair, TlsFiles
+from nodes.runtime.peers.identity import Identity, SigningKeyPair, TlsFiles
 from scoring.errors import RequestReplayedError
 from scoring.statements import Refusal, parse_statement
 

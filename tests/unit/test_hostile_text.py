@@ -18,14 +18,14 @@ from crypto.proofs import KnowledgeProof
 from crypto.sealing import generate_key, seal
 from crypto.statements import VerifyKey, parse_envelope
 from nodes.errors import NodeError
-from nodes.runtime import relay
-from nodes.runtime.request_document import RequestDocument
+from nodes.runtime.replica import relay
+from nodes.runtime.web.request_document import RequestDocument
 from protos.errors import INTERNAL, detail_of, refusal_of
-from scoring.asking import asked
 from scoring.errors import ScoringError
-from scoring.model import load_pack
-from scoring.receipt import Receipt
-from scoring.roster import parse_roster, parse_stages
+from scoring.exchange.roster import parse_roster, parse_stages
+from scoring.indicators.model import load_pack
+from scoring.release.asking import asked
+from scoring.release.receipt import Receipt
 from scoring.statements import BY_KIND, PAYLOAD_TYPE_PREFIX, parse_leaf, parse_statement
 
 LONE = "\ud800"

@@ -16,10 +16,10 @@ from crypto.keygen import key_challenge
 from crypto.paillier import PublicKey
 from crypto.subjects import subject_id
 from crypto.threshold import verification_base
-from scoring.ceremony import _share_info
-from scoring.functional import functional
-from scoring.model import load_pack
-from scoring.partials import sealing_info
+from scoring.indicators.functional import functional
+from scoring.indicators.model import load_pack
+from scoring.release.ceremony import _share_info
+from scoring.release.partials import sealing_info
 from tests.support.ledger import PACK
 
 ROOT = Path(__file__).parents[2]

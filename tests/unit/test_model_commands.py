@@ -12,8 +12,8 @@ from typer.testing import CliRunner, Result
 
 from nodes.commands.model import app
 from nodes.commands.packs import pack_path, read_pack, shipped
-from scoring.compare import differences
 from scoring.errors import ModelError
+from scoring.indicators.compare import differences
 from tests.oracles import firm_panel as panel
 from tests.oracles import hangzhou as binjiang_rule
 

@@ -11,9 +11,9 @@ from crypto.errors import EnvelopeFormatError, SealingError, SignatureError
 from crypto.sealing import generate_key, seal
 from crypto.statements import VerifyKey, sign_envelope
 from nodes.errors import WireFormatError
-from nodes.runtime import relay
-from nodes.runtime.identity import SigningKeyPair
-from nodes.runtime.relay import BindingAnswer, EnrolmentRequest, SealedBinding
+from nodes.runtime.peers.identity import SigningKeyPair
+from nodes.runtime.replica import relay
+from nodes.runtime.replica.relay import BindingAnswer, EnrolmentRequest, SealedBinding
 from scoring.statements import SigningKey
 
 PRIVATE, PUBLIC = generate_key(secrets.randbits)

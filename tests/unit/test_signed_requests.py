@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from http_message_signatures import HTTPMessageSigner
 from http_message_signatures.algorithms import ED25519
 
-from nodes.runtime.request_document import PORTRAITS, SCORES, SCORES_BATCH, RequestDocument
-from nodes.runtime.signed_client import SignedAuth, signed_document
-from nodes.runtime.signed_requests import COMPONENTS, _Headers, _Message, sign_request, verify_request
+from nodes.runtime.web.request_document import PORTRAITS, SCORES, SCORES_BATCH, RequestDocument
+from nodes.runtime.web.signed_client import SignedAuth, signed_document
+from nodes.runtime.web.signed_requests import COMPONENTS, _Headers, _Message, sign_request, verify_request
 from scoring.errors import RequestExpiredError, RequestFormatError, RequestSignatureError, SignerUnknownError
 from scoring.statements import SigningKey
 

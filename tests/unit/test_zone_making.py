@@ -24,10 +24,10 @@ from nodes.enterprise.settings import EnterpriseSettings
 from nodes.errors import SettingsError
 from nodes.log.__main__ import LogSettings
 from nodes.runtime.files import read_private
-from nodes.runtime.identity import Identity, certificate_uris, server_name
+from nodes.runtime.peers.identity import Identity, certificate_uris, server_name
 from nodes.runtime.settings import NodeSettings, role_of
-from scoring.ceremony import check_ceremony, open_share
 from scoring.errors import ModelError
+from scoring.release.ceremony import check_ceremony, open_share
 from scoring.statements import Ceremony, Registry, WitnessPolicy, parse_statement
 from simulators.zone.build import build_zone, processes_of, shipped_pack
 from simulators.zone.configs import choose_addresses, free_ports, to_toml

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from scoring.receipt import Receipt
+from scoring.release.receipt import Receipt
 from scoring.statements import BY_KIND, LOGGED, Leaf
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

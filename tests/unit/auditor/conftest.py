@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from crypto.keygen import PrivateKey
-from nodes.auditor.archive import Archive
 from nodes.auditor.audit import Options, Verdict, audit
-from nodes.auditor.roots import AuditRoots
-from nodes.runtime.signing import fresh_nonce
+from nodes.auditor.evidence.archive import Archive
+from nodes.auditor.evidence.roots import AuditRoots
+from nodes.runtime.peers.signing import fresh_nonce
 from scoring.audit import Scope
 from scoring.statements import Refusal
 from tests.support.artifacts import receipt_of, records_of, tables_of, write_zone

@@ -14,14 +14,14 @@ from crypto.encoding import sha256
 from crypto.keygen import PrivateKey
 from crypto.paillier import PublicKey
 from nodes.auditor import audit as audits
-from nodes.auditor.archive import Archive
 from nodes.auditor.audit import Verdict
-from nodes.auditor.roots import AuditRoots, Roots
+from nodes.auditor.evidence.archive import Archive
+from nodes.auditor.evidence.roots import AuditRoots, Roots
 from nodes.errors import SettingsError
-from nodes.runtime.signing import fresh_nonce
+from nodes.runtime.peers.signing import fresh_nonce
 from scoring.audit import Scope
-from scoring.functional import functional
-from scoring.registry import MemberRegistry
+from scoring.exchange.registry import MemberRegistry
+from scoring.indicators.functional import functional
 from scoring.statements import Ceremony, EpochClose, Leaf, ModelAdmitted, QuantileTable, Refusal
 from tests.support.artifacts import put, receipt_of, records_of, tables_of, write_log, write_zone
 from tests.support.epoch import EPOCH, changed

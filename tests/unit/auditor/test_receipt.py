@@ -18,8 +18,8 @@ import pytest
 from crypto.keygen import PrivateKey
 from crypto.notes import COSIGNATURE_V1, NoteSigner
 from crypto.statements import sign_envelope
-from nodes.auditor.receipt import verify_receipt
-from nodes.auditor.roots import Roots
+from nodes.auditor.evidence.receipt import verify_receipt
+from nodes.auditor.evidence.roots import Roots
 from nodes.bank.queries import Query
 from scoring.errors import ReceiptError
 from scoring.statements import Ticket, WitnessPolicy

@@ -16,10 +16,10 @@ from nodes.coordinator.releases import TicketOffice
 from nodes.coordinator.store import Store, metadata
 from nodes.coordinator.work import WorkQueue
 from nodes.errors import RpcRefusal
-from nodes.runtime.material import Ciphertexts, Placements
+from nodes.runtime.replica.material import Ciphertexts, Placements
 from scoring.errors import CustodiansMissingError
-from scoring.opening import SealedPartial
-from scoring.view import Logged
+from scoring.exchange.view import Logged
+from scoring.release.opening import SealedPartial
 from tests.support.exchange import HeldZone, MemoryLog, identity_of
 from tests.support.members import CUSTODIANS
 from tests.support.zone import MemoryZone, closed_zone

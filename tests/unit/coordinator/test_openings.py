@@ -14,11 +14,11 @@ from nodes.coordinator.openings import Openings
 from nodes.coordinator.store import Store
 from nodes.coordinator.work import WorkQueue
 from nodes.errors import RpcRefusal
-from nodes.runtime.zone import Zone
+from nodes.runtime.replica.zone import Zone
 from protos.v1.exchange_pb2 import WorkItem
 from scoring.errors import CustodiansMissingError
-from scoring.opening import SealedPartial
-from scoring.view import Logged
+from scoring.exchange.view import Logged
+from scoring.release.opening import SealedPartial
 
 CUSTODIANS = ("c1", "c2", "c3", "c4", "c5")
 LONG_S, SHORT_S = 60.0, 0.05

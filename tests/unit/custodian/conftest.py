@@ -9,8 +9,8 @@ import pytest
 
 from crypto.keygen import PrivateKey
 from nodes.custodian.examination import Admitted, Examiner
-from nodes.runtime.follower import LogFollower
-from nodes.runtime.material import Ciphertexts, Placements, proven
+from nodes.runtime.replica.follower import LogFollower
+from nodes.runtime.replica.material import Ciphertexts, Placements, proven
 from protos.v1.exchange_pb2 import OpenTicket
 from scoring.statements import Ticket
 from tests.support.exchange import HeldZone, MemoryLog

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from crypto.errors import CryptoError, MerkleError, ProofError
-from nodes.runtime.request_document import SCORES
-from nodes.runtime.signed_requests import sign_request
-from nodes.runtime.signing import fresh_nonce
+from nodes.runtime.peers.signing import fresh_nonce
+from nodes.runtime.web.request_document import SCORES
+from nodes.runtime.web.signed_requests import sign_request
 from protos.v1.exchange_pb2 import OpenTicket
 from scoring.errors import (
     AggregateError,
@@ -31,10 +31,10 @@ from scoring.errors import (
     TicketUnknownError,
     WrongSignerError,
 )
-from scoring.release import aggregate, aggregate_hash
+from scoring.exchange.tickets import COLUMN_POSITION, derive_inputs, functional_hashes, opening_for
+from scoring.exchange.view import Logged
+from scoring.release.aggregate import aggregate, aggregate_hash
 from scoring.statements import MemberChange, Refusal, Ticket
-from scoring.tickets import COLUMN_POSITION, derive_inputs, functional_hashes, opening_for
-from scoring.view import Logged
 from tests.support.epoch import EPOCH
 from tests.support.epoch import changed as misstated
 from tests.support.members import ZONE

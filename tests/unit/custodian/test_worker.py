@@ -8,7 +8,7 @@ from typing import cast
 from crypto.statements import parse_envelope
 from nodes.custodian.examination import Admitted, Examiner
 from nodes.custodian.worker import Custodian, ShareHolder
-from nodes.runtime.exchange_client import ExchangeClient
+from nodes.runtime.peers.exchange_client import ExchangeClient
 from protos.v1.exchange_pb2 import OpenTicket, PartialsPart
 from scoring.statements import Refusal, parse_statement
 from tests.support.exchange import MemoryLog, identity_of

@@ -8,11 +8,11 @@ import pytest
 
 from crypto.statements import check_signature, parse_envelope
 from crypto.subjects import subject_id
-from nodes.runtime import relay
-from nodes.runtime.relay import BindingAnswer, EnrolmentRequest
+from nodes.runtime.replica import relay
+from nodes.runtime.replica.relay import BindingAnswer, EnrolmentRequest
 from protos.v1.exchange_pb2 import Sealed, WorkItem
+from scoring.exchange.view import verify_key
 from scoring.statements import Binding, Enrolment, parse_statement
-from scoring.view import verify_key
 from simulators.population.tables import Population
 from tests.support.departments import ROSTER_KEY, DepartmentZone
 

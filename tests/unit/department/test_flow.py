@@ -10,8 +10,8 @@ import pytest
 
 from crypto.packing import unpack
 from crypto.subjects import subject_id
-from scoring.contributions import owed_entries
-from scoring.view import Logged
+from scoring.exchange.contributions import owed_entries
+from scoring.exchange.view import Logged
 from simulators.population import firm_panel
 from simulators.population.tables import Population
 from tests.oracles import firm_panel as oracle

@@ -18,9 +18,9 @@ from crypto.subjects import subject_id
 from nodes.department.contributions import Contributor
 from nodes.department.outbox import Message
 from nodes.department.trust import GivenConsent, OpenEpoch
-from scoring.functional import functional
-from scoring.model import Model, load_pack
-from scoring.roster import batches, build_roster, build_stages
+from scoring.exchange.roster import batches, build_roster, build_stages
+from scoring.indicators.functional import functional
+from scoring.indicators.model import Model, load_pack
 from scoring.statements import Column, Consent, EpochOpen, Row, parse_statement
 from simulators.population import binjiang
 from simulators.population.tables import Population

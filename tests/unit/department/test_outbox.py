@@ -18,7 +18,7 @@ from nodes.department.role import metadata
 from nodes.department.sender import Sender
 from nodes.errors import PeerUnavailableError, RpcRefusal, SecretFileError, WireFormatError
 from nodes.runtime.database import open_database
-from nodes.runtime.log_client import Appended
+from nodes.runtime.peers.log_client import Appended
 from scoring.statements import Leaf
 from tests.support.departments import Acknowledged
 

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from crypto.notes import COSIGNATURE_V1, ED25519, NoteSigner
 from crypto.statements import SignKey
-from nodes.runtime.identity import SigningKeyPair, key_id
-from nodes.runtime.signing import sign_statement
+from nodes.runtime.peers.identity import SigningKeyPair, key_id
+from nodes.runtime.peers.signing import sign_statement
 from scoring.statements import Member, Refusal, Registry, Role, SigningKey, Statement, Title, WitnessPolicy
 
 ZONE = "test-zone"

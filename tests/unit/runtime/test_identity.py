@@ -16,7 +16,7 @@ from crypto.sealing import open_sealed, seal
 from crypto.statements import VerifyKey, check_signature, parse_envelope, sign_envelope
 from nodes.errors import IdentityError, SecretFileError
 from nodes.runtime.files import write_private
-from nodes.runtime.identity import Identity, load_identity, member_uri
+from nodes.runtime.peers.identity import Identity, load_identity, member_uri
 from scoring.statements import Title
 from simulators.zone.authority import CertificateAuthority, make_member
 from simulators.zone.layout import MemberPlan

@@ -18,7 +18,7 @@ from crypto.merkle import EMPTY_ROOT, root
 from crypto.notes import COSIGNATURE_V1, ED25519, NoteSigner
 from nodes.errors import LogForkError, RollbackError
 from nodes.runtime.database import open_database, writing
-from nodes.runtime.replica import ENTRIES, METADATA, Entry, LogReplica
+from nodes.runtime.replica.store import ENTRIES, METADATA, Entry, LogReplica
 from scoring.errors import LogInconsistentError
 from scoring.statements import Leaf
 

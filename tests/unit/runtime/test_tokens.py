@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nodes.errors import SecretFileError, TokenError
-from nodes.runtime.tokens import check_bearer, read_token, token_file
+from nodes.runtime.web.tokens import check_bearer, read_token, token_file
 
 
 def test_a_token_is_made_once_and_is_private(tmp_path: Path) -> None:

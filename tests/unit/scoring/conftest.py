@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scoring.model import Model, load_pack
+from scoring.indicators.model import Model, load_pack
 from tests.oracles import small_pack
 
 ROOT = Path(__file__).parents[3]

@@ -11,7 +11,7 @@ from crypto.errors import KeyFormatError, SealingError
 from crypto.keygen import PrivateKey
 from crypto.sealing import generate_key
 from crypto.threshold import combine, partial
-from scoring.ceremony import Recipient, check_ceremony, make_ceremony, open_share
+from scoring.release.ceremony import Recipient, check_ceremony, make_ceremony, open_share
 from scoring.statements import Ceremony, parse_statement
 
 BITS = 512  # small keys, so that the tests are quick

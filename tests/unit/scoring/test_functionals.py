@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from scoring.errors import ModelError, RangeError
-from scoring.functional import Functional, functional, largest_gate
-from scoring.model import Model, load_pack
+from scoring.indicators.functional import Functional, functional, largest_gate
+from scoring.indicators.model import Model, load_pack
 from tests.oracles import small_pack
 
 

@@ -13,11 +13,11 @@ from crypto.keygen import PrivateKey
 from crypto.paillier import check_opening
 from crypto.sealing import public_key, seal
 from crypto.threshold import combine, partial
-from nodes.runtime.signing import fresh_nonce, sign_statement
-from scoring.opening import Opener, SealedPartial, sharing_of
-from scoring.partials import sealing_aad, sealing_info
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from scoring.exchange.view import verify_key
+from scoring.release.opening import Opener, SealedPartial, sharing_of
+from scoring.release.partials import sealing_aad, sealing_info
 from scoring.statements import Partial, Refusal, Statement, Ticket
-from scoring.view import verify_key
 from tests.support.members import CUSTODIANS, ZONE
 from tests.support.zone import MemoryZone, released_zone
 

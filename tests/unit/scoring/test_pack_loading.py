@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from scoring.document import parse_document
 from scoring.errors import ModelError
-from scoring.model import load_pack
+from scoring.indicators.document import parse_document
+from scoring.indicators.model import load_pack
 from tests.oracles import small_pack
 
 Pack = dict[str, Any]

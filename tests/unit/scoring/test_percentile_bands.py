@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from scoring.model import Model
-from scoring.percentiles import band_of, percentile, percentiles, quantile_tables
+from scoring.indicators.model import Model
+from scoring.release.percentiles import band_of, percentile, percentiles, quantile_tables
 
 
 def spread(count: int) -> list[int]:

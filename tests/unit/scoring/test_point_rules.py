@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from scoring.errors import RuleError
-from scoring.model import Model, load_pack
-from scoring.rules import points, points_report
+from scoring.indicators.model import Model, load_pack
+from scoring.rules.points import points, points_report
 from tests.oracles import small_pack
 
-MODULES = ("values", "thresholds", "rules", "document", "credit", "percentiles", "describe")
+MODULES = (
+    "rules.values", "rules.thresholds", "rules.points", "rules.credit", "indicators.document", "indicators.describe", "release.percentiles",
+)  # fmt: skip
 
 
 def model_with(rule: dict[str, Any], bounds: tuple[Any, Any] = (-20, 20)) -> Model:

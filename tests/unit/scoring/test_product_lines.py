@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scoring.credit import LineResult, line_fen
-from scoring.model import Model, load_pack
+from scoring.indicators.model import Model, load_pack
+from scoring.rules.credit import LineResult, line_fen
 from tests.oracles import small_pack
 
 YUAN = 100

@@ -11,7 +11,7 @@ from crypto.encoding import canonical_json, sha256
 from crypto.errors import SealingError
 from crypto.keygen import PrivateKey
 from crypto.statements import countersign
-from nodes.runtime.signing import fresh_nonce
+from nodes.runtime.peers.signing import fresh_nonce
 from scoring.errors import ConsentScopeError, SignerUnknownError, StatementReplayedError, WrongSignerError
 from scoring.statements import Leaf, Member, MemberChange, SigningKey
 from tests.support.members import ZONE

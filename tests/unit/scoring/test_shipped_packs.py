@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from scoring.describe import records_markdown
-from scoring.model import Model
-from scoring.plain import dimension_totals, score_plain
-from scoring.rules import points
+from scoring.indicators.describe import records_markdown
+from scoring.indicators.model import Model
+from scoring.indicators.plain import dimension_totals, score_plain
+from scoring.rules.points import points
 from simulators.population import binjiang
 from tests.oracles import firm_panel as panel
 from tests.oracles import hangzhou as binjiang_rule

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from crypto.keygen import PrivateKey
-from nodes.runtime.signing import fresh_nonce
+from nodes.runtime.peers.signing import fresh_nonce
 from scoring.errors import (
     AggregateError,
     AudienceUnknownError,
@@ -28,11 +28,11 @@ from scoring.errors import (
     TicketReplayError,
     WrongSignerError,
 )
-from scoring.functional import functional
-from scoring.release import Placement, check_stage, recompute
+from scoring.exchange.tickets import COLUMN_POSITION, combination, derive_inputs, functional_hashes
+from scoring.exchange.view import Logged
+from scoring.indicators.functional import functional
+from scoring.release.aggregate import Placement, check_stage, recompute
 from scoring.statements import Input, MemberChange, Ticket, TicketOpening
-from scoring.tickets import COLUMN_POSITION, combination, derive_inputs, functional_hashes
-from scoring.view import Logged
 from tests.support.epoch import EPOCH
 from tests.support.members import ZONE
 from tests.support.zone import MemoryZone, closed_zone, open_zone, released_zone

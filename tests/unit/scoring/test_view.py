@@ -12,8 +12,7 @@ from crypto.encoding import canonical_json, sha256
 from crypto.errors import EnvelopeFormatError, KeyFormatError, SignatureError
 from crypto.keygen import PrivateKey
 from crypto.statements import countersign, parse_envelope, sign_envelope
-from nodes.runtime.signing import fresh_nonce
-from scoring.epoch import Phase
+from nodes.runtime.peers.signing import fresh_nonce
 from scoring.errors import (
     AudienceUnknownError,
     ConsentConflictError,
@@ -38,8 +37,9 @@ from scoring.errors import (
     WrongSignerError,
     ZoneMismatchError,
 )
+from scoring.exchange.epoch import Phase
+from scoring.exchange.view import ZoneView
 from scoring.statements import AuditNote, Entry, EpochClose, Leaf, MemberChange, Partial, Refusal, Statement
-from scoring.view import ZoneView
 from tests.support.epoch import EPOCH, changed
 from tests.support.ledger import SMALL_BITS
 from tests.support.members import CUSTODIANS, ZONE

@@ -1,0 +1,1 @@
+"""What an audit reads and checks: mirrored trees, archives, statements, contents, receipts."""

@@ -1,0 +1,128 @@
+"""Calls to the coordinator by the members that dial it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+
+from crypto.encoding import sha256
+from nodes.errors import PeerUnavailableError, RpcRefusal
+from nodes.runtime import logging
+from nodes.runtime.peers import rpc, tls
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.settings import Peer
+from protos.v1 import exchange_pb2 as wire
+from protos.v1 import exchange_pb2_grpc
+
+SUBMIT_TIMEOUT_S = 30.0
+RELEASE_TIMEOUT_S = 40.0
+UPLOAD_TIMEOUT_S = 120.0
+UPLOAD_PART_BYTES = 512 << 10
+PREPARE_TIMEOUT_S = 360.0
+BULK_TIMEOUT_S = 1800.0
+FOLLOW_TIMEOUT_S = 3600.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
+
+_log = logging.logger("exchange")
+
+
+class ExchangeClient:
+    """One channel to the zone's coordinator. Every method raises RpcRefusal and PeerUnavailableError."""
+
+    def __init__(self, identity: Identity, peer: Peer) -> None:
+        self._channel = tls.channel(identity, peer.address, peer.member)
+        self._stub = exchange_pb2_grpc.ExchangeStub(self._channel)
+        self._work: rpc.Call[wire.WorkItem] | None = None
+
+    def submit(self, envelope: bytes) -> wire.Receipt:
+        """Have a signed statement judged and logged, once: the same bytes get the first answer."""
+        return rpc.call(self._stub.Submit, wire.StatementRequest(envelope=envelope), timeout_s=SUBMIT_TIMEOUT_S)
+
+    def contribute(self, envelope: bytes, ciphertexts: bytes) -> wire.Receipt:
+        """Give a column or row: its envelope and fixed-width ciphertexts [P4.1]. The same bytes get the first answer."""
+
+        def parts() -> Iterator[wire.ContributionPart]:
+            yield wire.ContributionPart(envelope=envelope)
+            for start in range(0, len(ciphertexts), UPLOAD_PART_BYTES):
+                yield wire.ContributionPart(ciphertexts=ciphertexts[start : start + UPLOAD_PART_BYTES])
+
+        return rpc.call(self._stub.Contribute, parts, timeout_s=UPLOAD_TIMEOUT_S)
+
+    def publish(self, envelope: bytes, content: bytes) -> wire.Receipt:
+        """Give a roster or stages document with the statement that names it. The same bytes get the first answer."""
+
+        def parts() -> Iterator[wire.DocumentPart]:
+            yield wire.DocumentPart(envelope=envelope)
+            for start in range(0, len(content), UPLOAD_PART_BYTES):
+                yield wire.DocumentPart(content=content[start : start + UPLOAD_PART_BYTES])
+
+        return rpc.call(self._stub.PublishDocument, parts, timeout_s=UPLOAD_TIMEOUT_S)
+
+    def release(self, request: bytes, subject: str) -> wire.ReleaseReply:
+        """What a signed request comes to for ``subject``: a ticket with sealed partials, or that rows are awaited."""
+        return rpc.call(self._stub.Release, wire.ReleaseRequest(request=request, subject=subject), timeout_s=RELEASE_TIMEOUT_S)
+
+    def prepare(self, epoch: str, period: str, model: str) -> wire.PrepareReply:
+        """Roster and stages of a coming epoch, once their owners have published them. ``model``: sha256 hex of the pack."""
+        request = wire.PrepareRequest(epoch=epoch, period=period, model=bytes.fromhex(model))
+        return rpc.call(self._stub.Prepare, request, timeout_s=PREPARE_TIMEOUT_S)
+
+    def epoch_status(self, epoch: str) -> wire.EpochStatusReply:
+        """Which columns an epoch expects, and which have come."""
+        return rpc.call(self._stub.EpochStatus, wire.EpochStatusRequest(epoch=epoch), timeout_s=SUBMIT_TIMEOUT_S)
+
+    def open_bulk(self, epoch: str) -> Iterator[wire.BulkPart]:
+        """The closed epoch's tickets with their sealed partials, one by one. Asked again, it begins anew with the same tickets."""
+        call: rpc.Call[wire.BulkPart] = rpc.stream(self._stub.OpenBulk, wire.BulkRequest(epoch=epoch), timeout_s=BULK_TIMEOUT_S)
+        return iter(call)
+
+    def fetch_blob(self, digest: str) -> bytes:
+        """A document by its sha256, or a contribution's ciphertexts by its Merkle root (hex)."""
+        parts: rpc.Call[wire.BlobPart] = rpc.stream(self._stub.FetchBlob, wire.BlobRequest(digest=bytes.fromhex(digest)), timeout_s=SUBMIT_TIMEOUT_S)
+        return b"".join(part.content for part in parts)
+
+    def relay(self, to: str, matter: str, sealed: bytes) -> None:
+        """Have the member ``to`` given a sealed message, once for the same bytes."""
+        request = wire.RelayRequest(to=to, subject_matter=matter, sealed=sealed, idempotency_key=sha256(sealed).hex())
+        rpc.call(self._stub.Relay, request, timeout_s=SUBMIT_TIMEOUT_S)
+
+    def submit_partials(self, parts: Iterable[wire.PartialsPart]) -> None:
+        """Give a custodian's sealed partials of one ticket: all of its openings."""
+        kept = list(parts)
+        rpc.call(self._stub.SubmitPartials, lambda: iter(kept), timeout_s=SUBMIT_TIMEOUT_S)
+
+    def refuse_ticket(self, ticket: str, reason: str, leaf_index: int) -> None:
+        """Tell that a custodian refuses a ticket (digest, hex); its signed refusal is at ``leaf_index``."""
+        request = wire.CustodianRefusal(ticket=bytes.fromhex(ticket), reason=reason, leaf_index=leaf_index)
+        rpc.call(self._stub.RefuseTicket, request, timeout_s=SUBMIT_TIMEOUT_S)
+
+    def follow_work(self, after: Callable[[], int], handle: Callable[[wire.WorkItem], None], stop: threading.Event) -> None:
+        """Give ``handle`` each work item after cursor ``after()`` until ``stop`` is set and ``cancel`` called; reconnects with growing pauses.
+
+        ``handle`` must have made its effect and the cursor durable when it returns. Where it raises PeerUnavailableError or RpcRefusal
+        the item comes again; anything else ends the loop.
+        """
+        pause_s = FIRST_PAUSE_S
+        while not stop.is_set():
+            try:
+                call: rpc.Call[wire.WorkItem] = rpc.stream(self._stub.FollowWork, wire.WorkCursor(after=after()), timeout_s=FOLLOW_TIMEOUT_S)
+                self._work = call
+                if stop.is_set():
+                    call.cancel()
+                for item in call:
+                    if item.WhichOneof("work") != "heartbeat":
+                        handle(item)
+                    pause_s = FIRST_PAUSE_S
+            except (PeerUnavailableError, RpcRefusal) as error:
+                _log.info(logging.LOG_RECONNECTED, cause=type(error).__name__, reason=getattr(error, "reason", ""))
+                stop.wait(pause_s)
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+    def cancel(self) -> None:
+        """End a running ``follow_work``, from any thread, after its ``stop`` was set."""
+        if self._work is not None:
+            self._work.cancel()
+
+    def close(self) -> None:
+        """End the channel; calls that run fail."""
+        self._channel.close()

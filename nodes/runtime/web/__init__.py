@@ -1,0 +1,1 @@
+"""HTTP: servers, problems, tokens, signed requests and those who send them."""

@@ -1,0 +1,124 @@
+"""Calls over HTTP: to the gateway, pinned to the zone's CA, and by commands to a process's own loopback interface.
+
+Signed requests, bearer tokens, refusals with their reasons.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from nodes.errors import PeerUnavailableError, RpcRefusal
+from nodes.runtime import clock
+from nodes.runtime.clock import Clock
+from nodes.runtime.web.request_document import Endpoint, RequestDocument
+from nodes.runtime.web.signed_client import SignedAuth, signed_document
+from nodes.runtime.web.signed_requests import RequestSigner
+
+TIMEOUT_S = 60.0
+AWAITED = "ROWS_AWAITED"
+
+
+class GatewayRefusal(RpcRefusal):
+    """The gateway refused: ``reason`` and ``detail`` of its problem document, ``leaf_index`` of the logged refusal where there is one."""
+
+    def __init__(self, reason: str, detail: str, status: int, leaf_index: int | None = None) -> None:
+        super().__init__(reason, detail, str(status))
+        self.http_status, self.leaf_index = status, leaf_index
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same may be answered when it is sent again later."""
+        return self.http_status >= 500 or self.http_status == httpx.codes.TOO_MANY_REQUESTS
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The gateway's answer to a signed request; ``body`` is None while rows are awaited. ``document`` is what was signed."""
+
+    document: RequestDocument
+    body: dict[str, Any] | None
+
+
+class GatewayClient:
+    """One connection pool to ``base``: the gateway (https://host:port), whose certificate must come from ``ca_file``, or a loopback
+    interface (http://127.0.0.1:port). ``token``: bearer token of the process's own people. ``transport`` replaces the network.
+
+    Every method raises GatewayRefusal and PeerUnavailableError.
+    """
+
+    def __init__(
+        self, base: str, ca_file: Path | None = None, *, token: str = "", timeout_s: float = TIMEOUT_S,
+        now: Clock = clock.now, nonce: Callable[[], str] = lambda: secrets.token_urlsafe(18), transport: httpx.BaseTransport | None = None,
+    ) -> None:  # fmt: skip
+        self._base, self._now, self._nonce = base, now, nonce
+        verify = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._client = httpx.Client(verify=verify, headers=headers, trust_env=False, timeout=timeout_s, transport=transport)
+
+    def ask(self, endpoint: Endpoint, body: bytes, signer: RequestSigner) -> Answer:
+        """Sign ``body`` afresh and send it to ``endpoint``."""
+        auth = SignedAuth(signer, endpoint, self._base, now=self._now, nonce=self._nonce)
+        response = self._send(endpoint.method, endpoint.path, body, auth)
+        awaited = response.status_code == httpx.codes.ACCEPTED
+        return Answer(signed_document(response), None if awaited else _json(response))
+
+    def submit(self, method: str, path: str, envelope: bytes) -> dict[str, Any]:
+        """Send a signed statement: a consent or a revocation. Its place in the log comes back."""
+        return _json(self._send(method, path, envelope, None))
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Read something that needs no signature."""
+        return _json(self._send("GET", path, b"", None))
+
+    def post(self, path: str, document: object) -> dict[str, Any]:
+        """Send a JSON document that needs no signature."""
+        return _json(self._send("POST", path, json.dumps(document).encode(), None))
+
+    def close(self) -> None:
+        """End the connections."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def _send(self, method: str, path: str, content: bytes, auth: httpx.Auth | None) -> httpx.Response:
+        headers = {"Content-Type": "application/json"} if content else {}
+        try:
+            response = self._client.request(method, self._base + path, content=content, headers=headers, auth=auth or httpx.USE_CLIENT_DEFAULT)
+        except httpx.TransportError as error:
+            raise PeerUnavailableError(f"{self._base}: {type(error).__name__}") from error
+        if response.status_code >= 400:
+            raise _refusal(response)
+        return response
+
+
+def _json(response: httpx.Response) -> dict[str, Any]:
+    try:
+        value = response.json()
+    except ValueError as error:
+        raise PeerUnavailableError("the gateway's answer is not JSON") from error
+    if not isinstance(value, dict):
+        raise PeerUnavailableError("the gateway's answer is not a JSON object")
+    return value
+
+
+def _refusal(response: httpx.Response) -> GatewayRefusal | PeerUnavailableError:
+    """What a refusal says; without a reason it counts as nobody's."""
+    try:
+        problem = response.json()
+        reason, leaf_index = str(problem["reason"]), problem.get("leaf_index")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return PeerUnavailableError(f"the gateway answered {response.status_code} without a reason")
+    detail = str(problem.get("detail") or problem.get("title") or "")
+    return GatewayRefusal(reason, detail, response.status_code, leaf_index if isinstance(leaf_index, int) else None)

@@ -1,0 +1,1 @@
+"""Indicator models: packs read, checked and prepared; functionals; evaluation in the clear."""

@@ -1,0 +1,240 @@
+"""An indicator model in words: the document behind `model show`, and the list of record fields that each department owns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any
+
+from gmpy2 import mpq
+
+from scoring.indicators.functional import functional
+from scoring.indicators.model import Indicator, Model
+from scoring.indicators.provenance import Notes
+from scoring.rules.credit import Product
+from scoring.rules.points import BestOf, Count, Flag, Linear, Never, Rule, Sum, Table
+from scoring.rules.thresholds import Growth, Percentile, Tier, Tiers
+from scoring.rules.values import Expression, Field
+from scoring.statements import Title
+
+_TYPES = {
+    "decimal": "decimal number",
+    "integer": "whole number",
+    "flag": "0 or 1",
+    "category": "one of the values",
+    "months": "months as 2023-01;2023-02, empty for none",
+}
+
+
+def number(value: mpq | Decimal | int) -> str:
+    """A number of a pack as text: exact, a decimal where it has one.
+
+    >>> number(mpq(1, 4)), number(Decimal("10.00")), number(mpq(1, 3)), number(1000000)
+    ('0.25', '10', '1/3', '1000000')
+    """
+    exact = mpq(value)
+    for digits in range(19):
+        if (exact * 10**digits).denominator == 1:
+            return format(Decimal(int(exact * 10**digits)).scaleb(-digits), "f")
+    return f"{exact.numerator}/{exact.denominator}"
+
+
+def points(hundredths: int) -> str:
+    """Hundredths as a decimal with two digits, as every table of this program writes points.
+
+    >>> points(1205), points(-5), points(0)
+    ('12.05', '-0.05', '0.00')
+    """
+    return f"{Decimal(hundredths).scaleb(-2):.2f}"
+
+
+def expression(value: Expression) -> str:
+    """An expression as a pack writes it."""
+    if value.kind == "longest_run":
+        return f"longest_run({value.fields[0]})"
+    return " / ".join(value.fields)
+
+
+def rule_text(rule: Rule) -> str:
+    """A rule in one line.
+
+    >>> rule_text(Linear(kind="linear", of="rd_stock", reference=1000, points=30))
+    '30 · rd_stock / 1000, from 0 to 30'
+    """
+    match rule:
+        case Tiers():
+            text = f"{expression(rule.of)}: {_tiers(rule.tiers, rule.otherwise)}"
+        case Linear():
+            text = f"{number(rule.points)} · {expression(rule.of)} / {number(rule.reference)}, from 0 to {number(rule.points)}"
+        case Table():
+            text = _table(rule)
+        case Count():
+            each = " + ".join(f"{number(points)} · {name}" for name, points in rule.each.items())
+            text = f"{each}, at most {number(rule.cap)}"
+        case Growth():
+            tiers = _tiers(rule.tiers, rule.otherwise)
+            text = f"growth of {rule.of} over {rule.base}: {tiers}; base <= 0: {number(rule.when_base_not_positive)}"
+        case Percentile():
+            lines = ", ".join(f">= {number(line.at_least)}: {number(line.percentile)} %" for line in rule.table)
+            text = f"{number(rule.points)} · percentile of {expression(rule.of)} ({lines})"
+        case Flag():
+            text = f"{number(rule.points)} if {rule.of}"
+        case BestOf():
+            text = " or, if better, ".join(f"({rule_text(part)})" for part in rule.rules)
+        case Sum():
+            cap = "" if rule.cap is None else f", at most {number(rule.cap)}"
+            text = " + ".join(f"({rule_text(part)})" for part in rule.rules) + cap
+        case Never():
+            text = "never"
+    return text
+
+
+def _table(rule: Table) -> str:
+    lines = [f"{override.flag}: {number(override.points)}" for override in rule.overrides]
+    lines += [f"{rule.of} {name}: {number(points)}" for name, points in rule.points.items()]
+    return "; ".join([*lines, *([] if rule.otherwise is None else [f"else {number(rule.otherwise)}"])])
+
+
+def _tiers(tiers: Iterable[Tier], otherwise: mpq) -> str:
+    return "; ".join([*(f"{_bound(tier)}: {number(tier.points)}" for tier in tiers), f"else {number(otherwise)}"])
+
+
+def _bound(tier: Tier) -> str:
+    signs = ((">=", tier.at_least), (">", tier.more_than), ("<=", tier.at_most), ("<", tier.less_than))
+    return next(f"{sign} {number(bound)}" for sign, bound in signs if bound is not None)
+
+
+def describe(model: Model) -> dict[str, Any]:
+    """Everything that a reader of a model asks for, as one JSON document (numbers of the pack as decimal strings)."""
+    pack = model.pack
+    return {
+        "id": model.id,
+        "version": model.version,
+        "sha256": model.sha256,
+        "title": _title(model.title),
+        "zone": model.zone,
+        "valid_from": pack.valid_from,
+        "valid_until": pack.valid_until,
+        "slot_bits": model.slot_bits,
+        "dimensions": {name: _title(title) for name, title in pack.dimensions.items()},
+        "stage_owner": _owner(model.stage_owner.department, model.stage_owner.level),
+        "default_stage": model.default_stage,
+        "stages": [{"id": name, "title": _title(stage.title), "on": _bands(stage.on)} for name, stage in pack.staging.stages.items()],
+        "stages_provenance": _notes(pack.staging_provenance),
+        "indicators": [_indicator(model, indicator) for indicator in model.indicators.values()],
+        "functionals": [_functional(model, name) for name in pack.functionals],
+        "products": [_product(model, product) for product in model.products.values()],
+        "qualification": None if pack.qualification is None else _title(pack.qualification.title),
+    }
+
+
+def _indicator(model: Model, indicator: Indicator) -> dict[str, Any]:
+    return {
+        "id": indicator.id,
+        "title": _title(indicator.title),
+        "role": indicator.role,
+        "dimension": indicator.dimension,
+        "owner": _owner(indicator.owner.department, indicator.owner.level),
+        "unit": indicator.spec.unit,
+        "definition": _title(indicator.spec.definition),
+        "fields": [field.name for field in indicator.fields],
+        "rule": rule_text(indicator.spec.rule),
+        "rule_by_stage": {stage: rule_text(rule) for stage, rule in indicator.spec.rule_by_stage.items()},
+        "weights": {stage.id: indicator.weight(stage.id) for stage in model.stages},
+        "bounds": None if indicator.gate else [points(bound) for bound in indicator.bounds],
+        "open_to": sorted(indicator.open_to),
+        "provenance": _notes(indicator.spec.provenance),
+    }
+
+
+def _functional(model: Model, name: str) -> dict[str, Any]:
+    spec = model.functionals[name]
+    forms = {stage.id: functional(model, name, stage.id) for stage in model.stages}
+    return {
+        "name": name,
+        "title": _title(spec.title),
+        "gates": list(spec.gates),
+        "disclosed_to": list(spec.disclosed_to),
+        "intervals": {stage: [points(form.plain_lo), points(form.plain_hi)] for stage, form in forms.items()},
+        "hashes": {stage: form.hash for stage, form in forms.items()},
+    }
+
+
+def _product(model: Model, product: Product) -> dict[str, Any]:
+    line, relative = product.spec.line, product.spec.relative
+    if line is not None:
+        amounts = {"base": line.base, "floor": line.floor, "cap": line.cap, "round_to": line.round_to}
+        how: dict[str, Any] = {"yuan": amounts, "yuan_per_point": {stage: number(slope) for stage, slope in line.slope.items()}}
+    else:
+        assert relative is not None
+        how = {"relative_to": relative.to, "times": {stage: number(times) for stage, times in relative.times.items()}}
+    return {
+        "id": product.id,
+        "title": _title(product.spec.title),
+        "functional": product.functional,
+        **how,
+        "term_months": product.term_months,
+        "vetoes": list(product.vetoes),
+        "provenance": _notes(model.pack.product_provenance[product.id]),
+    }
+
+
+def records_markdown(models: Iterable[Model]) -> str:
+    """docs/records.md: for each model, which record fields each department owns, with type and unit. Ends with a newline."""
+    lines = [
+        "# Records of each department",
+        "",
+        "Which record fields a department holds for each pack, by the names that its records and `model score` use. An empty field is missing",
+        "data: it earns 0 points and is reported to the owner and the enterprise. This file is made by `xinqiao model records`; a test",
+        "compares it with the packs.",
+    ]
+    for model in models:
+        lines += ["", f"## `{model.id}` version {model.version}", "", f"{model.title.zh} ({model.title.en})"]
+        for name, record in model.pack.records.items():
+            owner = _owner(record.owner.department, record.owner.level)
+            lines += ["", f"### {owner}: {record.title.zh} ({record.title.en})", ""]
+            lines += list(_field_table(model, name)) or ["No fields: this department contributes zeros."]
+        lines += ["", f"Stages are published by {_owner(model.stage_owner.department, model.stage_owner.level)}, {_axes(model)}."]
+    return "\n".join(lines) + "\n"
+
+
+def _field_table(model: Model, record: str) -> Iterator[str]:
+    fields = [field for field in model.fields.values() if field.record == record]
+    if fields:
+        yield "| field | what it is | type | unit | used by |"
+        yield "|---|---|---|---|---|"
+    for field in fields:
+        users = [indicator.id for indicator in model.indicators.values() if field in indicator.fields]
+        used = [*users, *(["stages"] if field.name in model.pack.staging.axes else [])]
+        title = field.spec.title
+        yield f"| `{field.name}` | {title.zh} ({title.en}) | {_type(field)} | {field.spec.unit or '–'} | {', '.join(used) or '–'} |"
+
+
+def _type(field: Field) -> str:
+    if field.spec.type == "category":
+        return ", ".join(field.spec.values)
+    sign = "" if field.spec.signed or field.spec.type not in {"decimal", "integer"} else " >= 0"
+    return _TYPES[field.spec.type] + sign
+
+
+def _axes(model: Model) -> str:
+    axes = model.pack.staging.axes
+    return f"from {', '.join(f'`{axis}`' for axis in axes)}" if axes else "the same for all"
+
+
+def _title(title: Title) -> dict[str, str]:
+    return {"zh": title.zh, "en": title.en}
+
+
+def _owner(department: str, level: str) -> str:
+    return f"{department}/{level}"
+
+
+def _bands(on: Any) -> dict[str, dict[str, str]]:
+    sides = {axis: (("from", band.from_), ("below", band.below)) for axis, band in on.items()}
+    return {axis: {side: number(bound) for side, bound in bounds if bound is not None} for axis, bounds in sides.items()}
+
+
+def _notes(notes: Notes) -> list[dict[str, Any]]:
+    kept = ({"of": note.of, "status": note.status, "source": note.source, "note": note.note, "stages": note.stages} for note in notes)
+    return [{name: list(value) if isinstance(value, tuple) else value for name, value in note.items() if value} for note in kept]

@@ -1,0 +1,227 @@
+"""An indicator model: a pack that was read, checked and prepared for use. Pure; packs come in as bytes.
+
+Everybody who computes with a model (owners, coordinator, custodians, audiences, auditors) uses the same bytes, known by their SHA-256.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from pydantic import ValidationError
+
+from crypto.encoding import sha256
+from crypto.packing import interval_bits, slots
+from scoring.errors import ModelError
+from scoring.indicators import functional as functionals
+from scoring.indicators.checks import problems
+from scoring.indicators.document import Document, parse_document
+from scoring.indicators.functional import Functional, Reading
+from scoring.indicators.pack import FunctionalSpec, IndicatorSpec, Pack
+from scoring.rules.credit import Product
+from scoring.rules.points import Rule
+from scoring.rules.stages import Owner
+from scoring.rules.values import Field
+from scoring.statements import Title
+
+MAX_SHOWN = 10
+_WORDING = {"missing": "is required", "extra_forbidden": "is not a name of the format at this place"}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage of the model, in its order."""
+
+    id: str
+    title: Title
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """An indicator, gate or veto with what follows from its pack: owner, fields, rule and weight of each stage."""
+
+    id: str
+    spec: IndicatorSpec
+    owner: Owner
+    fields: tuple[Field, ...]
+    rules: Mapping[str, Rule]
+
+    @property
+    def title(self) -> Title:
+        return self.spec.title
+
+    @property
+    def role(self) -> str:
+        return self.spec.role
+
+    @property
+    def gate(self) -> bool:
+        return self.spec.role == "gate"
+
+    @property
+    def veto(self) -> bool:
+        return self.spec.role == "veto"
+
+    @property
+    def dimension(self) -> str | None:
+        return self.spec.dimension
+
+    @property
+    def open_to(self) -> frozenset[str]:
+        """Audience kinds that may receive the single value; the enterprise always may."""
+        return frozenset(self.spec.open_to)
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Least and greatest points, in hundredths. Raises ModelError for a gate: its input depends on the functional."""
+        if self.spec.bounds is None:
+            raise ModelError(f"{self.id} is a gate: ask Model.input_bounds with the functional")
+        low, high = self.spec.bounds
+        return int(low * 100), int(high * 100)
+
+    def weight(self, stage: str) -> int:
+        """Weight in the functionals that contain it: 1 for a gate, 0 for a veto. Requires a stage of the model."""
+        if self.spec.weights is None:
+            return functionals.GATE_WEIGHT if self.gate else 0
+        return self.spec.weights if isinstance(self.spec.weights, int) else self.spec.weights[stage]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A checked pack. ``sha256`` (hex) is of its exact YAML bytes; ``forms`` holds every functional by (name, stage)."""
+
+    pack: Pack
+    sha256: str
+    fields: Mapping[str, Field]
+    indicators: Mapping[str, Indicator]
+    products: Mapping[str, Product]
+    forms: Mapping[tuple[str, str], Functional]
+
+    @property
+    def id(self) -> str:
+        return self.pack.id
+
+    @property
+    def version(self) -> str:
+        return self.pack.version
+
+    @property
+    def title(self) -> Title:
+        return self.pack.title
+
+    @property
+    def zone(self) -> str:
+        return self.pack.zone
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        return tuple(Stage(name, spec.title) for name, spec in self.pack.staging.stages.items())
+
+    @property
+    def default_stage(self) -> str:
+        return self.pack.staging.default
+
+    @property
+    def stage_owner(self) -> Owner:
+        """The department that publishes the stages [P3.2]."""
+        return self.pack.staging.owner
+
+    @property
+    def functionals(self) -> Mapping[str, FunctionalSpec]:
+        """The declared functionals; unit functionals are named by their indicators."""
+        return self.pack.functionals
+
+    def stage_of(self, record: Mapping[str, object]) -> str:
+        """Stage of the stage owner's record; the default stage when its data is missing. Raises RuleError for a malformed value."""
+        return self.pack.staging.stage_of(self.fields, record)
+
+    def owned(self, owner: Owner) -> tuple[Indicator, ...]:
+        """Indicators, gates and vetoes of a department, in order."""
+        return tuple(indicator for indicator in self.indicators.values() if indicator.owner == owner)
+
+    def fields_of(self, owner: Owner) -> tuple[Field, ...]:
+        """Every field of the records that a department owns, in order."""
+        return tuple(field for field in self.fields.values() if self.pack.records[field.record].owner == owner)
+
+    def disclosures(self, audience_kind: str) -> tuple[str, ...]:
+        """Functionals that an audience of this kind (authority, bank, enterprise) may be given.
+
+        These are the declared ones, then unit functionals of the indicators open to it; an enterprise has them all.
+        """
+        declared = [name for name, spec in self.pack.functionals.items() if audience_kind in spec.disclosed_to]
+        everything = audience_kind == "enterprise"
+        units = [item.id for item in self.indicators.values() if not item.gate and (everything or audience_kind in item.open_to)]
+        return (*declared, *units)
+
+    @cached_property
+    def slot_bits(self) -> int:
+        """B of P2.2: bits of a slot that holds every functional of the model in every stage, gates included, and every input."""
+        return max(interval_bits(form.lo, form.hi) for form in self.forms.values())
+
+    def slots_per_ciphertext(self, bits: int) -> int:
+        """K of P2.2: slots of one ciphertext under a modulus of ``bits`` bits."""
+        return slots(bits, self.slot_bits)
+
+    def input_bounds(self, indicator: str, functional: str) -> tuple[int, int]:
+        """Least and greatest input, hundredths, of an entry; ``functional`` is ``-`` unless the indicator is a gate."""
+        item = self.indicators[indicator]
+        return (-functionals.largest_gate(self._gated_form(indicator, functional).gate_bits), 0) if item.gate else item.bounds
+
+    def gate_value(self, indicator: str, functional: str, gated: bool, draw: Callable[[int], int]) -> int:
+        """Input of a gate to a functional [P2.3]; ``draw(bits)`` gives a uniform integer below 2^bits. Raises ModelError when not a gate of it."""
+        return functionals.gate_value(self._gated_form(indicator, functional), gated, draw)
+
+    def read(self, functional: Functional, opened: int) -> Reading:
+        """Reading of an opened, balanced value [P2.3, P2.4]. Raises RangeError when it is impossible, never telling how."""
+        return functionals.read(functional, opened)
+
+    def _gated_form(self, gate: str, functional: str) -> Functional:
+        spec = self.pack.functionals.get(functional)
+        if spec is None or gate not in spec.gates:
+            raise ModelError(f"{gate!r} is not a gate of functional {functional!r}")
+        return self.forms[functional, self.default_stage]
+
+
+def load_pack(data: bytes) -> Model:
+    """The model in a pack's bytes. Raises ModelError naming line, path and what would be right, for up to ten problems at once."""
+    document = parse_document(data)
+    try:
+        pack = Pack.model_validate(document.value)
+    except ValidationError as error:
+        found = [(tuple(item["loc"]), _wording(item["type"], item["msg"])) for item in error.errors(include_url=False, include_input=False)]
+        raise _model_error(document, found) from error
+    if found := list(problems(pack)):
+        raise _model_error(document, found)
+    return _model(pack, sha256(data).hex())
+
+
+def _model(pack: Pack, sha: str) -> Model:
+    fields = {name: Field(name, record, spec) for record, held in pack.records.items() for name, spec in held.fields.items()}
+    indicators = {name: _indicator(pack, name, fields) for name in pack.indicators}
+    products: dict[str, Product] = {}
+    for name, spec in sorted(pack.products.items(), key=lambda item: item[1].relative is not None):
+        products[name] = Product(name, spec, None if spec.relative is None else products[spec.relative.to])
+    ordered = {name: products[name] for name in pack.products}
+    return Model(pack, sha, fields, indicators, ordered, functionals.derive(pack, sha, indicators))
+
+
+def _indicator(pack: Pack, name: str, fields: Mapping[str, Field]) -> Indicator:
+    spec = pack.indicators[name]
+    rules = {stage: spec.rule_by_stage.get(stage, spec.rule) for stage in pack.staging.stages}
+    read = dict.fromkeys(field for rule in rules.values() for field, _ in rule.uses())
+    return Indicator(name, spec, pack.records[spec.record].owner, tuple(fields[field] for field in read), rules)
+
+
+def _wording(kind: str, message: str) -> str:
+    return _WORDING.get(kind, message.removeprefix("Value error, "))
+
+
+def _model_error(document: Document, found: list[tuple[tuple[str | int, ...], str]]) -> ModelError:
+    lines = []
+    for location, message in found[:MAX_SHOWN]:
+        line, path = document.locate(location)
+        lines.append(f"line {line}, {path}: {message}" if path else f"line {line}: {message}")
+    if len(found) > MAX_SHOWN:
+        lines.append(f"and {len(found) - MAX_SHOWN} more")
+    return ModelError("\n".join(lines))

@@ -1,0 +1,104 @@
+"""What a pack may contain: the schema of an indicator model's YAML. Shape only; ``scoring.indicators.checks`` judges how the parts fit."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from gmpy2 import mpq
+from pydantic import Field as Declared
+from pydantic import StringConstraints, model_validator
+
+from scoring.indicators.provenance import Notes
+from scoring.rules.credit import ProductSpec
+from scoring.rules.points import Rule
+from scoring.rules.stages import Owner, Staging
+from scoring.rules.values import FieldName, FieldSpec, Part, Points
+from scoring.statements import Name, StageId, Title
+
+FORMAT = "xinqiao/model/v1"
+WEIGHT_LIMIT = 1 << 16
+Audience = Literal["authority", "bank", "enterprise"]
+Role = Literal["points", "gate", "veto"]
+Weight = Annotated[int, Declared(gt=-WEIGHT_LIMIT, lt=WEIGHT_LIMIT)]
+Date = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
+Version = Annotated[str, StringConstraints(pattern=r"^[0-9a-z][0-9a-z.-]{0,30}$")]
+
+
+class RecordSpec(Part):
+    """A record of one department: what it is, who owns it, and its fields. Field names are unique in the pack."""
+
+    title: Title
+    owner: Owner
+    fields: dict[FieldName, FieldSpec]
+
+
+class IndicatorSpec(Part):
+    """An indicator, a gate or a veto, computed from one record.
+
+    ``bounds`` are points [lowest, highest], declared so that intervals do not depend on reading the rules; gates have none, and
+    gates and vetoes have no weights. ``open_to`` names the audiences that may receive the single value.
+    """
+
+    title: Title
+    role: Role = "points"
+    dimension: Name | None = None
+    record: Name
+    unit: str = ""
+    definition: Title
+    rule: Rule
+    rule_by_stage: dict[StageId, Rule] = Declared(default_factory=dict)
+    weights: Weight | dict[StageId, Weight] | None = None
+    bounds: tuple[Points, Points] | None = None
+    open_to: tuple[Audience, ...] = ()
+    provenance: Notes
+
+    @model_validator(mode="after")
+    def _role(self) -> IndicatorSpec:
+        scored = self.role == "points"
+        if scored != (self.weights is not None) or scored != (self.dimension is not None):
+            raise ValueError("an indicator has weights and a dimension; a gate or a veto has neither")
+        if (self.role == "gate") == (self.bounds is not None):
+            raise ValueError("an indicator or a veto has bounds; a gate has none")
+        if self.role == "gate" and self.open_to:
+            raise ValueError("a gate is open to nobody: what is open is a veto")
+        return self
+
+
+class FunctionalSpec(Part):
+    """A linear function: the weighted indicators of some dimensions (all when absent), a constant, and the gates that zero it."""
+
+    title: Title
+    dimensions: tuple[Name, ...] | None = None
+    gates: tuple[Name, ...] = ()
+    constant: Points = mpq(0)
+    disclosed_to: tuple[Audience, ...]
+
+
+class Qualification(Part):
+    """What the rule asks beside the points: a least total, and fields that must be positive. It never changes a point."""
+
+    title: Title
+    minimum_total: Points
+    positive: tuple[FieldName, ...] = ()
+    provenance: Notes
+
+
+class Pack(Part):
+    """A whole indicator model. ``zone`` is the zone it is made for, or ``any``."""
+
+    format: Literal["xinqiao/model/v1"]
+    id: Name
+    version: Version
+    title: Title
+    zone: Name
+    valid_from: Date
+    valid_until: Date | None = None
+    records: Annotated[dict[Name, RecordSpec], Declared(min_length=1)]
+    dimensions: Annotated[dict[Name, Title], Declared(min_length=1)]
+    staging: Staging
+    staging_provenance: Notes
+    indicators: Annotated[dict[Name, IndicatorSpec], Declared(min_length=1)]
+    functionals: Annotated[dict[Name, FunctionalSpec], Declared(min_length=1)]
+    products: dict[Name, ProductSpec] = Declared(default_factory=dict)
+    product_provenance: dict[Name, Notes] = Declared(default_factory=dict)
+    qualification: Qualification | None = None

@@ -1,0 +1,43 @@
+"""Where each number of a model comes from: published, with its source, or illustrative. Nothing is left unsaid [M1]."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import Field as Declared
+from pydantic import model_validator
+
+from scoring.rules.values import Part
+from scoring.statements import StageId
+
+Aspect = Literal["name", "rule", "weights", "bands", "line", "floor", "promise", "terms", "criterion"]
+
+
+class Provenance(Part):
+    """One note: these aspects, in these stages (all when empty), are ``published`` in ``source`` or ``illustrative``."""
+
+    of: Annotated[tuple[Aspect, ...], Declared(min_length=1)]
+    status: Literal["published", "illustrative"]
+    source: str = ""
+    note: str = ""
+    stages: tuple[StageId, ...] = ()
+
+    @model_validator(mode="after")
+    def _source(self) -> Provenance:
+        if (self.status == "published") != bool(self.source):
+            raise ValueError("published needs its source; illustrative has none (explain in note)")
+        return self
+
+
+Notes = tuple[Provenance, ...]
+
+
+def uncovered(notes: Notes, aspects: Iterable[Aspect], stages: Iterable[str]) -> str | None:
+    """First aspect (with its stage) of which the notes say nothing, or of which they say two things; None when all is said once."""
+    for aspect in aspects:
+        for stage in stages:
+            found = [note for note in notes if aspect in note.of and (not note.stages or stage in note.stages)]
+            if len(found) != 1:
+                return f"provenance of {aspect} in stage {stage} is given {len(found)} times: say once whether it is published or illustrative"
+    return None

@@ -1,0 +1,1 @@
+"""Releases: what is asked for, aggregated, opened, ranked and certified."""

@@ -1,0 +1,1 @@
+"""Point rules, stages and credit lines: what turns a record's values into points, and points into money."""
