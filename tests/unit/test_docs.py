@@ -144,7 +144,7 @@ def test_refusal_reasons_named_in_documents_are_of_the_catalogue(document: Path)
 
 def receipt_reasons() -> set[str]:
     """Reasons that the verifier of receipts can give, as written in its source."""
-    source = (ROOT / "nodes" / "auditor" / "receipt.py").read_text(encoding="utf-8")
+    source = (ROOT / "nodes" / "auditor" / "evidence" / "receipt.py").read_text(encoding="utf-8")
     return set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source))
 
 
@@ -155,7 +155,7 @@ def test_every_reason_of_the_receipt_verifier_is_documented() -> None:
 
 def audit_codes() -> set[str]:
     """Codes that an audit can give by itself, as written in its source; those of receipts with their prefix."""
-    names = ("audit", "contents", "documents", "mirror", "tree")
+    names = ("audit", "evidence/contents", "evidence/documents", "evidence/mirror", "evidence/tree")
     sources = [*(ROOT / "nodes" / "auditor" / f"{name}.py" for name in names), ROOT / "scoring" / "audit.py"]
     found = {code for source in sources for code in re.findall(r'"([A-Z]{3,}_[A-Z_]*[A-Z])"', source.read_text(encoding="utf-8"))}
     shown = {"BEYOND_LOG", "TICKET_VOID"}
