@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import gmpy2
@@ -32,14 +32,21 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """Public side of a shared key: t = ``threshold`` of l = ``parties``, base v and v_i = v^(d_i) mod n [P1.4]."""
+    """Public side of a shared key: t = ``threshold`` of l = ``parties``, base v and v_i = v^(d_i) mod n [P1.4].
+
+    The shares are of E·d, E being ``factor``: 1 until a re-sharing [P1.7]. ``bound``: |d_i| is below it; ``dealt``: what it was when the shares
+    were last dealt, before refreshes added to them.
+    """
 
     public_key: PublicKey
     threshold: int
     parties: int
     v: int
     v_i: tuple[int, ...]
+    bound: int
+    dealt: int
     generation: int = 0
+    factor: int = 1
 
     @property
     def delta(self) -> int:
@@ -58,15 +65,32 @@ def deal(private_key: PrivateKey, threshold: int, parties: int, randbits: RandBi
         raise KeyFormatError("a prime factor of p'q' does not exceed the number of custodians")
     coefficients = [gmpy2.invert(n, order)]
     coefficients += [randbits(order.bit_length() + 128) % order for _ in range(threshold - 1)]  # within 2^-128 of uniform
-    shares = [Share(i, int(_evaluate(coefficients, i) % order)) for i in range(1, parties + 1)]
+    shares = [Share(i, int(evaluate(coefficients, i) % order)) for i in range(1, parties + 1)]
     public_key = PublicKey.from_modulus(n, min_bits=n.bit_length())
     v = verification_base(n)
-    return Sharing(public_key, threshold, parties, v, tuple(int(secret_power(v, share.value, n)) for share in shares)), shares
+    return Sharing(public_key, threshold, parties, v, tuple(int(secret_power(v, share.value, n)) for share in shares), n, n), shares
 
 
 def verification_base(n: int) -> int:
     """v, a public square mod n drawn from a hash of n [P1.4]."""
     return xof_mod("verification-base", n, to_fixed(n, (n.bit_length() + 7) // 8)) ** 2 % n
+
+
+def evaluate(coefficients: Sequence[mpz | int], x: int) -> mpz:
+    """Value at ``x`` of the polynomial with these coefficients, the constant first."""
+    result = mpz(0)
+    for coefficient in reversed(coefficients):
+        result = result * x + coefficient
+    return result
+
+
+def lagrange(delta: int, index: int, indices: Iterable[int]) -> int:
+    """λ_index = Δ·Π j/(j − index) over the other ``indices``: an integer, since Δ = l! clears the denominators. Requires distinct indices in 1..l."""
+    numerator, denominator = delta, 1
+    for other in indices:
+        if other != index:
+            numerator, denominator = numerator * other, denominator * (other - index)
+    return numerator // denominator
 
 
 def check_share(sharing: Sharing, share: Share) -> None:
@@ -83,7 +107,7 @@ def check_share(sharing: Sharing, share: Share) -> None:
 
 
 def check_sharing(sharing: Sharing) -> None:
-    """Holds when all v_i lie on one polynomial of degree t − 1 whose constant is n^(−1): (Π v_i^(2λ_i))^n = v^(2Δ) [P1.4].
+    """Holds when all v_i lie on one polynomial of degree t − 1 whose constant is E·n^(−1): (Π v_i^(2λ_i))^n = v^(2Δ·E) [P1.4].
 
     Checked over subsets that share t − 1 custodians and together cover all: two polynomials of that degree that agree in
     those and in the constant are equal. Raises KeyFormatError, naming the subset, and for a base that is not the hashed one.
@@ -96,7 +120,7 @@ def check_sharing(sharing: Sharing) -> None:
         raise KeyFormatError(f"{len(sharing.v_i)} verification values for {sharing.parties} custodians")
     if any(not 1 <= value < n or gmpy2.gcd(value, n) != 1 for value in sharing.v_i):
         raise KeyFormatError("a verification value is outside [1, n) or not invertible")
-    expected = power(sharing.v, 2 * sharing.delta, n)
+    expected = power(sharing.v, 2 * sharing.delta * sharing.factor, n)
     shared = range(2, sharing.threshold + 1)
     for other in (1, *range(sharing.threshold + 1, sharing.parties + 1)):
         subset = (other, *shared)
@@ -137,10 +161,16 @@ def combine(sharing: Sharing, ciphertext: int, partials: Mapping[int, int]) -> O
     raise OpeningError(f"no {sharing.threshold} of these {len(partials)} partials open the ciphertext")
 
 
+def check_shape(threshold: int, parties: int) -> None:
+    """Holds when ``threshold`` of ``parties`` custodians is a majority [P1.3]. Raises KeyFormatError."""
+    if not parties / 2 < threshold <= parties:
+        raise KeyFormatError(f"threshold {threshold} of {parties}: expected more than half, at most all")
+
+
 def _openings(sharing: Sharing, ciphertext: mpz, partials: Mapping[int, int]) -> Iterator[Opening]:
     n = mpz(sharing.public_key.n)
-    cleared = 4 * sharing.delta**2
-    b = gmpy2.invert(n, cleared)  # a·4Δ² + b·n = 1 with the short b, so that only a costs
+    cleared = 4 * sharing.delta**2 * sharing.factor
+    b = gmpy2.invert(n, cleared)  # a·4Δ²·E + b·n = 1 with b below 4Δ²·E, so that only a costs
     a = (1 - b * n) // cleared
     rest = power(ciphertext % n, b, n)
     for subset in itertools.combinations(sorted(partials), sharing.threshold):
@@ -156,22 +186,5 @@ def _interpolate(sharing: Sharing, values: Mapping[int, int]) -> mpz:
     """Π value_i^(2λ_i) mod n with the integer coefficients λ_i = Δ·Π j/(j − i) over the indices present."""
     n, product = sharing.public_key.n, mpz(1)
     for index, value in values.items():
-        numerator, denominator = sharing.delta, 1
-        for other in values:
-            if other != index:
-                numerator, denominator = numerator * other, denominator * (other - index)
-        product = product * power(value, 2 * (numerator // denominator), n) % n
+        product = product * power(value, 2 * lagrange(sharing.delta, index, values), n) % n
     return product
-
-
-def _evaluate(coefficients: Sequence[mpz | int], x: int) -> mpz:
-    result = mpz(0)
-    for coefficient in reversed(coefficients):
-        result = result * x + coefficient
-    return result
-
-
-def check_shape(threshold: int, parties: int) -> None:
-    """Holds when ``threshold`` of ``parties`` custodians is a majority [P1.3]. Raises KeyFormatError."""
-    if not parties / 2 < threshold <= parties:
-        raise KeyFormatError(f"threshold {threshold} of {parties}: expected more than half, at most all")

@@ -32,7 +32,8 @@ class SealedPartial:
 
 def sharing_of(ceremony: Ceremony, key: PublicKey) -> Sharing:
     """The sharing of ``key`` that the ceremony's transcript describes."""
-    return Sharing(key, ceremony.threshold, len(ceremony.custodians), int(ceremony.base, 16), tuple(int(value, 16) for value in ceremony.v_i))
+    values = tuple(int(value, 16) for value in ceremony.v_i)
+    return Sharing(key, ceremony.threshold, len(ceremony.custodians), int(ceremony.base, 16), values, key.n, key.n)
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,3 +137,12 @@ def test_a_modulus_that_divides_its_own_totient_cannot_be_proven() -> None:
     roots = tuple(pow(key_challenge(n, index), honest_part, n) for index in range(11))
     with pytest.raises(KeyFormatError, match="not an n-th root"):
         check_key_proof(PublicKey(n, 1), roots)
+
+
+def test_a_modulus_with_a_repeated_factor_cannot_be_proven() -> None:
+    p, q = prime_above(3 << 200), prime_above(5 << 200)
+    n = p * p * q  # p divides φ(n)
+    honest_part = pow(n, -1, (p - 1) * (q - 1))
+    roots = tuple(pow(key_challenge(n, index), honest_part, n) for index in range(11))
+    with pytest.raises(KeyFormatError, match="not an n-th root"):
+        check_key_proof(PublicKey(n, 1), roots)
