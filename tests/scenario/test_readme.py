@@ -16,10 +16,13 @@ from jsonschema import Draft202012Validator
 
 from scoring.statements import BY_KIND, LOGGED, kind_of
 from tests.scenario.conftest import DemoRun
+from tests.support.independent import PATH
 
 pytestmark = [pytest.mark.xdist_group("demo"), pytest.mark.timeout(400)]
 ROOT = Path(__file__).parents[2]
-COMMANDS = re.findall(r"^\.venv/bin/xinqiao (.*)$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^\.venv/bin/xinqiao (.*)$", README, re.MULTILINE)
+INDEPENDENT = re.findall(r"^python3 docs/verifier/verify\.py (.*)$", README, re.MULTILINE)
 
 
 def validator(name: str) -> Draft202012Validator:
@@ -32,6 +35,7 @@ def load(path: Path) -> Any:
 
 def test_readme_says_how_to_check_a_run() -> None:
     assert [command.split()[0] for command in COMMANDS] == ["verify", "audit"]
+    assert len(INDEPENDENT) == 2
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.split()[0])
@@ -40,6 +44,15 @@ def test_command_of_the_readme_succeeds(command: str, demo: DemoRun, tmp_path: P
     line = f"{shlex.quote(sys.executable)} -m xinqiao {command}"
     done = subprocess.run(["/bin/sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("arguments", INDEPENDENT)
+def test_the_second_verifier_of_the_readme_agrees(arguments: str, demo: DemoRun, tmp_path: Path) -> None:
+    (tmp_path / "run").symlink_to(demo.out)
+    line = f"{shlex.quote(sys.executable)} -I -S {shlex.quote(str(PATH))} {arguments}"
+    done = subprocess.run(["/bin/sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "holds" in done.stdout
 
 
 @pytest.mark.parametrize(
