@@ -146,6 +146,29 @@ class LogInconsistentError(ScoringError):
     """The log contradicts itself: digest, index or pinned genesis. Fatal to whoever follows it."""
 
 
+# --- draws and failures ---
+
+
+class DrawError(ScoringError):
+    """A draw's commitment, number or outcome does not follow from the log, or does not come at this time [P6]."""
+
+
+class NotDrawnError(ScoringError):
+    """An auditor asks for an opening that no draw, and no failed ticket, gives it."""
+
+
+class OpeningUnavailableError(ScoringError):
+    """A contribution that was drawn cannot be opened: its epoch's secret, or what it was made of, is gone."""
+
+
+class FailureReportError(ScoringError):
+    """The report of a failed opening does not fit its ticket, or the ticket has one already [P2.4]."""
+
+
+class SubjectFrozenError(ScoringError):
+    """A value opened for this enterprise, or batch, was impossible: its inputs are audited before another ticket [P2.4]."""
+
+
 # --- signed requests ---
 
 

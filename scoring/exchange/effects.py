@@ -7,10 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from crypto.paillier import PublicKey
+from scoring.draws import rules as draws
 from scoring.exchange.consent import ConsentState
 from scoring.exchange.epoch import EpochState
 from scoring.statements import (
+    AuditCommit,
     AuditNote,
+    AuditResult,
+    AuditReveal,
     Ceremony,
     Column,
     Consent,
@@ -18,6 +22,7 @@ from scoring.statements import (
     EpochClose,
     EpochOpen,
     EpochRelease,
+    Failure,
     MemberChange,
     ModelAdmitted,
     Refusal,
@@ -140,4 +145,8 @@ EFFECTS: dict[type[Statement], Callable[[ZoneView, Logged], None]] = {
     Ticket: _commit_ticket,
     Refusal: _commit_refusal,
     AuditNote: _nothing,
+    AuditCommit: draws.commit_draw,
+    AuditReveal: draws.commit_reveal,
+    AuditResult: draws.commit_result,
+    Failure: draws.commit_failure,
 }

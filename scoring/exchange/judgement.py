@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from crypto.paillier import PublicKey
 from crypto.sealing import check_public_key
+from scoring.draws import rules as draws
 from scoring.errors import (
     ConsentConflictError,
     ConsentScopeError,
@@ -28,7 +29,10 @@ from scoring.exchange.epoch import Phase
 from scoring.exchange.registry import is_enterprise_key
 from scoring.exchange.tickets import check_ticket
 from scoring.statements import (
+    AuditCommit,
     AuditNote,
+    AuditResult,
+    AuditReveal,
     Ceremony,
     Column,
     Consent,
@@ -36,6 +40,7 @@ from scoring.statements import (
     EpochClose,
     EpochOpen,
     EpochRelease,
+    Failure,
     MemberChange,
     ModelAdmitted,
     Refusal,
@@ -249,6 +254,25 @@ def _judge_audit(view: ZoneView, _statement: AuditNote, signer: Signer, _time: i
     _require_role(view, signer, "auditor")
 
 
+def _judge_commit(view: ZoneView, statement: AuditCommit, signer: Signer, time: int) -> None:
+    _require_role(view, signer, "auditor")
+    draws.check_commit(view, statement, signer.member, time)
+
+
+def _judge_reveal(view: ZoneView, statement: AuditReveal, signer: Signer, _time: int) -> None:
+    _require_role(view, signer, "auditor")
+    draws.check_reveal(view, statement, signer.member)
+
+
+def _judge_result(view: ZoneView, statement: AuditResult, signer: Signer, _time: int) -> None:
+    _require_role(view, signer, "auditor")
+    draws.check_result(view, statement, signer.member)
+
+
+def _judge_failure(view: ZoneView, statement: Failure, signer: Signer, _time: int) -> None:
+    draws.check_failure(view, statement, signer.key.key_id if signer.subject else signer.member)
+
+
 def _ceremony(view: ZoneView) -> Logged:
     if view.ceremony is None:
         raise WrongKeyError("no key ceremony is in the log")
@@ -274,4 +298,8 @@ RULES: dict[type[Statement], Callable[[ZoneView, Any, Signer, int], None]] = {
     Ticket: _judge_ticket,
     Refusal: _judge_refusal,
     AuditNote: _judge_audit,
+    AuditCommit: _judge_commit,
+    AuditReveal: _judge_reveal,
+    AuditResult: _judge_result,
+    Failure: _judge_failure,
 }

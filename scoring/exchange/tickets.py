@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scoring.draws.rules import check_not_frozen
 from scoring.errors import (
     AudienceUnknownError,
     EpochDefinitionError,
@@ -72,8 +73,8 @@ def derive_inputs(view: ZoneView, epoch: EpochState, names: Iterable[str], stage
 def check_ticket(view: ZoneView, ticket: Ticket, time: int) -> None:
     """The ticket follows from the log before it, at Unix time ``time``.
 
-    Raises EpochUnknownError, WrongModelError, TicketExpiredError, AudienceUnknownError, NotDisclosedError, TicketReplayError,
-    TicketInputsError, and for one enterprise's ticket the errors of ``check_consent``; for a bulk ticket EpochStateError.
+    Raises EpochUnknownError, WrongModelError, TicketExpiredError, AudienceUnknownError, SubjectFrozenError, NotDisclosedError,
+    TicketReplayError, TicketInputsError, and for one enterprise's ticket the errors of ``check_consent``; for a bulk ticket EpochStateError.
     """
     epoch = view.epoch(ticket.epoch)
     if ticket.model != epoch.opened.model:
@@ -84,6 +85,7 @@ def check_ticket(view: ZoneView, ticket: Ticket, time: int) -> None:
         raise AudienceUnknownError("the ticket cites another leaf for the audience's key")
     if not ticket.openings:
         raise TicketInputsError("the ticket opens nothing")
+    check_not_frozen(view, ticket)
     if ticket.purpose == "epoch":
         _check_bulk(view, ticket, epoch, time)
     else:

@@ -16,6 +16,7 @@ from crypto.encoding import sha256
 from crypto.errors import CryptoError
 from crypto.paillier import PublicKey
 from crypto.statements import VerifyKey, check_signature, parse_envelope
+from scoring.draws.rules import DrawState, FailureState, close_windows
 from scoring.errors import (
     AudienceUnknownError,
     ConsentMissingError,
@@ -103,6 +104,9 @@ class ZoneView:
     first_tickets: dict[tuple[str, str, str], Logged] = field(default_factory=dict)  # audience, subject, epoch
     bulk: dict[tuple[str, str, int], Logged] = field(default_factory=dict)  # epoch, functional, batch
     refusals: list[Logged] = field(default_factory=list)
+    draws: dict[str, DrawState] = field(default_factory=dict)  # by digest of the commitment
+    windows: set[str] = field(default_factory=set)  # draws of rows whose time has not come
+    failures: dict[str, FailureState] = field(default_factory=dict)  # by digest of the report
     void: dict[int, Exception] = field(default_factory=dict)  # leaf -> why it has no effect
     min_key_bits: int = 2048
 
@@ -132,6 +136,8 @@ class ZoneView:
         if index == 0 and envelope != self.genesis:
             raise LogInconsistentError("leaf 0 is not the pinned registry")
         self.size += 1
+        if self.windows:
+            close_windows(self, leaf.time)
         try:
             judged = self.judge(envelope, leaf.time)
             if (judged.actor, judged.statement.kind) != (leaf.actor, leaf.kind):
