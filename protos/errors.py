@@ -118,6 +118,7 @@ _SCORING = {
     "AggregateError": _bad("AGGREGATE_MISMATCH", "The ticket's aggregate is not the one recomputed from its inputs."),
     "NotDisclosedError": _denied("NOT_DISCLOSED", "The model does not disclose this to this audience."),
     "CheckpointStaleError": Refusal("CHECKPOINT_STALE", Code.FAILED_PRECONDITION, 503, "No fresh checkpoint has enough witnesses yet."),
+    "WitnessPolicyError": _bad("WITNESS_POLICY_INVALID", "The registry's witness policy does not keep the log from showing two histories."),
     "ReceiptError": _bad("RECEIPT_INVALID", "The receipt does not hold."),
     "CustodiansMissingError": Refusal("CUSTODIANS_MISSING", Code.FAILED_PRECONDITION, 503, "Too few custodians answered in time; ask again."),
     "LogInconsistentError": _own("LOG_INCONSISTENT", "The log contradicts itself.", fatal=True),

@@ -196,6 +196,10 @@ class CheckpointStaleError(ScoringError):
     """The newest checkpoint with enough witnesses is older than the zone's limit [L5]."""
 
 
+class WitnessPolicyError(ScoringError):
+    """A registry's witness policy does not keep two histories from being witnessed, or is not one for production [L5]."""
+
+
 class ReceiptError(ScoringError):
     """A receipt does not hold. ``reason`` is the distinct code of what does not."""
 

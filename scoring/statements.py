@@ -91,11 +91,16 @@ class Member(Record):
 
 
 class WitnessPolicy(Record):
-    """w of W witness cosignatures make a checkpoint usable for releases [L5]. Keys are C2SP verifier-key lines."""
+    """w of W witness cosignatures make a checkpoint usable for releases [L5]. Keys are C2SP verifier-key lines, each named after the
+    member that holds it. ``faulty``: how many lying witnesses are reckoned with; ``outside``: those that bodies outside the zone run;
+    ``development`` lifts what production demands, and every process says so. ``scoring.exchange.registry`` judges a policy."""
 
     witnesses: tuple[str, ...]
     required: int
     max_age_s: int
+    faulty: int = 0
+    outside: tuple[MemberId, ...] = ()
+    development: bool = False
 
 
 class Registry(Statement):

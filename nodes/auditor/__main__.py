@@ -1,4 +1,5 @@
-"""An auditor's process: ``python -m nodes.auditor CONFIG``. Follows the log with a view of its own, and witnesses its checkpoints.
+"""An auditor's or a witness's process: ``python -m nodes.auditor CONFIG``. Follows the log with a view of its own, and witnesses its
+checkpoints; a member that is a witness only cosigns.
 
 Statements that have no effect are reported as they come; the judgement of the whole log is ``xinqiao audit``. ``note.pem`` in the keys
 directory is the cosignature key, whose verifier key stands in the registry's witness policy.
@@ -22,7 +23,7 @@ from nodes.runtime.process import Process
 from nodes.runtime.replica.follower import LogFollower
 from nodes.runtime.replica.store import METADATA as REPLICA_TABLES
 from nodes.runtime.replica.store import LogReplica
-from nodes.runtime.replica.zone import Zone
+from nodes.runtime.replica.zone import Zone, announce_witnesses
 from protos.errors import refusal_of
 
 STATEMENT_VOID = "statement.void"
@@ -52,14 +53,21 @@ def main(config: Path) -> int:
     identity = Identity.load(settings)
     zone = Zone(settings.public_dir)
     genesis = zone.genesis
-    replica = LogReplica(open_database(settings.state_dir, "replica", REPLICA_TABLES), settings.state_dir / "replica", genesis.log_vkey)
-    LogFollower(identity, settings.peer("log"), replica, Observed(zone), genesis.witness_policy).attach(process)
+    announce_witnesses(genesis.witness_policy)
+    if not settings.auditor.witness_only:
+        _follow(process, identity, settings, zone)
     signer = load_note_signer(witness_name(settings.zone, settings.member), COSIGNATURE_V1, settings.keys_dir / "note.pem")
     if signer.key.to_vkey() not in genesis.witness_policy.witnesses:
         raise IdentityError(f"note.pem is the key {signer.key.to_vkey()}, which the registry's witness policy does not name")
     state = WitnessState(settings.state_dir / "witness", settings.auditor.pin or settings.keys_dir / "witness.pin")
     WitnessClient(identity, settings.peer("log"), Witness(genesis.log_vkey, signer, state, now)).attach(process)
     return process.run()
+
+
+def _follow(process: Process, identity: Identity, settings: AuditorSettings, zone: Zone) -> None:
+    genesis = zone.genesis
+    replica = LogReplica(open_database(settings.state_dir, "replica", REPLICA_TABLES), settings.state_dir / "replica", genesis.log_vkey)
+    LogFollower(identity, settings.peer("log"), replica, Observed(zone), genesis.witness_policy).attach(process)
 
 
 if __name__ == "__main__":

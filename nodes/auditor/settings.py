@@ -7,9 +7,11 @@ from nodes.runtime.settings import ConfigPath, NodeSettings, Table
 
 class AuditorTable(Table):
     """``pin``: second copy of the witness's head, outside ``state_dir``; default ``witness.pin`` in ``keys_dir``. A witness whose
-    state is older than its pin is retired."""
+    state is older than its pin is retired. ``witness_only``: cosign, and neither follow nor judge the log: for a member that is a witness
+    and no auditor, which may not read what stands behind the leaves."""
 
     pin: ConfigPath | None = None
+    witness_only: bool = False
 
 
 class AuditorSettings(NodeSettings):

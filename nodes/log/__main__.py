@@ -28,7 +28,7 @@ from nodes.runtime.files import write_public
 from nodes.runtime.peers.identity import Identity, load_note_signer, log_name
 from nodes.runtime.peers.rpc import RpcServer, ServerLimits
 from nodes.runtime.process import Process
-from nodes.runtime.replica.zone import read_public
+from nodes.runtime.replica.zone import announce_witnesses, read_public
 from nodes.runtime.settings import Address, ConfigPath, NodeSettings, Table
 from protos.v1.log_pb2_grpc import add_LogServicer_to_server
 
@@ -53,6 +53,7 @@ def main(config_path: Path) -> int:
     identity = Identity.load(settings)
     process = Process(settings)
     admission = Admission(read_public(settings.public_dir / "registry.dsse.json"))
+    announce_witnesses(admission.registry_statement.witness_policy)
     signer = _signer(settings, admission.registry_statement.log_vkey)
     engine = open_database(settings.state_dir, "log", storage.METADATA, settings.database_url)
     process.on_stop(engine.dispose)

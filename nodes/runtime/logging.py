@@ -28,6 +28,8 @@ LOG_FORKED = "log.forked"
 TICKET_ANSWERED = "ticket.answered"
 TICKET_REFUSED = "ticket.refused"
 CONTRIBUTION_UNPROVEN = "contribution.unproven"
+WITNESSES_NAMED = "witnesses.named"
+WITNESSES_FOR_DEVELOPMENT = "witnesses.for_development"
 
 LONGEST_TEXT = 500
 LARGEST_INTEGER = 1 << 53

@@ -5,16 +5,59 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from crypto.errors import NoteError
+from crypto.notes import COSIGNATURE_V1, parse_vkey
 from crypto.sealing import check_public_key
-from scoring.errors import AudienceUnknownError, SignerUnknownError, WrongOwnerError, WrongSignerError
+from scoring.errors import AudienceUnknownError, SignerUnknownError, WitnessPolicyError, WrongOwnerError, WrongSignerError
 from scoring.statements import Member, MemberChange, Registry, SigningKey
 
+PRODUCTION_WITNESSES = 3
 _ENTERPRISE_KEY = re.compile(r"e-[0-9a-f]{16}")
 
 
 def is_enterprise_key(name: str) -> bool:
     """Whether ``name`` has the form of an enterprise's key id. Members and their keys never do: both are audiences and signers."""
     return _ENTERPRISE_KEY.fullmatch(name) is not None
+
+
+def check_witness_policy(registry: Registry) -> None:
+    """The registry's witnesses can keep its log from showing two histories.  # L5
+
+    Any two sets of w witnesses share more than f: 2w > W + f. Each key is a cosignature key named after a member with the role; none is
+    held by the log or the coordinator, and one that is called outside holds no other role here. In production W >= 3 and one is outside.
+    Raises WitnessPolicyError naming what does not hold.
+    """
+    policy, members = registry.witness_policy, {member.id: member for member in registry.members}
+    holders = [_holder(line, registry.zone) for line in policy.witnesses]
+    count = len(holders)
+    _demand(policy.faulty >= 0 and policy.max_age_s > 0, "faulty is not negative and max_age_s is positive")
+    _demand(1 <= policy.required <= count, f"{policy.required} of {count} witnesses cannot be met")
+    _demand(2 * policy.required > count + policy.faulty, f"{policy.required} of {count} witnesses stand no {policy.faulty} that lie: 2w > W + f")
+    _demand(len({key for key, _ in holders}) == len({name for _, name in holders}) == count, "each witness is another member with another key")
+    for _, name in holders:
+        roles = set(members[name].roles) if name in members else set()
+        _demand("witness" in roles, f"{name} is not registered as a witness")
+        _demand(not roles & {"log", "coordinator"}, f"{name} runs the log or the coordinator: it cannot witness them")
+        _demand(name not in policy.outside or roles == {"witness"}, f"{name} has a role in the zone: it is not outside")
+    outside = {name for _, name in holders} & set(policy.outside)
+    _demand(len(outside) == len(policy.outside), "a witness that is called outside has no key in the policy")
+    _demand(policy.development or count >= PRODUCTION_WITNESSES, f"production needs {PRODUCTION_WITNESSES} witnesses, here are {count}")
+    _demand(policy.development or bool(outside), "production needs a witness outside the zone")
+
+
+def _holder(line: str, zone: str) -> tuple[bytes, str]:
+    """(public key, member) of a witness's verifier key, whose name is xinqiao/<zone>/<member>."""
+    try:
+        key = parse_vkey(line)
+    except NoteError as error:
+        raise WitnessPolicyError(f"witness policy: {error}") from error
+    _demand(key.kind == COSIGNATURE_V1 and key.name.startswith(f"xinqiao/{zone}/"), f"{key.name} is no cosignature key of a member")
+    return key.public, key.name.removeprefix(f"xinqiao/{zone}/")
+
+
+def _demand(holds: bool, rule: str) -> None:
+    if not holds:
+        raise WitnessPolicyError(f"witness policy: {rule}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +80,7 @@ class MemberRegistry:
     def __post_init__(self) -> None:
         for member in self.genesis.members:
             self._put(member, 0)
+        check_witness_policy(self.genesis)
 
     def apply(self, change: MemberChange, index: int) -> None:
         """The registry after a join, leave or rekey at leaf ``index``. Keys of earlier members stop counting at once.

@@ -35,6 +35,7 @@ def demo(
     out: Annotated[Path | None, typer.Option(help="New directory for everything that the run leaves; a temporary one, removed, when absent.")] = None,
     keep_running: Annotated[bool, typer.Option("--keep-running", help="Leave the zone running until Ctrl-C; writes DIR/gateway.url.")] = False,
     base_port: Annotated[int | None, typer.Option(help="First port (gateway, coordinator, log, …); free ones when absent.")] = None,
+    witnesses: Annotated[int, typer.Option(help="Witnesses of the log: 1, for development, or 3, of which two must sign.")] = 1,
     as_json: JsonFlag = False,
 ) -> None:
     """Run a whole zone: key ceremony, encrypted contributions, totals, banks' verified scores, refusals, an auditor's verdict.
@@ -59,7 +60,9 @@ def demo(
         places = {name: directory if zones is None else directory / name for name in names}
         try:
             results = [
-                run_demo(DemoOptions(places[name], name, year, enterprises, consents, seed, key_bits, keep_running, base_port), tell, linger)
+                run_demo(
+                    DemoOptions(places[name], name, year, enterprises, consents, seed, key_bits, keep_running, base_port, witnesses), tell, linger
+                )
                 for name in names
             ]
         finally:

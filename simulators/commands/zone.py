@@ -36,6 +36,7 @@ def init(
     pack_file: Annotated[list[Path] | None, typer.Option(help="Indicator model to admit, from a YAML file; may be repeated.")] = None,
     zone: Annotated[str, typer.Option(help="The zone's id.")] = ZONE,
     threshold: Annotated[int, typer.Option(help="Custodians, of five, needed to open anything.")] = 3,
+    witnesses: Annotated[int, typer.Option(help="Witnesses of the log: 1, for development, or 3, of which two must sign.")] = 1,
     key_bits: Annotated[int, typer.Option(help="Length of the key: 3072 (128-bit security) or 2048 (112-bit).")] = 3072,
     base_port: Annotated[int | None, typer.Option(help="First port; free ones are taken when absent.")] = None,
     as_json: JsonFlag = False,
@@ -44,8 +45,13 @@ def init(
     with reporting(as_json) as report:
         if key_bits not in {2048, 3072}:
             raise SettingsError("--key-bits is 3072, or 2048 for 112-bit security")
+        if witnesses not in {1, 3}:
+            raise SettingsError("--witnesses is 1 or 3")
         packs = [shipped_pack(name) for name in pack or ()] + [path.read_bytes() for path in pack_file or ()]
-        configs = build_zone(demo_plan(zone, threshold=threshold), directory, packs, key_bits=key_bits, base_port=base_port, progress=report.progress)
+        plan = demo_plan(zone, threshold=threshold, witnesses=witnesses)
+        if plan.development:
+            report.progress("one witness: a zone for development; --witnesses 3 makes one whose log cannot show two histories unseen")
+        configs = build_zone(plan, directory, packs, key_bits=key_bits, base_port=base_port, progress=report.progress)
         document = {"zone": zone, "directory": str(directory), "processes": {name: str(path) for name, path in configs.items()}}
         report.result(document, f"zone {zone} with {len(configs)} processes is in {directory}; start it with: xinqiao zone up {directory}")
 

@@ -9,7 +9,7 @@ from nodes.errors import SettingsError
 from simulators.population import binjiang, firm_panel
 from simulators.population.tables import Population
 from simulators.zone.configs import choose_addresses
-from simulators.zone.layout import demo_plan
+from simulators.zone.layout import ZonePlan, demo_plan
 
 FIRM_PANEL, HANGZHOU = "firm-panel", "hangzhou-binjiang"
 DEFAULT_ENTERPRISES = 200
@@ -29,6 +29,12 @@ class DemoOptions:
     key_bits: int = 3072
     keep_running: bool = False
     base_port: int | None = None
+    witnesses: int = 1
+
+    @property
+    def plan(self) -> ZonePlan:
+        """The zone of this run."""
+        return demo_plan(witnesses=self.witnesses)
 
     def check(self) -> None:
         """Raises SettingsError naming the option and what would be right."""
@@ -40,10 +46,12 @@ class DemoOptions:
             raise SettingsError(f"--year is from {YEARS.start} to {YEARS.stop - 1}")
         if self.enterprises is not None and not 5 <= self.enterprises <= 200_000:
             raise SettingsError("--enterprises is from 5 to 200000")
+        if self.witnesses not in {1, 3}:
+            raise SettingsError("--witnesses is 1 or 3")
         if self.consents < 1:
             raise SettingsError("--consents is at least 1")
         if self.base_port is not None:
-            choose_addresses(demo_plan(), self.base_port)
+            choose_addresses(self.plan, self.base_port)
         if self.out.exists() and any(self.out.iterdir()):
             raise SettingsError(f"--out {self.out} is not empty: a run begins in a new directory")
 

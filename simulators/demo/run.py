@@ -24,7 +24,6 @@ from simulators.population.tables import Firm, Population
 from simulators.tampering import tamper
 from simulators.zone.build import build_zone, processes_of, shipped_pack
 from simulators.zone.configs import read_endpoints
-from simulators.zone.layout import demo_plan
 from simulators.zone.processes import ZoneProcesses
 
 START_TIMEOUT_S, EPOCH_TIMEOUT_S, NOTICE_TIMEOUT_S = 90.0, 1800.0, 30.0
@@ -65,7 +64,7 @@ def run_demo(options: DemoOptions, tell: Tell, linger: Callable[[DemoResult], No
         with meter.step("records", f"数据 records: {len(population.firms)} enterprises, each department gets its own table"):
             write_records(population, out)
         with meter.step("ceremony", f"密钥仪式 key ceremony: 3 of 5, {options.key_bits} bits; members, certificates"):
-            build_zone(demo_plan(), out, [shipped_pack(options.pack)], key_bits=options.key_bits, base_port=options.base_port, progress=tell)
+            build_zone(options.plan, out, [shipped_pack(options.pack)], key_bits=options.key_bits, base_port=options.base_port, progress=tell)
         holder.processes = processes_of(out)
         run = _Run(options, out, population, model, meter, holder.processes)
         run.start()
@@ -177,7 +176,7 @@ class _Run:
         self._processes.check()
         usage = self._processes.usage()
         self.result.report = {
-            "zone": demo_plan().zone,
+            "zone": self._options.plan.zone,
             "pack": f"{self._model.id}@{self._model.version}",
             "enterprises": self.result.enterprises,
             "indicators": len(self._model.indicators),

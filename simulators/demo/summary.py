@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from simulators.demo.run import DemoResult
 
+_DEVELOPMENT = ": enough for development only (--witnesses 3)"
+
 
 def summary(result: DemoResult) -> str:
     """The run in a few lines, Chinese beside English."""
@@ -23,6 +25,9 @@ def summary(result: DemoResult) -> str:
     lines += [f"  {item['case']:12} {item['reason']:18} leaf {item['leaf_index']}" for item in result.refusals]
     findings = len(result.audit.get("findings", []))
     lines += ["", f"审计结论 Auditor's verdict: {result.audit.get('verdict')} ({result.audit.get('tree_size')} leaves, {findings} findings)"]
+    plan = result.options.plan
+    note = _DEVELOPMENT if plan.development else ""
+    lines += [f"见证 Witnesses: {plan.witnesses_required} of {len(plan.witness_members)} must sign{note}"]
     lines += ["篡改 Tampering was found:"]
     lines += [f"  {item['case']:12} exit code {item['exit_code']}  {item['reason']}" for item in result.tampering]
     seconds = sum(step["seconds"] for step in result.report["steps"])

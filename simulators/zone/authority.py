@@ -25,6 +25,7 @@ from crypto.notes import COSIGNATURE_V1, ED25519
 from nodes.runtime.files import make_private_directory, write_private, write_public
 from nodes.runtime.peers.identity import SigningKeyPair, load_note_signer, load_signing_key, log_name, member_uri, server_name, witness_name
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from scoring.exchange.registry import check_witness_policy
 from scoring.indicators.model import load_pack
 from scoring.statements import Member, ModelAdmitted, Registry, SigningKey, WitnessPolicy
 from simulators.zone.layout import MemberPlan, ZonePlan
@@ -146,10 +147,17 @@ def _sign_registry(plan: ZonePlan, entries: tuple[Member, ...], members_dir: Pat
     log_vkey = load_note_signer(log_name(plan.zone), ED25519, members_dir / log.id / "note.pem").key.to_vkey()
     witnesses = tuple(
         load_note_signer(witness_name(plan.zone, member.id), COSIGNATURE_V1, members_dir / member.id / "note.pem").key.to_vkey()
-        for member in plan.with_role("witness")
+        for member in plan.witness_members
     )
-    policy = WitnessPolicy(witnesses=witnesses, required=plan.witnesses_required, max_age_s=plan.checkpoint_max_age_s)
+    policy = WitnessPolicy(
+        witnesses=witnesses,
+        required=plan.witnesses_required,
+        max_age_s=plan.checkpoint_max_age_s,
+        outside=plan.outside,
+        development=plan.development,
+    )
     registry = Registry(zone=plan.zone, nonce=fresh_nonce(), title=plan.title, members=entries, log_vkey=log_vkey, witness_policy=policy)
+    check_witness_policy(registry)
     write_public(public_dir / "log.vkey", f"{log_vkey}\n".encode())
     write_public(public_dir / "witnesses.vkey", "".join(f"{line}\n" for line in witnesses).encode())
     write_public(public_dir / "witness-policy.json", canonical_json(policy.model_dump(mode="json")))

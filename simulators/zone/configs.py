@@ -96,6 +96,8 @@ def process_settings(plan: ZonePlan, process: ProcessPlan, addresses: Addresses)
     }
     for table in process.tables:
         document[table] = _role_table(table, process, addresses)
+    if "auditor" in process.tables and "auditor" not in plan.member(process.member).roles:
+        document["auditor"]["witness_only"] = True
     return document
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from scoring.exchange.registry import PRODUCTION_WITNESSES
 from scoring.statements import Role, Title
 
 Level = Literal["", "province", "city", "county"]
@@ -38,7 +39,8 @@ class ProcessPlan:
 
 @dataclass(frozen=True, slots=True)
 class ZonePlan:
-    """A zone to be made. ``threshold`` of the custodians open; ``witnesses_required`` of the witnesses must cosign."""
+    """A zone to be made. ``threshold`` of the custodians open; ``witnesses_required`` of ``witnesses`` (default: all with the role)
+    must cosign, those of ``outside`` being other zones' or bodies'. Fewer than three, or none outside, make a zone for development."""
 
     zone: str
     title: Title
@@ -47,6 +49,19 @@ class ZonePlan:
     threshold: int = 3
     witnesses_required: int = 1
     checkpoint_max_age_s: int = 300
+    witnesses: tuple[str, ...] | None = None
+    outside: tuple[str, ...] = ()
+
+    @property
+    def witness_members(self) -> tuple[MemberPlan, ...]:
+        """Members whose keys the witness policy names."""
+        found = self.with_role("witness")
+        return found if self.witnesses is None else tuple(member for member in found if member.id in self.witnesses)
+
+    @property
+    def development(self) -> bool:
+        """Whether the witnesses are too few for production [L5]."""
+        return len(self.witness_members) < PRODUCTION_WITNESSES or not self.outside
 
     def member(self, member_id: str) -> MemberPlan:
         """The member planned under this id. Raises KeyError."""
@@ -85,23 +100,38 @@ MEMBERS = (
 )
 
 
+MORE_WITNESSES = (
+    MemberPlan("data-zhejiang", Title(zh="浙江省数据局", en="Zhejiang data bureau"), ("witness",)),
+    MemberPlan("zone-ningbo", Title(zh="宁波高新区", en="Ningbo high-tech zone"), ("witness",)),
+)
+"""Who witnesses beside the auditor where two of three must; the second is a peer zone."""
+
+
 def _processes(members: tuple[MemberPlan, ...]) -> tuple[ProcessPlan, ...]:
     tables: dict[str, str] = {
         "department": "department", "custodian": "custodian", "bank": "bank", "enterprise-service": "enterprise",
-        "coordinator": "coordinator", "log": "log", "gateway": "gateway", "auditor": "auditor",
+        "coordinator": "coordinator", "log": "log", "gateway": "gateway", "auditor": "auditor", "witness": "auditor",
     }  # fmt: skip
     plans = []
     for member in members:
-        found = tuple(tables[role] for role in member.roles if role in tables)
+        found = tuple(dict.fromkeys(tables[role] for role in member.roles if role in tables))
         listens = bool({"bank", "enterprise", "coordinator", "log", "gateway"} & set(found))
         plans.append(ProcessPlan("gateway" if "gateway" in found else member.id, member.id, found, listens))
     return tuple(plans)
 
 
-def demo_plan(zone: str = ZONE, *, threshold: int = 3) -> ZonePlan:
+def demo_plan(zone: str = ZONE, *, threshold: int = 3, witnesses: int = 1) -> ZonePlan:
     """The demonstration's zone: six departments (two carry the custodian's role), three custodians, two banks, an enterprise service,
-    coordinator, log, gateway (the authority's front) and an auditor who witnesses."""
-    return ZonePlan(zone, TITLE, MEMBERS, _processes(MEMBERS), threshold)
+    coordinator, log, gateway (the authority's front) and an auditor who witnesses: alone, or as one of three of which two must.
+
+    Raises ValueError for another number of witnesses than 1 or 3.
+    """
+    if witnesses not in {1, 3}:
+        raise ValueError("the plan has one witness, or three")
+    if witnesses == 1:
+        return ZonePlan(zone, TITLE, MEMBERS, _processes(MEMBERS), threshold)
+    members = (*MEMBERS, *MORE_WITNESSES)
+    return ZonePlan(zone, TITLE, members, _processes(members), threshold, witnesses_required=2, outside=("zone-ningbo",))
 
 
 def with_members(plan: ZonePlan, *members: MemberPlan) -> ZonePlan:

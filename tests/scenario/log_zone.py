@@ -33,6 +33,7 @@ ROLES: dict[str, tuple[Role, ...]] = {
     "log": ("log",),
     "auditor": ("auditor", "witness"),
     "peer-zone": ("witness",),
+    "data-bureau": ("witness",),
     "custodian-a": ("custodian", "department"),
     "registrar": ("department", "registrar"),
     "bank-a": ("bank",),
@@ -87,10 +88,10 @@ class Zone:
         return path
 
 
-def make_zone(root: Path, witnesses_required: int = 1) -> Zone:
-    """A zone under ``root`` with the members of ``ROLES``."""
+def make_zone(root: Path, witnesses: tuple[str, ...] = ("auditor",), required: int = 1) -> Zone:
+    """A zone under ``root`` with the members of ``ROLES``; ``required`` of ``witnesses`` make its policy."""
     members = tuple(MemberPlan(name, Title(zh=name, en=name), roles, listens="log" in roles) for name, roles in ROLES.items())
-    plan = ZonePlan(ZONE, Title(zh="测试", en="test"), members, (), witnesses_required=witnesses_required)
+    plan = ZonePlan(ZONE, Title(zh="测试", en="test"), members, (), witnesses_required=required, witnesses=witnesses)
     registry = make_directories(plan, root, [])
     (root / "state").mkdir(mode=0o700)
     outsider = _outsider(root)

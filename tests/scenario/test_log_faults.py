@@ -204,8 +204,8 @@ def test_a_log_that_lost_database_and_pin_is_refused_by_its_witness(tmp_path: Pa
 
 
 @pytest.mark.parametrize("lie", ["422", *(pytest.param(lie, marks=pytest.mark.slow) for lie in ("garbage", "cosignature of another tree"))])
-def test_a_lying_witness_is_cut_off_and_an_honest_one_completes_the_round(tmp_path: Path, lie: str) -> None:
-    zone = make_zone(tmp_path / "z", witnesses_required=1)
+def test_a_lying_witness_is_cut_off_and_honest_ones_complete_the_round(tmp_path: Path, lie: str) -> None:
+    zone = make_zone(tmp_path / "z", ("auditor", "data-bureau", "peer-zone"), required=2)
     liar = WitnessDouble(zone.identities["peer-zone"], zone.witness_signer("peer-zone"), zone.registry.log_vkey)
     earlier = zone.witness_signer("peer-zone").signature_line(b"another text\n", 1)
     answers = {
@@ -214,21 +214,24 @@ def test_a_lying_witness_is_cut_off_and_an_honest_one_completes_the_round(tmp_pa
         "cosignature of another tree": pb.WitnessAnswer(request_id=1, status=200, cosignature=earlier),
     }
     liar.answer = lambda _request: answers[lie]
-    honest = WitnessDouble(zone.identities["auditor"], zone.witness_signer("auditor"), zone.registry.log_vkey)
+    names = ("auditor", "data-bureau")
+    honest = [WitnessDouble(zone.identities[name], zone.witness_signer(name), zone.registry.log_vkey) for name in names]
     with running_log(zone) as log, connect(zone.identities["bank-a"], log.peer) as channel:
         liar.start(log.peer)
         liar.join()
         assert isinstance(liar.ended, RpcRefusal)
         assert liar.ended.reason == "WITNESS_DISAGREES"
-        honest.start(log.peer)
+        for double in honest:
+            double.start(log.peer)
         reply = rpc.call(log_pb2_grpc.LogStub(channel).Checkpoint, pb.CheckpointRequest(min_size=1), timeout_s=CALL_S)
         assert open_checkpoint(reply.checkpoint, zone.registry.log_vkey).size >= 1
-        honest.stop()
+        for double in honest:
+            double.stop()
 
 
 @pytest.mark.slow
 def test_both_of_two_required_witnesses_sign_one_tree_while_the_log_grows(tmp_path: Path) -> None:
-    zone = make_zone(tmp_path / "z", witnesses_required=2)
+    zone = make_zone(tmp_path / "z", ("auditor", "peer-zone"), required=2)
     doubles = [WitnessDouble(zone.identities[name], zone.witness_signer(name), zone.registry.log_vkey) for name in ("auditor", "peer-zone")]
     with running_log(zone) as log, connect(zone.identities["bank-a"], log.peer) as channel:
         for double in doubles:

@@ -40,7 +40,7 @@ def verifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def zone(tmp_path_factory: pytest.TempPathFactory) -> Zone:
-    return make_zone(tmp_path_factory.mktemp("zone") / "z", witnesses_required=2)
+    return make_zone(tmp_path_factory.mktemp("zone") / "z", ("auditor", "peer-zone"), required=2)
 
 
 @pytest.fixture(scope="module")

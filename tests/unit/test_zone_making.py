@@ -195,6 +195,19 @@ def test_what_cannot_be_a_zone_leaves_nothing(plan: ZonePlan, packs: list[bytes]
     assert not (tmp_path / "zone").exists()
 
 
+def test_a_zone_of_three_witnesses_is_one_for_production(tmp_path: Path) -> None:
+    plan = demo_plan(witnesses=3)
+    policy = make_zone(plan, tmp_path, []).witness_policy
+    assert (len(policy.witnesses), policy.required, policy.outside, policy.development) == (3, 2, ("zone-ningbo",), False)
+    configs = write_configs(plan, tmp_path, choose_addresses(plan))
+    assert AuditorSettings.load(configs["auditor"]).auditor.witness_only is False
+    assert AuditorSettings.load(configs["zone-ningbo"]).auditor.witness_only is True
+
+
+def test_a_zone_of_one_witness_says_that_it_is_for_development(zone: Path) -> None:
+    assert registry_of(zone).witness_policy.development is True
+
+
 def test_an_unknown_pack_is_named_with_those_that_there_are() -> None:
     with pytest.raises(SettingsError, match=r"no pack 'nowhere': there are .*firm-panel"):
         shipped_pack("nowhere")

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from crypto.encoding import sha256
 from nodes.errors import MemberUnknownError, NotReadyError, SettingsError
+from nodes.runtime import logging
 from nodes.runtime.clock import Timer
 from nodes.runtime.database import open_database
 from nodes.runtime.peers.identity import Identity
@@ -24,10 +25,12 @@ from nodes.runtime.replica.store import LogReplica
 from nodes.runtime.settings import NodeSettings
 from scoring.exchange.view import Logged, ZoneView
 from scoring.indicators.model import Model, load_pack
-from scoring.statements import Registry
+from scoring.statements import Registry, WitnessPolicy
 
 Observer = Callable[[Logged], None]
 T = TypeVar("T")
+
+_log = logging.logger("zone")
 
 
 class Zone:
@@ -85,11 +88,21 @@ def follow_zone(process: Process, identity: Identity, settings: NodeSettings, zo
     Raises RollbackError when the copy is older than its pin.
     """
     genesis = zone.genesis
+    announce_witnesses(genesis.witness_policy)
     directory = state_dir or settings.state_dir
     replica = LogReplica(open_database(directory, "replica", REPLICA_TABLES), directory / "replica", genesis.log_vkey)
     follower = LogFollower(identity, settings.peer("log"), replica, zone, genesis.witness_policy)
     follower.attach(process)
     return follower
+
+
+def announce_witnesses(policy: WitnessPolicy) -> None:
+    """Say in this process's log how many witnesses there are, as a warning where they are too few for production [L5]."""
+    counts = {"witnesses": len(policy.witnesses), "required": policy.required, "faulty": policy.faulty, "outside": len(policy.outside)}
+    if policy.development:
+        _log.warning(logging.WITNESSES_FOR_DEVELOPMENT, **counts, detail="too few witnesses for production: nobody outside keeps the log honest")
+    else:
+        _log.info(logging.WITNESSES_NAMED, **counts)
 
 
 def load_packs(directory: Path) -> dict[str, Model]:

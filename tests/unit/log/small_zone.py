@@ -54,7 +54,7 @@ class SmallZone:
             title=Title(zh="测试", en="test"),
             members=tuple(record(name, self.keys[name], roles) for name, roles in ROLES.items()),
             log_vkey=self.log.key.to_vkey(),
-            witness_policy=WitnessPolicy(witnesses=(self.witness.key.to_vkey(),), required=1, max_age_s=600),
+            witness_policy=WitnessPolicy(witnesses=(self.witness.key.to_vkey(),), required=1, max_age_s=600, development=True),
         )
         self.genesis = self.sign("authority", self.registry)
 
