@@ -29,8 +29,9 @@ from nodes.runtime.settings import NodeSettings, role_of
 from scoring.errors import ModelError
 from scoring.release.ceremony import check_ceremony, open_share
 from scoring.statements import Ceremony, Registry, WitnessPolicy, parse_statement
+from simulators.zone.authority import make_zone
 from simulators.zone.build import build_zone, processes_of, shipped_pack
-from simulators.zone.configs import choose_addresses, free_ports, to_toml
+from simulators.zone.configs import choose_addresses, free_ports, to_toml, write_configs
 from simulators.zone.layout import MEMBERS, ZonePlan, demo_plan
 
 SETTINGS: dict[str, type[NodeSettings]] = {
