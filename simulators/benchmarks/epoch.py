@@ -106,8 +106,9 @@ def _largest(cost: EpochCost, memory: Memory, plan: Plan) -> list[Item]:
 
 def _queries(zone: MeasuredZone, model: Model, period: str, plan: Plan, tell: Tell) -> list[Item]:
     product = next(iter(model.products))
-    codes = zone.consent(period, product, plan.queries)
-    times = sorted(zone.query(code, product) for code in codes)
+    bank = zone.banks[0]
+    subjects = zone.consent(period, product, plan.queries, [bank])
+    times = sorted(zone.query(bank, subject, product) for subject in subjects)
     tell(f"  {len(times)} queries of a bank: median {times[len(times) // 2]:.2f} s")
     return [
         Figure("bank query to verified receipt, rows in place, median", times[len(times) // 2], "s"),

@@ -24,10 +24,10 @@ from simulators.population.records import write_records
 from simulators.population.tables import Population
 from simulators.zone.build import build_zone, processes_of
 from simulators.zone.configs import read_endpoints
-from simulators.zone.layout import MEMBERS, demo_plan
+from simulators.zone.layout import MEMBERS, ZonePlan, demo_plan
 from simulators.zone.processes import ZoneProcesses
 
-BANK, ENTERPRISE_SERVICE = "bank-a", "enterprise-binjiang"
+ENTERPRISE_SERVICE = "enterprise-binjiang"
 DEPARTMENTS = tuple(member.id for member in MEMBERS if "department" in member.roles)
 START_TIMEOUT_S, EPOCH_TIMEOUT_S, NOTICE_TIMEOUT_S = 120.0, 1800.0, 60.0
 
@@ -81,7 +81,12 @@ class MeasuredZone:
         self._authority = Authority(endpoints["gateway"], ca, state / "gateway" / "admin.token")
         self._authority.wait_usable(START_TIMEOUT_S)
         self._service = EnterpriseService(endpoints["enterprise"], ca, state / ENTERPRISE_SERVICE / "api.token")
-        self._bank = Bank(endpoints["bank"][BANK], ca, state / BANK / "api.token")
+        self._banks = {name: Bank(url, ca, state / name / "api.token") for name, url in sorted(endpoints["bank"].items())}
+
+    @property
+    def banks(self) -> list[str]:
+        """Every bank of the zone."""
+        return list(self._banks)
 
     def epoch(self, model: Model, period: str) -> EpochCost:
         """Run one epoch and check its totals. Departments are restarted before, so that they begin without tables of their key.
@@ -117,21 +122,28 @@ class MeasuredZone:
         usage = self._processes.usage()
         return Memory({name: item.peak_rss_mb for name, item in usage.items()}, sum(item.peak_pss_mb for item in usage.values()))
 
-    def consent(self, period: str, product: str, count: int) -> list[str]:
-        """Have ``count`` enterprises consent to a bank; their codes, once the bank has the consents and every row is in place."""
+    def consent(self, period: str, product: str, count: int, banks: Sequence[str]) -> list[str]:
+        """Have ``count`` enterprises consent to each of ``banks``; their subject ids, once every row is in place."""
         firms = [firm.uscc for firm in self._populations[period].firms[:count]]
         for uscc in firms:
             self._service.enrol(uscc)
-            self._bank.wait_for_consent(self._service.consent(uscc, BANK, product), NOTICE_TIMEOUT_S)
-        for uscc in firms:
-            self.query(uscc, product)  # the first one waits for rows
-        return firms
+            for bank in banks:
+                self._banks[bank].wait_for_consent(self._service.consent(uscc, bank, product), NOTICE_TIMEOUT_S)
+        subjects = [subject_id(self._roster_key, uscc) for uscc in firms]
+        for bank in banks:
+            for subject in subjects:
+                self.query(bank, subject, product)  # the first one waits for rows
+        return subjects
 
-    def query(self, uscc: str, product: str) -> float:
-        """Seconds from a clerk's question to the verified and stored receipt."""
+    def query(self, bank: str, subject: str, product: str) -> float:
+        """Seconds from a clerk's question at ``bank`` to the verified and stored receipt."""
         began = time.perf_counter()
-        self._bank.query(subject_id(self._roster_key, uscc), product)
+        self._banks[bank].query(subject, product)
         return time.perf_counter() - began
+
+    def processor_seconds(self) -> dict[str, float]:
+        """Processor time that each process has used so far."""
+        return {name: item.cpu_s for name, item in self._processes.usage().items()}
 
     def _check(self, found: Sequence[dict[str, Any]], plain: PlainEpoch) -> None:
         expected = {subject_id(self._roster_key, uscc): (total, str(plain.ranks[uscc])) for uscc, total in plain.totals.items()}
@@ -140,13 +152,18 @@ class MeasuredZone:
 
 
 @contextmanager
-def measured_zone(populations: Sequence[Population], packs: Sequence[bytes], key_bits: int, tell: Tell) -> Iterator[MeasuredZone]:
-    """A fresh zone in a temporary directory, running, with its key usable. Everything is removed afterwards."""
+def measured_zone(
+    populations: Sequence[Population], packs: Sequence[bytes], key_bits: int, tell: Tell, plan: ZonePlan | None = None
+) -> Iterator[MeasuredZone]:
+    """A fresh zone (the demonstration's unless ``plan`` is given) in a temporary directory, running, with its key usable.
+
+    Everything is removed afterwards.
+    """
     directory = Path(tempfile.mkdtemp(prefix="xinqiao-bench-"))
     try:
         for population in populations:
             write_records(population, directory, f"records-{population.period}.csv")
-        build_zone(demo_plan(), directory, packs, key_bits=key_bits, progress=lambda _text: None)
+        build_zone(plan or demo_plan(), directory, packs, key_bits=key_bits, progress=lambda _text: None)
         with processes_of(directory) as processes:
             tell(f"  {len(processes.names())} processes start, {key_bits}-bit key")
             processes.start()

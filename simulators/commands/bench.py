@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from nodes.commands.output import JsonFlag, Report, reporting
-from simulators.benchmarks import audit, crypto, epoch, log
+from simulators.benchmarks import audit, banks, crypto, epoch, log
 from simulators.benchmarks.machine import this_machine
 from simulators.benchmarks.rows import Item, to_json, to_text
 from simulators.commands.ending import end_on_sigterm
@@ -22,6 +22,7 @@ class Part(StrEnum):
 
     CRYPTO = "crypto"
     EPOCH = "epoch"
+    BANKS = "banks"
     LOG = "log"
     AUDIT = "audit"
 
@@ -29,6 +30,7 @@ class Part(StrEnum):
 TITLES = {
     Part.CRYPTO: "密码 Mathematics, in processor time, beside phe and plain gmpy2",
     Part.EPOCH: "分区 A whole zone over mutual TLS, in wall time, beside the same epoch in the clear",
+    Part.BANKS: "银行 Banks that ask at once, each a process of its own, in wall time",
     Part.LOG: "日志 The exchange log by itself, in wall time",
     Part.AUDIT: "审计 An auditor's replay of a whole log, in wall time",
 }
@@ -65,6 +67,7 @@ def _measure(part: Part, quick: bool, report: Report) -> list[Item]:
     works: dict[Part, Callable[[], list[Item]]] = {
         Part.CRYPTO: lambda: list(crypto.run(QUICK_BITS if quick else crypto.TARGET_BITS, quick)),
         Part.EPOCH: lambda: epoch.run(quick, report.progress),
+        Part.BANKS: lambda: banks.run(quick, report.progress),
         Part.LOG: lambda: list(log.run(quick)),
         Part.AUDIT: lambda: list(audit.run(quick)),
     }

@@ -21,6 +21,7 @@ from simulators.zone.layout import demo_plan
 from simulators.zone.processes import ZoneProcesses
 
 EPOCH, PACK, PRODUCT_TIMEOUT_S = "e1995", "firm-panel", 60.0
+OPENING_TIMEOUT_S = 6.0  # a zone this small opens in well under a second: tests of absent custodians need not wait as long as people would
 STANDALONE_CUSTODIANS = ("notary-hangzhou", "archive-zhejiang", "university-hangzhou")
 FIRMS = 40
 
@@ -67,6 +68,8 @@ def live_zone(out: Path, without: Iterable[str] = ()) -> Iterator[LiveZone]:
     make_private_directory(out)
     write_records(population, out)
     build_zone(demo_plan(), out, [shipped_pack(PACK)], key_bits=2048, progress=lambda _text: None)
+    settings = out / "config" / "coordinator.toml"
+    settings.write_text(settings.read_text().replace("[coordinator]\n", f"[coordinator]\nopening_timeout_s = {OPENING_TIMEOUT_S}\n"))
     roster_key = bytes.fromhex(read_private(out / "members" / "authority" / "roster.key").decode().strip())
     with processes_of(out) as processes:
         names = [name for name in processes.names() if name not in set(without)]
