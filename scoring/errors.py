@@ -40,6 +40,15 @@ class StatementReplayedError(ScoringError):
     """The same signed statement is in the log already, in an envelope of other bytes: a statement counts once."""
 
 
+class ApprovalError(ScoringError):
+    """A change of the registry adds an audience, a role or a key without the approvals of enough custodians, or an approval does not hold
+    [P7.1]."""
+
+
+class AcceptanceError(ScoringError):
+    """A model's admission lacks the acceptance of an indicator's owner, or one of its acceptances does not hold [P7.1]."""
+
+
 # --- epochs and contributions ---
 
 
@@ -140,6 +149,22 @@ class AggregateError(ScoringError):
 
 class NotDisclosedError(ScoringError):
     """The model does not disclose this functional to this audience."""
+
+
+class EpochIntervalError(ScoringError):
+    """An epoch of this data period was opened too short a time ago for the zone's policy [P7.2]."""
+
+
+class DisclosureFrozenError(ScoringError):
+    """The first ticket for this audience, enterprise and epoch froze other inputs or another stage [P7.2]."""
+
+
+class DisclosureLimitError(ScoringError):
+    """The audience would learn more functionals of this enterprise than the zone's policy allows it [P7.1]."""
+
+
+class DisclosureIsolatesError(ScoringError):
+    """Together with what the audience could already open, the ticket would show what one department alone holds, or undo a gate [P7.2]."""
 
 
 class LogInconsistentError(ScoringError):

@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from crypto.encoding import canonical_json
+from crypto.encoding import canonical_json, sha256
 from scoring.errors import StatementFormatError
 
 PAYLOAD_TYPE_PREFIX = "application/vnd.xinqiao."
@@ -25,6 +25,7 @@ Hex32 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Hex16 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 HexInt = Annotated[str, StringConstraints(pattern=r"^(0|[1-9a-f][0-9a-f]*)$", max_length=4096)]
 HexBytes = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2})+$", max_length=1 << 20)]
+Base64 = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]+={0,2}$", max_length=1 << 17)]  # exact bytes of an embedded envelope
 MemberId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9.-]{1,62}$")]
 KeyId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.~-]{1,80}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
@@ -103,6 +104,13 @@ class WitnessPolicy(Record):
     development: bool = False
 
 
+class DisclosurePolicy(Record):
+    """What the zone allows beyond a model's own admission [P7.1, P7.2]."""
+
+    bank_functionals: Annotated[int, Field(ge=1, le=64)] = 2  # that one bank may learn of one enterprise in one data period
+    epoch_interval_s: Annotated[int, Field(ge=0, lt=1 << 40)] = 30 * 86_400  # between the openings of two epochs of one data period
+
+
 class Registry(Statement):
     """Genesis: the zone's members, log key, witness policy and times. Signed by the authority; leaf 0; pinned by everyone."""
 
@@ -114,14 +122,31 @@ class Registry(Statement):
     clock_tolerance_s: int = 5
     request_max_age_s: int = 120
     ticket_max_life_s: int = 3600
+    disclosure: DisclosurePolicy = DisclosurePolicy()
 
 
 class MemberChange(Statement):
-    """A member joined, left, or changed its keys after genesis. Signed by the authority."""
+    """A member joined, left, or changed its keys after genesis. Signed by the authority.
+
+    ``approvals``: envelopes of ``ChangeApproval``, without which a change that adds an audience, a role or a key has no effect [P7.1].
+    """
 
     kind = "member"
     action: Literal["join", "leave", "rekey"]
     member: Member
+    approvals: Annotated[tuple[Base64, ...], Field(max_length=64)] = ()
+
+    def digest(self) -> str:
+        """SHA-256, hex, of the change without its approvals: what they approve. The nonce is in it, so that they serve one change."""
+        return sha256(self.model_copy(update={"approvals": ()}).payload()).hex()
+
+
+class ChangeApproval(Statement):
+    """A custodian agrees to exactly one change of the registry [P7.1]. Never logged by itself: it travels inside the change."""
+
+    kind = "change-approval"
+    change: Hex32  # MemberChange.digest
+    custodian: MemberId
 
 
 class Ceremony(Statement):
@@ -149,13 +174,30 @@ class ShareAccepted(Statement):
     generation: int = 0
 
 
+class ModelAcceptance(Statement):
+    """An owner of indicators agrees that this model is used, and to the exposures that it names [P7.1]. Never logged by itself: it
+    travels inside the model's admission."""
+
+    kind = "model-acceptance"
+    id: Name
+    version: str
+    sha256: Hex32  # of the pack's exact bytes: indicators, functionals, audiences and products
+    report: Hex32 | Literal[""] = ""  # SHA-256 of the lint report that the owner read
+    exposures: Annotated[tuple[Name, ...], Field(max_length=256)] = ()  # indicators whose named exposures the owner accepts
+    member: MemberId
+
+
 class ModelAdmitted(Statement):
-    """An indicator model: hash of the pack's exact YAML bytes [P]. Signed by the authority."""
+    """An indicator model: hash of the pack's exact YAML bytes [M1]. Signed by the authority.
+
+    ``acceptances``: envelopes of ``ModelAcceptance``, one of each owner of an indicator [P7.1].
+    """
 
     kind = "model"
     id: Name
     version: str
     sha256: Hex32
+    acceptances: Annotated[tuple[Base64, ...], Field(max_length=64)] = ()
 
 
 # --- epoch -------------------------------------------------------------------------------------------------------------
@@ -480,7 +522,7 @@ LOGGED: tuple[type[Statement], ...] = (
     EpochRelease, Column, Row, Enrolment, Consent, Revocation, Ticket, Refusal, AuditNote,
     AuditCommit, AuditReveal, AuditResult, Failure,
 )  # fmt: skip
-PRIVATE: tuple[type[Statement], ...] = (Partial, Binding)
+PRIVATE: tuple[type[Statement], ...] = (Partial, Binding, ModelAcceptance, ChangeApproval)
 BY_KIND: dict[str, type[Statement]] = {cls.kind: cls for cls in (*LOGGED, *PRIVATE)}
 
 

@@ -27,6 +27,7 @@ from scoring.errors import (
 from scoring.exchange.registry import MemberRegistry, is_enterprise_key
 from scoring.statements import (
     LOGGED,
+    Ceremony,
     Column,
     Consent,
     Enrolment,
@@ -41,7 +42,7 @@ from scoring.statements import (
     parse_statement,
 )
 
-KEY_CHANGING_KINDS = (MemberChange.kind, Enrolment.kind)
+KEY_CHANGING_KINDS = (MemberChange.kind, Enrolment.kind, Ceremony.kind)
 PUBLIC_KINDS = frozenset({"registry", "member", "ceremony", "share-accepted", "model"})
 """Kinds whose envelopes every member may read: they say who the zone is, and lie in its public directory too."""
 
@@ -78,6 +79,7 @@ class Admission:
         self._registry = MemberRegistry(statement)
         self._enrolled: dict[str, Enrolment] = {}
         self._left: set[str] = set()
+        self._dealt = False
         self._said: set[bytes] = set()  # changes of keys that were made: each counts once, whatever envelope it comes in
         self.authority = self._check_signer(envelope).member
         self._require_role(self.authority, "authority")
@@ -100,6 +102,8 @@ class Admission:
                 self._enrolled.setdefault(statement.key.key_id, statement)
             elif isinstance(statement, MemberChange):
                 self._apply_change(statement, entry.index)
+            elif isinstance(statement, Ceremony):
+                self._apply_ceremony(statement, envelope.key_ids[0])
 
     def _apply_change(self, change: MemberChange, index: int) -> None:
         try:
@@ -108,6 +112,15 @@ class Admission:
             _log.warning(CHANGE_VOID, leaf_index=index, member=change.member.id, error=str(error))
             return
         (self._left.add if change.action == "leave" else self._left.discard)(change.member.id)
+
+    def _apply_ceremony(self, ceremony: Ceremony, key_id: str) -> None:
+        """The first ceremony of the authority names those who approve changes of the registry from then on [P7.1]."""
+        known = self._registry.members
+        if self._dealt or key_id not in {key.key_id for member in self._registry.with_role("authority") for key in member.keys}:
+            return
+        if all(name in known and "custodian" in known[name].roles for name in ceremony.custodians):
+            self._registry.appoint(ceremony.custodians, ceremony.threshold)
+            self._dealt = True
 
     def check_member(self, member_id: str) -> None:
         """Returns when ``member_id`` may call. Raises MemberLeftError, MemberUnknownError."""

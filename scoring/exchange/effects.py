@@ -50,6 +50,7 @@ def _commit_member(view: ZoneView, logged: Logged) -> None:
 
 def _commit_ceremony(view: ZoneView, logged: Logged) -> None:
     view.ceremony = logged
+    view.registry.appoint(logged.statement.custodians, logged.statement.threshold)
     view.public_key = PublicKey.from_modulus(int(logged.statement.n, 16), min_bits=view.min_key_bits)
 
 

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from crypto.paillier import PublicKey
 from crypto.sealing import check_public_key
+from scoring.disclosure.countersigning import check_acceptances
 from scoring.draws import rules as draws
 from scoring.errors import (
     ConsentConflictError,
     ConsentScopeError,
     EpochDefinitionError,
+    EpochIntervalError,
     KeyNotReadyError,
     RevisionError,
     StatementFormatError,
@@ -83,6 +85,8 @@ def _judge_ceremony(view: ZoneView, statement: Ceremony, signer: Signer, _time: 
     _require_role(view, signer, "authority")
     if view.ceremony is not None:
         raise WrongKeyError("the zone has its key already")
+    if not len(statement.custodians) < 2 * statement.threshold <= 2 * len(statement.custodians):
+        raise WrongKeyError(f"{statement.threshold} of {len(statement.custodians)} custodians is not more than half of them [P1.3]")
     for custodian in statement.custodians:
         if "custodian" not in view.registry.member(custodian).roles:
             raise WrongSignerError(f"{custodian} is not a custodian")
@@ -105,6 +109,7 @@ def _judge_model(view: ZoneView, statement: ModelAdmitted, signer: Signer, _time
     model = view.models.get(statement.sha256)
     if model is not None and (model.id, model.version) != (statement.id, statement.version):
         raise WrongModelError(f"the pack with this hash is {model.id}@{model.version}")
+    check_acceptances(view.registry, model, statement)
 
 
 def _judge_roster(view: ZoneView, statement: RosterCompiled, signer: Signer, _time: int) -> None:
@@ -123,10 +128,11 @@ def _judge_stages(view: ZoneView, statement: StagesPublished, signer: Signer, _t
         raise EpochDefinitionError(f"epoch {statement.epoch} is open: its stages are frozen [P3.3]")
 
 
-def _judge_open(view: ZoneView, statement: EpochOpen, signer: Signer, _time: int) -> None:
+def _judge_open(view: ZoneView, statement: EpochOpen, signer: Signer, time: int) -> None:
     _require_role(view, signer, "authority")
     if statement.epoch in view.epochs:
         raise EpochDefinitionError(f"epoch {statement.epoch} was opened before")
+    _check_interval(view, statement, time)
     model = view.model(statement.model)
     if view.public_key is None or statement.key != view.public_key.key_hash.hex():
         raise WrongKeyError("the epoch names another key than the zone's")
@@ -143,6 +149,14 @@ def _judge_open(view: ZoneView, statement: EpochOpen, signer: Signer, _time: int
     owners = {name: (view.registry.owner(i.owner.department, i.owner.level).id,) for name, i in model.indicators.items()}
     if dict(statement.contributors) != owners:
         raise EpochDefinitionError("contributors are not the owners that the model names")
+
+
+def _check_interval(view: ZoneView, statement: EpochOpen, time: int) -> None:
+    """Two epochs of one data period would show corrections as differences of totals: the policy says how often at most [P7.2]."""
+    earlier = [view.at(state.open_index).time for state in view.epochs.values() if state.opened.period == statement.period]
+    wait = view.registry.genesis.disclosure.epoch_interval_s - (time - max(earlier, default=-1 << 62))
+    if wait > 0:
+        raise EpochIntervalError(f"the next epoch of data period {statement.period} may be opened in {wait} s")
 
 
 def _judge_close(view: ZoneView, statement: EpochClose, signer: Signer, _time: int) -> None:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from crypto.errors import NoteError
 from crypto.notes import COSIGNATURE_V1, parse_vkey
 from crypto.sealing import check_public_key
-from scoring.errors import AudienceUnknownError, SignerUnknownError, WitnessPolicyError, WrongOwnerError, WrongSignerError
+from crypto.statements import VerifyKey
+from scoring.disclosure.countersigning import adds_power, check_approvals
+from scoring.errors import (
+    AudienceUnknownError,
+    SignerUnknownError,
+    StatementReplayedError,
+    WitnessPolicyError,
+    WrongOwnerError,
+    WrongSignerError,
+)
 from scoring.statements import Member, MemberChange, Registry, SigningKey
 
 PRODUCTION_WITNESSES = 3
@@ -67,20 +77,38 @@ class RegisteredKey:
     member: Member
     key: SigningKey
 
+    @property
+    def verifier(self) -> VerifyKey:
+        """The key in the form that ``crypto.statements`` verifies with."""
+        return VerifyKey(self.key.key_id, self.key.algorithm, bytes.fromhex(self.key.public))
+
 
 @dataclass
 class MemberRegistry:
-    """Current members. ``leaf_of`` gives the leaf that registered a member's present keys (a ticket cites it, P5.2)."""
+    """Current members. ``leaf_of`` gives the leaf that registered a member's present keys (a ticket cites it, P5.2).
+
+    ``approvers`` and ``threshold``: the custodians of whom so many approve what adds power [P7.1]; before the key ceremony, more than
+    half of those of genesis.
+    """
 
     genesis: Registry
     members: dict[str, Member] = field(default_factory=dict)
     leaf_of: dict[str, int] = field(default_factory=dict)
+    approvers: frozenset[str] = frozenset()
+    threshold: int = 1
     _keys: dict[str, RegisteredKey] = field(default_factory=dict)
+    _made: set[str] = field(default_factory=set)  # digests of the changes that took effect
 
     def __post_init__(self) -> None:
         for member in self.genesis.members:
             self._put(member, 0)
         check_witness_policy(self.genesis)
+        founders = [member.id for member in self.genesis.members if "custodian" in member.roles]
+        self.appoint(founders, len(founders) // 2 + 1)
+
+    def appoint(self, custodians: Iterable[str], threshold: int) -> None:
+        """From now on ``threshold`` of these custodians approve changes: those who share the zone's key."""
+        self.approvers, self.threshold = frozenset(custodians), threshold
 
     def apply(self, change: MemberChange, index: int) -> None:
         """The registry after a join, leave or rekey at leaf ``index``. Keys of earlier members stop counting at once.
@@ -88,6 +116,7 @@ class MemberRegistry:
         Raises as ``check``; then nothing has changed.
         """
         self.check(change)
+        self._made.add(change.digest())
         for key_id in [key_id for key_id, entry in self._keys.items() if entry.member.id == change.member.id]:
             del self._keys[key_id]
         self.members.pop(change.member.id, None)
@@ -97,7 +126,8 @@ class MemberRegistry:
 
     def check(self, change: MemberChange) -> None:
         """The change can be made. Raises SignerUnknownError when a member that is not there leaves or rekeys, WrongSignerError when an id
-        would be taken twice or is of the form of an enterprise's key, SealingError when the sealing key is unusable."""
+        would be taken twice or is of the form of an enterprise's key, SealingError when the sealing key is unusable, ApprovalError when
+        it adds an audience, a role or a key without the custodians' approvals [P7.1], StatementReplayedError when it was made before."""
         member = change.member
         if change.action != "join":
             self.member(member.id)
@@ -109,6 +139,10 @@ class MemberRegistry:
         if any(is_enterprise_key(name) for name in (member.id, *names)):
             raise WrongSignerError("names like e-0123456789abcdef are for the keys of enterprises")
         check_public_key(bytes.fromhex(member.hpke))
+        if change.digest() in self._made:
+            raise StatementReplayedError("this change was made before: its approvals serve once")
+        if adds_power(self.members.get(member.id), change):
+            check_approvals(self, change, self.approvers, self.threshold)
 
     def key(self, key_id: str) -> RegisteredKey:
         """The key registered under ``key_id``. Raises SignerUnknownError."""

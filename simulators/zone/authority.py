@@ -22,10 +22,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from crypto.encoding import canonical_json
 from crypto.notes import COSIGNATURE_V1, ED25519
+from nodes.ceremony.countersigning import accept_model, admit_model
 from nodes.runtime.files import make_private_directory, write_private, write_public
 from nodes.runtime.peers.identity import SigningKeyPair, load_note_signer, load_signing_key, log_name, member_uri, server_name, witness_name
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
-from scoring.exchange.registry import check_witness_policy
+from scoring.disclosure.countersigning import owners_of
+from scoring.exchange.registry import MemberRegistry, check_witness_policy
 from scoring.indicators.model import load_pack
 from scoring.statements import Member, ModelAdmitted, Registry, SigningKey, WitnessPolicy
 from simulators.zone.layout import MemberPlan, ZonePlan
@@ -128,18 +130,20 @@ def make_zone(plan: ZonePlan, directory: Path, packs: Sequence[bytes], progress:
     progress("registry")
     registry = _sign_registry(plan, entries, members_dir, public_dir)
     for pack in packs:
-        admit_pack(plan, pack, members_dir, public_dir)
+        admit_pack(plan, pack, registry, members_dir, public_dir)
     return registry
 
 
-def admit_pack(plan: ZonePlan, pack: bytes, members_dir: Path, public_dir: Path) -> ModelAdmitted:
-    """Put an indicator model into the public directory, with the authority's signature over its hash. Raises ModelError."""
+def admit_pack(plan: ZonePlan, pack: bytes, registry: Registry, members_dir: Path, public_dir: Path) -> ModelAdmitted:
+    """Put an indicator model into the public directory, accepted by every owner of an indicator and signed by the authority [P7.1].
+
+    Raises ModelError, WrongOwnerError where the zone lacks an owner.
+    """
     model = load_pack(pack)
-    statement = ModelAdmitted(zone=plan.zone, nonce=fresh_nonce(), id=model.id, version=model.version, sha256=model.sha256)
-    name = f"{model.id}@{model.version}"
-    write_public(public_dir / "packs" / f"{name}.yaml", pack)
-    write_public(public_dir / "packs" / f"{name}.dsse.json", sign_statement(statement, _authority_key(plan, members_dir)))
-    return statement
+    members = MemberRegistry(registry)
+    owners = owners_of(members, model)
+    accepted = [accept_model(model, plan.zone, name, load_signing_key(name, members_dir / name / "sign.pem")) for name in owners]
+    return admit_model(pack, members, accepted, _authority_key(plan, members_dir), public_dir)
 
 
 def _sign_registry(plan: ZonePlan, entries: tuple[Member, ...], members_dir: Path, public_dir: Path) -> Registry:

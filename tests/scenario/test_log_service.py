@@ -13,6 +13,7 @@ import pytest
 from crypto import merkle, tiles
 from crypto.checkpoint import check_witnessed, open_checkpoint
 from crypto.encoding import sha256
+from nodes.ceremony.countersigning import approve_change, sign_change
 from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime.peers import rpc
 from nodes.runtime.peers.log_client import LogClient
@@ -284,7 +285,8 @@ def test_a_member_that_leaves_is_turned_away_on_its_next_call(tmp_path: Path) ->
     with running_log(zone) as log:
         joined = zone.outsider
         change = MemberChange(zone=ZONE, nonce=secrets.token_hex(16), action="join", member=joined)
-        append(zone, log, "authority", zone.sign("authority", change))
+        approval = approve_change(change, "custodian-a", zone.identities["custodian-a"].signer)
+        append(zone, log, "authority", sign_change(change, [approval], zone.identities["authority"].signer))
         assert append(zone, log, "outsider", zone.refusal("outsider")).leaf_index == 2
         call: rpc.Call[pb.LogUpdate] = rpc.stream(stub(zone, log, "outsider").Follow, pb.FollowRequest(), timeout_s=SHORT_S)
         updates = iter(call)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -14,14 +15,26 @@ from crypto.keygen import PrivateKey
 from crypto.notes import COSIGNATURE_V1, ED25519, NoteSigner
 from crypto.paillier import Opening, PublicKey
 from crypto.threshold import Share, Sharing, combine, partial
+from nodes.ceremony.countersigning import accept_model, approve_change
 from nodes.runtime.peers.identity import log_name, witness_name
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from scoring.disclosure.countersigning import embed
 from scoring.exchange.view import Logged, ZoneView
 from scoring.indicators.model import Model, load_pack
 from scoring.release.ceremony import make_ceremony, open_share
 from scoring.release.opening import sharing_of
-from scoring.statements import Leaf, ModelAdmitted, Registry, ShareAccepted, Statement, Title, WitnessPolicy
-from tests.support.members import CUSTODIANS, ORGANISATIONS, ZONE, Keys
+from scoring.statements import (
+    DisclosurePolicy,
+    Leaf,
+    MemberChange,
+    ModelAdmitted,
+    Registry,
+    ShareAccepted,
+    Statement,
+    Title,
+    WitnessPolicy,
+)
+from tests.support.members import CUSTODIANS, DEPARTMENTS, ORGANISATIONS, ZONE, Keys
 
 START = 1_700_000_000
 SMALL_BITS, THRESHOLD = 512, 2
@@ -102,6 +115,7 @@ class Ledger:
             members=tuple(self.keys.member(name) for name in ORGANISATIONS),
             log_vkey=self.log_signer.key.to_vkey(),
             witness_policy=policy,
+            disclosure=DisclosurePolicy(epoch_interval_s=0),  # tests of the interval state their own
         )
 
     def hold_ceremony(self) -> Logged:
@@ -116,8 +130,16 @@ class Ledger:
         index = CUSTODIANS.index(custodian) + 1
         return ShareAccepted(zone=ZONE, nonce=fresh_nonce(), ceremony=ceremony.digest, custodian=custodian, index=index)
 
-    def admission(self) -> ModelAdmitted:
-        return ModelAdmitted(zone=ZONE, nonce=fresh_nonce(), id=self.model.id, version=self.model.version, sha256=self.model.sha256)
+    def admission(self, owners: Sequence[str] = DEPARTMENTS) -> ModelAdmitted:
+        """The model's admission with the acceptances of ``owners``."""
+        model, signers = self.model, self.keys.signers
+        accepted = [accept_model(model, ZONE, name, signers[name]) for name in owners]
+        return ModelAdmitted(zone=ZONE, nonce=fresh_nonce(), id=model.id, version=model.version, sha256=model.sha256, acceptances=embed(accepted))
+
+    def approved(self, change: MemberChange, custodians: Sequence[str] = CUSTODIANS) -> MemberChange:
+        """The change with the approvals of ``custodians``."""
+        approvals = [approve_change(change, name, self.keys.signers[name]) for name in custodians]
+        return change.model_copy(update={"approvals": embed(approvals)})
 
     def found(self) -> None:
         """Ceremony, accepted shares, model."""

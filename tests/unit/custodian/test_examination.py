@@ -229,7 +229,8 @@ def test_a_key_that_the_audience_got_after_the_ticket_is_not_sealed_to(desk: Des
     """The ticket cites the leaf of the audience's key: whoever changes the registry meanwhile does not get what it opens [P5.2]."""
     work = desk.say(asked(desk))
     member = desk.zone.keys.member("bank-a").model_copy(update={"hpke": desk.zone.keys.sealing("authority").hex()})
-    desk.zone.say(MemberChange(zone=ZONE, nonce=fresh_nonce(), action="rekey", member=member), "authority")
+    change = MemberChange(zone=ZONE, nonce=fresh_nonce(), action="rekey", member=member)
+    desk.zone.say(desk.zone.approved(change), "authority")
     with pytest.raises(AudienceUnknownError):
         desk.examine(work)
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from crypto.notes import COSIGNATURE_V1, ED25519, NoteSigner
 from crypto.statements import SignKey
+from nodes.ceremony.countersigning import approve_change
 from nodes.runtime.peers.identity import SigningKeyPair, key_id
 from nodes.runtime.peers.signing import sign_statement
-from scoring.statements import Member, Refusal, Registry, Role, SigningKey, Statement, Title, WitnessPolicy
+from scoring.disclosure.countersigning import embed
+from scoring.statements import Member, MemberChange, Refusal, Registry, Role, SigningKey, Statement, Title, WitnessPolicy
 
 ZONE = "test-zone"
 ROLES: dict[str, tuple[Role, ...]] = {
@@ -61,6 +64,11 @@ class SmallZone:
     def sign(self, member: str, statement: Statement, *more: SignKey) -> bytes:
         """Envelope of the statement by the member's key."""
         return sign_statement(statement, self.keys[member], *more)
+
+    def change(self, member: str, key: SigningKeyPair, action: Literal["join", "leave", "rekey"] = "join") -> MemberChange:
+        """A change of a bank, approved by the one custodian."""
+        made = MemberChange(zone=ZONE, nonce=secrets.token_hex(16), action=action, member=record(member, key, ("bank",)))
+        return made.model_copy(update={"approvals": embed([approve_change(made, "custodian-a", self.keys["custodian-a"])])})
 
     def refusal(self, member: str, zone: str = ZONE) -> bytes:
         """A small statement of the member, another each time."""

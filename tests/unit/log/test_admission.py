@@ -21,7 +21,6 @@ from scoring.statements import (
     Binding,
     Consent,
     Enrolment,
-    MemberChange,
     Refusal,
     Revocation,
     RosterCompiled,
@@ -29,7 +28,7 @@ from scoring.statements import (
     StagesPublished,
     Statement,
 )
-from tests.unit.log.small_zone import ROLES, ZONE, SmallZone, make_key, record
+from tests.unit.log.small_zone import ROLES, ZONE, SmallZone, make_key
 
 SUBJECT = "ab" * 16
 
@@ -64,10 +63,6 @@ def consent(service: str = "enterprise") -> Consent:
 
 def revocation(service: str = "enterprise") -> Revocation:
     return Revocation(zone=ZONE, nonce=secrets.token_hex(16), consent="cd" * 16, subject=SUBJECT, service=service)
-
-
-def join(member: str, key: Any, action: Any = "join") -> MemberChange:
-    return MemberChange(zone=ZONE, nonce=secrets.token_hex(16), action=action, member=record(member, key, ("bank",)))
 
 
 # --- form ---
@@ -224,10 +219,10 @@ def test_a_joined_member_may_call_and_sign_and_one_that_left_may_not(admission: 
     small_zone.keys["bank-c"] = key
     with pytest.raises(MemberUnknownError):
         admission.check_member("bank-c")
-    put(admission, "authority", small_zone.sign("authority", join("bank-c", key)))
+    put(admission, "authority", small_zone.sign("authority", small_zone.change("bank-c", key)))
     admission.check_member("bank-c")
     assert admission.admit("bank-c", small_zone.refusal("bank-c"), "k").actor == "bank-c"
-    put(admission, "authority", small_zone.sign("authority", join("bank-c", key, "leave")))
+    put(admission, "authority", small_zone.sign("authority", small_zone.change("bank-c", key, "leave")))
     with pytest.raises(MemberLeftError):
         admission.check_member("bank-c")
     with pytest.raises(SignerUnknownError):
@@ -236,7 +231,7 @@ def test_a_joined_member_may_call_and_sign_and_one_that_left_may_not(admission: 
 
 def test_a_rekeyed_member_signs_with_its_new_key_only(admission: Admission, small_zone: SmallZone) -> None:
     old, new = small_zone.keys["bank-b"], make_key("bank-b")
-    put(admission, "authority", small_zone.sign("authority", join("bank-b", new, "rekey")))
+    put(admission, "authority", small_zone.sign("authority", small_zone.change("bank-b", new, "rekey")))
     with pytest.raises(SignerUnknownError):
         admission.admit("bank-b", small_zone.refusal("bank-b"), "k")
     small_zone.keys["bank-b"] = new
@@ -248,21 +243,21 @@ def test_a_rekeyed_member_signs_with_its_new_key_only(admission: Admission, smal
 
 def test_only_the_authority_changes_members(admission: Admission, small_zone: SmallZone) -> None:
     with pytest.raises(WrongSignerError):
-        admission.admit("coordinator", small_zone.sign("coordinator", join("bank-c", make_key("bank-c"))), "k")
+        admission.admit("coordinator", small_zone.sign("coordinator", small_zone.change("bank-c", make_key("bank-c"))), "k")
 
 
 def test_a_change_that_cannot_take_effect_is_refused(admission: Admission, small_zone: SmallZone) -> None:
-    stolen = join("bank-c", small_zone.keys["bank-a"])
+    stolen = small_zone.change("bank-c", small_zone.keys["bank-a"])
     with pytest.raises(WrongSignerError, match="registered twice"):
         admission.admit("authority", small_zone.sign("authority", stolen), "k")
     with pytest.raises(SignerUnknownError):
-        admission.admit("authority", small_zone.sign("authority", join("nobody", make_key("nobody"), "leave")), "k")
+        admission.admit("authority", small_zone.sign("authority", small_zone.change("nobody", make_key("nobody"), "leave")), "k")
 
 
 def test_of_two_changes_that_contradict_each_other_the_second_has_no_effect(admission: Admission, small_zone: SmallZone) -> None:
     key = make_key("bank-c")
-    first = admission.admit("authority", small_zone.sign("authority", join("bank-c", key)), "k")
-    second = admission.admit("authority", small_zone.sign("authority", join("bank-d", key)), "k")
+    first = admission.admit("authority", small_zone.sign("authority", small_zone.change("bank-c", key)), "k")
+    second = admission.admit("authority", small_zone.sign("authority", small_zone.change("bank-d", key)), "k")
     admission.apply(entry(1, first))
     admission.apply(entry(2, second))
     admission.check_member("bank-c")
@@ -272,8 +267,8 @@ def test_of_two_changes_that_contradict_each_other_the_second_has_no_effect(admi
 
 def test_an_old_joining_in_a_new_envelope_does_not_bring_a_member_back(admission: Admission, small_zone: SmallZone) -> None:
     key = make_key("bank-c")
-    joining = put(admission, "authority", small_zone.sign("authority", join("bank-c", key)))
-    put(admission, "authority", small_zone.sign("authority", join("bank-c", key, "leave")))
+    joining = put(admission, "authority", small_zone.sign("authority", small_zone.change("bank-c", key)))
+    put(admission, "authority", small_zone.sign("authority", small_zone.change("bank-c", key, "leave")))
     again = countersign(joining.envelope, small_zone.keys["coordinator"])
     with pytest.raises(StatementReplayedError):
         admission.admit("coordinator", again, "k")
@@ -305,7 +300,7 @@ def test_others_read_only_their_own_envelopes(admission: Admission, small_zone: 
 
 READABLE: list[tuple[str, Callable[[SmallZone], Statement]]] = [
     ("authority", lambda zone: zone.registry),
-    ("authority", lambda _zone: join("bank-c", make_key("bank-c"))),
+    ("authority", lambda zone: zone.change("bank-c", make_key("bank-c"))),
 ]
 
 

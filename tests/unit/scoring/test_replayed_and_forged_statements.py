@@ -30,7 +30,7 @@ def zone(opened: MemoryZone) -> MemoryZone:
 
 def change(zone: MemoryZone, action: str, name: str, **fields: object) -> MemberChange:
     member = zone.keys.member(name).model_copy(update=fields)
-    return MemberChange.model_validate({"zone": ZONE, "nonce": fresh_nonce(), "action": action, "member": member})
+    return zone.approved(MemberChange.model_validate({"zone": ZONE, "nonce": fresh_nonce(), "action": action, "member": member}))
 
 
 def last_error(zone: MemoryZone) -> Exception:

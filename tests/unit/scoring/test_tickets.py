@@ -277,7 +277,8 @@ def test_audience_that_changed_its_keys_needs_a_ticket_for_the_new_ones(released
     ticket = released.asked(consent_of(released)).ticket
     released.keys.make("bank-a")
     member = released.keys.member("bank-a")
-    logged = released.say(MemberChange(zone=ZONE, nonce=fresh_nonce(), action="rekey", member=member), "authority")
+    change = MemberChange(zone=ZONE, nonce=fresh_nonce(), action="rekey", member=member)
+    logged = released.say(released.approved(change), "authority")
     refused(released, ticket, AudienceUnknownError)
     released.say(altered(ticket, audience_leaf=logged.index), "coordinator")
 

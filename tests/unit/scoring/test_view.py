@@ -243,7 +243,8 @@ def test_model_is_admitted_under_its_own_name(founded: MemoryZone) -> None:
 
 
 def member_change(zone: MemoryZone, action: str, name: str) -> MemberChange:
-    return MemberChange(zone=ZONE, nonce=fresh_nonce(), action=action, member=zone.keys.member(name))  # type: ignore[arg-type]
+    made = MemberChange(zone=ZONE, nonce=fresh_nonce(), action=action, member=zone.keys.member(name))  # type: ignore[arg-type]
+    return zone.approved(made)
 
 
 def test_member_that_left_speaks_no_more(bare: MemoryZone) -> None:

@@ -1,0 +1,1 @@
+"""Disclosure control: what a model would show to whom, who accepted that, and what each audience could open so far."""

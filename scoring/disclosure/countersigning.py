@@ -1,0 +1,95 @@
+"""Whose signatures a model and a change of the registry need before they have effect [P7.1]. Pure: keys come from the registry.
+
+Countersignatures are envelopes of their own, made offline by whoever agrees, and embedded as exact bytes in the statement that they
+belong to: one leaf shows everything that was agreed. Whether a model is fit to be accepted is what the linter tells its reader.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, TypeVar
+
+from crypto.errors import CryptoError
+from crypto.statements import check_signature, parse_envelope
+from scoring.errors import AcceptanceError, ApprovalError, ScoringError
+from scoring.statements import ChangeApproval, Member, MemberChange, ModelAcceptance, ModelAdmitted, Statement, parse_statement
+
+if TYPE_CHECKING:
+    from scoring.exchange.registry import MemberRegistry
+    from scoring.indicators.model import Model
+
+S = TypeVar("S", bound=Statement)
+
+
+def owners_of(registry: MemberRegistry, model: Model) -> dict[str, Member]:
+    """The owners of a model's indicators, gates and vetoes, by member id. Raises WrongOwnerError where the zone has not exactly one."""
+    owners = {item.owner: registry.owner(item.owner.department, item.owner.level) for item in model.indicators.values()}
+    return {member.id: member for member in owners.values()}
+
+
+def check_acceptances(registry: MemberRegistry, model: Model | None, admission: ModelAdmitted) -> dict[str, ModelAcceptance]:
+    """The acceptances of an admission, by member: each holds, and every owner of an indicator of ``model`` gave one.
+
+    ``model`` is None where the pack is not at hand: then nothing can be done with the model, and only what is there is checked.
+    Raises AcceptanceError, WrongOwnerError.
+    """
+    found: dict[str, ModelAcceptance] = {}
+    for said, member in _embedded(registry, ModelAcceptance, admission.acceptances, admission.zone, AcceptanceError):
+        if said.member != member.id or member.id in found:
+            raise AcceptanceError(f"an acceptance of {said.member} is signed by {member.id}, or is there twice")
+        if (said.id, said.version, said.sha256) != (admission.id, admission.version, admission.sha256):
+            raise AcceptanceError(f"{member.id} accepted {said.id}@{said.version} {said.sha256[:16]}…, which is another model")
+        found[member.id] = said
+    missing = set() if model is None else set(owners_of(registry, model)) - set(found)
+    if missing:
+        raise AcceptanceError(f"owners of indicators that have not accepted the model: {', '.join(sorted(missing))}")
+    return found
+
+
+def adds_power(before: Member | None, change: MemberChange) -> bool:
+    """Whether a change lets somebody speak, read or own who could not before. Leaving, and giving up keys or roles, does not."""
+    after = change.member
+    if change.action == "leave":
+        return False
+    if before is None:
+        return True
+    taken = {key for key in after.keys if key not in before.keys} or set(after.roles) - set(before.roles)
+    kept = before.model_copy(update={"keys": after.keys, "roles": after.roles, "title": after.title})
+    return bool(taken) or kept != after
+
+
+def check_approvals(registry: MemberRegistry, change: MemberChange, custodians: Collection[str], threshold: int) -> None:
+    """At least ``threshold`` of ``custodians`` approved exactly this change, each once. Raises ApprovalError."""
+    digest = change.digest()
+    found: set[str] = set()
+    for said, member in _embedded(registry, ChangeApproval, change.approvals, change.zone, ApprovalError):
+        if said.custodian != member.id or said.change != digest:
+            raise ApprovalError(f"{member.id} approved another change than this one")
+        if member.id not in custodians or "custodian" not in member.roles or member.id in found:
+            raise ApprovalError(f"{member.id} is not one of the zone's custodians, or approves twice")
+        found.add(member.id)
+    if len(found) < threshold:
+        raise ApprovalError(f"{len(found)} of {threshold} custodians approved that {change.member.id} should {change.action}")
+
+
+def embed(envelopes: Iterable[bytes]) -> tuple[str, ...]:
+    """Envelopes in the form in which a statement carries them."""
+    return tuple(base64.b64encode(raw).decode() for raw in envelopes)
+
+
+def _embedded(
+    registry: MemberRegistry, kind: type[S], envelopes: Iterable[str], zone: str, error: type[AcceptanceError | ApprovalError]
+) -> Iterable[tuple[S, Member]]:
+    """(statement, signing member) of each embedded envelope, its signature checked under a key that is registered now."""
+    for text in envelopes:
+        try:
+            envelope = parse_envelope(base64.b64decode(text, validate=True))
+            statement = parse_statement(envelope.payload_type, envelope.payload)
+            entry = registry.key(envelope.key_ids[0])
+            check_signature(envelope, entry.verifier)
+        except (ScoringError, CryptoError, ValueError) as fault:
+            raise error(f"a countersignature does not hold: {fault}") from fault
+        if not isinstance(statement, kind) or statement.zone != zone:
+            raise error(f"a countersignature is a {statement.kind} of zone {statement.zone}, not a {kind.kind} of {zone}")
+        yield statement, entry.member
