@@ -130,6 +130,11 @@ class ZoneProcesses:
         running = self._running.get(name)
         return running is not None and running.process.poll() is None
 
+    def exit_code(self, name: str) -> int | None:
+        """The code with which the process ended by itself (negative: the signal's number); None while it runs, was stopped or never started."""
+        running = self._running.get(name)
+        return None if running is None else running.process.poll()
+
     def pid(self, name: str) -> int:
         """Process id. Raises KeyError when it was never started."""
         return self._running[name].process.pid
