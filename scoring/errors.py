@@ -235,3 +235,19 @@ class ReceiptError(ScoringError):
 
 class KeyNotReadyError(ScoringError):
     """The zone's key is not usable yet: not every custodian has accepted its share [P1.5]."""
+
+
+class KeyRoundError(ScoringError):
+    """A step of a refresh or re-sharing does not fit the round that is under way, or none is [P1.7]."""
+
+
+class BlameError(ScoringError):
+    """A demand for a proof, a proof, or a blame is not founded on what the log and the custodian's signature show [P1.4]."""
+
+
+class BadDealError(KeyRoundError):
+    """A value that a custodian was dealt does not hold. ``deal`` is the digest of the dealer's statement [P1.7]."""
+
+    def __init__(self, deal: str, detail: str) -> None:
+        super().__init__(detail)
+        self.deal = deal

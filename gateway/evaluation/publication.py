@@ -17,13 +17,14 @@ from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.zone import Zone
 from protos.v1.exchange_pb2 import BulkPart
+from scoring.custody.generations import sharing_of
 from scoring.errors import EpochStateError
 from scoring.exchange.epoch import Phase
 from scoring.exchange.roster import Stages
 from scoring.exchange.view import verify_key
 from scoring.indicators.model import Model
 from scoring.release.aggregate import Placement
-from scoring.release.opening import Opener, SealedPartial, sharing_of
+from scoring.release.opening import Opener, SealedPartial
 from scoring.release.percentiles import quantile_tables
 from scoring.statements import EpochRelease, QuantileTable
 

@@ -24,10 +24,10 @@ from nodes.runtime.replica.material import Ciphertexts
 from nodes.runtime.replica.zone import Zone
 from protos.errors import refusal_of
 from protos.v1 import exchange_pb2 as wire
+from scoring.custody.generations import sharing_of
 from scoring.errors import ScoringError
 from scoring.exchange.view import Logged
 from scoring.release.ceremony import open_share
-from scoring.release.opening import sharing_of
 from scoring.release.partials import sealing_aad, sealing_info
 from scoring.statements import Ceremony, Partial, Refusal, Row, ShareAccepted
 

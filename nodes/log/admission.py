@@ -27,11 +27,20 @@ from scoring.errors import (
 from scoring.exchange.registry import MemberRegistry, is_enterprise_key
 from scoring.statements import (
     LOGGED,
+    Blame,
     Ceremony,
     Column,
     Consent,
     Enrolment,
+    KeyAbandoned,
+    KeyAcknowledged,
+    KeyActivated,
+    KeyDeal,
+    KeyReceiver,
+    KeyRound,
     MemberChange,
+    PartialProof,
+    ProofDemand,
     Registry,
     Revocation,
     RosterCompiled,
@@ -42,13 +51,16 @@ from scoring.statements import (
     parse_statement,
 )
 
-KEY_CHANGING_KINDS = (MemberChange.kind, Enrolment.kind, Ceremony.kind)
-PUBLIC_KINDS = frozenset({"registry", "member", "ceremony", "share-accepted", "model"})
+KEY_CHANGING_KINDS = (MemberChange.kind, Enrolment.kind, KeyRound.kind, KeyActivated.kind, Ceremony.kind)
+PUBLIC_KINDS = frozenset({"registry", "member", "ceremony", "share-accepted", "key-round", "key-activate", "model"})
 """Kinds whose envelopes every member may read: they say who the zone is, and lie in its public directory too."""
 
 READERS_OF_ALL = frozenset({"custodian", "auditor", "coordinator", "gateway", "authority"})
 _WITH_MATERIAL = (Column, Row, RosterCompiled, StagesPublished)
 """Statements that name ciphertexts or a document: logged without them they would block whoever needs these."""
+
+_JUDGED = (KeyRound, KeyReceiver, KeyDeal, KeyAcknowledged, KeyActivated, KeyAbandoned, ProofDemand, PartialProof, Blame)
+"""Steps that make sense one after the other only, and change who approves [P1.7, P1.4]."""
 
 _LONGEST_KEY = 128
 CHANGE_VOID = "change.void"
@@ -80,6 +92,7 @@ class Admission:
         self._enrolled: dict[str, Enrolment] = {}
         self._left: set[str] = set()
         self._dealt = False
+        self._rounds: dict[str, KeyRound] = {}  # by digest
         self._said: set[bytes] = set()  # changes of keys that were made: each counts once, whatever envelope it comes in
         self.authority = self._check_signer(envelope).member
         self._require_role(self.authority, "authority")
@@ -104,6 +117,11 @@ class Admission:
                 self._apply_change(statement, entry.index)
             elif isinstance(statement, Ceremony):
                 self._apply_ceremony(statement, envelope.key_ids[0])
+            elif isinstance(statement, KeyRound):
+                self._rounds[sha256(entry.envelope).hex()] = statement
+            elif isinstance(statement, KeyActivated) and statement.round in self._rounds:
+                renewed = self._rounds[statement.round]
+                self._registry.appoint(renewed.custodians, renewed.threshold)
 
     def _apply_change(self, change: MemberChange, index: int) -> None:
         try:
@@ -157,6 +175,8 @@ class Admission:
             raise ZoneMismatchError(f"the statement belongs to zone {statement.zone!r}, this is {self.zone!r}")
         signer = self._check_signer(envelope)
         actor = self._check_kind(statement, signer, raw)
+        if isinstance(statement, _JUDGED) and not self.has_role(caller, "coordinator"):
+            raise RoleMissingError(f"a {statement.kind} is submitted by the coordinator, which has judged it: void ones would only be in the way")
         if isinstance(statement, _WITH_MATERIAL) and not self.has_role(caller, "coordinator"):
             raise RoleMissingError(f"a {statement.kind} is submitted by the coordinator, which has stored and checked what it names [P4.1]")
         with self._lock:

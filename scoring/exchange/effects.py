@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from crypto.paillier import PublicKey
+from scoring.custody.generations import first_generation
+from scoring.custody.rules import EFFECTS as CUSTODY_EFFECTS
 from scoring.draws import rules as draws
 from scoring.exchange.consent import ConsentState
 from scoring.exchange.epoch import EpochState
@@ -52,6 +54,7 @@ def _commit_ceremony(view: ZoneView, logged: Logged) -> None:
     view.ceremony = logged
     view.registry.appoint(logged.statement.custodians, logged.statement.threshold)
     view.public_key = PublicKey.from_modulus(int(logged.statement.n, 16), min_bits=view.min_key_bits)
+    view.generations.append(first_generation(logged.statement, view.public_key, logged.index))
 
 
 def _commit_share(view: ZoneView, logged: Logged) -> None:
@@ -150,4 +153,5 @@ EFFECTS: dict[type[Statement], Callable[[ZoneView, Logged], None]] = {
     AuditReveal: draws.commit_reveal,
     AuditResult: draws.commit_result,
     Failure: draws.commit_failure,
+    **CUSTODY_EFFECTS,
 }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from crypto.paillier import PublicKey
 from crypto.sealing import check_public_key
+from scoring.custody.rules import RULES as CUSTODY_RULES
 from scoring.disclosure.countersigning import check_acceptances
 from scoring.draws import rules as draws
 from scoring.errors import (
@@ -316,4 +317,5 @@ RULES: dict[type[Statement], Callable[[ZoneView, Any, Signer, int], None]] = {
     AuditReveal: _judge_reveal,
     AuditResult: _judge_result,
     Failure: _judge_failure,
+    **CUSTODY_RULES,
 }

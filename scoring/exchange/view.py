@@ -16,6 +16,8 @@ from crypto.encoding import sha256
 from crypto.errors import CryptoError
 from crypto.paillier import PublicKey
 from crypto.statements import VerifyKey, check_signature, parse_envelope
+from scoring.custody.generations import Generation
+from scoring.custody.rounds import PendingRound
 from scoring.draws.rules import DrawState, FailureState, close_windows
 from scoring.errors import (
     AudienceUnknownError,
@@ -26,6 +28,7 @@ from scoring.errors import (
     SignerUnknownError,
     StatementFormatError,
     StatementReplayedError,
+    WrongKeyError,
     WrongModelError,
     WrongSignerError,
     ZoneMismatchError,
@@ -72,6 +75,16 @@ class Signer:
     member: str
     subject: str
 
+    def require_member(self, member: str) -> None:
+        """The member itself signed. Raises WrongSignerError."""
+        if self.subject or self.member != member:
+            raise WrongSignerError(f"the statement names {member}, it is signed by {self.subject or self.member}")
+
+    def require_role(self, registry: MemberRegistry, role: str) -> None:
+        """A member with ``role`` signed. Raises WrongSignerError."""
+        if self.subject or role not in registry.member(self.member).roles:
+            raise WrongSignerError(f"only a member with role {role} may sign this, not {self.member}")
+
 
 @dataclass
 class ZoneView:
@@ -84,6 +97,11 @@ class ZoneView:
     ceremony: Logged | None = None
     public_key: PublicKey | None = None
     shares: set[str] = field(default_factory=set)
+    generations: list[Generation] = field(default_factory=list)  # of the key's shares, the present one last
+    round: PendingRound | None = None  # that renews them
+    demands: dict[str, Logged] = field(default_factory=dict)  # for proofs of partials, by digest
+    partial_proofs: dict[tuple[str, str], Logged] = field(default_factory=dict)  # demand, custodian
+    blamed: dict[tuple[str, int, str], Logged] = field(default_factory=dict)  # ticket, opening, custodian
     admitted: dict[str, Logged] = field(default_factory=dict)  # by model sha256
     rosters: dict[str, Logged] = field(default_factory=dict)  # by epoch
     stages: dict[int, Logged] = field(default_factory=dict)  # by leaf
@@ -206,6 +224,12 @@ class ZoneView:
         if sha not in self.models:
             raise WrongModelError(f"the pack of model {sha} is not at hand: put its YAML into the public packs directory")
         return self.models[sha]
+
+    def generation(self, number: int | None = None) -> Generation:
+        """The key's present generation of shares, or an earlier one. Raises WrongKeyError when there is none."""
+        if not self.generations or not (number is None or 0 <= number < len(self.generations)):
+            raise WrongKeyError("the zone has no key" if not self.generations else f"the key has no generation {number}")
+        return self.generations[-1 if number is None else number]
 
     def consent_by_digest(self, digest: str) -> ConsentState:
         """Raises ConsentMissingError."""

@@ -14,7 +14,7 @@ from crypto.keygen import PrivateKey, RandBits, check_key_proof, prove_key
 from crypto.paillier import DEFAULT_MIN_BITS, PublicKey
 from crypto.sealing import ENC_SIZE, open_sealed, seal
 from crypto.threshold import Share, Sharing, check_share, check_sharing, deal
-from scoring.release.opening import sharing_of
+from scoring.custody.generations import sharing_of
 from scoring.statements import Ceremony
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from crypto.errors import CryptoError, PartialError, SignatureError
-from crypto.paillier import PublicKey
 from crypto.sealing import open_sealed
 from crypto.statements import VerifyKey, check_signature, parse_envelope
 from crypto.threshold import Sharing
@@ -28,12 +27,6 @@ class SealedPartial:
     opening: int
     enc: bytes
     ciphertext: bytes
-
-
-def sharing_of(ceremony: Ceremony, key: PublicKey) -> Sharing:
-    """The sharing of ``key`` that the ceremony's transcript describes."""
-    values = tuple(int(value, 16) for value in ceremony.v_i)
-    return Sharing(key, ceremony.threshold, len(ceremony.custodians), int(ceremony.base, 16), values, key.n, key.n)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,11 @@ from crypto.threshold import Share, Sharing, combine, partial
 from nodes.ceremony.countersigning import accept_model, approve_change
 from nodes.runtime.peers.identity import log_name, witness_name
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from scoring.custody.generations import sharing_of
 from scoring.disclosure.countersigning import embed
 from scoring.exchange.view import Logged, ZoneView
 from scoring.indicators.model import Model, load_pack
 from scoring.release.ceremony import make_ceremony, open_share
-from scoring.release.opening import sharing_of
 from scoring.statements import (
     DisclosurePolicy,
     Leaf,

@@ -14,8 +14,9 @@ from crypto.paillier import check_opening
 from crypto.sealing import public_key, seal
 from crypto.threshold import combine, partial
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from scoring.custody.generations import sharing_of
 from scoring.exchange.view import verify_key
-from scoring.release.opening import Opener, SealedPartial, sharing_of
+from scoring.release.opening import Opener, SealedPartial
 from scoring.release.partials import sealing_aad, sealing_info
 from scoring.statements import Partial, Refusal, Statement, Ticket
 from tests.support.members import CUSTODIANS, ZONE
