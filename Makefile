@@ -55,7 +55,7 @@ test: $(VENV)/.test ## the quick suite: no root, about three minutes on two core
 
 .PHONY: test-slow
 test-slow: $(VENV)/.test ## what takes minutes or needs Debian packages (see .ci/run)
-	@$(BIN)/pytest -m slow $(ARGS)
+	@$(BIN)/pytest -m slow -n $(JOBS) --dist loadgroup $(ARGS)
 
 # --- checks -----------------------------------------------------------------------------------------------------------
 .PHONY: check
