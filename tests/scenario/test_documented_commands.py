@@ -34,6 +34,8 @@ NOT_RUN = {
     "make test": "runs the quick suite: CI's first step",
     '.venv/bin/xinqiao verify "$(ls run/receipts/*.json | head -n 1)" --keys run/public': "test_readme runs it on a demonstration's run",
     ".venv/bin/xinqiao audit run --keys run/public": "test_readme runs it on a demonstration's run",
+    'python3 docs/verifier/verify.py "$(ls run/receipts/*.json | head -n 1)" run/public': "test_readme runs it on a demonstration's run",
+    "python3 docs/verifier/verify.py run run/public": "test_readme runs it on a demonstration's run",
     "python3.11 -m venv /opt/xinqiao": "writes to /opt; make does the same in .venv",
     "/opt/xinqiao/bin/pip install -c constraints.txt .": "installs from the network; test_packaging looks at what would be installed",
     "/opt/xinqiao/bin/pip install -c constraints.txt '.[postgresql]'": "installs from the network; make does the same in .venv",
