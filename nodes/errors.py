@@ -57,6 +57,14 @@ class NotReadyError(NodeError):
     """What was asked for may come later: the caller should ask again."""
 
 
+class LogSplitError(NodeError):
+    """The log showed another history to another custodian; both notes are kept, and nothing is opened until people have looked."""
+
+
+class HeadsMissingError(NodeError):
+    """Too few other custodians' heads are known: a split of the log could be hidden from this one."""
+
+
 class RateLimitedError(NodeError):
     """The caller asks more often than it may; the message says when to ask again."""
 

@@ -157,6 +157,12 @@ _NODES = {
     "RecordsMissingError": _state("RECORDS_MISSING", "The department holds no records for this period and roster."),
     "WitnessDisagreesError": _state("WITNESS_DISAGREES", "The witness's answer does not agree with the log."),
     "NotReadyError": Refusal("NOT_READY", Code.UNAVAILABLE, 503, "This is not ready yet; ask again."),
+    "LogSplitError": Refusal(
+        "LOG_SPLIT", Code.FAILED_PRECONDITION, 503, "The log showed two histories; nothing is opened until that is settled.", explain=False
+    ),
+    "HeadsMissingError": Refusal(
+        "HEADS_MISSING", Code.FAILED_PRECONDITION, 503, "Custodians do not hear of each other, so a split of the log could be hidden.", explain=False
+    ),
     "RateLimitedError": Refusal("RATE_LIMITED", Code.RESOURCE_EXHAUSTED, 429, "Too many requests; ask again later."),
     "TokenError": _unauthenticated("TOKEN_INVALID", "This needs the process's bearer token."),
     "PeerUnavailableError": Refusal("PEER_UNAVAILABLE", Code.UNAVAILABLE, 503, "Another process cannot be reached; ask again.", explain=False),

@@ -534,6 +534,17 @@ class Binding(Statement):
     service: MemberId
 
 
+class Head(Statement):
+    """The newest checkpoint that a follower of the log has, posted for the others to compare; never logged [L5]. ``held``: digests of the
+    revocations that it keeps though the log does not show them: they bind it [P5.0]."""
+
+    kind = "head"
+    member: MemberId
+    time: Time
+    checkpoint: Annotated[str, StringConstraints(max_length=1 << 14)]  # the log's signed note, with the cosignatures it has
+    held: Annotated[tuple[Hex32, ...], Field(max_length=1024)] = ()
+
+
 class AuditNote(Statement):
     """An auditor's logged verdict on a range of the log."""
 
@@ -614,7 +625,7 @@ LOGGED: tuple[type[Statement], ...] = (
     AuditCommit, AuditReveal, AuditResult, Failure,
     KeyRound, KeyReceiver, KeyDeal, KeyAcknowledged, KeyActivated, KeyAbandoned, ProofDemand, PartialProof, Blame,
 )  # fmt: skip
-PRIVATE: tuple[type[Statement], ...] = (Partial, Binding, ModelAcceptance, ChangeApproval)
+PRIVATE: tuple[type[Statement], ...] = (Partial, Binding, ModelAcceptance, ChangeApproval, Head)
 BY_KIND: dict[str, type[Statement]] = {cls.kind: cls for cls in (*LOGGED, *PRIVATE)}
 
 

@@ -13,14 +13,17 @@ from crypto.notes import COSIGNATURE_V1
 from nodes.auditor.settings import AuditorSettings
 from nodes.auditor.witness import Witness, WitnessClient
 from nodes.auditor.witness_state import WitnessState
-from nodes.errors import IdentityError
+from nodes.errors import IdentityError, LogForkError
 from nodes.runtime import logging
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
+from nodes.runtime.peers.board import BoardClient
 from nodes.runtime.peers.identity import Identity, load_note_signer, witness_name
 from nodes.runtime.process import Process
 from nodes.runtime.replica.follower import LogFollower
+from nodes.runtime.replica.heads import HeadComparison, HeadLimits
+from nodes.runtime.replica.notices import Notices
 from nodes.runtime.replica.store import METADATA as REPLICA_TABLES
 from nodes.runtime.replica.store import LogReplica
 from nodes.runtime.replica.zone import Zone, announce_witnesses
@@ -67,7 +70,23 @@ def main(config: Path) -> int:
 def _follow(process: Process, identity: Identity, settings: AuditorSettings, zone: Zone) -> None:
     genesis = zone.genesis
     replica = LogReplica(open_database(settings.state_dir, "replica", REPLICA_TABLES), settings.state_dir / "replica", genesis.log_vkey)
-    LogFollower(identity, settings.peer("log"), replica, Observed(zone), genesis.witness_policy).attach(process)
+    follower = LogFollower(identity, settings.peer("log"), replica, Observed(zone), genesis.witness_policy)
+    follower.attach(process)
+    heads = HeadComparison(zone, replica, identity.member, settings.state_dir / "heads", now, HeadLimits())
+    boards = [BoardClient(identity, peer) for peer in (settings.peers.coordinator, settings.peers.log) if peer is not None]
+    notices = Notices(identity, boards, follower, heads, None, now)
+
+    def compare() -> None:
+        """Until the process ends. A witness does not go on signing a log that shows others another history."""
+        while not process.stopping.is_set():
+            if heads.split:
+                raise LogForkError("the log showed another history to others: see the notes kept under heads/")
+            notices.turn()
+            process.stopping.wait(settings.auditor.notices_s)
+
+    process.worker("notices", compare)
+    for board in boards:
+        process.on_stop(board.close)
 
 
 if __name__ == "__main__":

@@ -19,12 +19,14 @@ from nodes.coordinator.work import WorkQueue
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
+from nodes.runtime.peers.board import BoardService
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.peers.rpc import RpcServer
 from nodes.runtime.process import Process
 from nodes.runtime.replica.material import Ciphertexts, Placements
 from nodes.runtime.replica.zone import Zone, follow_zone
+from protos.v1.board_pb2_grpc import add_BoardServicer_to_server
 from protos.v1.exchange_pb2_grpc import add_ExchangeServicer_to_server
 
 
@@ -60,6 +62,7 @@ def main(config: Path) -> int:
     )
     server = RpcServer(identity, table.listen, zone.admit, process.fatal)
     server.add(add_ExchangeServicer_to_server, service)
+    server.add(add_BoardServicer_to_server, BoardService(settings.zone, zone.has_role))
     process.on_stop(log.close)
     process.on_stop(server.stop)
     process.on_stop(work.wake)

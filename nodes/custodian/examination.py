@@ -8,9 +8,11 @@ consent and the audience's key as they stand now, the roster's stages, the proof
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from crypto.encoding import sha256
 from crypto.paillier import PublicKey
+from nodes.custodian.revocations import Revocations
 from nodes.errors import NotReadyError
 from nodes.runtime.clock import Clock
 from nodes.runtime.replica.follower import LogFollower
@@ -46,17 +48,25 @@ class Admitted:
     audience_key: bytes
 
 
+class Heads(Protocol):
+    """Others' heads of the log. ``check`` raises LogSplitError, HeadsMissingError, NotReadyError when something speaks against opening."""
+
+    def check(self) -> None: ...
+
+
 class Examiner:
-    """Examines tickets with this custodian's own replica, rosters and proven ciphertexts."""
+    """Examines tickets with this custodian's own replica, rosters and proven ciphertexts, others' heads, and revocations that came straight."""
 
     def __init__(
-        self, zone: Zone, follower: LogFollower, ciphertexts: Ciphertexts, placements: Placements, now: Clock, witness_wait_s: float
-    ) -> None:
+        self, zone: Zone, follower: LogFollower, ciphertexts: Ciphertexts, placements: Placements, heads: Heads, revocations: Revocations,
+        now: Clock, witness_wait_s: float,
+    ) -> None:  # fmt: skip
         self._zone, self._follower, self._now, self._witness_wait_s = zone, follower, now, witness_wait_s
-        self._ciphertexts, self._placements = ciphertexts, placements
+        self._ciphertexts, self._placements, self._heads, self._revocations = ciphertexts, placements, heads, revocations
 
     def examine(self, work: OpenTicket) -> Admitted:
         """The admitted ticket. Raises the error of the first check that fails; NotReadyError while witnesses are awaited: ask again."""
+        self._heads.check()
         logged = self._logged(work)
         ticket: Ticket = logged.statement
         self._check_time(logged)
@@ -73,6 +83,20 @@ class Examiner:
         check_stage(ticket, placement)
         aggregates = tuple(recompute(key, model, ticket, opening, placement, self._ciphertexts) for opening in ticket.openings)
         return Admitted(logged, key, aggregates, audience_key)
+
+    def still_admitted(self, admitted: Admitted) -> None:
+        """What may have changed while the ticket was being examined has not. Call with ``Revocations.sending``, right before sending.
+
+        Raises as ``examine``, for time, consent, the audience's key and others' heads.
+        """
+        self._heads.check()
+        ticket: Ticket = admitted.logged.statement
+        self._check_time(admitted.logged)
+        with self._zone.reading() as view:
+            if ticket.purpose != "epoch":
+                self._check_consent_now(view, ticket)
+            if view.sealing_key(ticket.audience) != (admitted.audience_key, ticket.audience_leaf):
+                raise AudienceUnknownError("the audience's key was replaced after the ticket")
 
     def _logged(self, work: OpenTicket) -> Logged:
         """The ticket as our own replica has it: same bytes, at that leaf, and in force by every rule of the view."""
@@ -122,6 +146,7 @@ class Examiner:
         """(3) The consent stands now, not only when the ticket was logged: a later revocation stops what is not opened yet."""
         names = tuple(dict.fromkeys(name for opening in ticket.openings for name in opening.functionals))
         state = view.consent_by_digest(ticket.consent)
+        self._revocations.check(state)
         check_consent(state, audience=ticket.audience, purpose=ticket.purpose, functionals=names, product="", time=self._now())
 
     def _context(self, view: ZoneView, ticket: Ticket) -> tuple[PublicKey, Model]:

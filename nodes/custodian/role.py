@@ -5,16 +5,20 @@ from __future__ import annotations
 import queue
 
 from nodes.custodian.examination import Examiner
+from nodes.custodian.revocations import Revocations
 from nodes.custodian.settings import CustodianTable
 from nodes.custodian.worker import Custodian, Prover, ShareHolder
 from nodes.runtime.clock import now
 from nodes.runtime.cursor import Cursor
 from nodes.runtime.files import make_private_directory
+from nodes.runtime.peers.board import BoardClient
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.process import Process
+from nodes.runtime.replica.heads import HeadComparison, HeadLimits
 from nodes.runtime.replica.material import Ciphertexts, Placements, proven
+from nodes.runtime.replica.notices import Notices
 from nodes.runtime.replica.zone import Zone, follow_zone
 from nodes.runtime.settings import NodeSettings
 from protos.v1.exchange_pb2 import WorkItem
@@ -23,7 +27,7 @@ from scoring.statements import Ceremony
 
 
 class CustodianRole:
-    """Four workers: the log's follower, the share's acceptance, the prover, and the tickets. Has its own work stream and cursor."""
+    """Five workers: the log's follower, the share's acceptance, the prover, the tickets, the notices. Has its own work stream and cursor."""
 
     def __init__(self, process: Process, identity: Identity, settings: NodeSettings, table: CustodianTable) -> None:
         state_dir = settings.state_dir / "custodian"
@@ -37,16 +41,32 @@ class CustodianRole:
         prover = Prover(ciphertexts, process.stopping)
         zone.observe(self._note_ceremony)
         zone.observe(prover.observe)
+        self._revocations = Revocations(zone, state_dir / "revocations", now)
+        zone.observe(self._revocations.observe)
         follower = follow_zone(process, identity, settings, zone, state_dir)
         prover.live = True
+        limits = HeadLimits(table.head_report_s, table.head_lag_s, table.head_silence_s)
+        heads = HeadComparison(zone, follower.replica, identity.member, state_dir / "heads", now, limits)
+        boards = [BoardClient(identity, settings.peer(role)) for role in ("coordinator", "log")]
+        self._notices_s, self._notices = table.notices_s, Notices(identity, boards, follower, heads, self._revocations, now)
         self._cursor = Cursor(state_dir / "work.cursor")
         self._holder = ShareHolder(identity, zone, log, state_dir / "share.json", table.passphrase_file)
-        examiner = Examiner(zone, follower, ciphertexts, Placements(zone, exchange.fetch_blob), now, table.witness_wait_s)
-        self._custodian = Custodian(identity, examiner, self._holder, exchange, log, process.stopping)
+        placements = Placements(zone, exchange.fetch_blob)
+        examiner = Examiner(zone, follower, ciphertexts, placements, heads, self._revocations, now, table.witness_wait_s)
+        self._custodian = Custodian(identity, examiner, self._holder, self._revocations, exchange, log, process.stopping)
         process.worker("share", self._accept)
         process.worker("prover", prover.run)
         process.worker("tickets", self._answer)
-        for action in (log.close, exchange.close, exchange.cancel, prover.stop, self._holder.cancel, lambda: self._ceremonies.put(None)):
+        process.worker("notices", self._exchange_notices)
+        for action in (
+            *(board.close for board in boards),
+            log.close,
+            exchange.close,
+            exchange.cancel,
+            prover.stop,
+            self._holder.cancel,
+            lambda: self._ceremonies.put(None),
+        ):
             process.on_stop(action)
 
     def _note_ceremony(self, logged: Logged) -> None:
@@ -56,6 +76,12 @@ class CustodianRole:
     def _accept(self) -> None:
         while (ceremony := self._ceremonies.get()) is not None:
             self._holder.accept(ceremony)
+
+    def _exchange_notices(self) -> None:
+        while not self._process.stopping.is_set():
+            self._revocations.collect()
+            self._notices.turn()
+            self._process.stopping.wait(self._notices_s)
 
     def _answer(self) -> None:
         self._holder.wait()

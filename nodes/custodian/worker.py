@@ -12,6 +12,7 @@ from crypto.errors import CryptoError
 from crypto.sealing import seal
 from crypto.threshold import Share, Sharing, partial
 from nodes.custodian.examination import Admitted, Examiner
+from nodes.custodian.revocations import Revocations
 from nodes.custodian.share_file import read_share, write_share
 from nodes.errors import NodeError, NotReadyError, PeerUnavailableError
 from nodes.runtime import logging
@@ -93,9 +94,10 @@ class Custodian:
     """Answers the tickets that the coordinator sends down the work stream."""
 
     def __init__(
-        self, identity: Identity, examiner: Examiner, holder: ShareHolder, exchange: ExchangeClient, log: LogClient, stopping: threading.Event
-    ) -> None:
-        self._identity, self._examiner, self._holder = identity, examiner, holder
+        self, identity: Identity, examiner: Examiner, holder: ShareHolder, revocations: Revocations, exchange: ExchangeClient, log: LogClient,
+        stopping: threading.Event,
+    ) -> None:  # fmt: skip
+        self._identity, self._examiner, self._holder, self._revocations = identity, examiner, holder, revocations
         self._exchange, self._log, self._stopping = exchange, log, stopping
 
     def open(self, work: wire.OpenTicket) -> None:
@@ -107,13 +109,15 @@ class Custodian:
             try:
                 admitted = self._examiner.examine(work)
                 answers = list(self._answers(admitted))
+                with self._revocations.sending():
+                    self._examiner.still_admitted(admitted)
+                    self._exchange.submit_partials(answers)
             except (PeerUnavailableError, NotReadyError):
                 self._stopping.wait(RETRY_PAUSE_S)
                 continue
             except (ScoringError, CryptoError, NodeError) as error:
                 self._refuse(work, error)
                 return
-            self._exchange.submit_partials(answers)
             _log.info(logging.TICKET_ANSWERED, leaf_index=work.leaf_index, openings=len(admitted.aggregates))
             return
 

@@ -25,11 +25,13 @@ from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
 from nodes.runtime.files import write_public
+from nodes.runtime.peers.board import BoardService
 from nodes.runtime.peers.identity import Identity, load_note_signer, log_name
 from nodes.runtime.peers.rpc import RpcServer, ServerLimits
 from nodes.runtime.process import Process
 from nodes.runtime.replica.zone import announce_witnesses, read_public
 from nodes.runtime.settings import Address, ConfigPath, NodeSettings, Table
+from protos.v1.board_pb2_grpc import add_BoardServicer_to_server
 from protos.v1.log_pb2_grpc import add_LogServicer_to_server
 
 WORKERS = 160  # each follower, witness and waiting caller holds one
@@ -73,6 +75,7 @@ def main(config_path: Path) -> int:
     rounds = _rounds(settings, admission, publication, reader, store)
     server = RpcServer(identity, settings.log.listen, admission.check_member, process.fatal, ServerLimits(workers=WORKERS))
     server.add(add_LogServicer_to_server, LogService(admission, sequencer, reader, publication, rounds))
+    server.add(add_BoardServicer_to_server, BoardService(settings.zone, admission.has_role))
     process.worker("sequencer", sequencer.run)
     process.on_stop(server.stop)
     process.on_stop(publication.close)

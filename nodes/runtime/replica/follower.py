@@ -73,6 +73,11 @@ class LogFollower:
             self._publish(self._replica.head)
 
     @property
+    def replica(self) -> LogReplica:
+        """The verified copy that this keeps up to date."""
+        return self._replica
+
+    @property
     def size(self) -> int:
         """Number of leaves that the sink has applied."""
         with self._changed:

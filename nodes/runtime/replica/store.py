@@ -9,6 +9,7 @@ evidence and stop the process.
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,7 @@ HEAD = Table(
 )
 _PAGE = 512
 ROOTS_REMEMBERED = 4096
+MARK_EVERY = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class LogReplica:
         self._engine, self.log_vkey = engine, log_vkey
         self._directory = make_private_directory(directory)
         self._pin_file = directory / "log-head.json"
+        self._marks = [Frontier()]  # of sizes some MARK_EVERY apart, ascending: roots of the past are hashed from the nearest one
         frontier, note = self._stored()
         pin = self._pinned(frontier.size)
         if pin[0] > frontier.size:
@@ -101,7 +104,15 @@ class LogReplica:
         self._frontier, self._time = frontier, time
         if confirmed is not None:
             self._remember(confirmed)
+            if frontier.size == confirmed.size >= self._marks[-1].size + MARK_EVERY:
+                self._marks.append(frontier)
         return head
+
+    def root_at(self, size: int) -> bytes:
+        """Root of the first ``size`` leaves. Requires 0 <= size <= head.size. From any thread."""
+        marks = self._marks
+        mark = marks[bisect_right(marks, size, key=lambda frontier: frontier.size) - 1]
+        return mark.extended(leaf_hash(entry.leaf) for entry in self.entries(mark.size, size)).root()
 
     def next_index(self) -> int:
         """Index of the first entry that is not stored."""
@@ -174,11 +185,19 @@ class LogReplica:
     def _rehash(self, stored: Frontier, pin: tuple[int, bytes]) -> None:
         with writing(self._engine) as connection:
             connection.execute(delete(ENTRIES).where(ENTRIES.c.index >= stored.size))
-        before = Frontier().extended(leaf_hash(entry.leaf) for entry in self.entries(0, pin[0]))
+        before = self._hashed(Frontier(), pin[0])
         if before.root() != pin[1]:
             raise RollbackError(f"the database's first {pin[0]} leaves are not those that were pinned")
-        if before.extended(leaf_hash(entry.leaf) for entry in self.entries(pin[0], stored.size)) != stored:
+        if self._hashed(before, stored.size) != stored:
             raise RollbackError("the database's leaves are not those of its head")
+
+    def _hashed(self, frontier: Frontier, end: int) -> Frontier:
+        """``frontier`` with the stored leaves up to ``end``; leaves marks on its way."""
+        for start in range(frontier.size, end, MARK_EVERY):
+            last = min(start + MARK_EVERY, end)
+            frontier = frontier.extended(leaf_hash(entry.leaf) for entry in self.entries(start, last))
+            self._marks.append(frontier)
+        return frontier
 
     # --- verification ---
 

@@ -75,6 +75,12 @@ class Zone:
         """Call ``observer`` for each statement that holds. Register before the follower starts."""
         self._observers.append(observer)
 
+    def has_role(self, member_id: str, *roles: str) -> bool:
+        """Whether the member holds one of ``roles`` now."""
+        with self._lock:
+            member = self._view.registry.members.get(member_id)
+            return member is not None and not set(roles).isdisjoint(member.roles)
+
     def admit(self, member_id: str) -> None:
         """Returns when ``member_id`` is a member now; raises MemberUnknownError."""
         with self._lock:

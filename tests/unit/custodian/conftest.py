@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 import pytest
 
 from crypto.keygen import PrivateKey
 from nodes.custodian.examination import Admitted, Examiner
+from nodes.custodian.revocations import Revocations
 from nodes.runtime.replica.follower import LogFollower
 from nodes.runtime.replica.material import Ciphertexts, Placements, proven
 from protos.v1.exchange_pb2 import OpenTicket
@@ -29,15 +31,28 @@ class Following(MemoryLog):
         assert index < len(self._zone.entries)
 
 
+class Agreeing:
+    """Others' heads, which agree until ``doubt`` is set."""
+
+    doubt: Exception | None = None
+
+    def check(self) -> None:
+        if self.doubt is not None:
+            raise self.doubt
+
+
 @dataclass
 class Desk:
     """An examiner and the zone that it examines. ``late_s``: how far its clock is ahead of the log's."""
 
     zone: MemoryZone
+    directory: Path
     late_s: int = 0
 
     def __post_init__(self) -> None:
-        held = HeldZone(self.zone.view)
+        held = self.held = HeldZone(self.zone.view)
+        self.heads = Agreeing()
+        self.revocations = self.restarted()
 
         def load(digest: str) -> bytes:
             return self.zone.blobs[digest]
@@ -45,7 +60,12 @@ class Desk:
         ciphertexts = Ciphertexts(held, lambda logged: proven(held, logged, load(logged.statement.header.merkle_root)))
         placements = Placements(held, load)
         follower = cast(LogFollower, Following(self.zone))
-        self.examiner = Examiner(held, follower, ciphertexts, placements, lambda: self.zone.now + self.late_s, 1.0)
+        clock = lambda: self.zone.now + self.late_s  # noqa: E731 - one clock, that the tests move
+        self.examiner = Examiner(held, follower, ciphertexts, placements, self.heads, self.revocations, clock, 1.0)
+
+    def restarted(self) -> Revocations:
+        """The revocations as a custodian finds them on its disk."""
+        return Revocations(self.held, self.directory / "revocations", lambda: self.zone.now + self.late_s)
 
     def say(self, asked: Asked, **changes: object) -> OpenTicket:
         """Log the ticket of a request, changed; the work item that a coordinator would send."""
@@ -72,5 +92,5 @@ def released(small_private_key: PrivateKey) -> MemoryZone:
 
 
 @pytest.fixture
-def desk(released: MemoryZone) -> Desk:
-    return Desk(released.fork())
+def desk(released: MemoryZone, tmp_path: Path) -> Desk:
+    return Desk(released.fork(), tmp_path)

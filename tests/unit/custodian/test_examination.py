@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -355,8 +356,8 @@ def test_a_contribution_without_its_proof_opens_nothing(desk: Desk) -> None:
 
 
 @pytest.fixture
-def bulk(small_private_key: Any) -> Desk:
-    return Desk(closed_zone(small_private_key))
+def bulk(small_private_key: Any, tmp_path: Path) -> Desk:
+    return Desk(closed_zone(small_private_key), tmp_path)
 
 
 def test_bulk_tickets_take_neither_subject_nor_consent_nor_another_request_or_audience(bulk: Desk) -> None:

@@ -48,11 +48,15 @@ class Unsealable:
         admitted = self._desk.examine(work)
         return Admitted(admitted.logged, admitted.key, admitted.aggregates, bytes(32))
 
+    def still_admitted(self, admitted: Admitted) -> None:
+        raise AssertionError("nothing was sealed")
+
 
 def custodian(desk: Desk, examiner: object, exchange: Exchange) -> Custodian:
     name, stopping = "tax", threading.Event()
     return Custodian(
-        identity_of(desk.zone.keys, name), cast(Examiner, examiner), cast(ShareHolder, Holder(desk)), cast(ExchangeClient, exchange),
+        identity_of(desk.zone.keys, name), cast(Examiner, examiner), cast(ShareHolder, Holder(desk)), desk.revocations,
+        cast(ExchangeClient, exchange),
         MemoryLog(desk.zone).client(), stopping,
     )  # fmt: skip
 

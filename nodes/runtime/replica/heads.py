@@ -1,0 +1,216 @@
+"""Comparing heads: what the log shows to others must be what it shows to us [L5].
+
+Every custodian and auditor posts the newest checkpoint that it has, signed by itself, and holds everybody else's against its own copy of
+the log. Two roots at one size, both signed by the log, are a split: both notes are kept as evidence, and nothing is opened until people
+have looked at them. A head that is beyond ours is waited for. Heads that are missing, which is all that whoever passes them on can
+bring about, are reported, and beyond a limit they stop releases too: so a split cannot be kept hidden for longer than that.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from crypto import merkle
+from crypto.checkpoint import Checkpoint, open_checkpoint
+from crypto.encoding import canonical_json, sha256
+from crypto.errors import CryptoError
+from crypto.statements import check_signature, parse_envelope
+from nodes.errors import HeadsMissingError, LogSplitError, NotReadyError, StorageError
+from nodes.runtime import logging
+from nodes.runtime.clock import Clock
+from nodes.runtime.files import make_private_directory, read_private, write_private
+from nodes.runtime.replica.store import LogReplica
+from nodes.runtime.replica.zone import Zone
+from scoring.errors import ScoringError
+from scoring.exchange.view import ZoneView, verify_key
+from scoring.statements import Head, parse_statement
+
+POSTERS = frozenset({"custodian", "auditor"})
+SAVE_S = 60
+SPLIT_FILE = "split.json"
+
+_log = logging.logger("heads")
+
+
+@dataclass(frozen=True, slots=True)
+class HeadLimits:
+    """Seconds: ``report_s`` until a missing head is reported, ``lag_s`` that another's head may be beyond ours, ``silence_s`` that too few
+    custodians may be heard of before releases stop."""
+
+    report_s: int = 120
+    lag_s: int = 60
+    silence_s: int = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """A head beyond our own copy, since when it is known here."""
+
+    checkpoint: Checkpoint
+    note: str
+    time: int
+    since: int
+
+
+def heads_needed(custodians: int, threshold: int) -> int:
+    """How many other custodians must be heard of, so that two histories cannot each have custodians who only hear of each other.
+
+    Up to threshold − 1 are dishonest and say what either side wants to hear; of the honest l − t + 1, each side would need half.
+    """
+    return min(custodians - 1, (custodians + threshold - 1) // 2)
+
+
+class HeadComparison:
+    """Others' heads beside those of ``replica``. ``directory`` keeps who was heard of when, and the evidence of a split. Thread-safe."""
+
+    def __init__(self, zone: Zone, replica: LogReplica, member: str, directory: Path, now: Clock, limits: HeadLimits) -> None:
+        self._zone, self._replica, self._member, self._now, self._limits = zone, replica, member, now, limits
+        self._directory = make_private_directory(directory)
+        self._lock = threading.RLock()
+        self._ahead: dict[str, _Ahead] = {}
+        self._missing: set[str] = set()
+        self._split = (directory / SPLIT_FILE).exists()
+        self._since, self._heard = self._load()
+        self._saved = 0
+        self._save()
+
+    @property
+    def split(self) -> bool:
+        """Whether two histories were found, now or before a restart."""
+        with self._lock:
+            return self._split
+
+    def take(self, raw: bytes) -> Head | None:
+        """Compare a posted head; None for what is none, or is not signed by its member now. Does not raise for what others post."""
+        try:
+            head, checkpoint = self._authentic(raw)
+        except (CryptoError, ScoringError) as error:
+            _log.info(logging.HEAD_INVALID, error=str(error))
+            return None
+        with self._lock:
+            if head.time > self._heard.get(head.member, 0):
+                self._compare(head.member, _Ahead(checkpoint, head.checkpoint, head.time, self._now()))
+        return head
+
+    def turn(self) -> None:
+        """Compare what was beyond our copy and no longer is, and report who is missing and who is back. Once a round of notices."""
+        with self._lock:
+            for member, ahead in list(self._ahead.items()):
+                self._compare(member, ahead)
+            now = self._now()
+            for member in self._expected(POSTERS):
+                gone = now - self._last(member) > self._limits.report_s
+                if gone != (member in self._missing):
+                    report, event = (_log.warning, logging.HEAD_MISSING) if gone else (_log.info, logging.HEAD_RETURNED)
+                    report(event, member=member, last_heard=self._heard.get(member, 0))
+                    (self._missing.add if gone else self._missing.discard)(member)
+            if now - self._saved >= SAVE_S:
+                self._save()
+
+    def check(self) -> None:
+        """Nothing speaks against opening: no split, no head long beyond ours, and enough custodians heard of.
+
+        Raises LogSplitError; NotReadyError while our copy is behind another's; HeadsMissingError.
+        """
+        with self._lock:
+            if self._split:
+                raise LogSplitError(f"the log showed two histories: see {self._directory}")
+            now = self._now()
+            for member, ahead in self._ahead.items():
+                if now - ahead.since > self._limits.lag_s:
+                    raise NotReadyError(f"{member} has {ahead.checkpoint.size} leaves of the log, we have {self._replica.head.size}")
+            silent = [member for member in self._custodians() if now - self._last(member) > self._limits.silence_s]
+            heard = len(self._custodians()) - len(silent)
+            if heard < self._needed():
+                raise HeadsMissingError(f"heads of {heard} other custodians are known, {self._needed()} are needed; missing: {', '.join(silent)}")
+
+    # --- comparing ---
+
+    def _authentic(self, raw: bytes) -> tuple[Head, Checkpoint]:
+        """A head and its checkpoint. Raises unless its member signed the one and the log the other."""
+        envelope = parse_envelope(raw)
+        head = parse_statement(envelope.payload_type, envelope.payload)
+        if not isinstance(head, Head):
+            raise ScoringError(f"a {head.kind} is not a head")
+        with self._zone.reading() as view:
+            signer = view.registry.key(envelope.key_ids[0])
+            genesis = view.registry.genesis
+        if signer.member.id != head.member or head.zone != genesis.zone or not POSTERS & set(signer.member.roles):
+            raise ScoringError(f"a head of {head.member} is signed by {signer.member.id}")
+        check_signature(envelope, verify_key(signer.key))
+        if head.time > self._now() + genesis.clock_tolerance_s:
+            raise ScoringError(f"the head of {head.member} is from the future")
+        return head, open_checkpoint(head.checkpoint.encode(), genesis.log_vkey)
+
+    def _compare(self, member: str, said: _Ahead) -> None:
+        checkpoint, here = said.checkpoint, self._replica.head
+        if checkpoint.size > here.size:
+            self._ahead.setdefault(member, said)
+            return
+        root = self._replica.root_at(checkpoint.size)
+        if root != checkpoint.root:
+            self._keep_split(member, said, root)
+            return
+        if member in self._ahead and checkpoint.size >= self._ahead[member].checkpoint.size:
+            del self._ahead[member]
+        self._heard[member] = max(said.time, self._heard.get(member, 0))
+
+    def _keep_split(self, member: str, said: _Ahead, root: bytes) -> None:
+        """Evidence first, alarm second: the two notes, and how ours continues the tree that theirs contradicts."""
+        if self._split:
+            return
+        here, size = self._replica.head, said.checkpoint.size
+        notes = {f"{sha256(note).hex()[:16]}.note": note for note in (here.note, said.note.encode())}
+        tree = merkle.MemoryTree(entry.leaf for entry in self._replica.entries(0, here.size))
+        document = {
+            "peer": member, "size": size, "root_here": root.hex(), "root_there": said.checkpoint.root.hex(), "notes": list(notes),
+            "continued_to": here.size, "consistency_proof": [item.hex() for item in merkle.consistency_proof(size, here.size, tree.hashes)],
+        }  # fmt: skip
+        for name, note in notes.items():
+            write_private(self._directory / name, note)
+        write_private(self._directory / SPLIT_FILE, canonical_json(document))
+        self._split = True
+        _log.error(logging.LOG_SPLIT, evidence=str(self._directory), **{key: value for key, value in document.items() if key != "consistency_proof"})
+
+    # --- who is expected ---
+
+    def _expected(self, roles: frozenset[str]) -> list[str]:
+        with self._zone.reading() as view:
+            return [name for name, member in sorted(view.registry.members.items()) if roles & set(member.roles) and name != self._member]
+
+    def _custodians(self) -> list[str]:
+        with self._zone.reading() as view:
+            return [name for name in _shareholders(view) if name != self._member]
+
+    def _needed(self) -> int:
+        with self._zone.reading() as view:
+            custodians = _shareholders(view)
+            threshold = view.ceremony.statement.threshold if view.ceremony is not None else 0
+        return heads_needed(len(custodians), threshold) if self._member in custodians else 0
+
+    def _last(self, member: str) -> int:
+        """When the member was heard of last; who was never heard of counts from our first start."""
+        return max(self._heard.get(member, 0), self._since)
+
+    # --- storage ---
+
+    def _load(self) -> tuple[int, dict[str, int]]:
+        path = self._directory / "heard.json"
+        if not path.exists():
+            return self._now(), {}
+        try:
+            document = json.loads(read_private(path))
+            return int(document["since"]), {str(name): int(time) for name, time in document["heard"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StorageError(f"{path} cannot be read") from error
+
+    def _save(self) -> None:
+        self._saved = self._now()
+        write_private(self._directory / "heard.json", canonical_json({"since": self._since, "heard": self._heard}))
+
+
+def _shareholders(view: ZoneView) -> tuple[str, ...]:
+    return () if view.ceremony is None else tuple(view.ceremony.statement.custodians)
