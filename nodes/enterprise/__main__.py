@@ -14,11 +14,13 @@ from nodes.enterprise.keyring import Keyring
 from nodes.enterprise.portraits import PortraitDesk
 from nodes.enterprise.settings import EnterpriseSettings
 from nodes.enterprise.store import Store
+from nodes.enterprise.straight import StraightDesk
 from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
+from nodes.runtime.peers.board import BoardClient
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.process import Process
@@ -43,8 +45,12 @@ def main(config: Path) -> int:
     exchange = ExchangeClient(identity, settings.peer("coordinator"))
     gateway = GatewayClient(settings.enterprise.gateway, settings.public_dir / "ca.pem")
     enrolments = Enrolments(identity, roots.registry, keyring, store, exchange)
-    consents = ConsentDesk(identity, roots.registry, roots.packs, keyring, store, enrolments, gateway, now, settings.enterprise.consent_days)
     opener = ReleaseOpener.load(settings.public_dir)
+    boards = [BoardClient(identity, settings.peer(role)) for role in ("coordinator", "log")]
+    straight = StraightDesk(boards, store, roots.registry, opener.blocking, now)
+    consents = ConsentDesk(
+        identity, roots.registry, roots.packs, keyring, store, enrolments, gateway, now, settings.enterprise.consent_days, straight.turn
+    )
     portraits = PortraitDesk(roots.registry, keyring, store, enrolments, consents, gateway, opener, process.stopping)
 
     def resend() -> None:
@@ -58,11 +64,12 @@ def main(config: Path) -> int:
             process.stopping.wait(RETRY_S)
 
     token = token_file(settings.state_dir / "api.token")
-    server = WebServer(create_app(enrolments, consents, portraits, store, token), settings.enterprise.listen)
-    for action in (engine.dispose, gateway.close, exchange.close, exchange.cancel):
+    server = WebServer(create_app(enrolments, consents, portraits, straight, store, token), settings.enterprise.listen)
+    for action in (engine.dispose, gateway.close, exchange.close, exchange.cancel, *(board.close for board in boards)):
         process.on_stop(action)
     process.worker("work", lambda: exchange.follow_work(store.cursor, enrolments.handle, process.stopping))
     process.worker("resend", resend)
+    process.worker("straight", lambda: straight.run(process.stopping))
     server.attach(process)
     return process.run({"port": server.port})
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Header, Path
+from fastapi import Depends, FastAPI, Header, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from nodes.enterprise.consents import ConsentDesk
 from nodes.enterprise.enrolment import Enrolments
 from nodes.enterprise.portraits import PortraitDesk
 from nodes.enterprise.store import Store
+from nodes.enterprise.straight import StraightDesk
 from nodes.runtime.web import problems
 from nodes.runtime.web.tokens import check_bearer
 from scoring.statements import MemberId, Name
@@ -49,7 +50,7 @@ class PortraitBody(Body):
     wait_s: float = Field(default=30.0, ge=0, le=120)
 
 
-def create_app(enrolments: Enrolments, consents: ConsentDesk, portraits: PortraitDesk, store: Store, token: str) -> FastAPI:
+def create_app(enrolments: Enrolments, consents: ConsentDesk, portraits: PortraitDesk, straight: StraightDesk, store: Store, token: str) -> FastAPI:
     """The ASGI application of one enterprise service."""
 
     def staff(authorization: Annotated[str | None, Header()] = None) -> None:
@@ -77,12 +78,17 @@ def create_app(enrolments: Enrolments, consents: ConsentDesk, portraits: Portrai
     @app.get("/consents")
     def given(uscc: Annotated[str, Field(pattern=rf"^$|{USCC}")] = "") -> dict[str, Any]:
         """Consents of one enterprise, or of all, the newest first."""
-        return {"consents": [consent.to_json() for consent in store.consents(uscc)]}
+        return {"consents": [straight.shown(consent) for consent in store.consents(uscc)]}
 
     @app.delete("/consents/{consent_id}")
     def revoke(consent_id: ConsentId) -> dict[str, Any]:
-        """Withdraw a consent; binding from its leaf on."""
-        return consents.revoke(consent_id).to_json()
+        """Withdraw a consent: binding for each custodian from when it holds the revocation, for all from its leaf on."""
+        return straight.shown(consents.revoke(consent_id))
+
+    @app.get("/consents/{consent_id}/revocation", response_class=Response, responses={200: {"content": {"application/json": {}}}})
+    def revocation(consent_id: ConsentId) -> Response:
+        """The signed revocation, to be handed to custodians when nobody passes it on."""
+        return Response(consents.revocation(consent_id), media_type="application/json")
 
     @app.post("/portraits", status_code=201)
     def portrait(body: PortraitBody) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from nodes.enterprise.enrolment import Enrolments
 from nodes.enterprise.keyring import Keyring
 from nodes.enterprise.store import NOT_LOGGED, Enterprise, KeptConsent, Store
-from nodes.errors import NotReadyError
+from nodes.errors import NotFoundError, NotReadyError
 from nodes.runtime.clock import Clock
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
@@ -24,14 +24,16 @@ DAY_S = 86_400
 
 
 class ConsentDesk:
-    """Signs and withdraws consents. ``packs`` are the zone's models by sha256; ``days`` is how long a consent lasts."""
+    """Signs and withdraws consents. ``packs`` are the zone's models by sha256; ``days`` is how long a consent lasts. ``announce`` is called
+    once a revocation is signed and kept, before the gateway is asked to have it logged: it tells custodians straight."""
 
     def __init__(
         self, identity: Identity, registry: MemberRegistry, packs: Mapping[str, Model], keyring: Keyring, store: Store, enrolments: Enrolments,
-        gateway: GatewayClient, now: Clock, days: int,
+        gateway: GatewayClient, now: Clock, days: int, announce: Callable[[], None],
     ) -> None:  # fmt: skip
         self._identity, self._registry, self._packs, self._keyring = identity, registry, packs, keyring
         self._store, self._enrolments, self._gateway, self._now, self._days = store, enrolments, gateway, now, days
+        self._announce = announce
 
     def give(self, uscc: str, audience: str, purpose: str, products: Sequence[str]) -> KeptConsent:
         """A consent of the enrolled enterprise for ``audience`` to learn what ``products`` need; in the log when this returns.
@@ -76,7 +78,16 @@ class ConsentDesk:
             )
             kept = replace(kept, revocation=sign_statement(statement, keys.signer))
             self._store.put_consent(kept)
+        if kept.revoked_leaf_index == NOT_LOGGED:
+            self._announce()
         return self._send_revocation(kept)
+
+    def revocation(self, consent_id: str) -> bytes:
+        """The signed revocation of a consent, to be handed to custodians on a medium. Raises NotFoundError when it was not withdrawn here."""
+        kept = self._store.consent(consent_id)
+        if not kept.revocation:
+            raise NotFoundError("this consent was not withdrawn")
+        return kept.revocation
 
     def resume(self) -> None:
         """Send again what was signed and neither logged nor refused. Raises GatewayRefusal, PeerUnavailableError."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,31 +14,49 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import MetaData
 
+from crypto.encoding import sha256
 from crypto.keygen import PrivateKey
+from nodes.custodian.revocations import Revocations
 from nodes.enterprise.api import create_app
 from nodes.enterprise.consents import ConsentDesk
 from nodes.enterprise.enrolment import Enrolments
 from nodes.enterprise.keyring import Keyring
 from nodes.enterprise.portraits import PortraitDesk
 from nodes.enterprise.store import NOT_LOGGED, Store
+from nodes.enterprise.straight import StraightDesk
 from nodes.errors import NotFoundError, NotReadyError, PeerUnavailableError
 from nodes.runtime.database import open_database
+from nodes.runtime.peers.board import BoardClient
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica import relay
 from nodes.runtime.replica.relay import BINDING, ENROLMENT_REQUEST, BindingAnswer, EnrolmentRequest
 from nodes.runtime.web.gateway_client import GatewayClient, GatewayRefusal
 from protos.v1.exchange_pb2 import Sealed, WorkItem
-from scoring.errors import ConsentScopeError, NotDisclosedError, SubjectUnknownError
+from scoring.errors import ConsentRevokedError, ConsentScopeError, NotDisclosedError, SubjectUnknownError
 from scoring.exchange.view import verify_key
-from scoring.statements import Binding, Enrolment
+from scoring.statements import Binding, Enrolment, Head
 from tests.support.bank import bank, opener_of, roots_of, uscc_of
-from tests.support.exchange import identity_of
+from tests.support.exchange import HeldZone, identity_of
 from tests.support.gateway import Front, front
-from tests.support.members import ZONE
+from tests.support.members import CUSTODIANS, ZONE
 from tests.support.zone import BASE, PRODUCT, MemoryZone, released_zone
 
 TOKEN = "e" * 43
 SERVICE, REGISTRAR = "enterprise", "market"
+
+
+class Board(BoardClient):
+    """A notice board: what was pinned, and what others say."""
+
+    keeper = "coordinator"
+
+    def __init__(self) -> None:
+        self.pinned: list[bytes] = []
+        self.notices: list[bytes] = []
+
+    def exchange(self, notices: Sequence[bytes]) -> list[bytes]:
+        self.pinned = list(notices)
+        return self.notices
 
 
 @dataclass
@@ -50,6 +68,8 @@ class Service:
     enrolments: Enrolments
     consents: ConsentDesk
     portraits: PortraitDesk
+    straight: StraightDesk
+    board: Board
     state_dir: Path
     network: Network
 
@@ -110,9 +130,11 @@ def service(site: Front, state_dir: Path) -> Service:
     network = Network(site.client._transport)
     gateway = GatewayClient(BASE, now=lambda: zone.now, transport=network)
     enrolments = Enrolments(identity, roots.registry, keyring, store, site.exchange.client())
-    consents = ConsentDesk(identity, roots.registry, roots.packs, keyring, store, enrolments, gateway, lambda: zone.now, 365)
+    board = Board()
+    straight = StraightDesk([board], store, roots.registry, opener_of(zone).blocking, lambda: zone.now)
+    consents = ConsentDesk(identity, roots.registry, roots.packs, keyring, store, enrolments, gateway, lambda: zone.now, 365, straight.turn)
     portraits = PortraitDesk(roots.registry, keyring, store, enrolments, consents, gateway, opener_of(zone), threading.Event())
-    return Service(site, store, enrolments, consents, portraits, state_dir, network)
+    return Service(site, store, enrolments, consents, portraits, straight, board, state_dir, network)
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +231,44 @@ def test_a_consent_lets_the_bank_ask_and_its_revocation_ends_that(desk: Service,
     revoked = desk.consents.revoke(kept.id)
     assert zone.view.consents[kept.id].revoked_index == revoked.revoked_leaf_index
     assert desk.consents.revoke(kept.id) == revoked
+
+
+def test_a_revocation_binds_custodians_though_gateway_and_log_never_see_it(desk: Service, tmp_path: Path) -> None:
+    """The gateway is cut: the revocation goes by the board, and custodians' own heads tell the staff who holds it."""
+    kept = desk.consents.give(desk.enrolled(), "bank-a", "loan", [PRODUCT])
+    desk.network.cut_before = True
+    with pytest.raises(PeerUnavailableError):
+        desk.consents.revoke(kept.id)
+    (raw,) = desk.board.pinned
+    assert desk.consents.revocation(kept.id) == raw
+    zone, view = desk.site.zone, desk.site.zone.view
+    assert view.consents[kept.id].revoked_index is None
+    shown = desk.straight.shown(desk.store.consent(kept.id))
+    assert (shown["held_by"], shown["binding"], shown["revoked_leaf_index"]) == ([], False, NOT_LOGGED)
+    for count, name in enumerate(CUSTODIANS[:2], 1):
+        revocations = Revocations(HeldZone(view), tmp_path / name, lambda: zone.now)
+        revocations.take(raw)
+        with pytest.raises(ConsentRevokedError):
+            revocations.check(view.consents[kept.id])
+        head = Head(zone=ZONE, nonce=fresh_nonce(), member=name, time=zone.now, checkpoint="a note", held=revocations.held())
+        desk.board.notices.append(zone.envelope(head, name))
+        desk.straight.turn()
+        shown = desk.straight.shown(desk.store.consent(kept.id))
+        assert shown["held_by"] == sorted(CUSTODIANS[:count])
+        assert shown["binding"] is (count == 2)  # 2 of 3 open: without two of them nothing does
+
+
+def test_an_acknowledgement_that_its_custodian_did_not_sign_is_none(desk: Service) -> None:
+    kept = desk.consents.give(desk.enrolled(), "bank-a", "loan", [PRODUCT])
+    kept = desk.consents.revoke(kept.id)
+    digest = sha256(kept.revocation).hex()
+    zone = desk.site.zone
+    for signer, member in (("notary", "tax"), ("auditor", "auditor"), ("coordinator", "notary")):
+        head = Head(zone=ZONE, nonce=fresh_nonce(), member=member, time=zone.now, checkpoint="a note", held=(digest,))
+        desk.board.notices.append(zone.envelope(head, signer))
+    desk.board.notices.append(b"nonsense")
+    desk.straight.turn()
+    assert desk.straight.shown(kept)["held_by"] == []
 
 
 def test_a_consent_names_exactly_what_the_product_needs(desk: Service) -> None:
@@ -344,7 +404,7 @@ def test_a_portrait_over_a_row_that_is_not_its_owners_is_refused(portrayed: tupl
 
 @pytest.fixture
 def staff(desk: Service) -> TestClient:
-    app = create_app(desk.enrolments, desk.consents, desk.portraits, desk.store, TOKEN)
+    app = create_app(desk.enrolments, desk.consents, desk.portraits, desk.straight, desk.store, TOKEN)
     return TestClient(app, headers={"Authorization": f"Bearer {TOKEN}"})
 
 
@@ -365,6 +425,6 @@ def test_waiting_for_the_registrar_is_told_as_not_ready(staff: TestClient) -> No
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/enrolments"), ("GET", "/consents"), ("POST", "/portraits"), ("GET", "/healthz")])
 def test_without_the_token_nobody_gets_in(desk: Service, method: str, path: str) -> None:
-    app = create_app(desk.enrolments, desk.consents, desk.portraits, desk.store, TOKEN)
+    app = create_app(desk.enrolments, desk.consents, desk.portraits, desk.straight, desk.store, TOKEN)
     response = TestClient(app).request(method, path, json={} if method == "POST" else None)
     assert (response.status_code, response.json()["reason"]) == (401, "TOKEN_INVALID")

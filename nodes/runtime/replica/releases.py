@@ -94,6 +94,11 @@ class ReleaseOpener:
         """The zone's public key."""
         return self._sharing.public_key
 
+    @property
+    def blocking(self) -> int:
+        """Number of custodians without which nothing opens: l − t + 1."""
+        return self._sharing.parties - self._sharing.threshold + 1
+
     def open(self, answer: Mapping[str, Any], private: bytes) -> Released:
         """The opened release in the gateway's ``answer``, for the holder of the X25519 key ``private``.
 
