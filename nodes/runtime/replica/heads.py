@@ -25,7 +25,7 @@ from nodes.runtime.files import make_private_directory, read_private, write_priv
 from nodes.runtime.replica.store import LogReplica
 from nodes.runtime.replica.zone import Zone
 from scoring.errors import ScoringError
-from scoring.exchange.view import ZoneView, verify_key
+from scoring.exchange.view import verify_key
 from scoring.statements import Head, parse_statement
 
 POSTERS = frozenset({"custodian", "auditor"})
@@ -183,12 +183,11 @@ class HeadComparison:
 
     def _custodians(self) -> list[str]:
         with self._zone.reading() as view:
-            return [name for name in _shareholders(view) if name != self._member]
+            return sorted(view.registry.approvers - {self._member})
 
     def _needed(self) -> int:
         with self._zone.reading() as view:
-            custodians = _shareholders(view)
-            threshold = view.ceremony.statement.threshold if view.ceremony is not None else 0
+            custodians, threshold = view.registry.approvers, view.registry.threshold
         return heads_needed(len(custodians), threshold) if self._member in custodians else 0
 
     def _last(self, member: str) -> int:
@@ -210,7 +209,3 @@ class HeadComparison:
     def _save(self) -> None:
         self._saved = self._now()
         write_private(self._directory / "heard.json", canonical_json({"since": self._since, "heard": self._heard}))
-
-
-def _shareholders(view: ZoneView) -> tuple[str, ...]:
-    return () if view.ceremony is None else tuple(view.ceremony.statement.custodians)
