@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from crypto import tiles
-from crypto.checkpoint import open_checkpoint
+from crypto.checkpoint import Checkpoint, cosign, open_checkpoint, sign_checkpoint
 from crypto.encoding import sha256
+from crypto.merkle import root
 from nodes.runtime.peers import rpc
 from protos.v1 import log_pb2 as pb
 from protos.v1 import log_pb2_grpc
@@ -65,9 +66,14 @@ def mirror(zone: Zone, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def verify(verifier: Path, zone: Zone, directory: Path) -> subprocess.CompletedProcess[str]:
+def verify(verifier: Path, zone: Zone, directory: Path, *options: str) -> subprocess.CompletedProcess[str]:
     vkeys = [zone.registry.log_vkey, *zone.registry.witness_policy.witnesses]
-    return subprocess.run([str(verifier), str(directory), *vkeys], check=False, capture_output=True, text=True, timeout=120)
+    return subprocess.run([str(verifier), *options, str(directory), *vkeys], check=False, capture_output=True, text=True, timeout=120)
+
+
+def without_signatures(note: bytes, count: int) -> bytes:
+    """The note without its last ``count`` signature lines."""
+    return b"\n".join(note.split(b"\n")[: -count - 1]) + b"\n"
 
 
 def test_the_second_verifier_accepts_the_log(verifier: Path, zone: Zone, mirror: Path) -> None:
@@ -86,3 +92,28 @@ def test_the_second_verifier_refuses_a_changed_file(verifier: Path, zone: Zone, 
     data[len(data) // 2] ^= 1
     (copy / path).write_bytes(data)
     assert verify(verifier, zone, copy).returncode == 1
+
+
+def test_the_second_verifier_counts_the_witnesses(verifier: Path, zone: Zone, mirror: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "mirror"
+    shutil.copytree(mirror, copy)
+    (copy / "checkpoint").write_bytes(without_signatures((mirror / "checkpoint").read_bytes(), 1))
+    short = verify(verifier, zone, copy)
+    assert (short.returncode, "1 of the required 2 witnesses" in short.stderr) == (1, True)
+    assert verify(verifier, zone, copy, "-required", "1").returncode == 0
+
+
+def head_of(zone: Zone, leaves: list[bytes]) -> bytes:
+    """A note of the tree of ``leaves`` under the log's own signature and both witnesses'."""
+    name = zone.registry.log_vkey.partition("+")[0]
+    note = sign_checkpoint(Checkpoint(name, len(leaves), root(leaves)), zone.log_signer)
+    return note + b"".join(cosign(note, zone.witness_signer(witness), 1_700_000_000) for witness in ("auditor", "peer-zone"))
+
+
+def test_the_second_verifier_sees_whether_the_log_only_grew(verifier: Path, zone: Zone, mirror: Path, tmp_path: Path) -> None:
+    leaves = tiles.decode_entries((mirror / "tile" / "entries" / "000").read_bytes(), 256)[:100]
+    old = tmp_path / "old"
+    old.write_bytes(head_of(zone, leaves))
+    assert verify(verifier, zone, mirror, "-old", str(old)).returncode == 0
+    old.write_bytes(head_of(zone, [*leaves[:-1], b"another history"]))
+    assert verify(verifier, zone, mirror, "-old", str(old)).returncode == 1

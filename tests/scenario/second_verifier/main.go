@@ -1,9 +1,11 @@
 // A second verifier of the exchange log, on Go's own packages for signed notes and transparency logs, knowing nothing of Xinqiao.
 //
-//	second_verifier DIR LOG_VKEY WITNESS_VKEY...
+//	second_verifier [-required W] [-old CHECKPOINT] DIR LOG_VKEY WITNESS_VKEY...
 //
-// DIR holds checkpoint and tile/ as served over HTTP. Every entry is hashed again, every tile authenticated against the signed
-// root, every inclusion proof and a consistency proof from every size checked. Prints "ok SIZE ROOT", or says what is wrong.
+// DIR holds checkpoint and tile/ as served over HTTP. The log and at least W of the witnesses (all, unless said otherwise) must have
+// signed the checkpoint. Every entry is hashed again, every tile authenticated against the signed root, every inclusion proof and a
+// consistency proof from every size checked; with -old, that the log has only grown since that signed checkpoint. Prints
+// "ok SIZE ROOT", or says what is wrong and exits 1.
 package main
 
 import (
@@ -12,6 +14,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -41,6 +44,9 @@ func (w witness) Verify(msg, sig []byte) bool {
 
 func parseWitness(vkey string) witness {
 	parts := strings.SplitN(vkey, "+", 3)
+	if len(parts) != 3 {
+		fail("%s is not a verifier key", vkey)
+	}
 	material, err := base64.StdEncoding.DecodeString(parts[2])
 	check(err)
 	if len(material) != 33 || material[0] != 4 {
@@ -97,29 +103,58 @@ func readEntries(dir string, size int64) [][]byte {
 	return entries
 }
 
-func main() {
-	dir := os.Args[1]
-	text, err := os.ReadFile(filepath.Join(dir, "checkpoint"))
+// checkpoint is a tree head that the log and enough witnesses signed.
+type checkpoint struct {
+	size int64
+	root tlog.Hash
+}
+
+// openCheckpoint verifies a signed note: C2SP tlog-checkpoint without extension lines, cosigned by at least required witnesses.
+func openCheckpoint(path string, log note.Verifier, witnesses []note.Verifier, required int) checkpoint {
+	text, err := os.ReadFile(path)
 	check(err)
-	log, err := note.NewVerifier(os.Args[2])
+	opened, err := note.Open(text, note.VerifierList(append([]note.Verifier{log}, witnesses...)...))
 	check(err)
-	verifiers := []note.Verifier{log}
-	for _, vkey := range os.Args[3:] {
-		verifiers = append(verifiers, parseWitness(vkey))
+	signed := map[string]bool{}
+	for _, signature := range opened.Sigs {
+		signed[fmt.Sprintf("%s+%08x", signature.Name, signature.Hash)] = true
 	}
-	opened, err := note.Open(text, note.VerifierList(verifiers...))
-	check(err)
-	if len(opened.Sigs) != len(verifiers) {
-		fail("%d of %d keys signed the checkpoint", len(opened.Sigs), len(verifiers))
+	if !signed[fmt.Sprintf("%s+%08x", log.Name(), log.KeyHash())] {
+		fail("%s: the log did not sign it", path)
+	}
+	if len(signed)-1 < required {
+		fail("%s: %d of the required %d witnesses signed it", path, len(signed)-1, required)
 	}
 	lines := strings.Split(opened.Text, "\n")
 	if len(lines) != 4 || lines[0] != log.Name() || lines[3] != "" {
-		fail("the note is not a checkpoint of %s", log.Name())
+		fail("%s is not a checkpoint of %s", path, log.Name())
 	}
 	size, err := strconv.ParseInt(lines[1], 10, 64)
 	check(err)
 	root, err := tlog.ParseHash(lines[2])
 	check(err)
+	return checkpoint{size, root}
+}
+
+func main() {
+	required := flag.Int("required", -1, "how many witnesses must have signed (default all)")
+	old := flag.String("old", "", "an earlier signed checkpoint of the same log")
+	flag.Parse()
+	if flag.NArg() < 2 {
+		fail("usage: second_verifier [-required W] [-old CHECKPOINT] DIR LOG_VKEY WITNESS_VKEY...")
+	}
+	dir := flag.Arg(0)
+	log, err := note.NewVerifier(flag.Arg(1))
+	check(err)
+	var witnesses []note.Verifier
+	for _, vkey := range flag.Args()[2:] {
+		witnesses = append(witnesses, parseWitness(vkey))
+	}
+	if *required < 0 {
+		*required = len(witnesses)
+	}
+	head := openCheckpoint(filepath.Join(dir, "checkpoint"), log, witnesses, *required)
+	size, root := head.size, head.root
 
 	var stored []tlog.Hash
 	memory := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
@@ -147,12 +182,18 @@ func main() {
 		check(err)
 		check(tlog.CheckRecord(proof, size, root, index, tlog.RecordHash(entries[index])))
 	}
-	for old := int64(1); old <= size; old++ {
-		hash, err := tlog.TreeHash(old, memory)
+	for first := int64(1); first <= size; first++ {
+		hash, err := tlog.TreeHash(first, memory)
 		check(err)
-		proof, err := tlog.ProveTree(size, old, tiles)
+		proof, err := tlog.ProveTree(size, first, tiles)
 		check(err)
-		check(tlog.CheckTree(proof, size, root, old, hash))
+		check(tlog.CheckTree(proof, size, root, first, hash))
+	}
+	if *old != "" {
+		before := openCheckpoint(*old, log, witnesses, *required)
+		proof, err := tlog.ProveTree(size, before.size, tiles)
+		check(err)
+		check(tlog.CheckTree(proof, size, root, before.size, before.root))
 	}
 	fmt.Printf("ok %d %s\n", size, root)
 }
