@@ -198,6 +198,13 @@ class Opening:
     m: int
     r: int
 
+    @classmethod
+    def from_residue(cls, n: int, m: int, r: int) -> Opening:
+        """The opening whose m is written as a residue in [0, n), as receipts have it. Raises OpeningError for another number: one form each."""
+        if not 0 <= m < n:
+            raise OpeningError("m is outside [0, n)")
+        return cls(balanced(m, n), r)
+
 
 def check_opening(public_key: PublicKey, ciphertext: int, opening: Opening) -> None:
     """Holds when the opening opens the ciphertext; anyone can check [P1.4].

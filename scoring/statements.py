@@ -673,11 +673,12 @@ def _parse(cls: type[T], data: bytes) -> T:
         raise StatementFormatError(f"{cls.__name__}: {detail}") from error
 
 
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object's pairs as a dict: an ``object_pairs_hook``. Raises ValueError when a name stands twice, since two readers could differ."""
     out = dict(pairs)
     if len(out) != len(pairs):
         raise ValueError("a JSON object repeats a name")
     return out
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates)  # one for all: making it costs as much as a small statement
+_DECODER = json.JSONDecoder(object_pairs_hook=unique_names)  # one for all: making it costs as much as a small statement

@@ -1236,6 +1236,9 @@ SIGNERS = {  # kind: the role that its signer has; "" for a member that the stat
 BY_ENTERPRISE = {"consent", "revocation"}
 
 
+TILE_FILE = re.compile(r"tile/([0-9]{1,2}|entries)/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
+
+
 def tile_path(level: str, index: int, width: int) -> str:
     """``tile/<L>/<N>[.p/<W>]``; N in groups of three digits, all but the last after an x."""
     digits = f"{index:03d}"
@@ -1294,13 +1297,28 @@ class LogCheck:
         if tree_root(levels[0]) != checkpoint.root:
             self.explain(levels[0], checkpoint)
             return None
-        count = 0
         for level, row in enumerate(levels):
             for index in range(-(-len(row) // TILE)):
-                self.check_tile(level, index, row[index * TILE : (index + 1) * TILE])
-                count += 1
-        self.checked |= {"leaves": checkpoint.size, "tiles": count}
+                path = tile_path(str(level), index, len(row[index * TILE : (index + 1) * TILE]))
+                if self.file(path) is None:
+                    self.faults.append(Fault("TILE_MISSING", f"there is no {path}", index * TILE * TILE**level))
+        self.checked |= {"leaves": checkpoint.size, "tiles": sum(self.check_tiles(levels, leaves))}
         return leaves
+
+    def check_tiles(self, levels: list[list[bytes]], leaves: list[bytes]) -> Iterator[int]:
+        """Compare every tile and bundle that is there, those of earlier sizes too; 1 for each. What lies beyond the tree is nobody's claim yet."""
+        for file in sorted((self.directory / "tile").glob("**/*")):
+            path = file.relative_to(self.directory).as_posix()
+            match = TILE_FILE.fullmatch(path)
+            if match is None or not file.is_file():
+                continue
+            level, index, width = match[1], int(match[2].replace("x", "").replace("/", "")), int(match[3] or TILE)
+            row = leaves if level == "entries" else levels[int(level)] if int(level) < len(levels) else []
+            items = row[index * TILE : index * TILE + width]
+            if len(items) == width:
+                whole = b"".join(len(item).to_bytes(2, "big") + item if level == "entries" else item for item in items)
+                self.check_tile(path, file.read_bytes(), whole, index * TILE, 0 if level == "entries" else int(level))
+                yield 1
 
     def bundle(self, index: int, width: int) -> Iterator[bytes]:
         path = tile_path("entries", index, width)
@@ -1316,15 +1334,13 @@ class LogCheck:
         if at != len(data):
             raise Fault("ENTRY_BUNDLE_INVALID", f"{path} holds more than {width} entries", index * TILE)
 
-    def check_tile(self, level: int, index: int, hashes: list[bytes]) -> None:
-        path, first = tile_path(str(level), index, len(hashes)), index * TILE * TILE**level
-        stored = self.file(path)
-        if stored is None:
-            self.faults.append(Fault("TILE_MISSING", f"there is no {path}", first))
-        elif stored != b"".join(hashes):
-            place = next((at for at, item in enumerate(hashes) if stored[32 * at : 32 * at + 32] != item), len(hashes))
-            leaf = (index * TILE + place) * TILE**level
-            self.faults.append(Fault("TILE_HASH_MISMATCH", f"{path}: hash {place} is not that of the entries", leaf))
+    def check_tile(self, path: str, stored: bytes, computed: bytes, first: int, level: int) -> None:
+        if stored != computed:
+            differ = next((at for at, pair in enumerate(zip(stored, computed, strict=False)) if pair[0] != pair[1]), min(len(stored), len(computed)))
+            place = 0 if path.startswith("tile/entries") else differ // 32
+            self.faults.append(
+                Fault("TILE_HASH_MISMATCH", f"{path} is not what the entries give, from byte {differ} on", (first + place) * TILE**level)
+            )
 
     def explain(self, hashes: list[bytes], checkpoint: Checkpoint) -> None:
         """The entries do not give the root. Where the stored leaf hashes do, the entries that differ from them were changed."""

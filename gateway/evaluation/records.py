@@ -61,7 +61,8 @@ def _opening(zone: Zone, ticket: Logged, opening: dict[str, Any]) -> dict[str, A
     statement = ticket.statement
     line = next(item for item in statement.openings if item.batch == opening["batch"])
     with zone.reading() as view:
-        form = functional(view.model(statement.model), line.functionals[0], statement.stage)
+        form, key = functional(view.model(statement.model), line.functionals[0], statement.stage), view.public_key
+    assert key is not None  # a ticket has a key
     return {
         "name": form.name,
         "functional": [{"indicator": term.indicator, "weight": str(term.weight), "functional": term.functional} for term in form.terms],
@@ -72,6 +73,6 @@ def _opening(zone: Zone, ticket: Logged, opening: dict[str, Any]) -> dict[str, A
             for item in statement.inputs
         ],
         "aggregate": opening["aggregate"],
-        "m": opening["m"],
+        "m": str(int(opening["m"]) % key.n),
         "r": opening["r"],
     }

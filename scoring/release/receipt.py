@@ -8,19 +8,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, StringConstraints
+from pydantic import StringConstraints
 
 from crypto.encoding import canonical_json
 from scoring.statements import Hex16, Hex32, MemberId, Name, Record, StageId
 
-
-def _decimal(value: object) -> object:
-    return str(value) if type(value) is int else value
-
-
 FORMAT: Literal["xinqiao/receipt/v1"] = "xinqiao/receipt/v1"
 Base64 = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]+={0,2}$", max_length=1 << 24)]
-Number = Annotated[str, BeforeValidator(_decimal), StringConstraints(pattern=r"^-?(0|[1-9][0-9]*)$", max_length=4096)]
+Number = Annotated[str, StringConstraints(pattern=r"^-?(0|[1-9][0-9]*)$", max_length=4096)]
 """An integer, read with int(), which takes 4,300 digits at most; n² at 4096 bits has 2,467."""
 
 Hundredths = Annotated[str, StringConstraints(pattern=r"^-?(0|[1-9][0-9]*)\.[0-9]{2}$", max_length=64)]

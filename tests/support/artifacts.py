@@ -23,7 +23,6 @@ from scoring.release.percentiles import band_of, quantile_tables
 from scoring.rules.credit import line_fen
 from scoring.statements import QuantileTable
 from tests.support.epoch import EPOCH
-from tests.support.ledger import PACK
 from tests.support.zone import Asked, MemoryZone
 
 
@@ -55,7 +54,7 @@ def write_public(zone: MemoryZone, directory: Path) -> None:
     assert zone.view.ceremony is not None
     put(directory / "ceremony.dsse.json", zone.view.ceremony.envelope)
     put(directory / "key.json", canonical_json(zone.public_key.to_json()))
-    put(directory / "packs" / PACK.name, PACK.read_bytes())
+    put(directory / "packs" / zone.pack.name, zone.pack.read_bytes())
 
 
 def note_of(zone: MemoryZone, size: int | None = None) -> bytes:
@@ -226,7 +225,7 @@ def records_of(zone: MemoryZone) -> list[dict[str, Any]]:
                     "slot_bits": str(zone.model.slot_bits),
                     "batch": str(line.batch),
                     "subjects": subjects,
-                    "openings": [_opening(zone, logged, line.functionals[0], inputs, value, opened.m, opened.r)],
+                    "openings": [_opening(zone, logged, line.functionals[0], inputs, value, opened.m % zone.public_key.n, opened.r)],
                     **Evidence(zone).ticket(logged),
                 }
             )

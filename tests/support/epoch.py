@@ -43,8 +43,10 @@ DIVISIONS = ("330108", "330109")
 
 @dataclass
 class EpochLedger(Ledger):
-    """A ledger with firms. ``blobs``: documents by SHA-256, ciphertexts by Merkle root. ``points``: hundredths by subject and indicator."""
+    """A ledger with firms, one for each of ``firms``, its stage. ``blobs``: documents by SHA-256, ciphertexts by Merkle root. ``points``:
+    hundredths by subject and indicator."""
 
+    firms: tuple[str, ...] = STAGES
     blobs: dict[str, bytes] = field(default_factory=dict)
     encryptor: Encryptor = field(init=False)
     subjects: list[str] = field(init=False)
@@ -58,7 +60,7 @@ class EpochLedger(Ledger):
         super().__post_init__()
         self.encryptor = Encryptor(self.public_key, window=4)
         draw = random.Random("firms")
-        self.subjects = [draw.randbytes(16).hex() for _ in STAGES]
+        self.subjects = [draw.randbytes(16).hex() for _ in self.firms]
         scored = {name: item for name, item in self.model.indicators.items() if not item.gate}
         self.points = {subject: {name: draw.randrange(item.bounds[1] + 1) for name, item in scored.items()} for subject in self.subjects}
         self.gated = {self.subjects[GATED_FIRM]}
@@ -74,7 +76,7 @@ class EpochLedger(Ledger):
         """Make roster, stages and batches; says nothing."""
         self.roster = build_roster(ZONE, epoch, PERIOD, [(subject, DIVISIONS[i % 2]) for i, subject in enumerate(self.subjects)])
         order = [stage.id for stage in self.model.stages]
-        self.stages = build_stages(self.roster, self.model.sha256, dict(zip(self.subjects, STAGES, strict=True)), order, self.model.default_stage)
+        self.stages = build_stages(self.roster, self.model.sha256, dict(zip(self.subjects, self.firms, strict=True)), order, self.model.default_stage)
         self.placement = Placement.of(self.stages, self.slots)
 
     @property

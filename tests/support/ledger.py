@@ -47,6 +47,7 @@ class Ledger:
 
     private_key: PrivateKey
     now: int = START
+    pack: Path = PACK
     entries: list[tuple[bytes, bytes]] = field(default_factory=list)
     keys: Keys = field(default_factory=Keys)
     public_key: PublicKey = field(init=False)
@@ -58,7 +59,7 @@ class Ledger:
     witness_signer: NoteSigner = field(init=False)
 
     def __post_init__(self) -> None:
-        self.model = load_pack(PACK.read_bytes())
+        self.model = load_pack(self.pack.read_bytes())
         self.public_key = PublicKey.from_modulus(self.private_key.n, min_bits=SMALL_BITS)
         for name in ORGANISATIONS:
             self.keys.make(name)

@@ -155,7 +155,14 @@ class Documents:
         key, model = self._roots.key, self._view.model(ticket.model)
         order = tuple(subject for subject, _, _ in self._contents.orders[epoch].subjects)
         found = judge_batch(
-            key, model, ticket, place, self._contents.placements[epoch], order, int(opening.aggregate), Opening(int(opening.m), int(opening.r))
+            key,
+            model,
+            ticket,
+            place,
+            self._contents.placements[epoch],
+            order,
+            int(opening.aggregate),
+            Opening.from_residue(key.n, int(opening.m), int(opening.r)),
         )
         said = (int(record.slot_bits), record.stage, record.subjects)
         if said != (model.slot_bits, ticket.stage, tuple(total.subject for total in found)):

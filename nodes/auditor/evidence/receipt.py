@@ -53,6 +53,7 @@ from scoring.statements import (
     Ticket,
     parse_leaf,
     parse_statement,
+    unique_names,
 )
 
 S = TypeVar("S", bound=Statement)
@@ -84,10 +85,13 @@ def verify_receipt(data: bytes, roots: Roots) -> Verified:
 def parse_receipt(data: bytes) -> Receipt:
     """A receipt from its JSON. Raises ReceiptError RECEIPT_FORMAT."""
     try:
+        json.loads(data, object_pairs_hook=unique_names)
         return Receipt.model_validate_json(data)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         raise ReceiptError("RECEIPT_FORMAT", f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
+    except (ValueError, RecursionError) as error:
+        raise ReceiptError("RECEIPT_FORMAT", f"it is not JSON with each name once: {error}") from error
 
 
 @contextmanager
@@ -295,7 +299,7 @@ class _Verifier:
         agree = value == int(said.aggregate) and aggregate_hash(key, value) == line.aggregate
         _require(agree, "AGGREGATE_MISMATCH", f"the aggregate of {said.name} is not the one that its inputs give")
         with _reason("OPENING_INVALID", f"opening {said.name}"):
-            check_opening(key, value, Opening(balanced(int(said.m), key.n), int(said.r)))
+            check_opening(key, value, Opening.from_residue(key.n, int(said.m), int(said.r)))
         return balanced(int(said.m), key.n)
 
     def _input(self, said: ReceiptOpening, indicator: str, gate_of: str, ticket: Ticket, rows: list[ContributionHeader]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from crypto.encoding import sha256
-from crypto.keygen import PrivateKey
+from crypto.keygen import PrivateKey, generate_private_key
 from crypto.paillier import PublicKey
 from nodes.auditor import audit as audits
 from nodes.auditor.audit import Verdict
@@ -357,7 +358,7 @@ def repinned(run: Path, tmp_path: Path) -> Path:
 
 def test_key_and_ceremony_other_than_the_pinned_are_found(run: Path, tmp_path: Path, judge: Judge, zone: MemoryZone) -> None:
     keys = repinned(run, tmp_path)
-    other = PublicKey.from_modulus(zone.public_key.n - 2, min_bits=SMALL_BITS)
+    other = PublicKey.from_modulus(generate_private_key(SMALL_BITS, secrets.randbits).n, min_bits=SMALL_BITS)
     put(keys / "key.json", json.dumps(other.to_json()).encode())
     put(keys / "ceremony.dsse.json", b"another transcript")
     ceremony = zone.view.ceremony

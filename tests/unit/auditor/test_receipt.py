@@ -146,6 +146,8 @@ def inflated_total(document: Document) -> None:
         (lambda d: d["rows"][0]["ciphertexts"].append("2"), "ROW_CIPHERTEXTS"),
         (other_opening, "OPENING_INVALID"),
         (lambda d: plus_one(d, "openings", 0, "r"), "OPENING_INVALID"),
+        (lambda d: d["openings"][0].update(m=str(int(d["openings"][0]["m"]) + int(d["public_key"]["n"]))), "OPENING_INVALID"),
+        (lambda d: d.update(ticket_leaf_index=int(d["ticket_leaf_index"])), "RECEIPT_FORMAT"),
         (lambda d: plus_one(d, "openings", 0, "aggregate"), "AGGREGATE_MISMATCH"),
         (lambda d: plus_one(d, "openings", 0, "functional", 0, "weight"), "FUNCTIONAL_MISMATCH"),
         (lambda d: d["openings"][0]["functional"].pop(), "FUNCTIONAL_MISMATCH"),
@@ -234,6 +236,14 @@ def test_a_checkpoint_of_another_log_is_refused(case: Case) -> None:
 def test_what_is_no_receipt_is_refused(case: Case, data: bytes) -> None:
     with pytest.raises(ReceiptError) as error:
         verify_receipt(data, case.roots)
+    assert error.value.reason == "RECEIPT_FORMAT"
+
+
+def test_a_receipt_that_repeats_a_name_is_refused(case: Case) -> None:
+    """Two readers could take it for two receipts."""
+    data = json.dumps(case.receipt).encode()
+    with pytest.raises(ReceiptError) as error:
+        verify_receipt(data[:-1] + b', "zone": ' + json.dumps(case.receipt["zone"]).encode() + b"}", case.roots)
     assert error.value.reason == "RECEIPT_FORMAT"
 
 
