@@ -12,6 +12,7 @@ from scoring.custody.rules import EFFECTS as CUSTODY_EFFECTS
 from scoring.draws import rules as draws
 from scoring.exchange.consent import ConsentState
 from scoring.exchange.epoch import EpochState
+from scoring.exchange.tickets import release_of
 from scoring.statements import (
     AuditCommit,
     AuditNote,
@@ -124,6 +125,9 @@ def _commit_ticket(view: ZoneView, logged: Logged) -> None:
     view.requests[ticket.request, ticket.subject] = logged.digest
     view.nonces[ticket.audience, ticket.request_nonce] = ticket.request
     view.first_tickets.setdefault((ticket.audience, ticket.subject, ticket.epoch), logged)
+    release = release_of(view, ticket)
+    if release is not None:
+        view.ledger.enter(release, logged.index)
 
 
 def _commit_refusal(view: ZoneView, logged: Logged) -> None:

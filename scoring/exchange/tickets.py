@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scoring.disclosure.ledger import GATE, Release, entry_of
 from scoring.draws.rules import check_not_frozen
 from scoring.errors import (
     AudienceUnknownError,
@@ -21,7 +22,7 @@ from scoring.errors import (
     TicketReplayError,
 )
 from scoring.exchange.consent import check_consent
-from scoring.exchange.contributions import NO_FUNCTIONAL
+from scoring.exchange.contributions import NO_FUNCTIONAL, owns
 from scoring.exchange.epoch import EpochState, Phase
 from scoring.indicators.functional import functional
 from scoring.indicators.model import Model
@@ -74,7 +75,8 @@ def check_ticket(view: ZoneView, ticket: Ticket, time: int) -> None:
     """The ticket follows from the log before it, at Unix time ``time``.
 
     Raises EpochUnknownError, WrongModelError, TicketExpiredError, AudienceUnknownError, SubjectFrozenError, NotDisclosedError,
-    TicketReplayError, TicketInputsError, and for one enterprise's ticket the errors of ``check_consent``; for a bulk ticket EpochStateError.
+    TicketReplayError, TicketInputsError; for one enterprise's ticket the errors of ``check_consent`` and of ``DisclosureLedger.check``,
+    for a bulk ticket EpochStateError.
     """
     epoch = view.epoch(ticket.epoch)
     if ticket.model != epoch.opened.model:
@@ -94,6 +96,29 @@ def check_ticket(view: ZoneView, ticket: Ticket, time: int) -> None:
     names = dict.fromkeys(name for opening in ticket.openings for name in opening.functionals)
     if ticket.inputs != derive_inputs(view, epoch, names, ticket.stage, subject=ticket.subject, audience=ticket.audience):
         raise TicketInputsError("the inputs are not exactly the latest ones that the model asks for")
+    release = release_of(view, ticket)
+    if release is not None:
+        view.ledger.check(release, view.registry.genesis.disclosure)
+
+
+def release_of(view: ZoneView, ticket: Ticket) -> Release | None:
+    """What a ticket adds to the disclosure ledger, one entry for each slot; None for a portrait and for an epoch's totals [P7.2].
+
+    Requires a ticket with the inputs that the model asks for.
+    """
+    if ticket.purpose in {"portrait", "epoch"}:
+        return None
+    epoch = view.epoch(ticket.epoch)
+    model, audience = view.model(epoch.opened.model), view.registry.member(ticket.audience)
+    owners = {
+        name: GATE if item.gate else f"{item.owner.department}/{item.owner.level}"
+        for name, item in model.indicators.items()
+        if item.gate or ("bank" not in item.open_to and not owns(model, audience, name))
+    }
+    inputs = {(item.indicator, item.functional): (item.leaf_index, item.position) for item in ticket.inputs}
+    forms = [functional(model, name, ticket.stage) for opening in ticket.openings for name in opening.functionals]
+    entries = tuple(entry_of(form, ticket.epoch, owners, inputs) for form in forms)
+    return Release(ticket.audience, ticket.subject, ticket.epoch, epoch.opened.period, ticket.stage, entries)
 
 
 def _check_single(view: ZoneView, ticket: Ticket, epoch: EpochState, time: int) -> None:
@@ -116,9 +141,6 @@ def _check_single(view: ZoneView, ticket: Ticket, epoch: EpochState, time: int) 
             raise TicketInputsError("an opening of rows has batch -1, and slot_bits of the model when packed")
         if len(opening.functionals) > epoch.opened.slots:
             raise TicketInputsError("more functionals than slots")
-    first = view.first_tickets.get((ticket.audience, ticket.subject, ticket.epoch))
-    if first is not None and first.statement.stage != ticket.stage:
-        raise TicketInputsError("the first ticket froze another stage [P7.2]")
 
 
 def _check_bulk(view: ZoneView, ticket: Ticket, epoch: EpochState, time: int) -> None:
@@ -206,4 +228,4 @@ def _latest(found: list[Logged], before: int | None, indicator: str) -> int:
     return usable[-1]
 
 
-__all__ = ["NO_FUNCTIONAL", "Combination", "check_ticket", "combination", "derive_inputs", "functional_hashes", "opening_for"]
+__all__ = ["NO_FUNCTIONAL", "Combination", "check_ticket", "combination", "derive_inputs", "functional_hashes", "opening_for", "release_of"]

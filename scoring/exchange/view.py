@@ -18,6 +18,7 @@ from crypto.paillier import PublicKey
 from crypto.statements import VerifyKey, check_signature, parse_envelope
 from scoring.custody.generations import Generation
 from scoring.custody.rounds import PendingRound
+from scoring.disclosure.ledger import DisclosureLedger
 from scoring.draws.rules import DrawState, FailureState, close_windows
 from scoring.errors import (
     AudienceUnknownError,
@@ -120,6 +121,7 @@ class ZoneView:
     requests: dict[tuple[str, str], str] = field(default_factory=dict)  # (request hash, subject) -> its ticket; a batch asks for many
     nonces: dict[tuple[str, str], str] = field(default_factory=dict)  # (audience, request nonce) -> request hash
     first_tickets: dict[tuple[str, str, str], Logged] = field(default_factory=dict)  # audience, subject, epoch
+    ledger: DisclosureLedger = field(default_factory=DisclosureLedger)
     bulk: dict[tuple[str, str, int], Logged] = field(default_factory=dict)  # epoch, functional, batch
     refusals: list[Logged] = field(default_factory=list)
     draws: dict[str, DrawState] = field(default_factory=dict)  # by digest of the commitment

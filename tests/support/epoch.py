@@ -52,6 +52,7 @@ class EpochLedger(Ledger):
     subjects: list[str] = field(init=False)
     points: dict[str, dict[str, int]] = field(init=False)
     gated: set[str] = field(init=False)
+    staged: dict[str, str] = field(init=False)  # stage of each subject in the next roster
     roster: Roster = field(init=False)
     stages: Stages = field(init=False)
     placement: Placement = field(init=False)
@@ -64,10 +65,12 @@ class EpochLedger(Ledger):
         scored = {name: item for name, item in self.model.indicators.items() if not item.gate}
         self.points = {subject: {name: draw.randrange(item.bounds[1] + 1) for name, item in scored.items()} for subject in self.subjects}
         self.gated = {self.subjects[GATED_FIRM]}
+        self.staged = dict(zip(self.subjects, self.firms, strict=True))
 
     def fork(self) -> Self:
         other = super().fork()
-        other.blobs, other.points, other.gated = dict(self.blobs), dict(self.points), set(self.gated)
+        other.blobs, other.gated, other.staged = dict(self.blobs), set(self.gated), dict(self.staged)
+        other.points = {subject: dict(points) for subject, points in self.points.items()}
         return other
 
     # --- roster, stages, opening ---
@@ -76,7 +79,7 @@ class EpochLedger(Ledger):
         """Make roster, stages and batches; says nothing."""
         self.roster = build_roster(ZONE, epoch, PERIOD, [(subject, DIVISIONS[i % 2]) for i, subject in enumerate(self.subjects)])
         order = [stage.id for stage in self.model.stages]
-        self.stages = build_stages(self.roster, self.model.sha256, dict(zip(self.subjects, self.firms, strict=True)), order, self.model.default_stage)
+        self.stages = build_stages(self.roster, self.model.sha256, self.staged, order, self.model.default_stage)
         self.placement = Placement.of(self.stages, self.slots)
 
     @property

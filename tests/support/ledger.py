@@ -50,6 +50,7 @@ class Ledger:
     pack: Path = PACK
     entries: list[tuple[bytes, bytes]] = field(default_factory=list)
     keys: Keys = field(default_factory=Keys)
+    policy: DisclosurePolicy = field(default=DisclosurePolicy(epoch_interval_s=0))  # epochs of one period follow at once
     public_key: PublicKey = field(init=False)
     sharing: Sharing = field(init=False)
     shares: list[Share] = field(init=False)
@@ -116,7 +117,7 @@ class Ledger:
             members=tuple(self.keys.member(name) for name in ORGANISATIONS),
             log_vkey=self.log_signer.key.to_vkey(),
             witness_policy=policy,
-            disclosure=DisclosurePolicy(epoch_interval_s=0),  # tests of the interval state their own
+            disclosure=self.policy,
         )
 
     def hold_ceremony(self) -> Logged:
@@ -167,6 +168,7 @@ def _fork_view(view: ZoneView) -> ZoneView:
             setattr(other, item.name, {key: list(part) if isinstance(part, list) else part for key, part in value.items()})
         elif isinstance(value, set | list):
             setattr(other, item.name, copy.copy(value))
+    other.ledger = copy.deepcopy(view.ledger)
     other.registry = copy.copy(view.registry)
     for item in dataclasses.fields(view.registry):
         setattr(other.registry, item.name, copy.copy(getattr(view.registry, item.name)))

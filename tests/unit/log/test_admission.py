@@ -16,9 +16,10 @@ from nodes.errors import MemberLeftError, MemberUnknownError, RoleMissingError, 
 from nodes.log.admission import Admission
 from nodes.log.sequencer import Submission
 from nodes.log.storage import Entry
-from scoring.errors import SignerUnknownError, StatementFormatError, StatementReplayedError, WrongSignerError, ZoneMismatchError
+from scoring.errors import ApprovalError, SignerUnknownError, StatementFormatError, StatementReplayedError, WrongSignerError, ZoneMismatchError
 from scoring.statements import (
     Binding,
+    Ceremony,
     Consent,
     Enrolment,
     Refusal,
@@ -244,6 +245,34 @@ def test_a_rekeyed_member_signs_with_its_new_key_only(admission: Admission, smal
 def test_only_the_authority_changes_members(admission: Admission, small_zone: SmallZone) -> None:
     with pytest.raises(WrongSignerError):
         admission.admit("coordinator", small_zone.sign("coordinator", small_zone.change("bank-c", make_key("bank-c"))), "k")
+
+
+def test_a_key_that_too_few_custodians_approved_is_not_logged(admission: Admission, small_zone: SmallZone) -> None:
+    for action in ("join", "rekey"):
+        approved = small_zone.change("bank-b", make_key("bank-b"), action)
+        with pytest.raises(ApprovalError):
+            admission.admit("authority", small_zone.sign("authority", approved.model_copy(update={"approvals": ()})), "k")
+        admission.admit("authority", small_zone.sign("authority", approved), "k")
+    revoked = small_zone.change("bank-b", small_zone.keys["bank-b"], "leave").model_copy(update={"approvals": ()})
+    put(admission, "authority", small_zone.sign("authority", revoked))
+    with pytest.raises(MemberLeftError):
+        admission.check_member("bank-b")
+
+
+def test_after_the_ceremony_its_threshold_approves(admission: Admission, small_zone: SmallZone) -> None:
+    """A ceremony by another than the authority, or for others than custodians, appoints nobody."""
+    said: dict[str, Any] = {
+        "zone": ZONE, "bits": 2048, "n": "1", "h": "1", "key_proof": (), "base": "1", "v_i": (), "sealed_shares": (),
+    }  # fmt: skip
+    joining = small_zone.sign("authority", small_zone.change("bank-c", make_key("bank-c")))
+    for signer, custodians in (("bank-a", ("custodian-a", "custodian-a")), ("authority", ("custodian-a", "bank-a")), ("authority", ("stranger",))):
+        ceremony = Ceremony(nonce=secrets.token_hex(16), threshold=2, custodians=custodians, **said)
+        put(admission, signer, small_zone.sign(signer, ceremony))
+        admission.admit("authority", joining, "k")
+    ceremony = Ceremony(nonce=secrets.token_hex(16), threshold=2, custodians=("custodian-a",), **said)
+    put(admission, "authority", small_zone.sign("authority", ceremony))
+    with pytest.raises(ApprovalError, match="1 of 2"):
+        admission.admit("authority", joining, "k")
 
 
 def test_a_change_that_cannot_take_effect_is_refused(admission: Admission, small_zone: SmallZone) -> None:

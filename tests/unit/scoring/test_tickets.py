@@ -16,6 +16,7 @@ from scoring.errors import (
     ConsentMissingError,
     ConsentRevokedError,
     ConsentScopeError,
+    DisclosureFrozenError,
     EpochDefinitionError,
     EpochStateError,
     EpochUnknownError,
@@ -218,7 +219,7 @@ def test_first_ticket_freezes_leaves_and_stage(released: MemoryZone) -> None:
     assert second.inputs == first.inputs
     stage = next(item.id for item in released.model.stages if item.id != first.stage)
     opening = altered(second.openings[0], functional_hashes=functional_hashes(released.model, ("total",), stage))
-    refused(released, altered(second, stage=stage, openings=(opening,)), TicketInputsError, "froze another stage")
+    refused(released, altered(second, stage=stage, openings=(opening,)), DisclosureFrozenError, "froze stage")
     released.say(second, "coordinator")
 
 

@@ -21,6 +21,7 @@ from scoring.errors import (
     ConsentRevokedError,
     ConsentScopeError,
     EpochDefinitionError,
+    EpochIntervalError,
     EpochStateError,
     EpochUnknownError,
     KeyNotReadyError,
@@ -39,7 +40,7 @@ from scoring.errors import (
 )
 from scoring.exchange.epoch import Phase
 from scoring.exchange.view import ZoneView
-from scoring.statements import AuditNote, Entry, EpochClose, Leaf, MemberChange, Partial, Refusal, Statement
+from scoring.statements import AuditNote, DisclosurePolicy, Entry, EpochClose, Leaf, MemberChange, Partial, Refusal, Statement
 from tests.support.epoch import EPOCH, changed
 from tests.support.ledger import SMALL_BITS
 from tests.support.members import CUSTODIANS, ZONE
@@ -414,6 +415,22 @@ def test_epoch_is_released_after_its_close_with_its_own_tickets(closed: MemoryZo
     refused(closed, altered(statement, epoch="another"), "authority", EpochUnknownError)
     closed.say(statement, "authority")
     refused(closed, altered(statement, nonce=fresh_nonce()), "authority", EpochStateError)
+
+
+def test_two_epochs_of_one_data_period_are_the_policys_interval_apart(small_private_key: PrivateKey) -> None:
+    """Each shows its corrections as differences of totals: not more often than the zone allows [P7.2]."""
+    wait = 1000
+    zone = MemoryZone(small_private_key, policy=DisclosurePolicy(epoch_interval_s=wait))
+    zone.found()
+    first = zone.open_epoch()
+    assert DisclosurePolicy().epoch_interval_s == 30 * 86_400, "the default"
+    zone.compile("epoch-again")
+    zone.say(zone.roster_statement(), "market")
+    stages = zone.say(zone.stages_statement(), "tax")
+    zone.now = first.time + wait - 1
+    refused(zone, zone.opening_statement(stages.index), "authority", EpochIntervalError, "in 1 s")
+    zone.now = first.time + wait
+    zone.say(zone.opening_statement(stages.index), "authority")
 
 
 # --- columns ---
