@@ -29,6 +29,7 @@ def problems(pack: Pack) -> Iterator[Problem]:
         yield from _indicator(pack, name, indicator)
     yield from _functionals(pack)
     yield from _products(pack)
+    yield from _exposures(pack)
     yield from _qualification(pack)
 
 
@@ -189,6 +190,27 @@ def _relative(pack: Pack, name: str) -> Iterator[Problem]:
             yield (*here, "times", stage), f"{float(times):g} times the base line is below the promised {float(product.promise.amount_ratio):g}"
     if product.term_months < base.term_months + product.promise.extra_months:
         yield ("products", name, "term_months"), f"{product.promise.extra_months} months more than the base product's {base.term_months} are promised"
+
+
+def _exposures(pack: Pack) -> Iterator[Problem]:
+    seen: set[tuple[str, str, str]] = set()
+    for position, exposure in enumerate(pack.exposures):
+        here: Path = ("exposures", position)
+        indicator = pack.indicators.get(exposure.indicator)
+        if indicator is None or indicator.role != "points":
+            yield (*here, "indicator"), f"{exposure.indicator} is not an indicator that earns points"
+            continue
+        record = pack.records.get(indicator.record)
+        if record is not None and exposure.accepted_by != record.owner:
+            yield (*here, "accepted_by"), f"only the owner of {exposure.indicator} accepts: {record.owner.department}, {record.owner.level}"
+        yield from _stages(pack, (*here, "stages"), exposure.stages, complete=False)
+        for audience in exposure.audiences:
+            if audience in indicator.open_to:
+                yield (*here, "audiences"), f"{exposure.indicator} is open to {audience}: nothing about it is protected there"
+            for stage in exposure.stages:
+                if (exposure.indicator, audience, stage) in seen:
+                    yield here, f"{exposure.indicator} has an exposure to {audience} in stage {stage} already"
+                seen.add((exposure.indicator, audience, stage))
 
 
 def _qualification(pack: Pack) -> Iterator[Problem]:

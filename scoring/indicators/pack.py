@@ -12,7 +12,7 @@ from scoring.indicators.provenance import Notes
 from scoring.rules.credit import ProductSpec
 from scoring.rules.points import Rule
 from scoring.rules.stages import Owner, Staging
-from scoring.rules.values import FieldName, FieldSpec, Part, Points
+from scoring.rules.values import FieldName, FieldSpec, Number, Part, Points
 from scoring.statements import Name, StageId, Title
 
 FORMAT = "xinqiao/model/v1"
@@ -74,6 +74,27 @@ class FunctionalSpec(Part):
     disclosed_to: tuple[Audience, ...]
 
 
+class Exposure(Part):
+    """What an indicator's owner accepts that an audience learns in these stages, beyond the zone's disclosure policy [P7.1].
+
+    It is a limit and not a blank cheque: the lint refuses what is worse than ``pinned_at_most`` or ``ratio_at_least``.
+    """
+
+    indicator: Name
+    audiences: Annotated[tuple[Literal["authority", "bank"], ...], Declared(min_length=1)]
+    stages: Annotated[tuple[StageId, ...], Declared(min_length=1)]
+    pinned_at_most: Annotated[Number, Declared(ge=0, le=1)] | None = None
+    ratio_at_least: Annotated[Number, Declared(ge=0, le=1)] | None = None
+    reason: Title
+    accepted_by: Owner
+
+    @model_validator(mode="after")
+    def _limited(self) -> Exposure:
+        if self.pinned_at_most is None and self.ratio_at_least is None:
+            raise ValueError("an exposure says what it accepts: pinned_at_most, ratio_at_least, or both")
+        return self
+
+
 class Qualification(Part):
     """What the rule asks beside the points: a least total, and fields that must be positive. It never changes a point."""
 
@@ -101,4 +122,5 @@ class Pack(Part):
     functionals: Annotated[dict[Name, FunctionalSpec], Declared(min_length=1)]
     products: dict[Name, ProductSpec] = Declared(default_factory=dict)
     product_provenance: dict[Name, Notes] = Declared(default_factory=dict)
+    exposures: tuple[Exposure, ...] = ()
     qualification: Qualification | None = None
