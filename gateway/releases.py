@@ -69,7 +69,13 @@ def _answer(reply: ReleaseReply) -> dict[str, Any]:
         "ticket": base64.b64encode(reply.ticket_envelope).decode(),
         "ticket_leaf_index": reply.ticket_leaf_index,
         "sealed": [
-            {"custodian": item.custodian, "opening": item.opening, "enc": item.enc.hex(), "ciphertext": item.ciphertext.hex()}
+            {
+                "custodian": item.custodian,
+                "opening": item.opening,
+                "generation": item.generation,
+                "enc": item.enc.hex(),
+                "ciphertext": item.ciphertext.hex(),
+            }
             for item in reply.partials
         ],
         "inputs": evidence["inputs"],

@@ -37,6 +37,7 @@ class Sealed(Answer):
 
     custodian: str
     opening: int
+    generation: int = Field(0, description="of the custodian's share; it is part of the sealing's context")
     enc: str
     ciphertext: str
 

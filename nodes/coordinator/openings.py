@@ -1,9 +1,14 @@
-"""Sends tickets to custodians and gathers their sealed partials: a quorum first, the others when one refuses, leaves or takes too long."""
+"""Sends tickets to custodians and gathers their sealed partials: a quorum first, the others when one refuses, leaves or takes too long.
+
+Partials of one generation of the key's shares make an opening. When the shares are renewed while a ticket is under way, its custodians are
+asked again [P1.7].
+"""
 
 from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from crypto.encoding import sha256
@@ -13,6 +18,7 @@ from nodes.errors import RpcRefusal
 from nodes.runtime.clock import Timer
 from nodes.runtime.replica.zone import Zone
 from protos.v1.exchange_pb2 import OpenTicket, WorkItem
+from scoring.custody.generations import Generation
 from scoring.errors import CustodiansMissingError
 from scoring.exchange.view import Logged
 from scoring.release.opening import SealedPartial
@@ -23,8 +29,9 @@ EPOCH_PATIENCE = 30  # times the patience for a request: an epoch's tickets queu
 
 @dataclass(slots=True)
 class _Wait:
-    """What is known while a ticket is waited for: whom it was sent to, and who refused it with which reason."""
+    """What is known while a ticket is waited for: whom it was sent to in which generation, and who refused it with which reason."""
 
+    generation: int
     asked: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
 
@@ -39,7 +46,7 @@ class Openings:
     def __init__(self, zone: Zone, store: Store, work: WorkQueue, patience_s: float) -> None:
         self._zone, self._store, self._work, self._patience_s = zone, store, work, patience_s
         self._changed = threading.Condition()
-        self._waits: dict[str, _Wait] = defaultdict(_Wait)  # by ticket
+        self._waits: dict[str, _Wait] = {}  # by ticket
         self._late: set[str] = set()
 
     def take(self, ticket: str, partials: list[SealedPartial]) -> None:
@@ -51,7 +58,7 @@ class Openings:
 
     def refuse(self, ticket: str, custodian: str, reason: str) -> None:
         """Note that a custodian refused a ticket, with its public reason. One that has no share decides nothing."""
-        if custodian not in self._sharing()[1]:
+        if custodian not in self._present().custodians:
             return
         with self._changed:
             if ticket in self._waits:
@@ -64,22 +71,27 @@ class Openings:
         Requests are spread over all custodians. The tickets of one epoch go to the same ones, so that no more custodians than are
         needed fetch and prove its columns.
         """
-        self._ask(ticket, document, self._quorum(ticket)[: self._sharing()[0]])
+        present = self._present()
+        self._ask(ticket, document, present, self._quorum(ticket, present)[: present.sharing.threshold])
 
     def gather(self, ticket: Logged, document: bytes, timeout_s: float) -> list[SealedPartial]:
-        """Partials of exactly t custodians, each for every opening of the ticket. Call after ``dispatch``.
+        """Partials of exactly t custodians of one generation, each for every opening of the ticket. Call after ``dispatch``.
 
         Raises RpcRefusal with the custodians' most common reason when so many refused that t cannot be reached, and
         CustodiansMissingError when too few answered within ``timeout_s``.
         """
-        threshold, custodians = self._sharing()
         timer = Timer(timeout_s)
         patience = Timer(self._patience_s * (EPOCH_PATIENCE if ticket.statement.purpose == "epoch" else 1))
         with self._changed:
             while True:
-                complete, wait = self._complete(ticket), self._waits[ticket.digest]
+                present = self._present()
+                threshold, custodians = present.sharing.threshold, present.custodians
+                complete = self._complete(ticket, present)
                 if len(complete) >= threshold:
                     return [partial for name in sorted(complete)[:threshold] for partial in complete[name]]
+                if self._wait(ticket, present) is None:
+                    self.dispatch(ticket, document)  # the shares were renewed: what was answered before serves no more
+                wait = self._waits[ticket.digest]
                 if len(custodians) - len(wait.refused) < threshold:
                     reasons = sorted(wait.refused.values())
                     raise RpcRefusal(max(reasons, key=reasons.count), "too many custodians refused this ticket", "FAILED_PRECONDITION")
@@ -87,31 +99,49 @@ class Openings:
                     raise CustodiansMissingError(f"{len(complete)} of the {threshold} custodians needed answered within {timeout_s:g} s")
                 gone = wait.asked - complete.keys() - self._work.following()
                 if wait.asked.issuperset(custodians):
-                    self._changed.wait(max(0.01, timer.left_s()))
+                    self._changed.wait(max(0.01, min(timer.left_s(), LOOK_S)))
                 elif wait.refused or gone or patience.left_s() <= 0:
                     self._late |= wait.asked - complete.keys() if patience.left_s() <= 0 else set()
-                    self._ask(ticket, document, custodians)
+                    self._ask(ticket, document, present, custodians)
                 else:
                     self._changed.wait(max(0.01, min(timer.left_s(), patience.left_s(), LOOK_S)))
+
+    def everything(self, ticket: Logged, timeout_s: float) -> list[SealedPartial]:
+        """All that custodians of the present generation answer: every one that is connected is asked, and waited for up to ``timeout_s``.
+
+        For an audience that could not open with the first t: some of them may have lied.
+        """
+        timer, present = Timer(timeout_s), self._present()
+        document = self._store.request(ticket.digest)
+        with self._changed:
+            self._ask(ticket, document, present, present.custodians)
+            try:
+                while True:
+                    complete, wait = self._complete(ticket, present), self._waits[ticket.digest]
+                    awaited = (set(present.custodians) & self._work.following()) - complete.keys() - wait.refused.keys()
+                    if not awaited or timer.left_s() <= 0:
+                        return [partial for name in sorted(complete) for partial in complete[name]]
+                    self._changed.wait(max(0.01, min(timer.left_s(), LOOK_S)))
+            finally:
+                self._waits.pop(ticket.digest, None)
 
     def forget(self, ticket: Logged) -> None:
         """Drop what is only needed while a ticket is waited for."""
         with self._changed:
             self._waits.pop(ticket.digest, None)
 
-    def _complete(self, ticket: Logged) -> dict[str, list[SealedPartial]]:
+    def _complete(self, ticket: Logged, present: Generation) -> dict[str, list[SealedPartial]]:
         """Answers of those who hold a share and have answered every opening: others could crowd out what opens."""
         by_custodian: dict[str, list[SealedPartial]] = defaultdict(list)
-        holders = self._sharing()[1]
         for partial in self._store.partials(ticket.digest):
-            if partial.custodian in holders:
+            if partial.generation == present.number and partial.custodian in present.custodians:
                 by_custodian[partial.custodian].append(partial)
         wanted = len(ticket.statement.openings)
         return {name: partials for name, partials in by_custodian.items() if len(partials) == wanted}
 
-    def _quorum(self, ticket: Logged) -> list[str]:
+    def _quorum(self, ticket: Logged, present: Generation) -> list[str]:
         """All custodians in the order in which this ticket would have them: those that are connected and answer in time first."""
-        _, custodians = self._sharing()
+        custodians = list(present.custodians)
         following = self._work.following()
         spread = sha256(ticket.statement.epoch.encode()).hex() if ticket.statement.purpose == "epoch" else ticket.digest
         turn = int(spread[:8], 16) % len(custodians)
@@ -119,16 +149,21 @@ class Openings:
         with self._changed:
             return sorted(rotated, key=lambda name: (name not in following, name in self._late))
 
-    def _ask(self, ticket: Logged, document: bytes, custodians: list[str]) -> None:
+    def _ask(self, ticket: Logged, document: bytes, present: Generation, custodians: Iterable[str]) -> None:
         with self._changed:
-            self._waits[ticket.digest].asked.update(custodians)
+            wait = self._wait(ticket, present) or _Wait(present.number)
+            self._waits[ticket.digest] = wait
+            wait.asked.update(custodians)
         item = WorkItem(open=OpenTicket(ticket_envelope=ticket.envelope, leaf_index=ticket.index, request=document))
         for custodian in custodians:
-            self._work.add(custodian, f"open/{ticket.digest}", item)
+            self._work.add(custodian, f"open/{ticket.digest}/{present.number}", item)
 
-    def _sharing(self) -> tuple[int, list[str]]:
+    def _wait(self, ticket: Logged, present: Generation) -> _Wait | None:
+        wait = self._waits.get(ticket.digest)
+        return wait if wait is not None and wait.generation == present.number else None
+
+    def _present(self) -> Generation:
         with self._zone.reading() as view:
-            if view.ceremony is None:
+            if not view.generations:
                 raise CustodiansMissingError("no key ceremony is in the log")
-            ceremony = view.ceremony.statement
-            return ceremony.threshold, list(ceremony.custodians)
+            return view.generation()

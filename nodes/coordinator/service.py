@@ -24,11 +24,14 @@ from nodes.runtime.replica.zone import Zone
 from nodes.runtime.web.request_document import RequestDocument
 from protos.v1 import exchange_pb2 as wire
 from protos.v1.exchange_pb2_grpc import ExchangeServicer
-from scoring.errors import RowsAwaitedError, StatementFormatError, TicketUnknownError
+from scoring.custody.rules import RULES as CUSTODY_RULES
+from scoring.errors import BlameError, RowsAwaitedError, StatementFormatError, TicketUnknownError
+from scoring.exchange.view import Logged
 from scoring.release.opening import SealedPartial
-from scoring.statements import BY_KIND, Consent, Enrolment, EpochClose, EpochOpen, EpochRelease, Revocation, kind_of
+from scoring.statements import BY_KIND, Consent, Enrolment, EpochClose, EpochOpen, EpochRelease, Revocation, Statement, kind_of
 
-SUBMITTED = {Enrolment.kind, Consent.kind, Revocation.kind, EpochOpen.kind, EpochClose.kind, EpochRelease.kind}
+_KINDS: tuple[type[Statement], ...] = (*CUSTODY_RULES, Enrolment, Consent, Revocation, EpochOpen, EpochClose, EpochRelease)
+SUBMITTED = {kind.kind for kind in _KINDS}
 READERS_OF_ROSTERS = {"department", "custodian", "auditor", "authority"}
 READERS_OF_CIPHERTEXTS = {"custodian", "auditor"}
 RELAY_BYTES = 64 * 1024
@@ -103,7 +106,7 @@ class ExchangeService(ExchangeServicer):
             ticket = ticket or part.ticket.hex()
             if part.ticket.hex() != ticket:
                 raise WireFormatError("one call carries the partials of one ticket")
-            found += [SealedPartial(custodian, item.opening, item.enc, item.ciphertext) for item in part.partials]
+            found += [SealedPartial(custodian, item.opening, item.enc, item.ciphertext, item.generation) for item in part.partials]
             if len(found) > self._openings_of(ticket):
                 raise WireFormatError("more partials than the ticket has openings")
         if sorted(partial.opening for partial in found) != list(range(self._openings_of(ticket))):
@@ -118,6 +121,23 @@ class ExchangeService(ExchangeServicer):
         self._openings_of(request.ticket.hex())
         self._openings.refuse(request.ticket.hex(), custodian, request.reason)
         return wire.PartialsReply()
+
+    # --- audiences that could not open ---
+
+    def MorePartials(self, request: wire.PartialsRequest, context: grpc.ServicerContext) -> Iterator[wire.CustodianPartial]:
+        ticket = self._own_ticket(request.ticket.hex(), self._caller(context))
+        for partial in self._openings.everything(ticket, self._table.opening_timeout_s):
+            yield _wire_partial(partial)
+
+    def Proofs(self, request: wire.ProofsRequest, context: grpc.ServicerContext) -> wire.ProofsReply:
+        caller, digest = self._caller(context), request.demand.hex()
+        with self._zone.reading() as view:
+            found = [logged.envelope for (demand, _), logged in view.partial_proofs.items() if demand == digest]
+            demand = view.demands.get(digest)
+        if demand is None:
+            raise BlameError("no such demand is in the log")
+        self._own_ticket(demand.statement.ticket, caller)
+        return wire.ProofsReply(envelopes=found)
 
     # --- the authority's front ---
 
@@ -185,6 +205,17 @@ class ExchangeService(ExchangeServicer):
                 raise RoleMissingError(f"this call is for {', '.join(sorted(roles))}, not for {caller}")
         return caller
 
+    def _own_ticket(self, ticket: str, caller: str) -> Logged:
+        """The logged ticket whose audience, or whose audience's service, calls. Raises TicketUnknownError, RoleMissingError."""
+        with self._zone.reading() as view:
+            logged = view.tickets.get(ticket)
+            if logged is None:
+                raise TicketUnknownError("no such ticket is in the log")
+            enrolment = view.enrolments.get(logged.statement.audience)
+        if caller != (logged.statement.audience if enrolment is None else enrolment.statement.service):
+            raise RoleMissingError(f"this is for the audience of the ticket, not for {caller}")
+        return logged
+
     def _openings_of(self, ticket: str) -> int:
         with self._zone.reading() as view:
             if ticket not in view.tickets:
@@ -193,4 +224,6 @@ class ExchangeService(ExchangeServicer):
 
 
 def _wire_partial(partial: SealedPartial) -> wire.CustodianPartial:
-    return wire.CustodianPartial(custodian=partial.custodian, opening=partial.opening, enc=partial.enc, ciphertext=partial.ciphertext)
+    return wire.CustodianPartial(
+        custodian=partial.custodian, opening=partial.opening, enc=partial.enc, ciphertext=partial.ciphertext, generation=partial.generation
+    )

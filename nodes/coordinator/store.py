@@ -53,9 +53,10 @@ _partials = Table(
     Column("ticket", String, nullable=False),
     Column("custodian", String, nullable=False),
     Column("opening", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
     Column("enc", LargeBinary, nullable=False),
     Column("ciphertext", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("ticket", "custodian", "opening"),
+    PrimaryKeyConstraint("ticket", "custodian", "opening", "generation"),
 )
 
 
@@ -118,9 +119,18 @@ class Store:
         with writing(self._engine) as connection:
             _insert_new(connection, _requests, [{"ticket": ticket, "document": document}])
 
+    def request(self, ticket: str) -> bytes:
+        """The request behind a ticket; empty for one that needed none."""
+        with reading(self._engine) as connection:
+            document: bytes | None = connection.execute(select(_requests.c.document).where(_requests.c.ticket == ticket)).scalar_one_or_none()
+        return b"" if document is None else document
+
     def put_partials(self, ticket: str, partials: Sequence[SealedPartial]) -> None:
-        """Keep sealed partials; the first answer of a custodian for an opening stays."""
-        rows = [{"ticket": ticket, "custodian": p.custodian, "opening": p.opening, "enc": p.enc, "ciphertext": p.ciphertext} for p in partials]
+        """Keep sealed partials; the first answer of a custodian for an opening, by one generation of its share, stays."""
+        rows = [
+            {"ticket": ticket, "custodian": p.custodian, "opening": p.opening, "generation": p.generation, "enc": p.enc, "ciphertext": p.ciphertext}
+            for p in partials
+        ]
         with writing(self._engine) as connection:
             _insert_new(connection, _partials, rows)
 
@@ -128,11 +138,11 @@ class Store:
         """Every sealed partial of a ticket, by custodian and opening."""
         with reading(self._engine) as connection:
             rows = connection.execute(
-                select(_partials.c.custodian, _partials.c.opening, _partials.c.enc, _partials.c.ciphertext)
+                select(_partials.c.custodian, _partials.c.opening, _partials.c.enc, _partials.c.ciphertext, _partials.c.generation)
                 .where(_partials.c.ticket == ticket)
                 .order_by(_partials.c.custodian, _partials.c.opening)
             ).all()
-        return [SealedPartial(row.custodian, row.opening, row.enc, row.ciphertext) for row in rows]
+        return [SealedPartial(row.custodian, row.opening, row.enc, row.ciphertext, row.generation) for row in rows]
 
 
 def _insert_new(connection: Connection, table: Table, rows: list[dict[str, object]]) -> None:

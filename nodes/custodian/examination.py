@@ -98,6 +98,12 @@ class Examiner:
             if view.sealing_key(ticket.audience) != (admitted.audience_key, ticket.audience_leaf):
                 raise AudienceUnknownError("the audience's key was replaced after the ticket")
 
+    def aggregate_of(self, ticket: Ticket, opening: int) -> int:
+        """The aggregate of one opening of a ticket, recomputed. Raises as ``recompute``, and where its roster or ciphertexts are not to be had."""
+        with self._zone.reading() as view:
+            key, model = self._context(view, ticket)
+        return recompute(key, model, ticket, ticket.openings[opening], self._placements.placement(ticket.epoch), self._ciphertexts)
+
     def _logged(self, work: OpenTicket) -> Logged:
         """The ticket as our own replica has it: same bytes, at that leaf, and in force by every rule of the view."""
         try:

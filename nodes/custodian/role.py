@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import queue
-
 from nodes.custodian.examination import Examiner
+from nodes.custodian.proofs import ProofDesk
 from nodes.custodian.revocations import Revocations
 from nodes.custodian.settings import CustodianTable
-from nodes.custodian.worker import Custodian, Prover, ShareHolder
+from nodes.custodian.shares.keeper import ShareKeeper
+from nodes.custodian.worker import Custodian, Prover
 from nodes.runtime.clock import now
 from nodes.runtime.cursor import Cursor
 from nodes.runtime.files import make_private_directory
@@ -22,24 +22,22 @@ from nodes.runtime.replica.notices import Notices
 from nodes.runtime.replica.zone import Zone, follow_zone
 from nodes.runtime.settings import NodeSettings
 from protos.v1.exchange_pb2 import WorkItem
-from scoring.exchange.view import Logged
-from scoring.statements import Ceremony
 
 
 class CustodianRole:
-    """Five workers: the log's follower, the share's acceptance, the prover, the tickets, the notices. Has its own work stream and cursor."""
+    """Six workers: the log's follower, the keeper of shares, the prover, proofs of partials, tickets, notices. Has its own work stream and cursor."""
 
     def __init__(self, process: Process, identity: Identity, settings: NodeSettings, table: CustodianTable) -> None:
         state_dir = settings.state_dir / "custodian"
         self._process = process
-        self._ceremonies: queue.SimpleQueue[Logged | None] = queue.SimpleQueue()
         zone = Zone(settings.public_dir)
         log = LogClient(identity, settings.peer("log"))
         self._exchange = exchange = ExchangeClient(identity, settings.peer("coordinator"))
         make_private_directory(state_dir)
         ciphertexts = Ciphertexts(zone, lambda logged: proven(zone, logged, exchange.fetch_blob(logged.statement.header.merkle_root)), state_dir)
         prover = Prover(ciphertexts, process.stopping)
-        zone.observe(self._note_ceremony)
+        self._keeper = keeper = ShareKeeper(identity, zone, log, exchange, state_dir, table.passphrase_file)
+        zone.observe(keeper.observe)
         zone.observe(prover.observe)
         self._revocations = Revocations(zone, state_dir / "revocations", now)
         zone.observe(self._revocations.observe)
@@ -50,32 +48,18 @@ class CustodianRole:
         boards = [BoardClient(identity, settings.peer(role)) for role in ("coordinator", "log")]
         self._notices_s, self._notices = table.notices_s, Notices(identity, boards, follower, heads, self._revocations, now)
         self._cursor = Cursor(state_dir / "work.cursor")
-        self._holder = ShareHolder(identity, zone, log, state_dir / "share.json", table.passphrase_file)
         placements = Placements(zone, exchange.fetch_blob)
         examiner = Examiner(zone, follower, ciphertexts, placements, heads, self._revocations, now, table.witness_wait_s)
-        self._custodian = Custodian(identity, examiner, self._holder, self._revocations, exchange, log, process.stopping)
-        process.worker("share", self._accept)
+        self._custodian = Custodian(identity, examiner, keeper, self._revocations, exchange, log, process.stopping)
+        proofs = ProofDesk(identity, zone, examiner, keeper, exchange, process.stopping)
+        zone.observe(proofs.observe)
+        process.worker("share", lambda: keeper.run(process.stopping))
+        process.worker("proofs", proofs.run)
         process.worker("prover", prover.run)
         process.worker("tickets", self._answer)
         process.worker("notices", self._exchange_notices)
-        for action in (
-            *(board.close for board in boards),
-            log.close,
-            exchange.close,
-            exchange.cancel,
-            prover.stop,
-            self._holder.cancel,
-            lambda: self._ceremonies.put(None),
-        ):
+        for action in (*(board.close for board in boards), log.close, exchange.close, exchange.cancel, prover.stop, keeper.cancel, proofs.stop):
             process.on_stop(action)
-
-    def _note_ceremony(self, logged: Logged) -> None:
-        if isinstance(logged.statement, Ceremony):
-            self._ceremonies.put(logged)
-
-    def _accept(self) -> None:
-        while (ceremony := self._ceremonies.get()) is not None:
-            self._holder.accept(ceremony)
 
     def _exchange_notices(self) -> None:
         while not self._process.stopping.is_set():
@@ -84,7 +68,7 @@ class CustodianRole:
             self._process.stopping.wait(self._notices_s)
 
     def _answer(self) -> None:
-        self._holder.wait()
+        self._keeper.wait()
         self._exchange.follow_work(self._cursor.get, self._handle, self._process.stopping)
 
     def _handle(self, item: WorkItem) -> None:

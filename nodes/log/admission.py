@@ -17,6 +17,7 @@ from nodes.errors import MemberLeftError, MemberUnknownError, RoleMissingError, 
 from nodes.log.sequencer import Submission
 from nodes.log.storage import Entry
 from nodes.runtime import logging
+from scoring.custody.rules import RULES as CUSTODY_RULES
 from scoring.errors import (
     ScoringError,
     StatementFormatError,
@@ -27,20 +28,13 @@ from scoring.errors import (
 from scoring.exchange.registry import MemberRegistry, is_enterprise_key
 from scoring.statements import (
     LOGGED,
-    Blame,
     Ceremony,
     Column,
     Consent,
     Enrolment,
-    KeyAbandoned,
-    KeyAcknowledged,
     KeyActivated,
-    KeyDeal,
-    KeyReceiver,
     KeyRound,
     MemberChange,
-    PartialProof,
-    ProofDemand,
     Registry,
     Revocation,
     RosterCompiled,
@@ -59,7 +53,7 @@ READERS_OF_ALL = frozenset({"custodian", "auditor", "coordinator", "gateway", "a
 _WITH_MATERIAL = (Column, Row, RosterCompiled, StagesPublished)
 """Statements that name ciphertexts or a document: logged without them they would block whoever needs these."""
 
-_JUDGED = (KeyRound, KeyReceiver, KeyDeal, KeyAcknowledged, KeyActivated, KeyAbandoned, ProofDemand, PartialProof, Blame)
+_JUDGED = tuple(CUSTODY_RULES)
 """Steps that make sense one after the other only, and change who approves [P1.7, P1.4]."""
 
 _LONGEST_KEY = 128

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18protos/v1/exchange.proto\x12\nxinqiao.v1\";\n\x07Receipt\x12\x0c\n\x04leaf\x18\x01 \x01(\x0c\x12\x12\n\nleaf_index\x18\x02 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x03 \x01(\x0c\"E\n\x10\x43ontributionPart\x12\x12\n\x08\x65nvelope\x18\x01 \x01(\x0cH\x00\x12\x15\n\x0b\x63iphertexts\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"=\n\x0c\x44ocumentPart\x12\x12\n\x08\x65nvelope\x18\x01 \x01(\x0cH\x00\x12\x11\n\x07\x63ontent\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\x1d\n\x0b\x42lobRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\"\x1b\n\x08\x42lobPart\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\"$\n\x10StatementRequest\x12\x10\n\x08\x65nvelope\x18\x01 \x01(\x0c\"\x1b\n\nWorkCursor\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\x04\"\xd0\x02\n\x08WorkItem\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12+\n\x07prepare\x18\x02 \x01(\x0b\x32\x18.xinqiao.v1.PrepareEpochH\x00\x12\x30\n\x07\x63olumns\x18\x03 \x01(\x0b\x32\x1d.xinqiao.v1.ContributeColumnsH\x00\x12(\n\x03row\x18\x04 \x01(\x0b\x32\x19.xinqiao.v1.ContributeRowH\x00\x12&\n\x04open\x18\x05 \x01(\x0b\x32\x16.xinqiao.v1.OpenTicketH\x00\x12,\n\x07\x63onsent\x18\x06 \x01(\x0b\x32\x19.xinqiao.v1.ConsentNoticeH\x00\x12$\n\x06sealed\x18\x07 \x01(\x0b\x32\x12.xinqiao.v1.SealedH\x00\x12*\n\theartbeat\x18\x08 \x01(\x0b\x32\x15.xinqiao.v1.HeartbeatH\x00\x42\x06\n\x04work\"\x0b\n\tHeartbeat\"U\n\x0cPrepareEpoch\x12\r\n\x05\x65poch\x18\x01 \x01(\t\x12\x0e\n\x06period\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\x0c\x12\x17\n\x0froster_envelope\x18\x04 \x01(\x0c\"D\n\x11\x43ontributeColumns\x12\x1b\n\x13\x65poch_open_envelope\x18\x01 \x01(\x0c\x12\x12\n\nleaf_index\x18\x02 \x01(\x04\"~\n\rContributeRow\x12\x1b\n\x13\x65poch_open_envelope\x18\x01 \x01(\x0c\x12\x18\n\x10\x63onsent_envelope\x18\x02 \x01(\x0c\x12\x1a\n\x12\x63onsent_leaf_index\x18\x03 \x01(\x04\x12\x1a\n\x12\x65nrolment_envelope\x18\x04 \x01(\x0c\"J\n\nOpenTicket\x12\x17\n\x0fticket_envelope\x18\x01 \x01(\x0c\x12\x12\n\nleaf_index\x18\x02 \x01(\x04\x12\x0f\n\x07request\x18\x03 \x01(\x0c\"N\n\rConsentNotice\x12\x18\n\x10\x63onsent_envelope\x18\x01 \x01(\x0c\x12\x12\n\nleaf_index\x18\x02 \x01(\x04\x12\x0f\n\x07revoked\x18\x03 \x01(\x08\"@\n\x06Sealed\x12\x0e\n\x06sender\x18\x01 \x01(\t\x12\x16\n\x0esubject_matter\x18\x02 \x01(\t\x12\x0e\n\x06sealed\x18\x03 \x01(\x0c\"K\n\x0cPartialsPart\x12\x0e\n\x06ticket\x18\x01 \x01(\x0c\x12+\n\x08partials\x18\x02 \x03(\x0b\x32\x19.xinqiao.v1.SealedPartial\"A\n\rSealedPartial\x12\x0f\n\x07opening\x18\x01 \x01(\r\x12\x0b\n\x03\x65nc\x18\x02 \x01(\x0c\x12\x12\n\nciphertext\x18\x03 \x01(\x0c\"\x0f\n\rPartialsReply\"F\n\x10\x43ustodianRefusal\x12\x0e\n\x06ticket\x18\x01 \x01(\x0c\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nleaf_index\x18\x03 \x01(\x04\"[\n\x0cRelayRequest\x12\n\n\x02to\x18\x01 \x01(\t\x12\x16\n\x0esubject_matter\x18\x02 \x01(\t\x12\x0e\n\x06sealed\x18\x03 \x01(\x0c\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\"\x0c\n\nRelayReply\"2\n\x0eReleaseRequest\x12\x0f\n\x07request\x18\x01 \x01(\x0c\x12\x0f\n\x07subject\x18\x02 \x01(\t\"\xc4\x01\n\x0cReleaseReply\x12\x17\n\x0fticket_envelope\x18\x01 \x01(\x0c\x12\x13\n\x0bticket_leaf\x18\x02 \x01(\x0c\x12\x19\n\x11ticket_leaf_index\x18\x03 \x01(\x04\x12\x12\n\ncheckpoint\x18\x04 \x01(\x0c\x12.\n\x08partials\x18\x05 \x03(\x0b\x32\x1c.xinqiao.v1.CustodianPartial\x12\x10\n\x08\x65vidence\x18\x06 \x01(\x0c\x12\x15\n\rawaiting_rows\x18\x07 \x01(\x08\"W\n\x10\x43ustodianPartial\x12\x11\n\tcustodian\x18\x01 \x01(\t\x12\x0f\n\x07opening\x18\x02 \x01(\r\x12\x0b\n\x03\x65nc\x18\x03 \x01(\x0c\x12\x12\n\nciphertext\x18\x04 \x01(\x0c\"\x1c\n\x0b\x42ulkRequest\x12\r\n\x05\x65poch\x18\x01 \x01(\t\"\x82\x01\n\x08\x42ulkPart\x12\x17\n\x0fticket_envelope\x18\x01 \x01(\x0c\x12\x19\n\x11ticket_leaf_index\x18\x02 \x01(\x04\x12.\n\x08partials\x18\x03 \x03(\x0b\x32\x1c.xinqiao.v1.CustodianPartial\x12\x12\n\naggregates\x18\x04 \x03(\x0c\">\n\x0ePrepareRequest\x12\r\n\x05\x65poch\x18\x01 \x01(\t\x12\x0e\n\x06period\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\x0c\"t\n\x0cPrepareReply\x12\x17\n\x0froster_envelope\x18\x01 \x01(\x0c\x12\x17\n\x0fstages_envelope\x18\x02 \x01(\x0c\x12\x19\n\x11stages_leaf_index\x18\x03 \x01(\x04\x12\x17\n\x0fstages_document\x18\x04 \x01(\x0c\"#\n\x12\x45pochStatusRequest\x12\r\n\x05\x65poch\x18\x01 \x01(\t\"N\n\x10\x45pochStatusReply\x12\r\n\x05state\x18\x01 \x01(\t\x12+\n\x07\x63olumns\x18\x02 \x03(\x0b\x32\x1a.xinqiao.v1.ExpectedColumn\"k\n\x0e\x45xpectedColumn\x12\x11\n\tindicator\x18\x01 \x01(\t\x12\x12\n\nfunctional\x18\x02 \x01(\t\x12\x0e\n\x06member\x18\x03 \x01(\t\x12\x10\n\x08received\x18\x04 \x01(\x08\x12\x10\n\x08revision\x18\x05 \x01(\r2\xa3\x06\n\x08\x45xchange\x12\x41\n\nContribute\x12\x1c.xinqiao.v1.ContributionPart\x1a\x13.xinqiao.v1.Receipt(\x01\x12\x42\n\x0fPublishDocument\x12\x18.xinqiao.v1.DocumentPart\x1a\x13.xinqiao.v1.Receipt(\x01\x12<\n\tFetchBlob\x12\x17.xinqiao.v1.BlobRequest\x1a\x14.xinqiao.v1.BlobPart0\x01\x12;\n\x06Submit\x12\x1c.xinqiao.v1.StatementRequest\x1a\x13.xinqiao.v1.Receipt\x12<\n\nFollowWork\x12\x16.xinqiao.v1.WorkCursor\x1a\x14.xinqiao.v1.WorkItem0\x01\x12\x39\n\x05Relay\x12\x18.xinqiao.v1.RelayRequest\x1a\x16.xinqiao.v1.RelayReply\x12G\n\x0eSubmitPartials\x12\x18.xinqiao.v1.PartialsPart\x1a\x19.xinqiao.v1.PartialsReply(\x01\x12G\n\x0cRefuseTicket\x12\x1c.xinqiao.v1.CustodianRefusal\x1a\x19.xinqiao.v1.PartialsReply\x12?\n\x07Prepare\x12\x1a.xinqiao.v1.PrepareRequest\x1a\x18.xinqiao.v1.PrepareReply\x12K\n\x0b\x45pochStatus\x12\x1e.xinqiao.v1.EpochStatusRequest\x1a\x1c.xinqiao.v1.EpochStatusReply\x12;\n\x08OpenBulk\x12\x17.xinqiao.v1.BulkRequest\x1a\x14.xinqiao.v1.BulkPart0\x01\x12?\n\x07Release\x12\x1a.xinqiao.v1.ReleaseRequest\x1a\x18.xinqiao.v1.ReleaseReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18protos/v1/exchange.proto\x12\nxinqiao.v1\";\n\x07Receipt\x12\x0c\n\x04leaf\x18\x01 \x01(\x0c\x12\x12\n\nleaf_index\x18\x02 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x03 \x01(\x0c\"E\n\x10\x43ontributionPart\x12\x12\n\x08\x65nvelope\x18\x01 \x01(\x0cH\x00\x12\x15\n\x0b\x63iphertexts\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"=\n\x0c\x44ocumentPart\x12\x12\n\x08\x65nvelope\x18\x01 \x01(\x0cH\x00\x12\x11\n\x07\x63ontent\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\x1d\n\x0b\x42lobRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\"\x1b\n\x08\x42lobPart\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\"$\n\x10StatementRequest\x12\x10\n\x08\x65nvelope\x18\x01 \x01(\x0c\"\x1b\n\nWorkCursor\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\x04\"\xd0\x02\n\x08WorkItem\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12+\n\x07prepare\x18\x02 \x01(\x0b\x32\x18.xinqiao.v1.PrepareEpochH\x00\x12\x30\n\x07\x63olumns\x18\x03 \x01(\x0b\x32\x1d.xinqiao.v1.ContributeColumnsH\x00\x12(\n\x03row\x18\x04 \x01(\x0b\x32\x19.xinqiao.v1.ContributeRowH\x00\x12&\n\x04open\x18\x05 \x01(\x0b\x32\x16.xinqiao.v1.OpenTicketH\x00\x12,\n\x07\x63onsent\x18\x06 \x01(\x0b\x32\x19.xinqiao.v1.ConsentNoticeH\x00\x12$\n\x06sealed\x18\x07 \x01(\x0b\x32\x12.xinqiao.v1.SealedH\x00\x12*\n\theartbeat\x18\x08 \x01(\x0b\x32\x15.xinqiao.v1.HeartbeatH\x00\x42\x06\n\x04work\"\x0b\n\tHeartbeat\"U\n\x0cPrepareEpoch\x12\r\n\x05\x65poch\x18\x01 \x01(\t\x12\x0e\n\x06period\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\x0c\x12\x17\n\x0froster_envelope\x18\x04 \x01(\x0c\"D\n\x11\x43ontributeColumns\x12\x1b\n\x13\x65poch_open_envelope\x18\x01 \x01(\x0c\x12\x12\n\nleaf_index\x18\x02 \x01(\x04\"~\n\rContributeRow\x12\x1b\n\x13\x65poch_open_envelope\x18\x01 \x01(\x0c\x12\x18\n\x10\x63onsent_envelope\x18\x02 \x01(\x0c\x12\x1a\n\x12\x63onsent_leaf_index\x18\x03 \x01(\x04\x12\x1a\n\x12\x65nrolment_envelope\x18\x04 \x01(\x0c\"J\n\nOpenTicket\x12\x17\n\x0fticket_envelope\x18\x01 \x01(\x0c\x12\x12\n\nleaf_index\x18\x02 \x01(\x04\x12\x0f\n\x07request\x18\x03 \x01(\x0c\"N\n\rConsentNotice\x12\x18\n\x10\x63onsent_envelope\x18\x01 \x01(\x0c\x12\x12\n\nleaf_index\x18\x02 \x01(\x04\x12\x0f\n\x07revoked\x18\x03 \x01(\x08\"@\n\x06Sealed\x12\x0e\n\x06sender\x18\x01 \x01(\t\x12\x16\n\x0esubject_matter\x18\x02 \x01(\t\x12\x0e\n\x06sealed\x18\x03 \x01(\x0c\"K\n\x0cPartialsPart\x12\x0e\n\x06ticket\x18\x01 \x01(\x0c\x12+\n\x08partials\x18\x02 \x03(\x0b\x32\x19.xinqiao.v1.SealedPartial\"U\n\rSealedPartial\x12\x0f\n\x07opening\x18\x01 \x01(\r\x12\x0b\n\x03\x65nc\x18\x02 \x01(\x0c\x12\x12\n\nciphertext\x18\x03 \x01(\x0c\x12\x12\n\ngeneration\x18\x04 \x01(\r\"\x0f\n\rPartialsReply\"F\n\x10\x43ustodianRefusal\x12\x0e\n\x06ticket\x18\x01 \x01(\x0c\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nleaf_index\x18\x03 \x01(\x04\"[\n\x0cRelayRequest\x12\n\n\x02to\x18\x01 \x01(\t\x12\x16\n\x0esubject_matter\x18\x02 \x01(\t\x12\x0e\n\x06sealed\x18\x03 \x01(\x0c\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\"\x0c\n\nRelayReply\"2\n\x0eReleaseRequest\x12\x0f\n\x07request\x18\x01 \x01(\x0c\x12\x0f\n\x07subject\x18\x02 \x01(\t\"\xc4\x01\n\x0cReleaseReply\x12\x17\n\x0fticket_envelope\x18\x01 \x01(\x0c\x12\x13\n\x0bticket_leaf\x18\x02 \x01(\x0c\x12\x19\n\x11ticket_leaf_index\x18\x03 \x01(\x04\x12\x12\n\ncheckpoint\x18\x04 \x01(\x0c\x12.\n\x08partials\x18\x05 \x03(\x0b\x32\x1c.xinqiao.v1.CustodianPartial\x12\x10\n\x08\x65vidence\x18\x06 \x01(\x0c\x12\x15\n\rawaiting_rows\x18\x07 \x01(\x08\"k\n\x10\x43ustodianPartial\x12\x11\n\tcustodian\x18\x01 \x01(\t\x12\x0f\n\x07opening\x18\x02 \x01(\r\x12\x0b\n\x03\x65nc\x18\x03 \x01(\x0c\x12\x12\n\nciphertext\x18\x04 \x01(\x0c\x12\x12\n\ngeneration\x18\x05 \x01(\r\"!\n\x0fPartialsRequest\x12\x0e\n\x06ticket\x18\x01 \x01(\x0c\"\x1f\n\rProofsRequest\x12\x0e\n\x06\x64\x65mand\x18\x01 \x01(\x0c\" \n\x0bProofsReply\x12\x11\n\tenvelopes\x18\x01 \x03(\x0c\"\x1c\n\x0b\x42ulkRequest\x12\r\n\x05\x65poch\x18\x01 \x01(\t\"\x82\x01\n\x08\x42ulkPart\x12\x17\n\x0fticket_envelope\x18\x01 \x01(\x0c\x12\x19\n\x11ticket_leaf_index\x18\x02 \x01(\x04\x12.\n\x08partials\x18\x03 \x03(\x0b\x32\x1c.xinqiao.v1.CustodianPartial\x12\x12\n\naggregates\x18\x04 \x03(\x0c\">\n\x0ePrepareRequest\x12\r\n\x05\x65poch\x18\x01 \x01(\t\x12\x0e\n\x06period\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\x0c\"t\n\x0cPrepareReply\x12\x17\n\x0froster_envelope\x18\x01 \x01(\x0c\x12\x17\n\x0fstages_envelope\x18\x02 \x01(\x0c\x12\x19\n\x11stages_leaf_index\x18\x03 \x01(\x04\x12\x17\n\x0fstages_document\x18\x04 \x01(\x0c\"#\n\x12\x45pochStatusRequest\x12\r\n\x05\x65poch\x18\x01 \x01(\t\"N\n\x10\x45pochStatusReply\x12\r\n\x05state\x18\x01 \x01(\t\x12+\n\x07\x63olumns\x18\x02 \x03(\x0b\x32\x1a.xinqiao.v1.ExpectedColumn\"k\n\x0e\x45xpectedColumn\x12\x11\n\tindicator\x18\x01 \x01(\t\x12\x12\n\nfunctional\x18\x02 \x01(\t\x12\x0e\n\x06member\x18\x03 \x01(\t\x12\x10\n\x08received\x18\x04 \x01(\x08\x12\x10\n\x08revision\x18\x05 \x01(\r2\xae\x07\n\x08\x45xchange\x12\x41\n\nContribute\x12\x1c.xinqiao.v1.ContributionPart\x1a\x13.xinqiao.v1.Receipt(\x01\x12\x42\n\x0fPublishDocument\x12\x18.xinqiao.v1.DocumentPart\x1a\x13.xinqiao.v1.Receipt(\x01\x12<\n\tFetchBlob\x12\x17.xinqiao.v1.BlobRequest\x1a\x14.xinqiao.v1.BlobPart0\x01\x12;\n\x06Submit\x12\x1c.xinqiao.v1.StatementRequest\x1a\x13.xinqiao.v1.Receipt\x12<\n\nFollowWork\x12\x16.xinqiao.v1.WorkCursor\x1a\x14.xinqiao.v1.WorkItem0\x01\x12\x39\n\x05Relay\x12\x18.xinqiao.v1.RelayRequest\x1a\x16.xinqiao.v1.RelayReply\x12G\n\x0eSubmitPartials\x12\x18.xinqiao.v1.PartialsPart\x1a\x19.xinqiao.v1.PartialsReply(\x01\x12G\n\x0cRefuseTicket\x12\x1c.xinqiao.v1.CustodianRefusal\x1a\x19.xinqiao.v1.PartialsReply\x12K\n\x0cMorePartials\x12\x1b.xinqiao.v1.PartialsRequest\x1a\x1c.xinqiao.v1.CustodianPartial0\x01\x12<\n\x06Proofs\x12\x19.xinqiao.v1.ProofsRequest\x1a\x17.xinqiao.v1.ProofsReply\x12?\n\x07Prepare\x12\x1a.xinqiao.v1.PrepareRequest\x1a\x18.xinqiao.v1.PrepareReply\x12K\n\x0b\x45pochStatus\x12\x1e.xinqiao.v1.EpochStatusRequest\x1a\x1c.xinqiao.v1.EpochStatusReply\x12;\n\x08OpenBulk\x12\x17.xinqiao.v1.BulkRequest\x1a\x14.xinqiao.v1.BulkPart0\x01\x12?\n\x07Release\x12\x1a.xinqiao.v1.ReleaseRequest\x1a\x18.xinqiao.v1.ReleaseReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -64,35 +64,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PARTIALSPART']._serialized_start=1221
   _globals['_PARTIALSPART']._serialized_end=1296
   _globals['_SEALEDPARTIAL']._serialized_start=1298
-  _globals['_SEALEDPARTIAL']._serialized_end=1363
-  _globals['_PARTIALSREPLY']._serialized_start=1365
-  _globals['_PARTIALSREPLY']._serialized_end=1380
-  _globals['_CUSTODIANREFUSAL']._serialized_start=1382
-  _globals['_CUSTODIANREFUSAL']._serialized_end=1452
-  _globals['_RELAYREQUEST']._serialized_start=1454
-  _globals['_RELAYREQUEST']._serialized_end=1545
-  _globals['_RELAYREPLY']._serialized_start=1547
-  _globals['_RELAYREPLY']._serialized_end=1559
-  _globals['_RELEASEREQUEST']._serialized_start=1561
-  _globals['_RELEASEREQUEST']._serialized_end=1611
-  _globals['_RELEASEREPLY']._serialized_start=1614
-  _globals['_RELEASEREPLY']._serialized_end=1810
-  _globals['_CUSTODIANPARTIAL']._serialized_start=1812
-  _globals['_CUSTODIANPARTIAL']._serialized_end=1899
-  _globals['_BULKREQUEST']._serialized_start=1901
-  _globals['_BULKREQUEST']._serialized_end=1929
-  _globals['_BULKPART']._serialized_start=1932
-  _globals['_BULKPART']._serialized_end=2062
-  _globals['_PREPAREREQUEST']._serialized_start=2064
-  _globals['_PREPAREREQUEST']._serialized_end=2126
-  _globals['_PREPAREREPLY']._serialized_start=2128
-  _globals['_PREPAREREPLY']._serialized_end=2244
-  _globals['_EPOCHSTATUSREQUEST']._serialized_start=2246
-  _globals['_EPOCHSTATUSREQUEST']._serialized_end=2281
-  _globals['_EPOCHSTATUSREPLY']._serialized_start=2283
-  _globals['_EPOCHSTATUSREPLY']._serialized_end=2361
-  _globals['_EXPECTEDCOLUMN']._serialized_start=2363
-  _globals['_EXPECTEDCOLUMN']._serialized_end=2470
-  _globals['_EXCHANGE']._serialized_start=2473
-  _globals['_EXCHANGE']._serialized_end=3276
+  _globals['_SEALEDPARTIAL']._serialized_end=1383
+  _globals['_PARTIALSREPLY']._serialized_start=1385
+  _globals['_PARTIALSREPLY']._serialized_end=1400
+  _globals['_CUSTODIANREFUSAL']._serialized_start=1402
+  _globals['_CUSTODIANREFUSAL']._serialized_end=1472
+  _globals['_RELAYREQUEST']._serialized_start=1474
+  _globals['_RELAYREQUEST']._serialized_end=1565
+  _globals['_RELAYREPLY']._serialized_start=1567
+  _globals['_RELAYREPLY']._serialized_end=1579
+  _globals['_RELEASEREQUEST']._serialized_start=1581
+  _globals['_RELEASEREQUEST']._serialized_end=1631
+  _globals['_RELEASEREPLY']._serialized_start=1634
+  _globals['_RELEASEREPLY']._serialized_end=1830
+  _globals['_CUSTODIANPARTIAL']._serialized_start=1832
+  _globals['_CUSTODIANPARTIAL']._serialized_end=1939
+  _globals['_PARTIALSREQUEST']._serialized_start=1941
+  _globals['_PARTIALSREQUEST']._serialized_end=1974
+  _globals['_PROOFSREQUEST']._serialized_start=1976
+  _globals['_PROOFSREQUEST']._serialized_end=2007
+  _globals['_PROOFSREPLY']._serialized_start=2009
+  _globals['_PROOFSREPLY']._serialized_end=2041
+  _globals['_BULKREQUEST']._serialized_start=2043
+  _globals['_BULKREQUEST']._serialized_end=2071
+  _globals['_BULKPART']._serialized_start=2074
+  _globals['_BULKPART']._serialized_end=2204
+  _globals['_PREPAREREQUEST']._serialized_start=2206
+  _globals['_PREPAREREQUEST']._serialized_end=2268
+  _globals['_PREPAREREPLY']._serialized_start=2270
+  _globals['_PREPAREREPLY']._serialized_end=2386
+  _globals['_EPOCHSTATUSREQUEST']._serialized_start=2388
+  _globals['_EPOCHSTATUSREQUEST']._serialized_end=2423
+  _globals['_EPOCHSTATUSREPLY']._serialized_start=2425
+  _globals['_EPOCHSTATUSREPLY']._serialized_end=2503
+  _globals['_EXPECTEDCOLUMN']._serialized_start=2505
+  _globals['_EXPECTEDCOLUMN']._serialized_end=2612
+  _globals['_EXCHANGE']._serialized_start=2615
+  _globals['_EXCHANGE']._serialized_end=3557
 # @@protoc_insertion_point(module_scope)

@@ -74,6 +74,16 @@ class ExchangeStub:
                 request_serializer=protos_dot_v1_dot_exchange__pb2.CustodianRefusal.SerializeToString,
                 response_deserializer=protos_dot_v1_dot_exchange__pb2.PartialsReply.FromString,
                 _registered_method=True)
+        self.MorePartials = channel.unary_stream(
+                '/xinqiao.v1.Exchange/MorePartials',
+                request_serializer=protos_dot_v1_dot_exchange__pb2.PartialsRequest.SerializeToString,
+                response_deserializer=protos_dot_v1_dot_exchange__pb2.CustodianPartial.FromString,
+                _registered_method=True)
+        self.Proofs = channel.unary_unary(
+                '/xinqiao.v1.Exchange/Proofs',
+                request_serializer=protos_dot_v1_dot_exchange__pb2.ProofsRequest.SerializeToString,
+                response_deserializer=protos_dot_v1_dot_exchange__pb2.ProofsReply.FromString,
+                _registered_method=True)
         self.Prepare = channel.unary_unary(
                 '/xinqiao.v1.Exchange/Prepare',
                 request_serializer=protos_dot_v1_dot_exchange__pb2.PrepareRequest.SerializeToString,
@@ -149,6 +159,19 @@ class ExchangeServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def MorePartials(self, request, context):
+        """Audiences that could not open
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Proofs(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Prepare(self, request, context):
         """Gateway (the authority's front)
         """
@@ -216,6 +239,16 @@ def add_ExchangeServicer_to_server(servicer, server):
                     servicer.RefuseTicket,
                     request_deserializer=protos_dot_v1_dot_exchange__pb2.CustodianRefusal.FromString,
                     response_serializer=protos_dot_v1_dot_exchange__pb2.PartialsReply.SerializeToString,
+            ),
+            'MorePartials': grpc.unary_stream_rpc_method_handler(
+                    servicer.MorePartials,
+                    request_deserializer=protos_dot_v1_dot_exchange__pb2.PartialsRequest.FromString,
+                    response_serializer=protos_dot_v1_dot_exchange__pb2.CustodianPartial.SerializeToString,
+            ),
+            'Proofs': grpc.unary_unary_rpc_method_handler(
+                    servicer.Proofs,
+                    request_deserializer=protos_dot_v1_dot_exchange__pb2.ProofsRequest.FromString,
+                    response_serializer=protos_dot_v1_dot_exchange__pb2.ProofsReply.SerializeToString,
             ),
             'Prepare': grpc.unary_unary_rpc_method_handler(
                     servicer.Prepare,
@@ -454,6 +487,60 @@ class Exchange:
             '/xinqiao.v1.Exchange/RefuseTicket',
             protos_dot_v1_dot_exchange__pb2.CustodianRefusal.SerializeToString,
             protos_dot_v1_dot_exchange__pb2.PartialsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MorePartials(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/xinqiao.v1.Exchange/MorePartials',
+            protos_dot_v1_dot_exchange__pb2.PartialsRequest.SerializeToString,
+            protos_dot_v1_dot_exchange__pb2.CustodianPartial.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Proofs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xinqiao.v1.Exchange/Proofs',
+            protos_dot_v1_dot_exchange__pb2.ProofsRequest.SerializeToString,
+            protos_dot_v1_dot_exchange__pb2.ProofsReply.FromString,
             options,
             channel_credentials,
             insecure,

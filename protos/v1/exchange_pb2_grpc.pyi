@@ -41,6 +41,9 @@ class ExchangeStub:
     SubmitPartials: _grpc.StreamUnaryMultiCallable[_exchange_pb2.PartialsPart, _exchange_pb2.PartialsReply]
     """Custodians"""
     RefuseTicket: _grpc.UnaryUnaryMultiCallable[_exchange_pb2.CustodianRefusal, _exchange_pb2.PartialsReply]
+    MorePartials: _grpc.UnaryStreamMultiCallable[_exchange_pb2.PartialsRequest, _exchange_pb2.CustodianPartial]
+    """Audiences that could not open"""
+    Proofs: _grpc.UnaryUnaryMultiCallable[_exchange_pb2.ProofsRequest, _exchange_pb2.ProofsReply]
     Prepare: _grpc.UnaryUnaryMultiCallable[_exchange_pb2.PrepareRequest, _exchange_pb2.PrepareReply]
     """Gateway (the authority's front)"""
     EpochStatus: _grpc.UnaryUnaryMultiCallable[_exchange_pb2.EpochStatusRequest, _exchange_pb2.EpochStatusReply]
@@ -60,6 +63,9 @@ class ExchangeAsyncStub(ExchangeStub):
     SubmitPartials: _aio.StreamUnaryMultiCallable[_exchange_pb2.PartialsPart, _exchange_pb2.PartialsReply]  # type: ignore[assignment]
     """Custodians"""
     RefuseTicket: _aio.UnaryUnaryMultiCallable[_exchange_pb2.CustodianRefusal, _exchange_pb2.PartialsReply]  # type: ignore[assignment]
+    MorePartials: _aio.UnaryStreamMultiCallable[_exchange_pb2.PartialsRequest, _exchange_pb2.CustodianPartial]  # type: ignore[assignment]
+    """Audiences that could not open"""
+    Proofs: _aio.UnaryUnaryMultiCallable[_exchange_pb2.ProofsRequest, _exchange_pb2.ProofsReply]  # type: ignore[assignment]
     Prepare: _aio.UnaryUnaryMultiCallable[_exchange_pb2.PrepareRequest, _exchange_pb2.PrepareReply]  # type: ignore[assignment]
     """Gateway (the authority's front)"""
     EpochStatus: _aio.UnaryUnaryMultiCallable[_exchange_pb2.EpochStatusRequest, _exchange_pb2.EpochStatusReply]  # type: ignore[assignment]
@@ -124,6 +130,21 @@ class ExchangeServicer(metaclass=_abc_1.ABCMeta):
         request: _exchange_pb2.CustodianRefusal,
         context: _ServicerContext,
     ) -> _typing.Union[_exchange_pb2.PartialsReply, _abc.Awaitable[_exchange_pb2.PartialsReply]]: ...
+
+    @_abc_1.abstractmethod
+    def MorePartials(
+        self,
+        request: _exchange_pb2.PartialsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_exchange_pb2.CustodianPartial], _abc.AsyncIterator[_exchange_pb2.CustodianPartial]]:
+        """Audiences that could not open"""
+
+    @_abc_1.abstractmethod
+    def Proofs(
+        self,
+        request: _exchange_pb2.ProofsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_exchange_pb2.ProofsReply, _abc.Awaitable[_exchange_pb2.ProofsReply]]: ...
 
     @_abc_1.abstractmethod
     def Prepare(

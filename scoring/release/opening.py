@@ -21,12 +21,13 @@ KeysOf = Callable[[str], Iterable[VerifyKey]]  # member id -> its registered sig
 
 @dataclass(frozen=True, slots=True)
 class SealedPartial:
-    """One custodian's answer to one opening of a ticket, readable by the audience alone."""
+    """One custodian's answer to one opening of a ticket, by its share of ``generation``; readable by the audience alone."""
 
     custodian: str
     opening: int
     enc: bytes
     ciphertext: bytes
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from nodes.runtime.peers.identity import Identity
 from nodes.runtime.settings import Peer
 from protos.v1 import exchange_pb2 as wire
 from protos.v1 import exchange_pb2_grpc
+from scoring.release.opening import SealedPartial
 
 SUBMIT_TIMEOUT_S = 30.0
 RELEASE_TIMEOUT_S = 40.0
@@ -95,6 +96,16 @@ class ExchangeClient:
         """Tell that a custodian refuses a ticket (digest, hex); its signed refusal is at ``leaf_index``."""
         request = wire.CustodianRefusal(ticket=bytes.fromhex(ticket), reason=reason, leaf_index=leaf_index)
         rpc.call(self._stub.RefuseTicket, request, timeout_s=SUBMIT_TIMEOUT_S)
+
+    def more_partials(self, ticket: str) -> list[SealedPartial]:
+        """Everything that custodians answer to a ticket (digest, hex) of ours, when what we got does not open."""
+        request = wire.PartialsRequest(ticket=bytes.fromhex(ticket))
+        call: rpc.Call[wire.CustodianPartial] = rpc.stream(self._stub.MorePartials, request, timeout_s=RELEASE_TIMEOUT_S)
+        return [SealedPartial(item.custodian, item.opening, item.enc, item.ciphertext, item.generation) for item in call]
+
+    def proofs(self, demand: str) -> list[bytes]:
+        """Envelopes of the logged proofs that answer our demand (digest, hex)."""
+        return list(rpc.call(self._stub.Proofs, wire.ProofsRequest(demand=bytes.fromhex(demand)), timeout_s=SUBMIT_TIMEOUT_S).envelopes)
 
     def follow_work(self, after: Callable[[], int], handle: Callable[[wire.WorkItem], None], stop: threading.Event) -> None:
         """Give ``handle`` each work item after cursor ``after()`` until ``stop`` is set and ``cancel`` called; reconnects with growing pauses.

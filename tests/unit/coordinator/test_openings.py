@@ -30,12 +30,14 @@ class Bench:
     def __init__(self, patience_s: float = LONG_S) -> None:
         self.connected: set[str] = set(CUSTODIANS)
         self.sent: list[tuple[str, str]] = []
+        self.custodians, self.generation = CUSTODIANS, 0
         self._partials: dict[str, list[SealedPartial]] = {}
         self.openings = Openings(cast(Zone, self), cast(Store, self), cast(WorkQueue, self), patience_s)
 
     @contextmanager
     def reading(self) -> Iterator[Any]:
-        yield SimpleNamespace(ceremony=SimpleNamespace(statement=SimpleNamespace(threshold=3, custodians=CUSTODIANS)))
+        present = SimpleNamespace(custodians=self.custodians, number=self.generation, sharing=SimpleNamespace(threshold=3))
+        yield SimpleNamespace(generations=[present], generation=lambda: present)
 
     def following(self) -> set[str]:
         return set(self.connected)
@@ -50,11 +52,11 @@ class Bench:
         return list(self._partials.get(ticket, []))
 
     def asked(self, ticket: Logged) -> set[str]:
-        return {member for member, key in self.sent if key == f"open/{ticket.digest}"}
+        return {member for member, key in self.sent if key == f"open/{ticket.digest}/{self.generation}"}
 
     def answer(self, ticket: Logged, *custodians: str) -> None:
         for custodian in custodians:
-            partials = [SealedPartial(custodian, place, b"", b"") for place in range(len(ticket.statement.openings))]
+            partials = [SealedPartial(custodian, place, b"", b"", self.generation) for place in range(len(ticket.statement.openings))]
             self.openings.take(ticket.digest, partials)
 
     def gathered(self, ticket: Logged, timeout_s: float = LONG_S) -> set[str]:

@@ -6,8 +6,10 @@ import threading
 from typing import cast
 
 from crypto.statements import parse_envelope
+from crypto.threshold import Share, Sharing
 from nodes.custodian.examination import Admitted, Examiner
-from nodes.custodian.worker import Custodian, ShareHolder
+from nodes.custodian.shares.keeper import ShareKeeper
+from nodes.custodian.worker import Custodian
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from protos.v1.exchange_pb2 import OpenTicket, PartialsPart
 from scoring.statements import Refusal, parse_statement
@@ -29,13 +31,14 @@ class Exchange:
         self.refused.append(reason)
 
 
-class Holder:
-    def __init__(self, desk: Desk) -> None:
-        self.share = desk.zone.shares[0]
-        self._sharing = desk.zone.sharing
+class Keeper:
+    """Holds the first custodian's share."""
 
-    def sharing(self) -> object:
-        return self._sharing
+    def __init__(self, desk: Desk) -> None:
+        self._held = desk.zone.sharing, desk.zone.shares[0]
+
+    def in_force(self) -> tuple[Sharing, Share]:
+        return self._held
 
 
 class Unsealable:
@@ -55,7 +58,7 @@ class Unsealable:
 def custodian(desk: Desk, examiner: object, exchange: Exchange) -> Custodian:
     name, stopping = "tax", threading.Event()
     return Custodian(
-        identity_of(desk.zone.keys, name), cast(Examiner, examiner), cast(ShareHolder, Holder(desk)), desk.revocations,
+        identity_of(desk.zone.keys, name), cast(Examiner, examiner), cast(ShareKeeper, Keeper(desk)), desk.revocations,
         cast(ExchangeClient, exchange),
         MemoryLog(desk.zone).client(), stopping,
     )  # fmt: skip
