@@ -97,6 +97,15 @@ class RpcRefusal(NodeError):
         self.detail = detail
         self.status = status
 
+    @property
+    def passing(self) -> bool:
+        """Whether the same may be answered when it is sent again: nothing was judged, the other side was not ready, or failed itself."""
+        return self.status in {"UNAVAILABLE", "ABORTED", "INTERNAL"}
+
+
+class StorageUnavailableError(NodeError):
+    """The disk is full or failing, or the database is locked or away: nothing was kept, and the same may succeed later."""
+
 
 class FatalError(NodeError):
     """The process must stop: going on could lose or fork what it promised to keep."""

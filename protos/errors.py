@@ -114,6 +114,7 @@ _SCORING = {
     "ConsentMissingError": _denied("CONSENT_MISSING", "The enterprise has given no such consent."),
     "ConsentRevokedError": _denied("CONSENT_REVOKED", "The enterprise has revoked this consent."),
     "ConsentExpiredError": _denied("CONSENT_EXPIRED", "The consent is not in force at this time."),
+    "ConsentNotYetError": _denied("CONSENT_NOT_YET", "The consent's period has not begun at this time."),
     "ConsentScopeError": _denied("CONSENT_SCOPE", "The consent does not cover what was asked for."),
     "ConsentConflictError": _conflict("CONSENT_CONFLICT", "A consent with this id is already in the log."),
     "AudienceUnknownError": _bad("AUDIENCE_UNKNOWN", "The audience has no registered sealing key."),
@@ -168,6 +169,9 @@ _NODES = {
     "RateLimitedError": Refusal("RATE_LIMITED", Code.RESOURCE_EXHAUSTED, 429, "Too many requests; ask again later."),
     "TokenError": _unauthenticated("TOKEN_INVALID", "This needs the process's bearer token."),
     "PeerUnavailableError": Refusal("PEER_UNAVAILABLE", Code.UNAVAILABLE, 503, "Another process cannot be reached; ask again.", explain=False),
+    "StorageUnavailableError": Refusal(
+        "STORAGE_UNAVAILABLE", Code.UNAVAILABLE, 503, "The server's disk or database takes nothing at the moment; ask again.", explain=False
+    ),
     "FatalError": _own("STOPPING", "The server must stop.", fatal=True),
     "StateInUseError": _own("STATE_IN_USE", "Another process holds the state directory.", fatal=True),
     "StorageError": _own("STORAGE_FAILED", "What was stored cannot be read or written.", fatal=True),

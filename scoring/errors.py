@@ -119,6 +119,10 @@ class ConsentExpiredError(ScoringError):
     """The time is outside the consent's period."""
 
 
+class ConsentNotYetError(ConsentExpiredError):
+    """The consent's period has not begun: it will, or a clock is behind."""
+
+
 class ConsentScopeError(ScoringError):
     """The consent does not cover the audience, purpose, product or functional asked for."""
 

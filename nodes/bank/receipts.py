@@ -109,10 +109,10 @@ class ReceiptStore:
         document = canonical_json(receipt.model_dump(mode="json"))
         verified = verify_receipt(document, self._roots)
         values = {"id": receipt_id, "subject": verified.subject, "product": verified.product, "ticket_leaf_index": verified.ticket_leaf_index}
+        write_private(self._directory / f"{receipt_id}.json", document)  # first: what the table lists has its file, also after a crash
         with writing(self._engine) as connection:
             if connection.execute(select(RECEIPTS.c.id).where(RECEIPTS.c.id == receipt_id)).one_or_none() is None:
                 connection.execute(insert(RECEIPTS).values({**values, "document": document}))
-        write_private(self._directory / f"{receipt_id}.json", document)
         return verified
 
     def get(self, receipt_id: str) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def main(config: Path) -> int:
     blobs = BlobStore(settings.state_dir / "blobs")
     work = WorkQueue(store, process.stopping)
     log = LogClient(identity, settings.peer("log"))
-    journal = Journal(zone, log, now)
+    journal = Journal(zone, log, store, now)
     ciphertexts = Ciphertexts(zone, lambda logged: blobs.get(logged.statement.header.merkle_root), settings.state_dir)
     placements = Placements(zone, blobs.get)
     office = TicketOffice(identity, zone, journal, store, ciphertexts, placements, now, table.ticket_life_s)

@@ -94,6 +94,9 @@ class TicketOffice:
             return Issued(known, values)
 
         def make(view: ZoneView) -> bytes:
+            meanwhile = self._ticket_of(view, asked.document, asked.target.subject)
+            if meanwhile is not None:
+                return meanwhile.envelope  # of the same request, sent twice at once or before a crash
             ticket = Ticket(
                 zone=view.zone,
                 nonce=fresh_nonce(),
@@ -127,9 +130,7 @@ class TicketOffice:
         with self._zone.reading() as view:
             epoch = view.epoch(epoch_id)
             epoch.require(Phase.CLOSED, Phase.RELEASED)
-            known = view.bulk.get((epoch_id, functional, batches[0].index))
-            if known is not None and epoch.phase is Phase.CLOSED and known.statement.not_after < self._now():
-                known = None
+            known = self._bulk_ticket(view, epoch, functional, batches[0])
             inputs = known.statement.inputs if known else derive_inputs(view, epoch, [functional], stage)
             audience = view.registry.sole("authority").id
         parts = [self._openings(epoch, ((functional,),), stage, batch, inputs) for batch in batches]
@@ -138,6 +139,9 @@ class TicketOffice:
             return Issued(known, values)
 
         def make(view: ZoneView) -> bytes:
+            meanwhile = self._bulk_ticket(view, view.epoch(epoch_id), functional, batches[0])
+            if meanwhile is not None:
+                return meanwhile.envelope  # the same opening was asked for twice at once, or before a crash
             ticket = Ticket(
                 zone=view.zone,
                 nonce=fresh_nonce(),
@@ -156,6 +160,12 @@ class TicketOffice:
             return sign_statement(ticket, self._identity.signer)
 
         return Issued(self._journal.submit_made(make), values)
+
+    def _bulk_ticket(self, view: ZoneView, epoch: EpochState, functional: str, first: Batch) -> Logged | None:
+        """The batch's ticket; of one that ran out before its epoch was released a new one is needed."""
+        known = view.bulk.get((epoch.opened.epoch, functional, first.index))
+        ran_out = known is not None and epoch.phase is Phase.CLOSED and known.statement.not_after < self._now()
+        return None if ran_out else known
 
     @staticmethod
     def _ticket_of(view: ZoneView, document: RequestDocument, subject: str) -> Logged | None:

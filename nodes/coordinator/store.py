@@ -1,4 +1,5 @@
-"""What the coordinator keeps: receipts of contributions, work that waits for members, requests and sealed partials. Ciphertexts are blobs."""
+"""What the coordinator keeps: receipts of contributions, work that waits for members, requests and sealed partials, and what it sends to the
+log. Ciphertexts are blobs."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    delete,
     func,
     insert,
     select,
@@ -47,6 +49,7 @@ _work = Table(
     UniqueConstraint("member", "key"),
 )
 _requests = Table("requests", metadata, Column("ticket", String, primary_key=True), Column("document", LargeBinary, nullable=False))
+_in_flight = Table("in_flight", metadata, Column("id", Integer, primary_key=True), Column("envelope", LargeBinary, nullable=False))
 _partials = Table(
     "partials",
     metadata,
@@ -113,6 +116,18 @@ class Store:
                 select(_work.c.seq, _work.c.item).where(_work.c.member == member, _work.c.seq > seq).order_by(_work.c.seq).limit(limit)
             ).all()
         return [(row.seq, row.item) for row in rows]
+
+    def keep_in_flight(self, envelope: bytes) -> None:
+        """Keep the one statement that is about to be sent to the log, in place of the one before."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(_in_flight))
+            connection.execute(insert(_in_flight).values(id=1, envelope=envelope))
+
+    def in_flight(self) -> bytes | None:
+        """The statement that was sent to the log last, whatever became of it."""
+        with reading(self._engine) as connection:
+            found: bytes | None = connection.execute(select(_in_flight.c.envelope)).scalar_one_or_none()
+        return found
 
     def put_request(self, ticket: str, document: bytes) -> None:
         """Keep the request behind a ticket, before the ticket is logged."""

@@ -13,7 +13,7 @@ from crypto.threshold import Share, Sharing, partial
 from nodes.custodian.examination import Admitted, Examiner
 from nodes.custodian.revocations import Revocations
 from nodes.custodian.shares.keeper import ShareKeeper
-from nodes.errors import NodeError, NotReadyError, PeerUnavailableError
+from nodes.errors import NodeError, NotReadyError, PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
@@ -59,6 +59,9 @@ class Custodian:
                 self._stopping.wait(RETRY_PAUSE_S)
                 continue
             except (ScoringError, CryptoError, NodeError) as error:
+                if isinstance(error, RpcRefusal) and error.passing:  # of a document or ciphertexts: it says nothing about the ticket
+                    self._stopping.wait(RETRY_PAUSE_S)
+                    continue
                 self._refuse(work, error)
                 return
             _log.info(logging.TICKET_ANSWERED, leaf_index=work.leaf_index, openings=len(admitted.aggregates))

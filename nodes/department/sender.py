@@ -20,7 +20,6 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 MESSAGE_SENT = "message.sent"
 MESSAGE_REFUSED = "message.refused"
 MESSAGE_DELAYED = "message.delayed"
-AGAIN = frozenset({"UNAVAILABLE", "ABORTED"})  # gRPC statuses that ask the caller to try again
 _log = logging.logger("department.sender")
 
 
@@ -84,7 +83,7 @@ class Sender:
             _log.warning(MESSAGE_DELAYED, place=place, revision=revision)
             return False
         except RpcRefusal as refusal:
-            if refusal.status in AGAIN:
+            if refusal.passing:
                 _log.warning(MESSAGE_DELAYED, place=place, revision=revision, reason=refusal.reason)
                 return False
             _log.warning(MESSAGE_REFUSED, place=place, revision=revision, reason=refusal.reason, detail=refusal.detail)

@@ -1,7 +1,8 @@
 """The department at work: takes each item that the coordinator asks for, checks it, and puts the answer into the outbox.
 
 What it cannot check it does not do: the refusal is signed and logged, and the next item is taken. Work that fails for want of
-records, of a pack or of the key is set aside and tried again when records come and when the process starts.
+records, of a pack or of the key, or because our clock is behind a consent, is set aside and tried again when records come and when the
+process starts.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from nodes.department.documents import Publisher
 from nodes.department.enrolment import ENROLMENT_PLACE, EnrolmentDesk
 from nodes.department.epoch_secrets import EpochSecrets
 from nodes.department.outbox import Kept, Message, Outbox, Prepared
-from nodes.department.sender import AGAIN
 from nodes.department.store import RecordStore
 from nodes.department.trust import OpenEpoch, ZoneTrust
 from nodes.errors import FatalError, NodeError, PeerUnavailableError, RecordsMissingError, RpcRefusal, SettingsError
@@ -33,7 +33,7 @@ from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.relay import ENROLMENT_REQUEST
 from protos.errors import refusal_of
 from protos.v1.exchange_pb2 import ContributeColumns, ContributeRow, PrepareEpoch, WorkItem
-from scoring.errors import ScoringError, WrongModelError, WrongOwnerError, WrongRosterError
+from scoring.errors import ConsentNotYetError, ScoringError, WrongModelError, WrongOwnerError, WrongRosterError
 from scoring.exchange.contributions import owed_entries
 from scoring.exchange.roster import check_compiled, parse_roster
 from scoring.statements import Refusal, RosterCompiled
@@ -42,7 +42,7 @@ EPOCHS_REMEMBERED = 4
 ROWS_AHEAD = 256  # ciphertexts of rows for which a table is made: consents seldom come alone
 WORK_DONE = "work.done"
 WORK_REFUSED = "work.refused"
-_LATER = (RecordsMissingError, SettingsError, WrongModelError)
+_LATER = (RecordsMissingError, SettingsError, WrongModelError, ConsentNotYetError)
 _log = logging.logger("department.worker")
 
 
@@ -115,7 +115,7 @@ class Department:
         except (FatalError, PeerUnavailableError):
             raise
         except (ScoringError, CryptoError, NodeError) as error:
-            if isinstance(error, RpcRefusal) and error.status in AGAIN:
+            if isinstance(error, RpcRefusal) and error.passing:
                 raise
             self._refuse(item, error, again=again)
             return

@@ -7,21 +7,25 @@ half-way for want of the lock; ``reading`` sees one snapshot. After either retur
 
 from __future__ import annotations
 
+import errno
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from nodes.errors import SettingsError
+from nodes.errors import SettingsError, StorageUnavailableError
 from nodes.runtime.files import PRIVATE_FILE, make_private_directory
 
 BUSY_TIMEOUT_MS = 15_000
 _BEGIN = "xinqiao_begin"
+_DISK_SAYS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
+_SQLITE_SAYS = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY})
 
 
 def open_database(state_dir: Path, name: str, metadata: MetaData, url: str = "") -> Engine:
@@ -58,6 +62,16 @@ def reading(engine: Engine) -> Iterator[Connection]:
             yield connection
         finally:
             transaction.rollback()
+
+
+def storage_trouble(error: Exception) -> Exception:
+    """StorageUnavailableError where ``error`` says that the disk is full or failing or the database locked or away; else ``error`` itself."""
+    cause = error.orig if isinstance(error, OperationalError) else error
+    if isinstance(cause, sqlite3.OperationalError):
+        troubled = getattr(cause, "sqlite_errorcode", -1) & 0xFF in _SQLITE_SAYS
+    else:
+        troubled = isinstance(error, OperationalError) or (isinstance(error, OSError) and error.errno in _DISK_SAYS)
+    return StorageUnavailableError(str(cause)) if troubled else error
 
 
 def _postgresql(url: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scoring.errors import ConsentExpiredError, ConsentRevokedError, ConsentScopeError
+from scoring.errors import ConsentExpiredError, ConsentNotYetError, ConsentRevokedError, ConsentScopeError
 from scoring.statements import Consent
 
 
@@ -23,8 +23,8 @@ def check_consent(state: ConsentState, *, audience: str, purpose: str, functiona
 
     ``product`` may be empty where the caller does not know it (a ticket names functionals only).
 
-    Raises ConsentRevokedError first, then ConsentScopeError, then ConsentExpiredError. A portrait needs the enterprise's own
-    signature: a consent signed by the county's service never authorises one.
+    Raises ConsentRevokedError first, then ConsentScopeError, then ConsentExpiredError or, before its period, ConsentNotYetError. A portrait
+    needs the enterprise's own signature: a consent signed by the county's service never authorises one.
     """
     consent = state.consent
     if state.revoked_index is not None:
@@ -40,5 +40,7 @@ def check_consent(state: ConsentState, *, audience: str, purpose: str, functiona
         raise ConsentScopeError(f"the consent does not cover {', '.join(missing)}")
     if purpose == "portrait" and consent.signed_by != "enterprise":
         raise ConsentScopeError("a portrait needs a consent signed by the enterprise itself")
-    if not consent.not_before <= time <= consent.not_after:
+    if time < consent.not_before:
+        raise ConsentNotYetError("the consent's period has not begun")
+    if time > consent.not_after:
         raise ConsentExpiredError("the time is outside the consent's period")

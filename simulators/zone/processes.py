@@ -97,7 +97,7 @@ class ZoneProcesses:
         """Ask processes to end (SIGTERM), wait, and kill those that do not within ``grace_s``."""
         chosen = [name for name in self._names(names) if name in self._running]
         for name in chosen:
-            self._signal(name, signal.SIGTERM)
+            self.send_signal(name, signal.SIGTERM)
         timer = Timer(grace_s)
         for name in chosen:
             self._wait_for_end(name, max(timer.left_s(), 0.0))
@@ -107,11 +107,18 @@ class ZoneProcesses:
         """End a process at once (SIGKILL), as a crash would; returns when it is gone."""
         if name not in self._running:
             return
-        self._signal(name, signal.SIGKILL)
+        self.send_signal(name, signal.SIGKILL)
         with self._lock:
             running = self._running.pop(name)
         running.process.wait()
         self._past[name] = _add(self._past.get(name, Usage()), running.usage)
+
+    def send_signal(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a process that was started; nothing happens when it has ended."""
+        self._measure()
+        process = self._running[name].process
+        if process.poll() is None:
+            process.send_signal(number)
 
     def close(self) -> None:
         """Stop everything."""
@@ -204,12 +211,6 @@ class ZoneProcesses:
             self._running[name].process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             return
-
-    def _signal(self, name: str, number: signal.Signals) -> None:
-        self._measure()
-        process = self._running[name].process
-        if process.poll() is None:
-            process.send_signal(number)
 
     # --- measuring ---
 

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Engine, Integer, MetaData, Table, func, insert, select
+from sqlalchemy import Column, Engine, Integer, MetaData, Table, event, func, insert, select
+from sqlalchemy.exc import OperationalError
 
-from nodes.errors import SettingsError
-from nodes.runtime.database import open_database, reading, writing
+from nodes.errors import SettingsError, StorageUnavailableError
+from nodes.runtime.database import open_database, reading, storage_trouble, writing
 
 METADATA = MetaData()
 ROWS = Table("database_test_rows", METADATA, Column("id", Integer, primary_key=True))
@@ -81,3 +82,40 @@ def _write(engine: Engine, ids: range | list[int]) -> None:
     for number in ids:
         with writing(engine) as connection:
             connection.execute(insert(ROWS), {"id": number})
+
+
+def troubled(engine: Engine, rows: int = 1) -> Exception:
+    """What a failing write of many rows comes to for the caller."""
+    with pytest.raises(OperationalError) as failed, writing(engine) as connection:
+        connection.execute(insert(ROWS), [{"id": number} for number in range(rows)])
+    return storage_trouble(failed.value)
+
+
+def test_a_full_database_is_told_from_a_defect(tmp_path: Path) -> None:
+    engine = open_database(tmp_path / "state", "test", METADATA)
+    event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA max_page_count=3"))
+    engine.dispose()
+    assert isinstance(troubled(engine, 5000), StorageUnavailableError)
+    METADATA.drop_all(engine)
+    assert isinstance(troubled(engine), OperationalError), "a table that is missing does not come back"
+
+
+def test_a_database_that_another_process_locks_is_told_from_a_defect(tmp_path: Path) -> None:
+    engine = open_database(tmp_path / "state", "test", METADATA)
+    event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA busy_timeout=10"))
+    engine.dispose()
+    other = sqlite3.connect(tmp_path / "state" / "test.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert isinstance(troubled(engine), StorageUnavailableError)
+    other.execute("ROLLBACK")
+    other.close()
+    with writing(engine) as connection:
+        connection.execute(insert(ROWS).values(id=1))
+
+
+def test_a_full_disk_is_told_from_a_defect() -> None:
+    with pytest.raises(OSError, match="No space") as full:
+        Path("/dev/full").write_bytes(b"x")
+    assert isinstance(storage_trouble(full.value), StorageUnavailableError)
+    missing = FileNotFoundError(2, "No such file or directory")
+    assert storage_trouble(missing) is missing

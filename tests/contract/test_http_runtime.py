@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from fastapi import FastAPI
 
 from nodes.errors import PeerUnavailableError, RpcRefusal, SettingsError
 from nodes.runtime.peers.identity import Identity
+from nodes.runtime.web import problems
 from nodes.runtime.web.gateway_client import GatewayClient, GatewayRefusal
 from nodes.runtime.web.server import WebServer
 from simulators.zone.authority import CertificateAuthority
@@ -26,6 +28,11 @@ def application() -> FastAPI:
     def here() -> dict[str, str]:
         return {"answer": "yes"}
 
+    @app.get("/full")
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device: /state/4711")
+
+    problems.install(app)
     return app
 
 
@@ -53,6 +60,14 @@ def serve() -> Iterator[Callable[..., WebServer]]:
 
 def test_a_server_without_tls_serves_its_own_machine(serve: Callable[..., WebServer]) -> None:
     assert GatewayClient(f"http://127.0.0.1:{serve().port}").get("/here") == {"answer": "yes"}
+
+
+def test_a_full_disk_asks_the_caller_to_come_again_and_says_no_more(serve: Callable[..., WebServer]) -> None:
+    client = GatewayClient(f"http://127.0.0.1:{serve().port}")
+    with pytest.raises(GatewayRefusal) as refusal:
+        client.get("/full")
+    assert (refusal.value.reason, refusal.value.http_status, refusal.value.passing) == ("STORAGE_UNAVAILABLE", 503, True)
+    assert "4711" not in refusal.value.detail
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:0", "192.0.2.1:0", "example.com:0", ":0"])

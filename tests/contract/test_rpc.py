@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ FAILURES: dict[str, Exception] = {
     "consent": ConsentMissingError("no consent c1"),
     "range": RangeError("total 4711"),
     "bug": KeyError("secret 4711"),
+    "full": OSError(errno.ENOSPC, "No space left on device: /state/4711"),
     "fatal": LogInconsistentError("leaf 3"),
     "relayed": RpcRefusal("EPOCH_STATE", "epoch e1 is closed", "FAILED_PRECONDITION"),
     "relayed-fatal": RpcRefusal("LOG_FORKED", "a peer says that it must stop", "INTERNAL"),
@@ -282,6 +284,15 @@ def test_a_defect_tells_the_caller_nothing_and_the_server_lives(site: Site, alic
     assert refusal.value.reason == "INTERNAL"
     assert "4711" not in refusal.value.detail
     assert append(site, alice).leaf == b"alice"
+    assert site.fatal == []
+
+
+def test_a_full_disk_asks_the_caller_to_come_again(site: Site, alice: grpc.Channel) -> None:
+    """Else the sender of a contribution would take it for a judgement and never send it again."""
+    with pytest.raises(RpcRefusal) as refusal:
+        append(site, alice, "full", timeout_s=0.2)
+    assert (refusal.value.reason, refusal.value.passing) == ("STORAGE_UNAVAILABLE", True)
+    assert "4711" not in refusal.value.detail
     assert site.fatal == []
 
 

@@ -157,7 +157,7 @@ class Coordinator:
         store = Store(engine := open_database(state_dir, "coordinator", metadata))
         blobs = make_blobs(state_dir / "blobs")
         stopping, client, table = threading.Event(), HeldLog(identity, log), CoordinatorTable(listen="127.0.0.1:0")
-        work, journal = WorkQueue(store, stopping), Journal(zone, client, now)
+        work, journal = WorkQueue(store, stopping), Journal(zone, client, store, now)
         ciphertexts, placements = Ciphertexts(zone, lambda logged: blobs.get(logged.statement.header.merkle_root)), Placements(zone, blobs.get)
         office = TicketOffice(identity, zone, journal, store, ciphertexts, placements, now, table.ticket_life_s)
         openings = Openings(zone, store, work, table.patience_s)

@@ -131,7 +131,7 @@ class MemoryExchange:
         engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
         metadata.create_all(engine)
         store, work = Store(engine), None
-        journal = Journal(held, log.client(), lambda: zone.now)
+        journal = Journal(held, log.client(), store, lambda: zone.now)
         placements = Placements(held, zone.blobs.__getitem__)
         ciphertexts = cast(Ciphertexts, zone.ciphertext)
         self._journal = journal

@@ -22,6 +22,7 @@ import grpc
 from nodes.errors import DeadlineMissingError, NotReadyError, PeerUnavailableError, RpcRefusal, SettingsError
 from nodes.runtime import logging
 from nodes.runtime.clock import Timer
+from nodes.runtime.database import storage_trouble
 from nodes.runtime.peers import tls
 from nodes.runtime.peers.identity import Identity
 from protos.errors import INTERNAL, Refusal, by_reason, detail_of, refusal_of
@@ -159,15 +160,15 @@ class _Guard(grpc.ServerInterceptor):
             yield message
 
     def _refuse(self, error: Exception, context: grpc.ServicerContext, method: str) -> NoReturn:
-        row = _row_of(error)
+        row = _row_of(storage_trouble(error))
         if row.fatal:
             self._on_fatal(error)
         elif cast(Any, context).code() is not None:
             raise error  # the handler has answered with an abort of its own
         elif not context.is_active():
             context.abort(grpc.StatusCode.CANCELLED, "the caller hung up")
-        if row is INTERNAL or row.fatal:
-            _log.error(logging.CALL_FAILED, method=method, error=type(error).__name__, where=where(error))
+        if row is INTERNAL or row.fatal or storage_trouble(error) is not error:
+            _log.error(logging.CALL_FAILED, method=method, reason=row.reason, error=type(error).__name__, where=where(error))
         else:
             _log.info(logging.CALL_REFUSED, method=method, reason=row.reason)
         detail = error.detail if isinstance(error, RpcRefusal) else detail_of(error, row)

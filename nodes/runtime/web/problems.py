@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from crypto.errors import CryptoError
 from nodes.errors import NodeError, RpcRefusal
 from nodes.runtime import logging
+from nodes.runtime.database import storage_trouble
 from nodes.runtime.peers.rpc import where
 from protos.errors import INTERNAL, Refusal, by_reason, detail_of, problem, refusal_of
 from scoring.errors import ScoringError
@@ -97,6 +98,9 @@ def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 def _unexpected(request: Request, error: Exception) -> JSONResponse:
     _log.error(logging.CALL_FAILED, path=request.url.path, error=type(error).__name__, where=where(error))
+    trouble = storage_trouble(error)
+    if trouble is not error:
+        return _domain(request, trouble)
     return _answer(Refused(INTERNAL, ""), request)
 
 

@@ -128,7 +128,9 @@ class FaultyZone:
 
     def portrait(self, number: int) -> dict[str, Any]:
         """The ``number``-th firm's portrait."""
-        return self.patiently(lambda: self.service.portrait(self.population.firms[number].uscc))
+        uscc = self.population.firms[number].uscc
+        self.patiently(lambda: self.service.enrol(uscc))
+        return self.patiently(lambda: self.service.portrait(uscc))
 
     def patiently(self, act: Callable[[], T], timeout_s: float = PATIENCE_S) -> T:
         """What ``act`` gives, asked again while nobody answers or the answer is to ask again. Any other refusal goes up."""

@@ -85,7 +85,7 @@ def test_refusals_of_so_many_holders_that_none_can_open_end_the_wait(zone: Memor
 
 def test_an_epochs_ticket_is_made_again_once_it_ran_out(zone: MemoryZone, store: Store) -> None:
     held = HeldZone(zone.view)
-    journal = Journal(held, MemoryLog(zone).client(), lambda: zone.now)
+    journal = Journal(held, MemoryLog(zone).client(), store, lambda: zone.now)
     placements = Placements(held, zone.blobs.__getitem__)
     office = TicketOffice(
         identity_of(zone.keys, "coordinator"), held, journal, store, cast(Ciphertexts, zone.ciphertext), placements, lambda: zone.now, 600

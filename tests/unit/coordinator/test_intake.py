@@ -41,7 +41,7 @@ class Door:
         metadata.create_all(engine)
         held = HeldZone(zone.view)
         self.zone, self.store, self.blobs = zone, Store(engine), BlobStore(directory / "blobs")
-        self.intake = Intake(held, self.store, self.blobs, Journal(held, MemoryLog(zone).client(), lambda: zone.now), lambda: zone.now)
+        self.intake = Intake(held, self.store, self.blobs, Journal(held, MemoryLog(zone).client(), self.store, lambda: zone.now), lambda: zone.now)
 
     def column(self, revision: int = 0) -> tuple[str, bytes, bytes]:
         """(sender, envelope, ciphertexts) of a column."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from typing import cast
 
+import pytest
+
 from crypto.statements import parse_envelope
 from crypto.threshold import Share, Sharing
 from nodes.custodian.examination import Admitted, Examiner
 from nodes.custodian.shares.keeper import ShareKeeper
 from nodes.custodian.worker import Custodian
+from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from protos.v1.exchange_pb2 import OpenTicket, PartialsPart
 from scoring.statements import Refusal, parse_statement
@@ -55,6 +58,21 @@ class Unsealable:
         raise AssertionError("nothing was sealed")
 
 
+class Interrupted:
+    """An examiner that at first cannot have the ciphertexts that it must look at."""
+
+    def __init__(self, desk: Desk, *failures: Exception) -> None:
+        self._desk, self._failures = desk, list(failures)
+
+    def examine(self, work: OpenTicket) -> Admitted:
+        if self._failures:
+            raise self._failures.pop()
+        return self._desk.examine(work)
+
+    def still_admitted(self, admitted: Admitted) -> None:
+        self._desk.examiner.still_admitted(admitted)
+
+
 def custodian(desk: Desk, examiner: object, exchange: Exchange) -> Custodian:
     name, stopping = "tax", threading.Event()
     return Custodian(
@@ -85,6 +103,13 @@ def test_a_ticket_that_does_not_hold_is_refused_in_the_log_and_gets_nothing(desk
     refusal = parse_statement(envelope.payload_type, envelope.payload)
     assert isinstance(refusal, Refusal)
     assert (refusal.member, refusal.reason) == ("tax", "TICKET_EXPIRED")
+
+
+@pytest.mark.parametrize("failure", [PeerUnavailableError("away"), RpcRefusal("STORAGE_UNAVAILABLE", "its disk is full", "UNAVAILABLE")])
+def test_what_a_coordinator_cannot_serve_now_is_no_reason_to_refuse_a_ticket(desk: Desk, failure: Exception) -> None:
+    exchange, work = Exchange(), work_for(desk)
+    custodian(desk, Interrupted(desk, failure), exchange).open(work)
+    assert (len(exchange.answered), exchange.refused) == (1, [])
 
 
 def test_an_audience_to_which_nothing_can_be_sealed_does_not_stop_the_custodian(desk: Desk) -> None:

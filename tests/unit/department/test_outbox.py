@@ -174,7 +174,13 @@ def test_each_kind_of_message_takes_its_own_call(outbox: Outbox) -> None:
 
 
 @pytest.mark.parametrize(
-    "failure", [PeerUnavailableError("away"), RpcRefusal("NOT_READY", "wait", "UNAVAILABLE"), RpcRefusal("X", "again", "ABORTED")]
+    "failure",
+    [
+        PeerUnavailableError("away"),
+        RpcRefusal("NOT_READY", "wait", "UNAVAILABLE"),
+        RpcRefusal("X", "again", "ABORTED"),
+        RpcRefusal("STORAGE_FAILED", "the other side broke", "INTERNAL"),
+    ],
 )
 def test_a_message_that_does_not_get_through_waits_on_unchanged(outbox: Outbox, failure: Exception) -> None:
     told: list[tuple[str, int, str]] = []

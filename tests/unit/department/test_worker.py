@@ -124,7 +124,7 @@ def test_only_the_stage_owner_publishes_stages(zone: DepartmentZone) -> None:
     ("changes", "reason"),
     [
         ({"not_after": 1}, "CONSENT_EXPIRED"),
-        ({"not_before": 1 << 39}, "CONSENT_EXPIRED"),
+        ({"not_before": 1 << 39}, "CONSENT_NOT_YET"),
         ({"audience": "science"}, "CONSENT_SCOPE"),
         ({"audience": "e-0000000000000000", "purpose": "portrait"}, "CONSENT_SCOPE"),
         ({"functionals": ("patents",)}, "NOT_DISCLOSED"),
@@ -283,6 +283,21 @@ def test_work_with_an_unknown_pack_is_done_after_the_pack_was_put_in_place(zone:
     node.department.resume()
     node.flush()
     assert len(node.exchange.sent("contribute")) == 2
+
+
+def test_a_row_for_a_consent_not_yet_in_force_by_our_clock_is_made_when_it_is(zone: DepartmentZone, firms: Population) -> None:
+    opened = zone.prepare()
+    key_id = zone.enrol(firms.firms[0].uscc)
+    statement = zone.consent_statement(key_id)
+    node = zone.nodes["ip"]
+    clock, node.department._now = node.department._now, lambda: statement.not_before - 1
+    node.do(row_asked(opened.envelope, zone.ledger.envelope(statement, key_id), zone.ledger.view.enrolments[key_id].envelope))
+    assert refusals(zone) == [("ip", "CONSENT_NOT_YET")]
+    node.department._now = clock
+    node.department.resume()
+    node.flush()
+    assert len(node.exchange.sent("contribute")) == 1
+    assert node.office.outbox.aside() == []
 
 
 def test_records_of_another_zone_are_not_contributed_as_zeros(zone: DepartmentZone) -> None:

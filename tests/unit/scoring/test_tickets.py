@@ -14,6 +14,7 @@ from scoring.errors import (
     AudienceUnknownError,
     ConsentExpiredError,
     ConsentMissingError,
+    ConsentNotYetError,
     ConsentRevokedError,
     ConsentScopeError,
     DisclosureFrozenError,
@@ -266,12 +267,11 @@ def test_revocation_of_one_consent_leaves_another(released: MemoryZone) -> None:
     released.say(released.asked(renewed).ticket, "coordinator")
 
 
-@pytest.mark.parametrize(("before", "after"), [(60, 0), (0, -60)])
-def test_consent_holds_only_in_its_period(released: MemoryZone, before: int, after: int) -> None:
-    consent = consent_of(released).statement
-    released.now = consent.not_before - before if before else consent.not_after - after
+@pytest.mark.parametrize(("edge", "beyond_s", "error"), [("not_before", -60, ConsentNotYetError), ("not_after", 60, ConsentExpiredError)])
+def test_consent_holds_only_in_its_period(released: MemoryZone, edge: str, beyond_s: int, error: type[ConsentExpiredError]) -> None:
+    released.now = getattr(consent_of(released).statement, edge) + beyond_s
     ticket = released.asked(consent_of(released)).ticket
-    refused(released, ticket, ConsentExpiredError)
+    refused(released, ticket, error)
 
 
 def test_audience_that_changed_its_keys_needs_a_ticket_for_the_new_ones(released: MemoryZone) -> None:
