@@ -8,6 +8,7 @@ from pathlib import Path
 from gateway.app import Gateway, create_app
 from gateway.evaluation.conduct import Evaluation
 from gateway.evaluation.founding import log_founding
+from gateway.evaluation.rounds import KeyRounds
 from gateway.intake import SignedIntake
 from gateway.limits import RateLimit
 from gateway.metrics import Metrics
@@ -42,6 +43,8 @@ def main(config: Path) -> int:
     address_limit = RateLimit(table.requests_per_minute_per_address, time.monotonic)
     key_limit = RateLimit(table.requests_per_minute_per_key, time.monotonic)
     intake = SignedIntake(zone, store, refusals, table.public_base, now, address_limit, key_limit)
+    rounds = KeyRounds(identity, zone, exchange)
+    zone.observe(rounds.observe)
     follower = follow_zone(process, identity, settings, zone)
     evaluation = Evaluation(identity, zone, exchange, store, refusals)
 
@@ -57,6 +60,7 @@ def main(config: Path) -> int:
         exchange=exchange,
         refusals=refusals,
         evaluation=evaluation,
+        rounds=rounds,
         public=Public(zone, log),
         metrics=Metrics(),
         address_limit=address_limit,
@@ -67,6 +71,8 @@ def main(config: Path) -> int:
     process.on_stop(exchange.close)
     process.on_stop(lambda: refusals.flush(everything=True))
     process.worker("founding", lambda: log_founding(settings.public_dir, lambda envelope: log.append(envelope).index, process.stopping))
+    process.worker("rounds", lambda: rounds.run(process.stopping))
+    process.on_stop(rounds.stop)
     process.worker("refusals", lambda: refusals.run(process.stopping))
     server.attach(process)
     evaluation.resume()

@@ -15,6 +15,7 @@ from crypto.errors import CryptoError
 from crypto.statements import parse_envelope
 from gateway import schemas
 from gateway.evaluation.conduct import Evaluation
+from gateway.evaluation.rounds import KeyRounds
 from gateway.intake import Raw, read_raw
 from gateway.limits import RateLimit
 from gateway.metrics import Metrics
@@ -46,6 +47,7 @@ class Gateway:
     exchange: ExchangeClient
     refusals: RefusalLog
     evaluation: Evaluation
+    rounds: KeyRounds
     public: Public
     metrics: Metrics
     address_limit: RateLimit
@@ -69,6 +71,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     _release_routes(app, gateway)
     _consent_routes(app, gateway)
     _epoch_routes(app, gateway)
+    _round_routes(app, gateway)
     _public_routes(app, gateway)
     return app
 
@@ -168,6 +171,33 @@ def _epoch_routes(app: FastAPI, gateway: Gateway) -> None:
     def records(epoch: Name) -> dict[str, Any]:
         """Every batch that was opened, with the opening that proves it. For the authority's staff, to hand to an auditor."""
         return {"epoch": epoch, "records": list(gateway.evaluation.records(epoch))}
+
+
+def _round_routes(app: FastAPI, gateway: Gateway) -> None:
+    def staff(authorization: Annotated[str | None, Header()] = None) -> None:
+        check_bearer(authorization, gateway.admin_token)
+
+    guarded = [Depends(staff)]
+
+    @app.get("/v1/keys/rounds", dependencies=guarded)
+    def round_status() -> dict[str, Any]:
+        """The generation of shares in force and the round under way. For the authority's staff."""
+        return gateway.rounds.status()
+
+    @app.post("/v1/keys/rounds", status_code=202, dependencies=guarded)
+    def begin_round(body: schemas.RoundToBegin) -> dict[str, Any]:
+        """Begin a refresh or a re-sharing; custodians do the rest, and it is activated when all have acknowledged. For the authority's staff."""
+        if body.action == "refresh":
+            gateway.rounds.refresh()
+        else:
+            gateway.rounds.reshare(body.threshold, body.custodians, body.dealers)
+        return gateway.rounds.status()
+
+    @app.post("/v1/keys/rounds:abandon", dependencies=guarded)
+    def abandon_round() -> dict[str, Any]:
+        """Give up the round under way. For the authority's staff."""
+        gateway.rounds.abandon()
+        return gateway.rounds.status()
 
 
 def _public_routes(app: FastAPI, gateway: Gateway) -> None:

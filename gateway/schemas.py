@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from scoring.custody.rounds import MAX_CUSTODIANS
 from scoring.release.asking import BatchAsked, PortraitAsked, ScoreAsked
-from scoring.statements import Hex32, Name
+from scoring.statements import Hex32, MemberId, Name
 
 SUBJECT, CONSENT = "5f3c0d1e9a7b4c2d8e6f0a1b2c3d4e5f", "0123456789abcdef0123456789abcdef"
 _SCORE = {"subject": SUBJECT, "product": "innovation-loan", "purpose": "loan", "consent_id": CONSENT}
@@ -90,6 +91,17 @@ class EpochToClose(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     allow_absent: bool = False
+
+
+class RoundToBegin(BaseModel):
+    """A refresh takes nothing more; a re-sharing names who is to hold shares, in order, how many open, and who deals (none: the first that stay)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    action: Literal["refresh", "reshare"]
+    threshold: int = Field(default=0, ge=0, le=MAX_CUSTODIANS)
+    custodians: list[MemberId] = Field(default=[], max_length=MAX_CUSTODIANS)
+    dealers: list[MemberId] = Field(default=[], max_length=MAX_CUSTODIANS)
 
 
 def signed_body(kind: str) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def open_epoch(
     as_json: JsonFlag = False,
 ) -> None:
     """Have roster and stages made, check them, open the epoch: departments then contribute their columns."""
-    with reporting(as_json) as report, _client(config) as client:
+    with reporting(as_json) as report, front_client(config) as client:
         found = client.post("/v1/epochs", {"epoch": epoch, "period": period, "model": model})
         report.result(found, _text(found))
 
@@ -47,7 +47,7 @@ def open_epoch(
 @app.command("status")
 def status(epoch: Epoch, config: Config, as_json: JsonFlag = False) -> None:
     """State of the epoch, columns received, and how far the opening of the totals is."""
-    with reporting(as_json) as report, _client(config) as client:
+    with reporting(as_json) as report, front_client(config) as client:
         found = client.get(f"/v1/epochs/{epoch}")
         report.result(found, _text(found))
 
@@ -61,28 +61,11 @@ def close_epoch(
     as_json: JsonFlag = False,
 ) -> None:
     """Close the epoch. The totals are opened to the authority and the quantile tables published by themselves."""
-    with reporting(as_json) as report, _client(config) as client:
+    with reporting(as_json) as report, front_client(config) as client:
         found = client.post(f"/v1/epochs/{epoch}:close", {"allow_absent": allow_absent})
         if wait > 0:
             found = _await_release(client, epoch, wait, report)
         report.result(found, _text(found))
-
-
-def _await_release(client: GatewayClient, epoch: str, wait_s: float, report: Report) -> dict[str, Any]:
-    timer, pause, told = Timer(wait_s), threading.Event(), -1
-    while True:
-        found = client.get(f"/v1/epochs/{epoch}")
-        opening = found["opening"]
-        if found["state"] == "RELEASED":
-            return found
-        if opening["failed"]:
-            raise RpcRefusal(opening["failed"], f"opening the totals of {epoch} failed", "ABORTED")
-        if opening["batches_opened"] != told:
-            told = opening["batches_opened"]
-            report.progress(f"opened {told} of {opening['batches_expected']} batches")
-        if timer.left_s() <= 0:
-            raise NotReadyError(f"epoch {epoch} is {found['state']} after {wait_s:g} s; xinqiao epoch status tells more")
-        pause.wait(PAUSE_S)
 
 
 class FrontTable(Table):
@@ -100,10 +83,28 @@ class FrontSettings(NodeSettings):
     gateway: FrontTable
 
 
-def _client(config: Path) -> GatewayClient:
+def front_client(config: Path) -> GatewayClient:
+    """The gateway's interface for the authority's staff, by the gateway's own configuration. Raises SettingsError."""
     settings = FrontSettings.load(config)
     token = read_token(settings.gateway.admin_token_file)
     return GatewayClient(settings.gateway.public_base, settings.public_dir / "ca.pem", token=token, timeout_s=OPEN_TIMEOUT_S)
+
+
+def _await_release(client: GatewayClient, epoch: str, wait_s: float, report: Report) -> dict[str, Any]:
+    timer, pause, told = Timer(wait_s), threading.Event(), -1
+    while True:
+        found = client.get(f"/v1/epochs/{epoch}")
+        opening = found["opening"]
+        if found["state"] == "RELEASED":
+            return found
+        if opening["failed"]:
+            raise RpcRefusal(opening["failed"], f"opening the totals of {epoch} failed", "ABORTED")
+        if opening["batches_opened"] != told:
+            told = opening["batches_opened"]
+            report.progress(f"opened {told} of {opening['batches_expected']} batches")
+        if timer.left_s() <= 0:
+            raise NotReadyError(f"epoch {epoch} is {found['state']} after {wait_s:g} s; xinqiao epoch status tells more")
+        pause.wait(PAUSE_S)
 
 
 def _text(found: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""``xinqiao key``: the zone's key ceremony."""
+"""``xinqiao key``: the zone's key ceremony; renewing its shares is ``key_rounds``."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import typer
 
 from crypto.statements import parse_envelope
 from nodes.ceremony.dealer import CeremonyPlan, hold_ceremony
+from nodes.commands import key_rounds
 from nodes.commands.output import JsonFlag, reporting
 from nodes.errors import SettingsError
 from nodes.runtime.peers.identity import SigningKeyPair, load_signing_key
 from scoring.release.ceremony import Recipient
 from scoring.statements import Registry, parse_statement
 
-app = typer.Typer(no_args_is_help=True, help="The zone's key: made once, in shares.")
+app = typer.Typer(no_args_is_help=True, help="The zone's key: made once, in shares that are renewed.")
 
 
 @app.callback()
 def _group() -> None:
-    """The zone's key: made once, in shares."""
+    """The zone's key: made once, in shares that are renewed."""
 
 
 @app.command("ceremony")
@@ -51,6 +52,9 @@ def ceremony(
             {"zone": registry.zone, "bits": key.bits, "key": key.key_hash.hex(), "threshold": threshold, "custodians": custodians},
             f"key {key.key_hash.hex()[:16]}… of {key.bits} bits, {threshold} of {len(custodians)} custodians open; transcript in {public}",
         )
+
+
+key_rounds.add_commands(app)
 
 
 def read_registry(public: Path) -> Registry:

@@ -15,15 +15,20 @@ from typer.testing import CliRunner, Result
 
 from crypto.keygen import PrivateKey
 from nodes.bank.api import create_app
-from nodes.commands import epoch, score
+from nodes.commands import epoch, key, score
+from nodes.custodian.shares.approvals import Approvals
 from nodes.runtime import logging
 from nodes.runtime.files import make_private_directory, write_private
 from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.signing import fresh_nonce
 from nodes.runtime.web.server import WebServer
+from scoring.statements import Refusal
 from simulators.zone.authority import CertificateAuthority
 from tests.support.bank import bank, bound_consent, uscc_of
+from tests.support.custody import Custody
 from tests.support.epoch import EPOCH, PERIOD
 from tests.support.gateway import TOKEN, Front, front
+from tests.support.members import CUSTODIANS, ZONE
 from tests.support.zone import PRODUCT, open_zone, released_zone
 
 
@@ -143,3 +148,77 @@ def test_a_node_that_does_not_run_is_unavailable(offices: Offices) -> None:
     offices.bank.write_text(offices.bank.read_text().replace("listen = ", 'listen = "127.0.0.1:1" # '))
     gone = run_score("query", "--config", offices.bank, "--product", PRODUCT, "--subject", "0" * 32, "--json")
     assert (gone.exit_code, json.loads(gone.stdout)["error"]) == (4, "PEER_UNAVAILABLE")
+
+
+# --- xinqiao key ---
+
+
+def key_command(offices: Offices, *arguments: str) -> Result:
+    return CliRunner().invoke(key.app, [*arguments, "--config", str(offices.gateway), "--json"])
+
+
+@pytest.mark.parametrize("offices", [released_zone], indirect=True)
+def test_a_refresh_is_begun_watched_and_put_in_force(offices: Offices) -> None:
+    zone, rounds = offices.site.zone, offices.site.rounds
+    begun = json.loads(key_command(offices, "refresh").stdout)
+    assert (begun["generation"], begun["round"]["generation"], begun["round"]["action"]) == (0, 1, "refresh")
+    assert begun["round"]["awaited"]["receivers"] == list(CUSTODIANS)
+    assert key_command(offices, "refresh").exit_code == 3, "one round at a time"
+    custody = Custody(zone)
+    for name in CUSTODIANS:
+        zone.say(custody.receiver(name), name)
+    for name in CUSTODIANS:
+        zone.say(custody.deal(name), name)
+    rounds.activate()
+    for name in CUSTODIANS:
+        assert zone.view.generation().number == 0
+        zone.say(custody.acknowledgement(name), name)
+    rounds.activate()
+    found = json.loads(key_command(offices, "status").stdout)
+    assert (found["generation"], found["round"], found["custodians"]) == (1, None, list(CUSTODIANS))
+    assert zone.view.void == {}
+
+
+@pytest.mark.parametrize("offices", [released_zone], indirect=True)
+def test_a_round_is_given_up_and_another_one_begun(offices: Offices) -> None:
+    zone = offices.site.zone
+    assert key_command(offices, "abandon").exit_code == 3
+    wanted = ("reshare", "--threshold", "2", "--custodian", "notary", "--custodian", "credit")
+    begun = json.loads(key_command(offices, *wanted).stdout)["round"]
+    assert (begun["custodians"], begun["dealers"]) == (["notary", "credit"], ["credit", "notary"])
+    human = CliRunner().invoke(key.app, ["status", "--config", str(offices.gateway)])
+    assert "dealers, whose operators approve: credit, notary" in human.stdout
+    given_up = json.loads(key_command(offices, "abandon").stdout)
+    assert (given_up["generation"], given_up["round"]) == (0, None)
+    assert key_command(offices, "refresh").exit_code == 0
+    timed_out = key_command(offices, "abandon")
+    assert timed_out.exit_code == 0
+    waited = key_command(offices, "refresh", "--wait", "0.2")
+    assert waited.exit_code == 4
+    assert json.loads(waited.stdout)["error"] == "NOT_READY"
+    assert zone.view.void == {}
+
+
+@pytest.mark.parametrize("offices", [released_zone], indirect=True)
+def test_a_custodians_objection_ends_the_waiting_with_its_reason(offices: Offices) -> None:
+    zone = offices.site.zone
+    key_command(offices, "refresh")
+    assert zone.view.round is not None
+    digest = zone.view.round.digest
+    zone.say(Refusal(zone=ZONE, nonce=fresh_nonce(), member="tax", reason="KEY_NOT_READY", about=digest), "tax")
+    found = json.loads(key_command(offices, "status").stdout)
+    assert found["round"]["refused"] == [{"member": "tax", "reason": "KEY_NOT_READY", "about": digest}]
+
+
+@pytest.mark.parametrize("offices", [released_zone], indirect=True)
+def test_an_operator_approves_a_round_on_the_custodians_own_machine(offices: Offices, tmp_path: Path) -> None:
+    file = tmp_path / "notary.toml"
+    file.write_text(
+        f'member = "notary"\nzone = "test-zone"\nstate_dir = "{tmp_path / "notary"}"\nkeys_dir = "{tmp_path / "keys"}"\n'
+        f'public_dir = "{tmp_path / "public"}"\n[custodian]\npassphrase_file = "{tmp_path / "secret"}"\n'
+    )
+    done = CliRunner().invoke(key.app, ["approve", "ab" * 32, "--config", str(file), "--json"])
+    assert (done.exit_code, json.loads(done.stdout)) == (0, {"member": "notary", "approved": "ab" * 32})
+    assert Approvals(tmp_path / "notary" / "custodian").has("ab" * 32)
+    assert CliRunner().invoke(key.app, ["approve", "yes", "--config", str(file)]).exit_code == 2
+    assert CliRunner().invoke(key.app, ["approve", "ab" * 32, "--config", str(offices.gateway)]).exit_code == 2

@@ -11,6 +11,7 @@ from httpx import Response
 
 from gateway.app import Gateway, create_app
 from gateway.evaluation.conduct import Evaluation
+from gateway.evaluation.rounds import KeyRounds
 from gateway.intake import SignedIntake
 from gateway.limits import RateLimit
 from gateway.metrics import Metrics
@@ -39,6 +40,7 @@ class Front:
     refusals: RefusalLog
     client: TestClient
     down: list[str]
+    rounds: KeyRounds
 
     def send(self, document: RequestDocument) -> Response:
         """Send a signed request exactly as it was signed."""
@@ -63,6 +65,7 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
     address_limit, key_limit = RateLimit(per_address, time.monotonic), RateLimit(per_key, time.monotonic)
     intake = SignedIntake(held, store, refusals, BASE, lambda: zone.now, address_limit, key_limit)
     evaluation = Evaluation(identity, held, exchange.client(), store, refusals)
+    rounds = KeyRounds(identity, held, exchange.client())
     down: list[str] = []
 
     def ready() -> None:
@@ -76,10 +79,11 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
         exchange=exchange.client(),
         refusals=refusals,
         evaluation=evaluation,
+        rounds=rounds,
         public=Public(held, log.client()),
         metrics=Metrics(),
         address_limit=address_limit,
         ready=ready,
     )
     client = TestClient(create_app(gateway), base_url=BASE, raise_server_exceptions=False)
-    return Front(zone, log, exchange, store, evaluation, refusals, client, down)
+    return Front(zone, log, exchange, store, evaluation, refusals, client, down, rounds)
