@@ -101,6 +101,10 @@ proto: $(VENV)/.dev ## generate protos/v1/*_pb2* from the .proto files
 schemas: $(VENV)/.runtime ## generate the JSON Schemas of statements and receipts
 	@$(PY) docs/specs/schemas/generate.py
 
+.PHONY: vectors
+vectors: $(VENV)/.test ## make the corpus of good and bad artifacts in tests/vectors anew
+	@$(PY) -m tests.vectors.corpus
+
 .PHONY: proto-check
 proto-check: $(VENV)/.dev ## lint the .proto files; generated code in step; no break since the last release
 	@echo "Protos"

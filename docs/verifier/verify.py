@@ -790,10 +790,13 @@ class Members:
     """Who is in the zone: the registry statement, then the changes that the log tells."""
 
     def __init__(self, registry: dict[str, Any]) -> None:
+        self.zone: str = registry["zone"]
         self.members: dict[str, dict[str, Any]] = {}
         self.keys: dict[str, tuple[SigningKey, str]] = {}
         for member in registry["members"]:
             self._put(member)
+        founders = [member["id"] for member in registry["members"] if "custodian" in member["roles"]]
+        self.approvers, self.threshold = founders, len(founders) // 2 + 1
 
     def _put(self, member: dict[str, Any]) -> None:
         self.members[member["id"]] = member
@@ -803,18 +806,50 @@ class Members:
             self.keys[key["key_id"]] = (SigningKey.of(key), member["id"])
 
     def apply(self, change: dict[str, Any]) -> None:
-        """A member joined, left or changed its keys. Raises ValueError when it cannot have."""
-        member, action = change["member"], change["action"]
-        names = [key["key_id"] for key in member["keys"]]
-        taken = [name for name in names if name in self.keys and self.keys[name][1] != member["id"]]
-        if action != "join" and member["id"] not in self.members:
-            raise ValueError(f"{member['id']} is not a member")
-        if action != "leave" and (taken or len(set(names)) != len(names) or any(map(is_enterprise_key, (member["id"], *names)))):
-            raise ValueError("a key id is registered twice, or is of the form of an enterprise's")
+        """A member joined, left or changed its keys. Faults: that of a change that cannot be, or is not approved [P7.1]."""
+        member, action, void = change["member"], change["action"], "STATEMENT_VOID_SIGNER_NOT_ALLOWED"
+        before = self.members.get(member["id"])
+        require(action == "join" or before is not None, "STATEMENT_VOID_SIGNER_UNKNOWN", f"{member['id']} is not a member")
+        if action != "leave":
+            names = [key["key_id"] for key in member["keys"]]
+            taken = [name for name in names if name in self.keys and self.keys[name][1] != member["id"]]
+            require(not taken and len(set(names)) == len(names), void, "a key id is registered twice")
+            require(not any(map(is_enterprise_key, (member["id"], *names))), void, "the id is of the form of an enterprise's key")
+            if before is None or self._adds_power(before, member):
+                self._check_approvals(change)
         self.keys = {name: entry for name, entry in self.keys.items() if entry[1] != member["id"]}
         self.members.pop(member["id"], None)
         if action != "leave":
             self._put(member)
+
+    @staticmethod
+    def _adds_power(before: dict[str, Any], after: dict[str, Any]) -> bool:
+        """Whether somebody may speak, read or own who could not before: giving up keys or roles, or another title, is no such thing."""
+        more = any(key not in before["keys"] for key in after["keys"]) or not set(after["roles"]) <= set(before["roles"])
+        kept = {"keys", "roles", "title"}
+        return more or any(after[name] != before.get(name) for name in after if name not in kept)
+
+    def _check_approvals(self, change: dict[str, Any]) -> None:
+        named = sha256(canonical(change | {"approvals": []})).hex()
+        found = set()
+        for said, member in self.countersigned(change.get("approvals", []), "change-approval", "STATEMENT_VOID_CHANGE_NOT_APPROVED"):
+            fits = (said["custodian"], said["change"]) == (member, named) and member in self.approvers and "custodian" in self.roles(member)
+            require(
+                fits and member not in found, "STATEMENT_VOID_CHANGE_NOT_APPROVED", f"{member} approved another change, twice, or is no custodian"
+            )
+            found.add(member)
+        require(len(found) >= self.threshold, "STATEMENT_VOID_CHANGE_NOT_APPROVED", f"{len(found)} of {self.threshold} custodians approved")
+
+    def countersigned(self, envelopes: list[str], kind: str, reason: str) -> Iterator[tuple[dict[str, Any], str]]:
+        """(statement, signing member) of each embedded envelope, signed by a key that is registered now [statements.md, Countersignatures]."""
+        for encoded in envelopes:
+            with because(reason, "a countersignature"):
+                envelope = Envelope.parse(read_base64(encoded))
+                said = envelope.statement()
+                key, member = self.keys[envelope.signatures[0][0]]
+                holds = envelope.signed_by(key) and envelope.kind == kind and said["zone"] == self.zone
+                require(holds, reason, f"it is not a {kind} of {member} in this zone")
+            yield said, member
 
     def roles(self, member: str) -> list[str]:
         found: list[str] = self.members[member]["roles"]
@@ -859,6 +894,8 @@ class Roots:
                 raise BadPins("the files of KEYS contradict the registry")
             if self.log.name != f"xinqiao/{self.zone}" or not 1 <= self.required <= len(lines):
                 raise BadPins("the log's name, or the witness policy, is not one that can hold")
+            if 2 * self.required <= len(lines) + policy.get("faulty", 0):
+                raise BadPins("the witness policy lets two histories be witnessed: 2w > W + f does not hold [L5]")
             self.packs = self._packs()
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
             raise BadPins(f"KEYS cannot be read: {error}") from error
@@ -1227,13 +1264,20 @@ class ReceiptCheck:
 # === Logs [log.md, statements.md] =========================================================================================
 
 TILE = 256
-SIGNERS = {  # kind: the role that its signer has; "" for a member that the statement itself names
+SIGNERS = {  # kind: the role that its signer has; "" where the statement itself, or another one, says who it is
     "registry": "authority", "member": "authority", "ceremony": "authority", "share-accepted": "custodian", "model": "authority",
     "roster": "registrar", "stages": "department", "epoch-open": "authority", "column": "department", "row": "department",
     "epoch-close": "authority", "epoch-release": "authority", "enrolment": "registrar", "consent": "enterprise-service",
     "revocation": "enterprise-service", "ticket": "coordinator", "refusal": "", "audit": "auditor",
+    "key-round": "authority", "key-receiver": "custodian", "key-deal": "custodian", "key-ack": "custodian", "key-activate": "authority",
+    "key-abandon": "authority", "failure": "", "proof-demand": "", "partial-proof": "custodian", "blame": "", "audit-commit": "auditor",
+    "audit-reveal": "auditor", "audit-result": "",
 }  # fmt: skip
-BY_ENTERPRISE = {"consent", "revocation"}
+BY_ENTERPRISE = {"consent", "revocation", "failure", "proof-demand", "blame"}  # an enterprise's own key may sign these too
+NAMED = {  # kind: the field that names its signer
+    "column": "header", "row": "header", "share-accepted": "custodian", "refusal": "member", "consent": "service", "revocation": "service",
+    "key-receiver": "custodian", "key-deal": "dealer", "key-ack": "custodian", "partial-proof": "custodian",
+}  # fmt: skip
 
 
 TILE_FILE = re.compile(r"tile/([0-9]{1,2}|entries)/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
@@ -1365,6 +1409,7 @@ class Replay:
         self.members = Members(log.roots.registry)
         self.enterprises: dict[str, tuple[SigningKey, str, str]] = {}  # key id: key, subject, service
         self.newest: dict[str, str] = {}  # subject: its newest key id
+        self.rounds: dict[str, tuple[list[str], int]] = {}  # digest of a key-round: custodians to be, threshold
         self.said: set[bytes] = set()
         self.ciphertexts: dict[int, list[int]] = {}  # of contributions that hold, by leaf
         self.time = 0
@@ -1411,7 +1456,7 @@ class Replay:
         self.check_signer(kind, statement, member, subject)
         actor = statement.get("service", member) if subject else member
         require((leaf.actor, leaf.kind) == (actor, kind), "STATEMENT_VOID_SIGNER_NOT_ALLOWED", f"the leaf says {leaf.kind} by {leaf.actor}")
-        self.take_effect(kind, statement)
+        self.take_effect(index, kind, statement, envelope.digest)
         self.said.add(envelope.said)
         if kind == "ceremony":
             self.check_ceremony(raw, statement)
@@ -1430,29 +1475,31 @@ class Replay:
             self.log.unknown.add(kind)
             return
         if subject:
-            right = kind in BY_ENTERPRISE and statement["subject"] == subject and statement["service"] == member
+            right = kind in BY_ENTERPRISE and statement.get("subject", subject) == subject and statement.get("service", member) == member
             require(right, void, f"an enterprise's key may not sign this {kind} statement")
             return
         role = SIGNERS[kind]
         require(not role or role in self.members.roles(member), void, f"{member} may not sign a {kind} statement")
-        named = {
-            "column": "header",
-            "row": "header",
-            "share-accepted": "custodian",
-            "refusal": "member",
-            "consent": "service",
-            "revocation": "service",
-        }
-        if kind in named:
-            said = statement[named[kind]]
+        if kind in NAMED:
+            said = statement[NAMED[kind]]
             said = said["sender"] if isinstance(said, dict) else said
             require(said == member, void, f"the statement names {said}, it is signed by {member}")
 
-    def take_effect(self, kind: str, statement: dict[str, Any]) -> None:
+    def take_effect(self, index: int, kind: str, statement: dict[str, Any], digest: str) -> None:
+        """Changes of who is who; and what of a statement only those who are there can make good."""
         void = "STATEMENT_VOID_SIGNER_NOT_ALLOWED"
-        if kind == "member":
-            with because(void, "member"):
-                self.members.apply(statement)
+        if kind == "registry":
+            require(index == 0, void, "the registry is stated once, as leaf 0")
+        elif kind == "member":
+            self.members.apply(statement)
+        elif kind == "model":
+            self.check_acceptances(statement)
+        elif kind == "ceremony":
+            self.members.approvers, self.members.threshold = statement["custodians"], statement["threshold"]
+        elif kind == "key-round":
+            self.rounds[digest] = (statement["custodians"], statement["threshold"])
+        elif kind == "key-activate":
+            self.members.approvers, self.members.threshold = self.rounds[statement["round"]]
         elif kind == "enrolment":
             key, subject, service = SigningKey.of(statement["key"]), statement["subject"], statement["service"]
             fresh = is_enterprise_key(key.key_id) and key.key_id not in self.enterprises
@@ -1460,6 +1507,20 @@ class Replay:
             same = known is None or self.enterprises[known][2] == service
             require(fresh and same and "enterprise-service" in self.members.roles(service), void, "the enrolment is not one that can be")
             self.enterprises[key.key_id], self.newest[subject] = (key, subject, service), key.key_id
+
+    def check_acceptances(self, admission: dict[str, Any]) -> None:
+        """Every owner of an indicator of the pack accepted exactly this model [P7.1]."""
+        reason, found = "STATEMENT_VOID_MODEL_NOT_ACCEPTED", set()
+        for said, member in self.members.countersigned(admission.get("acceptances", []), "model-acceptance", reason):
+            same = all(said[name] == admission[name] for name in ("id", "version", "sha256"))
+            require(same and said["member"] == member and member not in found, reason, f"{member} accepted another model, or twice")
+            found.add(member)
+        model = self.roots.packs.get(admission["sha256"])
+        if model is None:
+            self.log.faults.append(Fault("PACK_MISSING", f"no pinned pack has the hash {admission['sha256']}"))
+            return
+        owners = {self.members.owner(model.owner(name)) for name in model.pack["indicators"]}
+        require(owners <= found, reason, f"owners that have not accepted the model: {', '.join(sorted(owners - found))}")
 
     # --- what a statement only names ---
 

@@ -1,0 +1,155 @@
+"""Both verifiers give every artifact of the corpus its diagnosis: ours, and the second one that shares nothing with it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nodes.auditor.audit import Options, audit
+from nodes.auditor.evidence.archive import Archive
+from nodes.auditor.evidence.receipt import verify_receipt
+from nodes.auditor.evidence.roots import AuditRoots, Roots
+from protos.errors import refusal_of
+from scoring.errors import ModelError, ReceiptError
+from scoring.indicators.model import load_pack
+from tests.support import independent
+from tests.support.artifacts import put, write_public
+from tests.vectors.corpus.edits import edited
+from tests.vectors.corpus.forgeries import forged
+from tests.vectors.corpus.logs import epoch, files_of, logs, young
+from tests.vectors.corpus.models import models
+from tests.vectors.corpus.zone import make_zone
+
+ROOT = Path(__file__).parents[2]
+ARTIFACTS = ROOT / "tests" / "vectors" / "artifacts"
+PUBLIC = ARTIFACTS / "public"
+INDEX: list[dict[str, Any]] = json.loads((ARTIFACTS / "index.json").read_text(encoding="utf-8"))
+MOST_BYTES = 2_000_000
+verifier = independent.load()
+sys.set_int_max_str_digits(8192)  # as verify.py does for itself when it is run
+
+
+def of_kind(kind: str, *, slow_bad: bool = False) -> list[Any]:
+    marks = {False: (pytest.mark.slow,) if slow_bad else (), True: ()}
+    return [pytest.param(entry, id=entry["file"], marks=marks[entry["valid"]]) for entry in INDEX if entry["kind"] == kind]
+
+
+def ours_of_receipt(data: bytes, public: Path) -> str | None:
+    """The reason that our verifier gives."""
+    try:
+        verify_receipt(data, Roots.load(public))
+    except ReceiptError as error:
+        return error.reason
+    return None
+
+
+def theirs(target: Path, public: Path) -> set[str]:
+    """Every reason that the second verifier gives."""
+    return {item["reason"] for item in verifier.verify(target, verifier.Roots(public))["reasons"]}
+
+
+def ours_of_log(directory: Path, public: Path) -> set[str]:
+    verdict = audit(Archive.find(directory), AuditRoots.load(public), Options(workers=1), lambda _what, _done, _total: None)
+    return {finding.code for finding in verdict.findings}
+
+
+def expected(reason: str | None) -> set[str]:
+    return set() if reason is None else {reason}
+
+
+# --- the corpus as it is shipped ---
+
+
+def test_index_lists_everything_once_and_nothing_else() -> None:
+    listed = [entry["file"] for entry in INDEX]
+    there = [path.relative_to(ARTIFACTS).as_posix() for part in ("receipts", "logs", "models") for path in (ARTIFACTS / part).iterdir()]
+    assert sorted(listed) == sorted(there)
+    assert all(set(entry) == {"file", "kind", "valid", "reason"} and entry["valid"] == (entry["reason"] is None) for entry in INDEX)
+
+
+def test_there_are_good_and_bad_ones_of_each_kind_and_they_are_small() -> None:
+    for kind in ("receipt", "log", "model"):
+        assert {entry["valid"] for entry in INDEX if entry["kind"] == kind} == {True, False}
+    assert sum(path.stat().st_size for path in ARTIFACTS.rglob("*") if path.is_file()) < MOST_BYTES
+
+
+def test_every_reason_that_a_receipt_can_get_has_an_artifact() -> None:
+    text = (ROOT / "docs" / "specs" / "receipt.md").read_text(encoding="utf-8")
+    table = text.partition("| part | reasons |")[2].partition("\n\n")[0]
+    named = {word.strip("` ") for row in table.splitlines()[2:] for word in row.split("|")[2].split(",")}
+    assert named == {entry["reason"] for entry in INDEX if entry["kind"] == "receipt"} - {None}
+
+
+@pytest.mark.parametrize("entry", of_kind("receipt"))
+def test_our_verifier_gives_a_receipt_its_reason(entry: dict[str, Any]) -> None:
+    assert ours_of_receipt((ARTIFACTS / entry["file"]).read_bytes(), PUBLIC) == entry["reason"]
+
+
+@pytest.mark.parametrize("entry", of_kind("log"))
+def test_our_audit_gives_a_log_its_finding(entry: dict[str, Any]) -> None:
+    assert ours_of_log(ARTIFACTS / entry["file"], PUBLIC) == expected(entry["reason"])
+
+
+@pytest.mark.parametrize("entry", of_kind("model"))
+def test_our_reader_takes_the_good_model_and_refuses_the_bad(entry: dict[str, Any]) -> None:
+    data = (ARTIFACTS / entry["file"]).read_bytes()
+    if entry["valid"]:
+        load_pack(data)
+        return
+    with pytest.raises(ModelError) as error:
+        load_pack(data)
+    assert refusal_of(error.value).reason == entry["reason"]
+
+
+@pytest.mark.parametrize("entry", [*of_kind("receipt", slow_bad=True), *of_kind("log")])
+def test_the_second_verifier_gives_every_artifact_its_reason(entry: dict[str, Any]) -> None:
+    assert theirs(ARTIFACTS / entry["file"], PUBLIC) == expected(entry["reason"])
+
+
+@pytest.mark.parametrize(("name", "code"), [("plain", 0), ("total", 1)])
+def test_both_commands_end_alike(name: str, code: int) -> None:
+    receipt, public = str(ARTIFACTS / "receipts" / f"{name}.json"), str(PUBLIC)
+    reason = next(entry["reason"] for entry in INDEX if entry["file"] == f"receipts/{name}.json")
+    second = subprocess.run(
+        [sys.executable, "-I", "-S", str(independent.PATH), receipt, public, "--json"], capture_output=True, text=True, check=False
+    )
+    first = subprocess.run(
+        [sys.executable, "-m", "xinqiao", "verify", receipt, "--keys", public, "--json"], capture_output=True, text=True, check=False
+    )
+    assert (first.returncode, second.returncode) == (code, code)
+    assert json.loads(first.stdout).get("reason") == reason
+    assert [item["reason"] for item in json.loads(second.stdout)["reasons"]] == ([] if reason is None else [reason])
+
+
+# --- the corpus as it is made, with what was left out of it ---
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_corpus_made_anew_gets_the_same_diagnoses(tmp_path: Path) -> None:
+    """The statements' formats of today: what is changed and what must be said of it are the same."""
+    made, public = make_zone(), tmp_path / "public"
+    write_public(made.zone, public)
+    wrong: list[tuple[str, str | None, object, object]] = []
+    good: dict[str, tuple[str | None, bytes]] = {name: (None, json.dumps(document).encode()) for name, document in made.receipts.items()}
+    for name, (reason, data) in {**good, **edited(made), **forged(made)}.items():
+        put(tmp_path / f"{name}.json", data)
+        found = (ours_of_receipt(data, public), theirs(tmp_path / f"{name}.json", public))
+        if found != (reason, expected(reason)):
+            wrong.append((name, reason, *found))
+    sound: dict[str, tuple[str | None, dict[str, bytes]]] = {
+        name: (None, files_of(zone)) for name, zone in (("young", young(made)), ("epoch", epoch(made)), ("released", made.zone))
+    }
+    for name, (reason, files) in {**sound, **logs(made)}.items():
+        for path, data in files.items():
+            put(tmp_path / name / path, data)
+        both = (ours_of_log(tmp_path / name, public), theirs(tmp_path / name, public))
+        if both != (expected(reason), expected(reason)):
+            wrong.append((name, reason, *both))
+    assert wrong == []
+    assert {reason for reason, _ in models().values()} == {"MODEL_INVALID"}
