@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nodes.commands import audit, epoch, key, model, node, score, verify
+from nodes.commands import audit, countersign, epoch, key, model, node, score, verify
 from nodes.commands.output import run
 from simulators.commands import bench, demo, zone
 
@@ -25,7 +25,10 @@ app.add_typer(node.app, name="node")
 app.add_typer(key.app, name="key")
 app.add_typer(epoch.app, name="epoch")
 app.add_typer(score.app, name="score")
+model.app.command("sign")(countersign.sign)
+model.app.command("admit")(countersign.admit)
 app.add_typer(model.app, name="model")
+app.add_typer(countersign.members, name="member")
 app.command("verify")(verify.verify)
 app.command("audit")(audit.audit)
 app.command("bench")(bench.bench)

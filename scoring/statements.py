@@ -656,6 +656,11 @@ def parse_statement(payload_type: str, payload: bytes) -> Statement:
     return _parse(BY_KIND[kind_of(payload_type)], payload)
 
 
+def parse_record(cls: type[T], data: bytes) -> T:
+    """A record or an unsigned payload that a person hands over as JSON. Raises StatementFormatError."""
+    return _parse(cls, data)
+
+
 def parse_leaf(data: bytes) -> Leaf:
     """Leaf from its bytes, which must be canonical. Raises StatementFormatError."""
     leaf = _parse(Leaf, data)

@@ -1,4 +1,4 @@
-"""The zone's founding statements: the key ceremony and the admitted models are logged once, from the authority's public directory."""
+"""The zone's founding statements: key ceremony, admitted models and changes of members are logged once, from the authority's public directory."""
 
 from __future__ import annotations
 
@@ -6,23 +6,28 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from nodes.errors import PeerUnavailableError
+from nodes.ceremony.countersigning import change_files
+from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
 
 FOUNDED = "zone.founded"
+REFUSED = "founding.refused"
 RETRY_PAUSE_S = 0.5
 
 _log = logging.logger("founding")
 
 
 def founding_files(public_dir: Path) -> list[Path]:
-    """The ceremony's transcript, then the packs' statements; those that are there."""
+    """The ceremony's transcript, then the packs' statements, then changes of the registry; those that are there."""
     ceremony = public_dir / "ceremony.dsse.json"
-    return [*([ceremony] if ceremony.exists() else []), *sorted((public_dir / "packs").glob("*.dsse.json"))]
+    return [*([ceremony] if ceremony.exists() else []), *sorted((public_dir / "packs").glob("*.dsse.json")), *change_files(public_dir)]
 
 
 def log_founding(public_dir: Path, append: Callable[[bytes], int], stopping: threading.Event) -> None:
-    """Log every founding statement; the log answers those that it has with their first leaf. Waits for the log, then for ``stopping``."""
+    """Log every founding statement; the log answers those that it has with their first leaf. Waits for the log, then for ``stopping``.
+
+    One that the log refuses (a change of members whose approvals no longer hold) is reported, and left out.
+    """
     for path in founding_files(public_dir):
         envelope = path.read_bytes()
         while not stopping.is_set():
@@ -31,4 +36,7 @@ def log_founding(public_dir: Path, append: Callable[[bytes], int], stopping: thr
                 break
             except PeerUnavailableError:
                 stopping.wait(RETRY_PAUSE_S)
+            except RpcRefusal as refusal:
+                _log.error(REFUSED, file=path.name, reason=refusal.reason)
+                break
     stopping.wait()

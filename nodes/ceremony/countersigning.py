@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeVar
 
-from crypto.statements import SignKey
+from crypto.statements import SignKey, parse_envelope
 from nodes.runtime.files import write_public
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from nodes.runtime.replica.zone import read_public
 from scoring.disclosure.countersigning import check_acceptances, embed
+from scoring.errors import StatementFormatError
 from scoring.exchange.registry import MemberRegistry
 from scoring.indicators.model import Model, load_pack
-from scoring.statements import ChangeApproval, MemberChange, ModelAcceptance, ModelAdmitted
+from scoring.statements import (
+    Ceremony,
+    ChangeApproval,
+    MemberChange,
+    ModelAcceptance,
+    ModelAdmitted,
+    Registry,
+    Statement,
+    parse_statement,
+)
+
+CHANGES = "changes"
+S = TypeVar("S", bound=Statement)
 
 
 def accept_model(model: Model, zone: str, member: str, signer: SignKey, exposures: Iterable[str] = ()) -> bytes:
@@ -44,3 +59,50 @@ def approve_change(change: MemberChange, custodian: str, signer: SignKey) -> byt
 def sign_change(change: MemberChange, approvals: Iterable[bytes], authority: SignKey) -> bytes:
     """Envelope of the change with its approvals, to be logged."""
     return sign_statement(change.model_copy(update={"approvals": embed(approvals)}), authority)
+
+
+def enact_change(change: MemberChange, registry: MemberRegistry, approvals: Iterable[bytes], authority: SignKey, public_dir: Path) -> Path:
+    """Put an approved change into ``public_dir``/changes, from where the authority's front logs it; its file.
+
+    Raises what ``MemberRegistry.check`` has against it: nothing is written then.
+    """
+    raw = sign_change(change, approvals, authority)
+    registry.check(_change_in(raw))
+    known = change_files(public_dir)
+    path = public_dir / CHANGES / f"{len(known):04}-{change.action}-{change.member.id}.dsse.json"
+    path.parent.mkdir(exist_ok=True)
+    write_public(path, raw)
+    return path
+
+
+def change_files(public_dir: Path) -> list[Path]:
+    """Changes of the registry that were made, in their order."""
+    return sorted((public_dir / CHANGES).glob("*.dsse.json"))
+
+
+def read_members(public_dir: Path) -> MemberRegistry:
+    """The registry as a public directory has it: leaf 0, those who share the key, and the changes that were made.
+
+    Raises SettingsError when the registry is missing, StatementFormatError when a file is another statement, and as ``MemberRegistry.check``.
+    """
+    genesis = statement_in(read_public(public_dir / "registry.dsse.json"), Registry)
+    registry = MemberRegistry(genesis)
+    if (public_dir / "ceremony.dsse.json").exists():
+        ceremony = statement_in((public_dir / "ceremony.dsse.json").read_bytes(), Ceremony)
+        registry.appoint(ceremony.custodians, ceremony.threshold)
+    for place, path in enumerate(change_files(public_dir)):
+        registry.apply(_change_in(path.read_bytes()), place + 1)
+    return registry
+
+
+def statement_in(raw: bytes, kind: type[S]) -> S:
+    """The statement of this kind in an envelope, its signature not checked. Raises StatementFormatError when it is another."""
+    envelope = parse_envelope(raw)
+    statement = parse_statement(envelope.payload_type, envelope.payload)
+    if not isinstance(statement, kind):
+        raise StatementFormatError(f"expected a {kind.kind} statement, found {statement.kind}")
+    return statement
+
+
+def _change_in(raw: bytes) -> MemberChange:
+    return statement_in(raw, MemberChange)

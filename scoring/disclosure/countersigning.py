@@ -28,8 +28,18 @@ def owners_of(registry: MemberRegistry, model: Model) -> dict[str, Member]:
     return {member.id: member for member in owners.values()}
 
 
+def exposures_of(registry: MemberRegistry, model: Model) -> dict[str, tuple[str, ...]]:
+    """Indicators for which the pack names an exposure, by the member that owns them and has to accept it. Raises WrongOwnerError."""
+    found: dict[str, dict[str, None]] = {}
+    for exposure in model.pack.exposures:
+        owner = model.indicators[exposure.indicator].owner
+        found.setdefault(registry.owner(owner.department, owner.level).id, {})[exposure.indicator] = None
+    return {member: tuple(names) for member, names in found.items()}
+
+
 def check_acceptances(registry: MemberRegistry, model: Model | None, admission: ModelAdmitted) -> dict[str, ModelAcceptance]:
-    """The acceptances of an admission, by member: each holds, and every owner of an indicator of ``model`` gave one.
+    """The acceptances of an admission, by member: each holds, and every owner of an indicator of ``model`` gave one, in which it names
+    those of its indicators for which the pack has an exposure.
 
     ``model`` is None where the pack is not at hand: then nothing can be done with the model, and only what is there is checked.
     Raises AcceptanceError, WrongOwnerError.
@@ -41,9 +51,13 @@ def check_acceptances(registry: MemberRegistry, model: Model | None, admission: 
         if (said.id, said.version, said.sha256) != (admission.id, admission.version, admission.sha256):
             raise AcceptanceError(f"{member.id} accepted {said.id}@{said.version} {said.sha256[:16]}…, which is another model")
         found[member.id] = said
-    missing = set() if model is None else set(owners_of(registry, model)) - set(found)
-    if missing:
+    if model is None:
+        return found
+    if missing := set(owners_of(registry, model)) - set(found):
         raise AcceptanceError(f"owners of indicators that have not accepted the model: {', '.join(sorted(missing))}")
+    for name, exposed in exposures_of(registry, model).items():
+        if silent := set(exposed) - set(found[name].exposures):
+            raise AcceptanceError(f"{name} has not accepted the exposure of {', '.join(sorted(silent))}")
     return found
 
 

@@ -15,8 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from gmpy2 import mpq
-
+from scoring.disclosure.inference.span import isolation, ungated
 from scoring.errors import DisclosureFrozenError, DisclosureIsolatesError, DisclosureLimitError
 from scoring.indicators.functional import Functional
 from scoring.statements import DisclosurePolicy
@@ -58,7 +57,7 @@ class Release:
     entries: tuple[Entry, ...]
 
 
-Row = tuple[tuple[int, str, int], ...]
+Row = tuple[tuple[str, str, int], ...]
 """(column, owner, weight) of each part; columns are numbered as they first occur, so that equal situations are equal."""
 
 
@@ -135,20 +134,16 @@ def isolated(rows: tuple[Row, ...]) -> str | None:
     The first is asked with every gate open (its input is 0 for almost everyone); the second is a combination in which all masks cancel
     and which is not one of functionals that have no gate.
     """
-    plain = [{column: weight for column, owner, weight in row if owner != GATE} for row in rows]
-    masks = [{column: weight for column, owner, weight in row if owner == GATE} for row in rows]
-    owned: dict[str, set[int]] = {}
+    owned: dict[str, set[str]] = {}
     for row in rows:
         for column, owner, _ in row:
             owned.setdefault(owner, set()).add(column)
-    whole = _rank(plain)
+    whole = [{column: weight for column, _, weight in row} for row in rows]
+    plain = [{column: weight for column, owner, weight in row if owner != GATE} for row in rows]
     for owner in sorted(owned.keys() - {GATE}):
-        if _rank({column: weight for column, weight in row.items() if column not in owned[owner]} for row in plain) < whole:
+        if isolation(plain, owned[owner]) is not None:
             return f"indicators of {owner} alone"
-    ungated = _rank(row for row, mask in zip(plain, masks, strict=True) if not mask)
-    if _rank(row | mask for row, mask in zip(plain, masks, strict=True)) - _rank(masks) > ungated:
-        return "a total that its gate hides"
-    return None
+    return None if ungated(whole, owned.get(GATE, ())) is None else "a total that its gate hides"
 
 
 def _over_contributions(entries: Iterable[Entry]) -> tuple[Row, ...]:
@@ -167,22 +162,5 @@ def _over_values(entries: Iterable[Entry]) -> tuple[Row, ...]:
 
 
 def _numbered(entries: Iterable[Iterable[tuple[tuple[str, str, int, int], Part]]]) -> tuple[Row, ...]:
-    numbers: dict[tuple[str, str, int, int], int] = {}
-    return tuple(tuple((numbers.setdefault(key, len(numbers)), part.owner, part.weight) for key, part in parts) for parts in entries)
-
-
-def _rank(rows: Iterable[Mapping[int, int]]) -> int:
-    """Number of independent rows over the rationals; exact."""
-    basis: list[tuple[int, dict[int, mpq]]] = []  # (pivot, row whose pivot is 1)
-    for row in rows:
-        left = {column: mpq(weight) for column, weight in row.items() if weight}
-        for pivot, known in basis:
-            factor = left.get(pivot, mpq(0))
-            if factor:
-                for column, weight in known.items():
-                    left[column] = left.get(column, mpq(0)) - factor * weight
-        left = {column: weight for column, weight in left.items() if weight}
-        if left:
-            pivot = min(left)
-            basis.append((pivot, {column: weight / left[pivot] for column, weight in left.items()}))
-    return len(basis)
+    numbers: dict[tuple[str, str, int, int], str] = {}
+    return tuple(tuple((numbers.setdefault(key, str(len(numbers))), part.owner, part.weight) for key, part in parts) for parts in entries)

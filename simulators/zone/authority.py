@@ -26,7 +26,7 @@ from nodes.ceremony.countersigning import accept_model, admit_model
 from nodes.runtime.files import make_private_directory, write_private, write_public
 from nodes.runtime.peers.identity import SigningKeyPair, load_note_signer, load_signing_key, log_name, member_uri, server_name, witness_name
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
-from scoring.disclosure.countersigning import owners_of
+from scoring.disclosure.countersigning import exposures_of, owners_of
 from scoring.exchange.registry import MemberRegistry, check_witness_policy
 from scoring.indicators.model import load_pack
 from scoring.statements import Member, ModelAdmitted, Registry, SigningKey, WitnessPolicy
@@ -142,7 +142,10 @@ def admit_pack(plan: ZonePlan, pack: bytes, registry: Registry, members_dir: Pat
     model = load_pack(pack)
     members = MemberRegistry(registry)
     owners = owners_of(members, model)
-    accepted = [accept_model(model, plan.zone, name, load_signing_key(name, members_dir / name / "sign.pem")) for name in owners]
+    exposed = exposures_of(members, model)
+    accepted = [
+        accept_model(model, plan.zone, name, load_signing_key(name, members_dir / name / "sign.pem"), exposed.get(name, ())) for name in owners
+    ]
     return admit_model(pack, members, accepted, _authority_key(plan, members_dir), public_dir)
 
 

@@ -16,8 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from nodes.ceremony.countersigning import read_members
 from nodes.runtime.clock import Timer
+from nodes.runtime.peers.identity import key_id
+from scoring.statements import SigningKey
 from simulators.population import firm_panel
 from simulators.population.records import write_records
 from simulators.zone.authority import make_zone
@@ -83,6 +87,8 @@ class Shop:
             "DIR/public --dealer-keys KEYS": f"{self.root / 'other' / 'public'} --dealer-keys {self.root / 'other' / 'members' / 'authority'}",
             "DIR": str(self.directory),
             "/etc/xinqiao/log.toml": str(self.directory / "config" / "log.toml"),
+            "/etc/xinqiao/public": str(self.directory / "public"),
+            "/etc/xinqiao/": f"{members}/",
             "--keys public": f"--keys {self.directory / 'public'}",
             "--identity auditor.toml": f"--identity {self.directory / 'config' / 'auditor.toml'}",
             "https://gateway.example:8443": str(read_endpoints(self.directory)["gateway"]) if members.exists() else "",
@@ -172,6 +178,20 @@ def test_a_process_runs_alone_until_it_is_told_to_stop(shop: Shop, running: subp
         assert process.poll() is None
         assert timer.left_s() > 0
     assert shop.stop(process) == 0
+
+
+def test_a_model_is_admitted_and_a_member_changes_its_keys(shop: Shop) -> None:
+    """Who signs what, in the guide's order; the bank's new key is made here, as the bank would."""
+    public, lines = shop.directory / "public", [line for line in LINES if re.match(r"xinqiao (model (sign|admit)|member) ", line)]
+    bank = read_members(public).member("bank-a")
+    new = ed25519.Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    key = SigningKey(key_id=key_id("bank-a", new), algorithm="ed25519", public=new.hex())
+    (shop.root / "bank-a.json").write_text(bank.model_copy(update={"keys": (key,)}).model_dump_json())
+    assert len(lines) == 9
+    for line in lines:
+        assert shop.run(line) == 0, line
+    assert (public / "packs" / "sme-tech@1.dsse.json").exists()
+    assert read_members(public).member("bank-a").keys == (key,)
 
 
 def test_a_ceremony_is_held(shop: Shop) -> None:

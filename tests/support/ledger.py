@@ -19,7 +19,7 @@ from nodes.ceremony.countersigning import accept_model, approve_change
 from nodes.runtime.peers.identity import log_name, witness_name
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from scoring.custody.generations import sharing_of
-from scoring.disclosure.countersigning import embed
+from scoring.disclosure.countersigning import embed, exposures_of
 from scoring.exchange.view import Logged, ZoneView
 from scoring.indicators.model import Model, load_pack
 from scoring.release.ceremony import make_ceremony, open_share
@@ -135,7 +135,8 @@ class Ledger:
     def admission(self, owners: Sequence[str] = DEPARTMENTS) -> ModelAdmitted:
         """The model's admission with the acceptances of ``owners``."""
         model, signers = self.model, self.keys.signers
-        accepted = [accept_model(model, ZONE, name, signers[name]) for name in owners]
+        exposed = exposures_of(self.view.registry, model)
+        accepted = [accept_model(model, ZONE, name, signers[name], exposed.get(name, ())) for name in owners]
         return ModelAdmitted(zone=ZONE, nonce=fresh_nonce(), id=model.id, version=model.version, sha256=model.sha256, acceptances=embed(accepted))
 
     def approved(self, change: MemberChange, custodians: Sequence[str] = CUSTODIANS) -> MemberChange:

@@ -9,7 +9,7 @@ import pytest
 from crypto.keygen import PrivateKey
 from nodes.ceremony.countersigning import accept_model, approve_change
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
-from scoring.disclosure.countersigning import embed, owners_of
+from scoring.disclosure.countersigning import embed, exposures_of, owners_of
 from scoring.errors import AcceptanceError, ApprovalError, ScoringError, SignerUnknownError, StatementReplayedError, WrongKeyError, WrongModelError
 from scoring.statements import Member, MemberChange, ModelAcceptance, Refusal
 from tests.support.ledger import THRESHOLD
@@ -50,7 +50,8 @@ def void(zone: MemoryZone, statement: Any, error: type[ScoringError], match: str
 def accepted(given: MemoryZone, name: str, signer: str = "", **changes: Any) -> bytes:
     """An acceptance in the name of ``name`` that says something else, or is signed by another."""
     model = given.model
-    said = {"zone": ZONE, "nonce": fresh_nonce(), "id": model.id, "version": model.version, "sha256": model.sha256, "member": name}
+    said: dict[str, Any] = {"zone": ZONE, "nonce": fresh_nonce(), "id": model.id, "version": model.version, "sha256": model.sha256, "member": name}
+    said["exposures"] = exposures_of(given.view.registry, model).get(name, ())
     return sign_statement(ModelAcceptance.model_validate(said | changes), given.keys.signers[signer or name])
 
 
@@ -91,7 +92,15 @@ def test_an_acceptance_is_of_exactly_this_model_by_its_own_member_and_key(zone: 
         b"no envelope",
     ):
         void(zone, instead(zone, envelope), AcceptanceError)
-    zone.say(instead(zone, accepted(zone, "tax", exposures=("growth",))), "authority")
+    zone.say(instead(zone, accepted(zone, "tax")), "authority")
+
+
+def test_an_owner_names_the_exposures_of_its_indicators_or_has_not_accepted(zone: MemoryZone) -> None:
+    exposed = exposures_of(zone.view.registry, zone.model)
+    assert exposed
+    for name, indicators in exposed.items():
+        void(zone, instead(zone, accepted(zone, name, exposures=indicators[1:]), name), AcceptanceError, indicators[0])
+        void(zone, instead(zone, accepted(zone, name, exposures=()), name), AcceptanceError)
 
 
 def test_an_acceptance_under_a_key_that_the_owner_lost_does_not_count(zone: MemoryZone) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from crypto.keygen import PrivateKey
 from crypto.paillier import Opening
@@ -20,6 +21,7 @@ from scoring.exchange.view import Logged, ZoneView
 from scoring.indicators.functional import functional
 from scoring.release.aggregate import aggregate, aggregate_hash
 from scoring.statements import DisclosurePolicy, Input, Ticket
+from tests.oracles import small_pack
 from tests.support.epoch import EPOCH
 from tests.support.ledger import PACK, SMALL_BITS, THRESHOLD
 from tests.support.zone import Asked, MemoryZone, open_zone
@@ -27,22 +29,6 @@ from tests.support.zone import Asked, MemoryZone, open_zone
 FIRM, GROWTH = 0, 600  # of stage S1
 THIRD_STAGE_FIRM = 9
 APPEAL = "epoch-1995-appeal"
-
-NOTES = "\nproduct_provenance:\n"
-SECOND_FUNCTIONAL = """
-  steady:
-    title: {zh: 不计增长, en: without growth}
-    dimensions: [innovation, growth-and-size]
-    gates: [gate]
-    disclosed_to: [bank, enterprise]
-
-products:
-  steady-line:
-    title: {zh: 稳健贷, en: steady line}
-    functional: steady
-    line: {base: 500000, slope: {S1: 20000, S2: 25000, S3: 30000, S4: 35000}, floor: 500000, cap: 10000000, round_to: 10000}
-    term_months: 12
-    rate_rule: {zh: 同上, en: the same}"""
 
 
 @pytest.fixture(scope="module")
@@ -236,15 +222,17 @@ def test_conflicting_tickets_for_different_quorums_are_refused_by_every_custodia
 
 def two_functionals(key: PrivateKey, directory: Path) -> MemoryZone:
     """A pack that gives banks a second total, without growth: no linter would pass it, but the authority had it accepted."""
-    text = PACK.read_text(encoding="utf-8")
-    text = text.replace("  growth-and-size: {zh", "  growing: {zh: 增长, en: growth}\n  growth-and-size: {zh")
-    head, tail = text.split("  growth:\n", 1)
-    text = head + "  growth:\n" + tail.replace("dimension: growth-and-size", "dimension: growing", 1)
-    text = text.replace("\nproducts:", SECOND_FUNCTIONAL, 1).replace(
-        NOTES, f"{NOTES}  steady-line: [{{of: [line, floor, terms], status: illustrative}}]\n"
-    )
+    document = yaml.safe_load(PACK.read_bytes())
+    for stage in document["staging"]["stages"].values():
+        stage["on"] = stage.pop(True)  # YAML 1.1 reads a bare on as true
+    document["dimensions"]["growing"] = {"zh": "增长", "en": "growth"}
+    document["indicators"]["growth"]["dimension"] = "growing"
+    steady = {"title": {"zh": "不计增长", "en": "without growth"}, "dimensions": ["innovation", "growth-and-size"]}
+    document["functionals"]["steady"] = {**steady, "gates": ["gate"], "disclosed_to": ["bank", "enterprise"]}
+    document["products"]["steady-line"] = {**document["products"]["base-line"], "functional": "steady"}
+    document["product_provenance"]["steady-line"] = document["product_provenance"]["base-line"]
     pack = directory / "leaky.yaml"
-    pack.write_text(text, encoding="utf-8")
+    pack.write_bytes(small_pack.to_bytes(document))
     zone = MemoryZone(key, pack=pack)
     zone.found()
     zone.open_epoch()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scoring.disclosure.ledger import GATE, DisclosureLedger, Entry, Part, Release, isolated
+from scoring.disclosure.ledger import GATE, DisclosureLedger, Entry, Part, Release, Row, isolated
 from scoring.errors import DisclosureFrozenError, DisclosureIsolatesError, DisclosureLimitError
 from scoring.statements import DisclosurePolicy
 
@@ -23,10 +23,14 @@ def release(*entries: Entry, stage: str = "S1", audience: str = "bank-a", subjec
     return Release(audience, subject, entries[0].epoch, period, stage, entries)
 
 
-def rows(*entries: Entry) -> tuple[tuple[tuple[int, str, int], ...], ...]:
+def rows(*entries: Entry) -> tuple[Row, ...]:
     """Rows over values, gates by functional."""
-    numbers: dict[str, int] = {}
-    return tuple(tuple((numbers.setdefault(p.indicator + p.functional, len(numbers)), p.owner, p.weight) for p in item.parts) for item in entries)
+    numbers: dict[str, str] = {}
+
+    def column(part: Part) -> str:
+        return numbers.setdefault(part.indicator + part.functional, str(len(numbers)))
+
+    return tuple(tuple((column(part), part.owner, part.weight) for part in item.parts) for item in entries)
 
 
 # --- what a combination shows ---

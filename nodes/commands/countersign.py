@@ -1,0 +1,147 @@
+"""``xinqiao model sign|admit`` and ``xinqiao member …``: what several members sign together, each with its own key. Works on files alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from crypto.encoding import canonical_json
+from nodes.ceremony.countersigning import accept_model, admit_model, approve_change, enact_change, read_members
+from nodes.commands.output import JsonFlag, of_form, reporting
+from nodes.commands.packs import pack_path, read_pack
+from nodes.errors import SettingsError
+from nodes.runtime.files import write_public
+from nodes.runtime.peers.identity import load_signing_key
+from nodes.runtime.peers.signing import fresh_nonce
+from scoring.disclosure.countersigning import adds_power, exposures_of, owners_of
+from scoring.exchange.registry import MemberRegistry
+from scoring.statements import Member, MemberChange, MemberId, parse_record
+
+members = typer.Typer(no_args_is_help=True, help="Changes of the registry: proposed, approved by custodians, made by the authority.")
+
+PackArgument = Annotated[str, typer.Argument(help="A shipped pack's id (or id@version), or the path of a pack.")]
+Public = Annotated[Path, typer.Option(help="The zone's public directory: registry, ceremony, packs and changes are read.")]
+Key = Annotated[Path, typer.Option(help="The signer's private key, sign.pem of its keys directory.")]
+MemberName = Annotated[str, typer.Option("--member", help="Who signs.", callback=of_form(MemberId))]
+Authority = Annotated[str, typer.Option(help="Member id of the authority.")]
+Output = Annotated[Path, typer.Option("-o", "--output", help="Where the signed envelope goes.")]
+ChangeFile = Annotated[Path, typer.Argument(help="A change, as made by xinqiao member propose.")]
+
+
+@members.callback()
+def _group() -> None:
+    """Changes of the registry: proposed, approved by custodians, made by the authority."""
+
+
+def sign(
+    pack: PackArgument,
+    key: Key,
+    member: MemberName,
+    public: Public,
+    output: Output,
+    accept: Annotated[list[str] | None, typer.Option(help="An indicator of yours whose named exposures you accept; may be repeated.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Accept a model in the name of an owner of its indicators: a signature over the pack's exact bytes [P7.1]. Read the pack first."""
+    with reporting(as_json) as report:
+        registry, model = read_members(public), read_pack(pack)
+        signer = _signer(registry, member, key)
+        if member not in owners_of(registry, model):
+            raise SettingsError(f"{member} owns no indicator of {model.id}@{model.version}: nobody waits for its acceptance")
+        own = [name for name, item in model.indicators.items() if registry.owner(item.owner.department, item.owner.level).id == member]
+        exposures, exposed = sorted(set(accept or [])), exposures_of(registry, model).get(member, ())
+        if foreign := set(exposures) - set(own):
+            raise SettingsError(f"{member} can accept exposures of {', '.join(own)}, not of {', '.join(sorted(foreign))}")
+        if silent := set(exposed) - set(exposures):
+            raise SettingsError(f"the pack exposes {', '.join(sorted(silent))} of {member}: --accept each of them, or do not sign")
+        write_public(output, accept_model(model, registry.genesis.zone, member, signer, exposures))
+        document = {"model": f"{model.id}@{model.version}", "sha256": model.sha256, "member": member, "indicators": own, "exposures": exposures}
+        report.result(document, f"{member} accepts {model.id}@{model.version} ({model.sha256[:16]}…) as the owner of {', '.join(own)}: {output}")
+
+
+def admit(
+    pack: PackArgument,
+    key: Key,
+    public: Public,
+    acceptance: Annotated[list[Path], typer.Option(help="An owner's acceptance, as made by xinqiao model sign; once for each owner.")],
+    authority: Authority = "authority",
+    as_json: JsonFlag = False,
+) -> None:
+    """Admit a model, once all owners have accepted it: pack and admission go into the public directory, and are logged when the gateway
+    starts."""
+    with reporting(as_json) as report:
+        registry, model = read_members(public), read_pack(pack)
+        signer = _signer(registry, authority, key)
+        accepted = [path.read_bytes() for path in acceptance]
+        admit_model(pack_path(pack).read_bytes(), registry, accepted, signer, public)
+        owners = sorted(owners_of(registry, model))
+        document = {"model": f"{model.id}@{model.version}", "sha256": model.sha256, "accepted_by": owners}
+        report.result(document, f"{model.id}@{model.version} is admitted, accepted by {', '.join(owners)}; the gateway logs it when it starts")
+
+
+@members.command("propose")
+def propose(
+    entry: Annotated[Path, typer.Argument(help="The member's entry for the registry, as JSON.")],
+    action: Annotated[Literal["join", "leave", "rekey"], typer.Option(help="What the member does.")],
+    public: Public,
+    output: Output,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write down a change of the registry, for custodians to approve."""
+    with reporting(as_json) as report:
+        registry = read_members(public)
+        change = MemberChange(zone=registry.genesis.zone, nonce=fresh_nonce(), action=action, member=parse_record(Member, entry.read_bytes()))
+        write_public(output, change.payload())
+        report.result(*_described(registry, change))
+
+
+@members.command("approve")
+def approve(change: ChangeFile, key: Key, member: MemberName, public: Public, output: Output, as_json: JsonFlag = False) -> None:
+    """Approve exactly this change, as a custodian [P7.1]. Says what it changes: read it first."""
+    with reporting(as_json) as report:
+        registry, proposed = read_members(public), parse_record(MemberChange, change.read_bytes())
+        signer = _signer(registry, member, key)
+        if member not in registry.approvers:
+            raise SettingsError(f"{member} is not one of the custodians who approve changes: {', '.join(sorted(registry.approvers))}")
+        write_public(output, approve_change(proposed, member, signer))
+        report.result(*_described(registry, proposed))
+
+
+@members.command("enact")
+def enact(
+    change: ChangeFile,
+    key: Key,
+    public: Public,
+    approval: Annotated[list[Path] | None, typer.Option(help="A custodian's approval; once for each. Leaving and giving up keys need none.")] = None,
+    authority: Authority = "authority",
+    as_json: JsonFlag = False,
+) -> None:
+    """Make an approved change, as the authority: it goes into the public directory, and is logged when the gateway starts."""
+    with reporting(as_json) as report:
+        registry, proposed = read_members(public), parse_record(MemberChange, change.read_bytes())
+        signer = _signer(registry, authority, key)
+        path = enact_change(proposed, registry, [item.read_bytes() for item in approval or []], signer, public)
+        document, text = _described(registry, proposed)
+        report.result(document | {"file": str(path)}, f"{text}; {path.name} is logged when the gateway starts")
+
+
+def _signer(registry: MemberRegistry, member: str, key: Path) -> Any:
+    """The key of ``member``, which must be registered: what another key signs counts for nothing."""
+    signer = load_signing_key(member, key)
+    registry.key(signer.key_id)
+    return signer
+
+
+def _described(registry: MemberRegistry, change: MemberChange) -> tuple[dict[str, Any], str]:
+    """What a change changes: as a document and as a sentence."""
+    before = registry.members.get(change.member.id)
+    old = {} if before is None else json.loads(canonical_json(before.model_dump(mode="json")))
+    new = {} if change.action == "leave" else json.loads(canonical_json(change.member.model_dump(mode="json")))
+    changed = {name: {"before": old.get(name), "after": new.get(name)} for name in {*old, *new} if old.get(name) != new.get(name)}
+    needed = registry.threshold if adds_power(before, change) else 0
+    document = {"member": change.member.id, "action": change.action, "changes": changed, "digest": change.digest(), "approvals_needed": needed}
+    what = ", ".join(sorted(changed)) or "nothing"
+    return document, f"{change.member.id} {change.action}: changes {what}; {needed} custodians have to approve ({change.digest()[:16]}…)"
