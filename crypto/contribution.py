@@ -68,6 +68,11 @@ def check_contribution(public_key: PublicKey, header: Header, proof: KnowledgePr
     return ciphertexts
 
 
+def exponent_of(public_key: PublicKey, secret: bytes, header: Header, index: int, plaintext: int) -> int:
+    """a of ciphertext ``index`` of a contribution: what its maker shows of it in an audit, with the plaintext [P4.4, P6]."""
+    return _exponent(public_key, secret, _header_hash(header), index, plaintext)
+
+
 def gate_mask(secret: bytes, header: Header, index: int, context: bytes, bits: int) -> int:
     """u of a gate, uniform in [0, 2^bits), drawn for one position of one contribution [P2.3, P4.4].
 

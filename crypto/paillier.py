@@ -220,3 +220,17 @@ def check_opening(public_key: PublicKey, ciphertext: int, opening: Opening) -> N
         raise OpeningError("r is outside [1, n)")
     if (1 + opening.m * n) * power(opening.r, n, n2) % n2 != ciphertext:
         raise OpeningError("the opening does not open this ciphertext")
+
+
+def check_encryption(public_key: PublicKey, ciphertext: int, m: int, exponent: int) -> None:
+    """Holds when encrypting balanced ``m`` again under ``exponent`` gives this ciphertext: what a node shows of its own in an audit [P6].
+
+    Raises OpeningError when m is not balanced, the exponent is outside [0, 2^exponent_bits) or another ciphertext comes out.
+    """
+    n, n2 = public_key.n, public_key.n2
+    if abs(m) > n // 2:
+        raise OpeningError("m is not a balanced residue mod n")
+    if not 0 <= exponent < 1 << public_key.exponent_bits:
+        raise OpeningError("the exponent is out of its range")
+    if (1 + m * n) * power(public_key.h_s, exponent, n2) % n2 != ciphertext:
+        raise OpeningError("the value and exponent shown do not give this ciphertext")

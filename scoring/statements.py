@@ -561,7 +561,7 @@ class AuditCommit(Statement):
     """An auditor will draw contributions of an epoch by a number R that it has fixed, and shows later [P6].
 
     ``columns``: ``count`` batches of every column, drawn by the close. ``rows``: ``count`` rows of every department, of those from leaf
-    ``since`` up to the first leaf at or after Unix time ``until``. R and the outcome are due ``due_s`` seconds after that leaf.
+    ``since`` up to the first leaf of somebody else at or after Unix time ``until``. R and the outcome are due ``due_s`` seconds after that leaf.
     ``final``: this auditor draws nothing of the epoch's rows after this, so that the node's secret may be erased [P4.4].
     """
 

@@ -1,5 +1,5 @@
-"""An auditor's or a witness's process: ``python -m nodes.auditor CONFIG``. Follows the log with a view of its own, and witnesses its
-checkpoints; a member that is a witness only cosigns.
+"""An auditor's or a witness's process: ``python -m nodes.auditor CONFIG``. Follows the log with a view of its own, witnesses its checkpoints
+and draws contributions; a member that is a witness only cosigns.
 
 Statements that have no effect are reported as they come; the judgement of the whole log is ``xinqiao audit``. ``note.pem`` in the keys
 directory is the cosignature key, whose verifier key stands in the registry's witness policy.
@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from crypto.notes import COSIGNATURE_V1
+from nodes.auditor.draws.role import DrawsRole
 from nodes.auditor.settings import AuditorSettings
 from nodes.auditor.witness import Witness, WitnessClient
 from nodes.auditor.witness_state import WitnessState
@@ -71,6 +72,8 @@ def _follow(process: Process, identity: Identity, settings: AuditorSettings, zon
     genesis = zone.genesis
     replica = LogReplica(open_database(settings.state_dir, "replica", REPLICA_TABLES), settings.state_dir / "replica", genesis.log_vkey)
     follower = LogFollower(identity, settings.peer("log"), replica, Observed(zone), genesis.witness_policy)
+    if settings.peers.coordinator is not None:
+        DrawsRole(process, identity, settings, zone, follower, replica)
     follower.attach(process)
     heads = HeadComparison(zone, replica, identity.member, settings.state_dir / "heads", now, HeadLimits())
     boards = [BoardClient(identity, peer) for peer in (settings.peers.coordinator, settings.peers.log) if peer is not None]

@@ -34,7 +34,7 @@ _KINDS: tuple[type[Statement], ...] = (*CUSTODY_RULES, Enrolment, Consent, Revoc
 SUBMITTED = {kind.kind for kind in _KINDS}
 READERS_OF_ROSTERS = {"department", "custodian", "auditor", "authority"}
 READERS_OF_CIPHERTEXTS = {"custodian", "auditor"}
-RELAY_BYTES = 64 * 1024
+RELAY_BYTES = 512 * 1024  # an opening shows the record of every subject of its batch
 RELAY_KEY = 128
 REASON = re.compile(r"[A-Z][A-Z0-9_]{2,40}")
 

@@ -19,10 +19,8 @@ from nodes.department.outbox import Message, Prepared
 from nodes.department.trust import GivenConsent, OpenEpoch
 from nodes.runtime import logging
 from nodes.runtime.peers.signing import sign_statement
-from scoring.errors import RuleError
 from scoring.exchange.contributions import NO_FUNCTIONAL, owed_entries
-from scoring.indicators.model import Model
-from scoring.rules.points import points_report
+from scoring.rules.points import contributed_points
 from scoring.statements import Column, ContributionHeader, Entry, KnowledgeProof, Member, Row
 
 POINTS_COMPUTED = "points.computed"
@@ -59,8 +57,8 @@ class Contributor:
             source = self._source(entry.indicator, points)
             yield Prepared(place, source, partial(self._column, place, entry, points, source)), points
 
-    def row(self, given: GivenConsent, said: Callable[[str], list[int] | None]) -> Prepared | None:
-        """The row of a consent's subject for its audience; None when the member owes no entry of it.
+    def row(self, given: GivenConsent, said: Callable[[str], list[int] | None]) -> tuple[Prepared, list[int]] | None:
+        """The row of a consent's subject for its audience, with the points of its entries; None when the member owes no entry of it.
 
         ``said(indicator)`` gives the points of the column that the epoch has of us; only where there is none are they computed [P4.5].
         """
@@ -72,19 +70,19 @@ class Contributor:
         points = [self._single(entry.indicator, consent.subject, said) for entry in entries]
         about = [consent.subject, consent.audience, [[entry.indicator, entry.functional] for entry in entries]]
         source = self._source(about, points)
-        return Prepared(place, source, partial(self._row, place, entries, points, source, given))
+        return Prepared(place, source, partial(self._row, place, entries, points, source, given)), points
 
     def _single(self, indicator: str, subject: str, said: Callable[[str], list[int] | None]) -> int:
         column = said(indicator)
         if column is not None:
             return column[self.epoch.position_of[subject]]
-        return points_of(self.epoch.model, indicator, self.records.get(subject, {}), self.epoch.stage_of[subject])[0]
+        return contributed_points(self.epoch.model, indicator, self.records.get(subject, {}), self.epoch.stage_of[subject])[0]
 
     def _points(self, indicator: str) -> list[int]:
         """Points in roster order, and a line in the log about how many could not be read."""
         found, unusable = [], 0
         for subject, _, stage in self.epoch.stages.subjects:
-            value, missing = points_of(self.epoch.model, indicator, self.records.get(subject, {}), stage)
+            value, missing = contributed_points(self.epoch.model, indicator, self.records.get(subject, {}), stage)
             found.append(value)
             unusable += missing
         _log.info(POINTS_COMPUTED, epoch=self.epoch.opened.epoch, indicator=indicator, subjects=len(found), incomplete=unusable)
@@ -95,7 +93,7 @@ class Contributor:
         header = self._header("column", (entry,), revision) | {
             "slot_bits": opened.slot_bits, "slots": opened.slots, "batches": opened.batches, "subject": "", "audience": "", "consent": "",
         }  # fmt: skip
-        values = [self._value(entry, value, header, position) for position, value in enumerate(points)]
+        values = [input_of(self.epoch, self.secret, entry, value, header, position) for position, value in enumerate(points)]
         plaintexts = [pack(values[b.first_position : b.first_position + b.count], opened.slot_bits) for b in self.epoch.batches]
         return self._message(place, Column, header, plaintexts, revision, source)
 
@@ -105,14 +103,9 @@ class Contributor:
             "slot_bits": 0, "slots": 1, "batches": len(entries),
             "subject": consent.subject, "audience": consent.audience, "consent": given.digest,
         }  # fmt: skip
-        plaintexts = [self._value(entry, value, header, index) for index, (entry, value) in enumerate(zip(entries, points, strict=True))]
+        paired = zip(entries, points, strict=True)
+        plaintexts = [input_of(self.epoch, self.secret, entry, value, header, index) for index, (entry, value) in enumerate(paired)]
         return self._message(place, Row, header, plaintexts, revision, source)
-
-    def _value(self, entry: Entry, points: int, header: dict[str, object], index: int) -> int:
-        if entry.functional == NO_FUNCTIONAL:
-            return points
-        draw = partial(gate_mask, self.secret, header, index, entry.functional.encode())
-        return self.epoch.model.gate_value(entry.indicator, entry.functional, points > 0, draw)
 
     def _header(self, kind: str, entries: tuple[Entry, ...], revision: int) -> dict[str, object]:
         opened = self.epoch.opened
@@ -137,13 +130,12 @@ class Contributor:
         return digest("contribution-source", self.secret, canonical_json([self.epoch.digest, about, points])).hex()
 
 
-def points_of(model: Model, indicator: str, record: Mapping[str, str], stage: str) -> tuple[int, bool]:
-    """Points in hundredths, and whether a field was missing or unusable: that counts as 0 [P2.1]."""
-    try:
-        report = points_report(model, indicator, record, stage)
-    except RuleError:
-        return 0, True
-    return report.hundredths, bool(report.missing)
+def input_of(epoch: OpenEpoch, secret: bytes, entry: Entry, points: int, header: Mapping[str, object], index: int) -> int:
+    """What a contribution carries for ``points``: those, or a gate's masked value, drawn for place ``index`` of the header [P2.3]."""
+    if entry.functional == NO_FUNCTIONAL:
+        return points
+    draw = partial(gate_mask, secret, header, index, entry.functional.encode())
+    return epoch.model.gate_value(entry.indicator, entry.functional, points > 0, draw)
 
 
 def _proof(made: EncryptedContribution) -> KnowledgeProof:

@@ -96,6 +96,18 @@ class Kept:
     leaf_index: int
 
 
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """A message that was acknowledged with its leaf, without its content."""
+
+    id: int
+    place: str
+    revision: int
+    envelope: bytes
+    source: str
+    leaf_index: int
+
+
 class Outbox:
     """The outbox of one department. ``engine`` was opened with METADATA. ``waiting`` is set while something may wait."""
 
@@ -164,6 +176,21 @@ class Outbox:
                 if source is not None:
                     return str(source)
         return None
+
+    def acknowledged(self, places: str) -> list[Acknowledged]:
+        """Messages of places that begin with ``places`` and were acknowledged with a leaf, in order of leaf."""
+        columns = [getattr(_messages.c, name) for name in Acknowledged.__slots__]
+        here = _messages.c.place.startswith(places, autoescape=True) & (_messages.c.leaf_index >= 0)
+        with reading(self._engine) as connection:
+            return [Acknowledged(*row) for row in connection.execute(select(*columns).where(here).order_by(_messages.c.leaf_index))]
+
+    def content(self, message_id: int) -> bytes:
+        """Content of a message by its id. Raises StorageError."""
+        with reading(self._engine) as connection:
+            content = connection.execute(select(_messages.c.content).where(_messages.c.id == message_id)).scalar_one_or_none()
+        if content is None:
+            raise StorageError(f"message {message_id} is not in the outbox")
+        return bytes(content)
 
     def next(self) -> Kept | None:
         """The oldest message that waits; clears ``waiting`` when there is none."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
 
-from sqlalchemy import JSON, Column, Connection, Engine, Integer, MetaData, String, Table, Text, bindparam, insert, select
+from sqlalchemy import JSON, Column, Connection, Engine, Integer, MetaData, String, Table, Text, bindparam, func, insert, select
 
 from crypto.encoding import sha256
 from nodes.department.drop import Malformed, Record, read_drop
@@ -48,7 +48,21 @@ _quarantine = Table(
     Column("content", Text, nullable=False),
 )
 
-_said = Table("points_said", METADATA, Column("source", String(64), primary_key=True), Column("points", JSON, nullable=False))
+_said = Table(
+    "points_said",
+    METADATA,
+    Column("source", String(64), primary_key=True),
+    Column("points", JSON, nullable=False),
+    Column("mark", Integer, nullable=False),  # the records at that time: those of now, with every later change undone
+)
+_changes = Table(
+    "record_changes",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("uscc", String(18), nullable=False),
+    Column("period", String(32), nullable=False, index=True),
+    Column("before", JSON, nullable=False),  # null: there was no record
+)
 
 _CHUNK = 500
 FILE_IMPORTED = "records.imported"
@@ -121,10 +135,12 @@ class RecordStore:
             return connection.execute(select(_records.c.period).where(_records.c.uscc == uscc).limit(1)).first() is not None
 
     def keep_points(self, source: str, points: list[int]) -> None:
-        """Keep the points of a column under the digest of what it says, for the rows that must say the same [P4.5]."""
+        """Keep the points of a contribution under the digest of what it says: for rows that must say the same [P4.5], and for audits,
+        which are shown the records of this time."""
         with writing(self._engine) as connection:
             if connection.execute(select(_said.c.source).where(_said.c.source == source)).first() is None:
-                connection.execute(insert(_said).values(source=source, points=points))
+                mark = connection.execute(select(func.max(_changes.c.id))).scalar_one_or_none() or 0
+                connection.execute(insert(_said).values(source=source, points=points, mark=mark))
 
     def points(self, source: str) -> list[int]:
         """Points kept under ``source``. Raises StorageError when there are none."""
@@ -133,6 +149,22 @@ class RecordStore:
         if points is None:
             raise StorageError("the points of a column that was made are not in the database")
         return list(points)
+
+    def period_when(self, period: str, source: str) -> dict[str, dict[str, str]]:
+        """As ``period``, as it was when the points of ``source`` were kept. Raises StorageError when there are none."""
+        with reading(self._engine) as connection:
+            mark = connection.execute(select(_said.c.mark).where(_said.c.source == source)).scalar_one_or_none()
+            if mark is None:
+                raise StorageError("the points of a contribution that was made are not in the database")
+            rows = connection.execute(select(_records.c.uscc, _records.c["values"]).where(_records.c.period == period))
+            found = {uscc: dict(values) for uscc, values in rows}
+            later = select(_changes.c.uscc, _changes.c.before).where(_changes.c.period == period, _changes.c.id > mark)
+            for uscc, before in connection.execute(later.order_by(_changes.c.id.desc())):
+                if before is None:
+                    found.pop(uscc, None)
+                else:
+                    found[uscc] = dict(before)
+        return found
 
     def quarantined(self) -> list[Quarantined]:
         """All lines that wait for a person, oldest first."""
@@ -144,6 +176,7 @@ class RecordStore:
 def _put(connection: Connection, records: Iterable[Record], source: str) -> int:
     count = 0
     stream = iter(records)
+    noted = connection.execute(select(_said.c.source).limit(1)).first() is not None  # before that nobody asks what a record was
     while chunk := list(islice(stream, _CHUNK)):
         new: dict[tuple[str, str], dict[str, str]] = {}
         old = _present(connection, chunk)
@@ -156,6 +189,10 @@ def _put(connection: Connection, records: Iterable[Record], source: str) -> int:
             if (uscc, period) not in old
         ]
         changed = [{"u": key[0], "p": key[1], "v": values, "s": source} for key, values in new.items() if key in old]
+        if noted:
+            changes = [{"uscc": u, "period": p, "before": old.get((u, p))} for (u, p), values in new.items() if old.get((u, p)) != values]
+            if changes:
+                connection.execute(insert(_changes), changes)
         if fresh:
             connection.execute(insert(_records), fresh)
         if changed:

@@ -10,27 +10,24 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 from crypto.bignum import window_for
 from crypto.encoding import sha256
 from crypto.errors import CryptoError
 from crypto.paillier import Encryptor
 from crypto.subjects import subject_id
+from nodes.department.audit.desk import AuditDesk
 from nodes.department.contributions import Contributor, Records
 from nodes.department.documents import Publisher
 from nodes.department.enrolment import ENROLMENT_PLACE, EnrolmentDesk
-from nodes.department.epoch_secrets import EpochSecrets
-from nodes.department.outbox import Kept, Message, Outbox, Prepared
-from nodes.department.store import RecordStore
-from nodes.department.trust import OpenEpoch, ZoneTrust
+from nodes.department.office import Office as Office  # noqa: PLC0414 - offered again beside who works in it
+from nodes.department.outbox import Kept, Message, Prepared
+from nodes.department.trust import OpenEpoch
 from nodes.errors import FatalError, NodeError, PeerUnavailableError, RecordsMissingError, RpcRefusal, SettingsError
 from nodes.runtime import logging
 from nodes.runtime.clock import Clock
-from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
-from nodes.runtime.replica.relay import ENROLMENT_REQUEST
+from nodes.runtime.replica.relay import AUDIT_REQUEST, ENROLMENT_REQUEST
 from protos.errors import refusal_of
 from protos.v1.exchange_pb2 import ContributeColumns, ContributeRow, PrepareEpoch, WorkItem
 from scoring.errors import ConsentNotYetError, ScoringError, WrongModelError, WrongOwnerError, WrongRosterError
@@ -46,23 +43,6 @@ _LATER = (RecordsMissingError, SettingsError, WrongModelError, ConsentNotYetErro
 _log = logging.logger("department.worker")
 
 
-@dataclass(frozen=True, slots=True)
-class Office:
-    """What a department works with: who it is, what it trusts, its records and secrets, and where its answers go.
-
-    ``window``: largest window of the encryption tables.
-    """
-
-    identity: Identity
-    trust: ZoneTrust
-    store: RecordStore
-    outbox: Outbox
-    secrets: EpochSecrets
-    roster_key: bytes
-    records_dir: Path
-    window: int
-
-
 class Department:
     """Handles work items one at a time. ``fetch(sha256 hex)`` gives a document from the coordinator."""
 
@@ -70,6 +50,7 @@ class Department:
         self._office, self._fetch, self._now = office, fetch, now
         self._publisher = Publisher(office.identity.zone, office.identity.signer)
         self._desk = EnrolmentDesk(office.identity, office.trust, office.store, office.outbox, office.roster_key)
+        self._audits = AuditDesk(office, self._epoch)
         self._turn = threading.Lock()
         self._epochs: OrderedDict[str, OpenEpoch] = OrderedDict()
         self._made: tuple[str, int, Encryptor] | None = None  # key, window
@@ -134,6 +115,8 @@ class Department:
             self._row(item.row)
         elif kind == "sealed" and item.sealed.subject_matter == ENROLMENT_REQUEST:
             self._desk.ask(item.sealed.sender, item.sealed.sealed)
+        elif kind == "sealed" and item.sealed.subject_matter == AUDIT_REQUEST:
+            self._audits.ask(item.sealed.sender, item.sealed.sealed)
         else:
             return False
         return True
@@ -192,8 +175,10 @@ class Department:
             source = self._office.outbox.said(f"{places}{indicator}/")
             return None if source is None else self._office.store.points(source)
 
-        prepared = contributor.row(given, said)
-        if prepared is not None:
+        made = contributor.row(given, said)
+        if made is not None:
+            prepared, points = made
+            self._office.store.keep_points(prepared.source, points)
             self._office.outbox.offer(prepared)
 
     # --- what they need ---

@@ -1,7 +1,7 @@
 """What may be said about draws and failures, when, and what it changes [P6, P2.4]. Part of ``scoring.exchange.view``, which calls it.
 
-A draw of columns is fixed by the epoch's close, one of rows by the first leaf at or after its time. What is drawn follows from R, from
-the root of the tree that ends there, and from the contributions in it. A failed ticket freezes its enterprise (a bulk ticket: its batches)
+A draw of columns is fixed by the epoch's close, one of rows by the first leaf of somebody else at or after its time. What is drawn follows from R,
+from the root of the tree that ends there, and from the contributions in it. A failed ticket freezes its enterprise (a bulk ticket: its batches)
 until every one of its inputs was opened to an auditor.
 """
 
@@ -142,10 +142,10 @@ def draws_of(view: ZoneView, epoch: str, auditor: str) -> list[DrawState]:
     return [state for state in view.draws.values() if state.commit.epoch == epoch and state.committed.actor == auditor]
 
 
-def close_windows(view: ZoneView, time: int) -> None:
-    """A leaf of ``time`` was counted: draws of rows that were waiting for it are fixed by it."""
+def close_windows(view: ZoneView, time: int, actor: str) -> None:
+    """A leaf of ``time`` and ``actor`` was counted: it fixes the draws of rows that were waiting for it, but not the actor's own, who knows R."""
     for digest in sorted(view.windows):
-        if view.draws[digest].commit.until <= time:
+        if view.draws[digest].commit.until <= time and view.draws[digest].committed.actor != actor:
             view.draws[digest] = replace(view.draws[digest], window_size=view.size)
             view.windows.discard(digest)
 

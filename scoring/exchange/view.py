@@ -157,7 +157,7 @@ class ZoneView:
             raise LogInconsistentError("leaf 0 is not the pinned registry")
         self.size += 1
         if self.windows:
-            close_windows(self, leaf.time)
+            close_windows(self, leaf.time, leaf.actor)
         try:
             judged = self.judge(envelope, leaf.time)
             if (judged.actor, judged.statement.kind) != (leaf.actor, leaf.kind):

@@ -33,6 +33,15 @@ class Placement:
     def of(cls, stages: Stages, slots: int) -> Placement:
         return cls({subject: stage for subject, _, stage in stages.subjects}, tuple(batches(stages.counts(), slots)))
 
+    def position_of(self, subject: str) -> int:
+        """Place of a subject in the order. Raises SubjectUnknownError when it is not in the roster."""
+        self.stage(subject)
+        return next(place for place, name in enumerate(self.stage_of) if name == subject)
+
+    def batch_at(self, position: int) -> Batch:
+        """The batch that carries a position. Requires one of the roster."""
+        return next(batch for batch in self.batches if batch.first_position <= position < batch.first_position + batch.count)
+
     def stage(self, subject: str) -> str:
         """Stage of a subject. Raises SubjectUnknownError when it is not in the roster."""
         if subject not in self.stage_of:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from gmpy2 import mpq
 from pydantic import Field as Declared
 
-from scoring.errors import ModelError
+from scoring.errors import ModelError, RuleError
 from scoring.rules.thresholds import Growth, Interval, Percentile, Tiers, Use, span_of, uses_of
 from scoring.rules.values import FieldName, Number, Part, Points, Reader, Value, half_up
 
@@ -239,3 +239,12 @@ def points_report(model: Model, indicator_id: str, record: Mapping[str, object],
 def points(model: Model, indicator_id: str, record: Mapping[str, object], stage: str) -> int:
     """``points_report`` without the report. A gate's or veto's points are positive exactly when the record triggers it."""
     return points_report(model, indicator_id, record, stage).hundredths
+
+
+def contributed_points(model: Model, indicator_id: str, record: Mapping[str, object], stage: str) -> tuple[int, bool]:
+    """Points that are contributed for a record, in hundredths, and whether a field was missing or unusable: that counts as 0 [P2.1]."""
+    try:
+        report = points_report(model, indicator_id, record, stage)
+    except RuleError:
+        return 0, True
+    return report.hundredths, bool(report.missing)

@@ -17,11 +17,13 @@ from sqlalchemy.pool import StaticPool
 
 from crypto.checkpoint import Checkpoint, check_witnessed, cosign, sign_checkpoint
 from crypto.errors import CryptoError
-from crypto.merkle import MemoryTree
+from crypto.merkle import MemoryTree, leaf_hash
 from crypto.paillier import encode_ciphertext
 from crypto.sealing import public_key, seal
 from crypto.statements import parse_envelope
 from crypto.threshold import partial as partial_opening
+from crypto.tiles import parse_path
+from nodes.auditor.evidence.tree import Hashes
 from nodes.coordinator.epochs import Epochs
 from nodes.coordinator.evidence import EvidenceDesk
 from nodes.coordinator.journal import Journal
@@ -44,7 +46,7 @@ from scoring.errors import RowsAwaitedError, ScoringError
 from scoring.exchange.view import ZoneView
 from scoring.release.partials import sealing_aad, sealing_info
 from scoring.statements import Partial, Statement, parse_statement
-from tests.support.ledger import THRESHOLD, actor
+from tests.support.ledger import THRESHOLD, Ledger, actor
 from tests.support.members import CUSTODIANS, ZONE, Keys
 from tests.support.zone import MemoryZone
 
@@ -70,7 +72,7 @@ class HeldZone(Zone):
 class MemoryLog:
     """The memory zone's log as a ``LogClient`` and ``LogFollower`` show it. The auditor cosigns at once."""
 
-    def __init__(self, zone: MemoryZone) -> None:
+    def __init__(self, zone: Ledger) -> None:
         self._zone = zone
         self.lock = threading.RLock()
 
@@ -94,9 +96,12 @@ class MemoryLog:
         return {index: tuple(tree.inclusion_proof(index)) for index in indices}
 
     def read_tile(self, path: str) -> bytes:
-        if path != "checkpoint":
+        if path == "checkpoint":
+            return self.note()
+        address = parse_path(path)
+        if address.level is None:
             raise RpcRefusal("NOT_FOUND", f"no {path}", "NOT_FOUND")
-        return self.note()
+        return Hashes([leaf_hash(leaf) for leaf, _ in self._zone.entries]).tile(address.level, address.index, address.width)
 
     def note(self) -> bytes:
         """The newest checkpoint, cosigned."""

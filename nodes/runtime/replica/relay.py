@@ -3,8 +3,9 @@
 Sealing alone would let whoever carries a message put its own in place: an enrolment of the coordinator's own key for any enterprise.
 So the sender signs first, over sender, receiver and subject matter too.
 
-Two subject matters: an enterprise service asks the registrar to enrol an enterprise ("enrolment-request"), and the registrar answers
-with the county's signed binding ("binding"). The sealed bytes are the HPKE encapsulation followed by the ciphertext.
+Subject matters: an enterprise service asks the registrar to enrol an enterprise ("enrolment-request"), and the registrar answers
+with the county's signed binding ("binding"); an auditor asks a department to open what was drawn ("audit-request"), and the department
+shows it ("audit-opening", ``nodes.runtime.replica.audit_messages``). The sealed bytes are the HPKE encapsulation followed by the ciphertext.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from scoring.statements import PAYLOAD_TYPE_PREFIX, Hex16, Hex32, HexBytes, Memb
 
 ENROLMENT_REQUEST: Final = "enrolment-request"
 BINDING: Final = "binding"
-SubjectMatter = Literal["enrolment-request", "binding"]
+AUDIT_REQUEST: Final = "audit-request"
+AUDIT_OPENING: Final = "audit-opening"
+SubjectMatter = Literal["enrolment-request", "binding", "audit-request", "audit-opening"]
 Uscc = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJ-NPQRTUWXY]{18}$")]
 R = TypeVar("R", bound=Record)
 

@@ -185,9 +185,9 @@ def test_a_row_carries_each_indicator_and_one_gate_for_each_gated_functional_of_
     contributor: Contributor, population: Population, small_private_key: PrivateKey
 ) -> None:
     subject = min(zero_filers(population))
-    prepared = contributor.row(given(contributor, subject), lambda _indicator: None)
-    assert prepared is not None
-    message = prepared.make(0)
+    made = contributor.row(given(contributor, subject), lambda _indicator: None)
+    assert made is not None
+    message = made[0].make(0)
     header = statement_of(message).header
     values = dict(zip([(e.indicator, e.functional) for e in header.entries], plaintexts(contributor, message, small_private_key), strict=True))
     assert [name for name, gate in values if gate != "-"] == ["zero-filing", "zero-filing"]
@@ -202,16 +202,16 @@ def test_a_row_carries_each_indicator_and_one_gate_for_each_gated_functional_of_
             assert value == unpack(plain, contributor.epoch.opened.slot_bits, batch.count)[position - batch.first_position]
     only = contributor.row(given(contributor, subject, functionals=("total",)), lambda _indicator: None)
     assert only is not None
-    assert [e.functional for e in statement_of(only.make(0)).header.entries if e.functional != "-"] == ["total"]
+    assert [e.functional for e in statement_of(only[0].make(0)).header.entries if e.functional != "-"] == ["total"]
 
 
 def test_rows_for_two_banks_share_no_ciphertext_and_no_mask(contributor: Contributor, population: Population, small_private_key: PrivateKey) -> None:
     subject = min(zero_filers(population))
     made = []
     for audience in ("bank-a", "bank-b"):
-        prepared = contributor.row(given(contributor, subject, audience), lambda _indicator: None)
-        assert prepared is not None
-        made.append(prepared.make(0))
+        row = contributor.row(given(contributor, subject, audience), lambda _indicator: None)
+        assert row is not None
+        made.append(row[0].make(0))
     width = contributor.encryptor.public_key.ciphertext_size
     parts = [{m.content[i : i + width] for i in range(0, len(m.content), width)} for m in made]
     assert not parts[0] & parts[1]
