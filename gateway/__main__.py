@@ -10,7 +10,6 @@ from gateway.evaluation.conduct import Evaluation
 from gateway.evaluation.founding import log_founding
 from gateway.evaluation.rounds import KeyRounds
 from gateway.intake import SignedIntake
-from gateway.limits import RateLimit
 from gateway.metrics import Metrics
 from gateway.public import Public
 from gateway.refusals import RefusalLog
@@ -23,6 +22,7 @@ from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.process import Process
 from nodes.runtime.replica.zone import Zone, follow_zone
@@ -42,7 +42,7 @@ def main(config: Path) -> int:
     refusals = RefusalLog(identity, lambda envelope: log.append(envelope).index, now)
     address_limit = RateLimit(table.requests_per_minute_per_address, time.monotonic)
     key_limit = RateLimit(table.requests_per_minute_per_key, time.monotonic)
-    intake = SignedIntake(zone, store, refusals, table.public_base, now, address_limit, key_limit)
+    intake = SignedIntake(zone, store, refusals, table.public_base, now, key_limit)
     rounds = KeyRounds(identity, zone, exchange)
     zone.observe(rounds.observe)
     follower = follow_zone(process, identity, settings, zone)

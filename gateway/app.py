@@ -17,14 +17,15 @@ from gateway import schemas
 from gateway.evaluation.conduct import Evaluation
 from gateway.evaluation.rounds import KeyRounds
 from gateway.intake import Raw, read_raw
-from gateway.limits import RateLimit
 from gateway.metrics import Metrics
 from gateway.public import Public
 from gateway.refusals import RefusalLog
 from gateway.releases import AWAITED, Releases
 from nodes.errors import RpcRefusal
 from nodes.runtime.peers.exchange_client import ExchangeClient
+from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.web import problems
+from nodes.runtime.web.bounds import Bounds
 from nodes.runtime.web.tokens import check_bearer
 from protos.v1.exchange_pb2 import Receipt
 from scoring.errors import ScoringError, StatementFormatError
@@ -67,6 +68,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     )
     app.state.public_base = gateway.public_base
     problems.install(app)
+    app.add_middleware(Bounds, take=gateway.address_limit.take)
     gateway.metrics.install(app)
     _release_routes(app, gateway)
     _consent_routes(app, gateway)
@@ -115,7 +117,6 @@ def _consent_routes(app: FastAPI, gateway: Gateway) -> None:
 
 
 def _submit(gateway: Gateway, raw: Raw, kind: type[Consent | Revocation], consent_id: str) -> dict[str, Any]:
-    gateway.address_limit.take(raw.address)
     try:
         envelope = parse_envelope(raw.body)
         statement: Statement = parse_statement(envelope.payload_type, envelope.payload)

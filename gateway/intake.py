@@ -2,61 +2,56 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from fastapi import Request
 
 from crypto.encoding import sha256
 from crypto.errors import CryptoError
-from gateway.limits import RateLimit
 from gateway.refusals import RefusalLog
 from gateway.store import Store
 from nodes.errors import NodeError, RateLimitedError
 from nodes.runtime.clock import Clock
+from nodes.runtime.peers.limits import RateLimit, Turns
 from nodes.runtime.replica.zone import Zone
-from nodes.runtime.web.problems import BODY_TOO_LARGE, Refused
+from nodes.runtime.web.problems import Refused
 from nodes.runtime.web.request_document import Endpoint, RequestDocument
 from nodes.runtime.web.signed_requests import VerifiedRequest, verify_request
 from scoring.errors import ScoringError
 
-MAX_BODY_BYTES = 2 << 20
+KEYS_TURNS = 30  # of one key at a time: three quarters of the threads that answer
 
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A request as it came: method, target rebuilt from the configured base and the raw path, header lines, body, caller's address."""
+    """A request as it came: method, target rebuilt from the configured base and the raw path, header lines, body."""
 
     method: str
     target_uri: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
-    address: str
 
 
 async def read_raw(request: Request) -> Raw:
-    """The request as it came. Raises Refused when the body is over 2 MiB. For ``Depends``."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise Refused(BODY_TOO_LARGE, f"a body has at most {MAX_BODY_BYTES} bytes")
+    """The request as it came, within the interface's bounds (``nodes.runtime.web.bounds``). For ``Depends``."""
+    body = await request.body()
     path = request.scope.get("raw_path", request.url.path.encode()).decode("latin-1")
     query = request.scope["query_string"].decode("latin-1")
     target = request.app.state.public_base + path + (f"?{query}" if query else "")
     headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.scope["headers"])
-    return Raw(request.method, target, headers, bytes(body), request.client.host if request.client else "")
+    return Raw(request.method, target, headers, body)
 
 
 class SignedIntake:
-    """Judges signed requests. ``address_limit`` holds before a signature is checked, ``key_limit`` after."""
+    """Judges signed requests. ``key_limit`` counts what each key asks for, every item of a batch."""
 
-    def __init__(self, zone: Zone, store: Store, refusals: RefusalLog, base: str, now: Clock, address_limit: RateLimit, key_limit: RateLimit) -> None:
+    def __init__(self, zone: Zone, store: Store, refusals: RefusalLog, base: str, now: Clock, key_limit: RateLimit) -> None:
         self._zone, self._store, self._refusals, self._base, self._now = zone, store, refusals, base, now
-        self._address_limit, self._key_limit = address_limit, key_limit
+        self._key_limit, self._turns = key_limit, Turns(KEYS_TURNS)
 
     def admit(self, raw: Raw, endpoint: Endpoint) -> tuple[RequestDocument, VerifiedRequest]:
         """The request, authentic, in force, and not seen before. Raises Refused, logged, otherwise."""
-        self._address_limit.take(raw.address)
         about = sha256(raw.body).hex()
         try:
             document = RequestDocument.from_http(raw.method, raw.target_uri, raw.headers, raw.body)
@@ -66,14 +61,19 @@ class SignedIntake:
             refused = Refused.of(error)
             refused.leaf_index = self._refusals.refused_stranger(refused.row.reason, about)
             raise refused from error
-        with self.refusing(document.digest):
+        with self.refusing(document.digest, request.key_id):
             self._key_limit.take(request.key_id)
             self._store.use_nonce(request.key_id, request.nonce, request.expires, self._now())
         return document, request
 
-    def refusing(self, about: str) -> _Refusing:
-        """A block whose domain errors become logged refusals of a known caller's request ``about``."""
-        return _Refusing(self._refusals, about)
+    def refusing(self, about: str, key_id: str) -> _Refusing:
+        """A block whose domain errors become logged refusals of the request ``about`` that ``key_id`` signed."""
+        return _Refusing(self._refusals, about, key_id)
+
+    def turn(self, key_id: str, items: int = 1) -> AbstractContextManager[None]:
+        """One of the key's turns, for the block; it has asked for so many ``items``. Raises RateLimitedError when all are in use."""
+        self._key_limit.charge(key_id, items - 1)
+        return self._turns.turn(key_id)
 
     def _verify(self, document: RequestDocument, endpoint: Endpoint) -> VerifiedRequest:
         with self._zone.reading() as view:
@@ -92,8 +92,8 @@ class SignedIntake:
 class _Refusing:
     """Context manager of ``SignedIntake.refusing``. Haste and our own failures are answered, not logged."""
 
-    def __init__(self, refusals: RefusalLog, about: str) -> None:
-        self._refusals, self._about = refusals, about
+    def __init__(self, refusals: RefusalLog, about: str, key_id: str) -> None:
+        self._refusals, self._about, self._key_id = refusals, about, key_id
 
     def __enter__(self) -> None:
         return None
@@ -103,5 +103,5 @@ class _Refusing:
             return
         refused = Refused.of(error)
         if not isinstance(error, RateLimitedError) and refused.row.http < 500:
-            refused.leaf_index = self._refusals.refused(refused.row.reason, self._about)
+            refused.leaf_index = self._refusals.refused(refused.row.reason, self._about, self._key_id)
         raise refused from error

@@ -29,28 +29,29 @@ class Releases:
     def score(self, raw: Raw) -> dict[str, Any] | None:
         """The answer to one score request; None while rows are awaited. Raises Refused."""
         document, request = self._intake.admit(raw, SCORES)
-        with self._intake.refusing(document.digest):
+        with self._intake.refusing(document.digest, request.key_id), self._intake.turn(request.key_id):
             asked(SCORES.path, request.body)
             return self._release(document, "")
 
     def portrait(self, raw: Raw) -> dict[str, Any] | None:
         """The answer to one portrait request; None while rows are awaited. Raises Refused."""
         document, request = self._intake.admit(raw, PORTRAITS)
-        with self._intake.refusing(document.digest):
+        with self._intake.refusing(document.digest, request.key_id), self._intake.turn(request.key_id):
             asked(PORTRAITS.path, request.body)
             return self._release(document, "")
 
     def batch(self, raw: Raw) -> dict[str, Any]:
         """One result for each item of a batch, in order; a refused item does not stop the others. Raises Refused for the whole."""
         document, request = self._intake.admit(raw, SCORES_BATCH)
-        with self._intake.refusing(document.digest):
+        with self._intake.refusing(document.digest, request.key_id):
             items = batch_items(request.body)
-        with ThreadPoolExecutor(BATCH_WORKERS, thread_name_prefix="batch") as pool:
-            return {"results": list(pool.map(lambda item: self._item(document, item.subject), items))}
+            turn = self._intake.turn(request.key_id, len(items))
+        with turn, ThreadPoolExecutor(BATCH_WORKERS, thread_name_prefix="batch") as pool:
+            return {"results": list(pool.map(lambda item: self._item(document, request.key_id, item.subject), items))}
 
-    def _item(self, document: RequestDocument, subject: str) -> dict[str, Any]:
+    def _item(self, document: RequestDocument, key_id: str, subject: str) -> dict[str, Any]:
         try:
-            with self._intake.refusing(document.digest):
+            with self._intake.refusing(document.digest, key_id):
                 answer = self._release(document, subject)
         except Refused as refused:
             return {"subject": subject, **refused.document()}

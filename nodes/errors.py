@@ -66,7 +66,11 @@ class HeadsMissingError(NodeError):
 
 
 class RateLimitedError(NodeError):
-    """The caller asks more often than it may; the message says when to ask again."""
+    """The caller asks more often than it may; it may ask again after ``retry_after_s`` seconds."""
+
+    def __init__(self, detail: str, retry_after_s: float) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
 
 
 class TokenError(NodeError):
@@ -88,19 +92,21 @@ class RecordsMissingError(NodeError):
 class RpcRefusal(NodeError):
     """Another process refused a call.
 
-    ``reason`` is the catalogue's word (``protos.errors``), ``detail`` its sentence, ``status`` the name of the gRPC status.
+    ``reason`` is the catalogue's word (``protos.errors``), ``detail`` its sentence, ``status`` the name of the gRPC status;
+    ``retry_after_s`` is set where the refusal was of the caller's haste: it may ask again after so many seconds.
     """
 
-    def __init__(self, reason: str, detail: str, status: str) -> None:
+    def __init__(self, reason: str, detail: str, status: str, retry_after_s: float | None = None) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
         self.status = status
+        self.retry_after_s = retry_after_s
 
     @property
     def passing(self) -> bool:
-        """Whether the same may be answered when it is sent again: nothing was judged, the other side was not ready, or failed itself."""
-        return self.status in {"UNAVAILABLE", "ABORTED", "INTERNAL"}
+        """Whether the same may be answered when it is sent again: nothing was judged, the other side was not ready, failed itself, or had enough of us for now."""
+        return self.status in {"UNAVAILABLE", "ABORTED", "INTERNAL"} or self.retry_after_s is not None
 
 
 class StorageUnavailableError(NodeError):

@@ -17,7 +17,6 @@ from nodes.errors import NotReadyError, RpcRefusal
 from nodes.runtime import logging
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
-from nodes.runtime.peers.rpc import where
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.zone import Zone
 from protos.errors import refusal_of
@@ -151,9 +150,9 @@ class Evaluation:
         except Exception as error:  # noqa: BLE001 - whatever went wrong is told in the epoch's status
             reason = error.reason if isinstance(error, RpcRefusal) else refusal_of(error).reason
             if isinstance(error, CryptoError | ScoringError):  # what was opened is of no use: logged under a code that does not tell why [P2.4]
-                self._refusals.refused(OPENING_FAILED, self._state(epoch).close_digest)
+                self._refusals.refused(OPENING_FAILED, self._state(epoch).close_digest, self._identity.member)
             progress.failed = reason
-            _log.error(EPOCH_FAILED, epoch=epoch, reason=reason, error=type(error).__name__, where=where(error))
+            _log.error(EPOCH_FAILED, epoch=epoch, reason=reason, error=type(error).__name__, where=logging.where(error))
 
     # --- look-ups ---
 

@@ -11,6 +11,7 @@ from nodes.bank.consents import Consents
 from nodes.bank.queries import Queries, Query
 from nodes.bank.receipts import ReceiptStore
 from nodes.runtime.web import problems
+from nodes.runtime.web.bounds import Bounds
 from nodes.runtime.web.tokens import check_bearer
 from scoring.statements import Hex16, Name
 
@@ -41,6 +42,7 @@ def create_app(queries: Queries, consents: Consents, receipts: ReceiptStore, tok
 
     app = FastAPI(title="Xinqiao bank node", version="1", docs_url=None, redoc_url=None, redirect_slashes=False, dependencies=[Depends(staff)])
     problems.install(app)
+    app.add_middleware(Bounds)
 
     @app.post("/queries")
     def query(body: QueryBody) -> dict[str, Any]:

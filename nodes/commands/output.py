@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from crypto.errors import CryptoError
 from nodes.errors import NodeError, NotReadyError, PeerUnavailableError, RpcRefusal
-from nodes.runtime.peers.rpc import where
+from nodes.runtime.logging import where
 from protos.errors import refusal_of
 from scoring.errors import ScoringError
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 
 import grpc
@@ -20,6 +21,7 @@ from nodes.coordinator.settings import CoordinatorTable
 from nodes.coordinator.work import WorkQueue
 from nodes.errors import RoleMissingError, WireFormatError
 from nodes.runtime.peers import tls
+from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.replica.zone import Zone
 from nodes.runtime.web.request_document import RequestDocument
 from protos.v1 import exchange_pb2 as wire
@@ -57,23 +59,28 @@ class ExchangeService(ExchangeServicer):
     ) -> None:
         self._zone, self._table, self._intake, self._journal, self._blobs, self._work = zone, table, intake, journal, blobs, work
         self._office, self._openings, self._evidence, self._epochs = office, openings, evidence, epochs
+        self._of_member = RateLimit(table.sent_per_minute_per_member, time.monotonic)
+        self._of_key = RateLimit(table.statements_per_minute_per_key, time.monotonic)
 
     # --- members ---
 
     def Contribute(self, request_iterator: Iterator[wire.ContributionPart], context: grpc.ServicerContext) -> wire.Receipt:
-        receipt = self._intake.contribute(self._caller(context), request_iterator)
+        receipt = self._intake.contribute(self._sender(context), request_iterator)
         return wire.Receipt(leaf=receipt.leaf, leaf_index=receipt.leaf_index, digest=bytes.fromhex(receipt.digest))
 
     def PublishDocument(self, request_iterator: Iterator[wire.DocumentPart], context: grpc.ServicerContext) -> wire.Receipt:
-        logged = self._intake.publish(self._caller(context), request_iterator)
+        logged = self._intake.publish(self._sender(context), request_iterator)
         return wire.Receipt(leaf=logged.leaf, leaf_index=logged.index, digest=bytes.fromhex(logged.digest))
 
     def Submit(self, request: wire.StatementRequest, context: grpc.ServicerContext) -> wire.Receipt:
-        self._caller(context)
-        kind = kind_of(parse_envelope(request.envelope).payload_type)
+        self._sender(context)
+        envelope = parse_envelope(request.envelope)
+        kind = kind_of(envelope.payload_type)
         if kind not in SUBMITTED:
             raise StatementFormatError(f"a {kind} is not submitted here; these are: {', '.join(sorted(SUBMITTED & BY_KIND.keys()))}")
+        self._of_key.check(envelope.key_ids[0])
         logged = self._journal.submit(request.envelope)
+        self._of_key.charge(envelope.key_ids[0])  # only now is it known that the key has signed this
         return wire.Receipt(leaf=logged.leaf, leaf_index=logged.index, digest=bytes.fromhex(logged.digest))
 
     def FetchBlob(self, request: wire.BlobRequest, context: grpc.ServicerContext) -> Iterator[wire.BlobPart]:
@@ -89,7 +96,7 @@ class ExchangeService(ExchangeServicer):
         yield from self._work.follow(self._caller(context), request.after, context.is_active)
 
     def Relay(self, request: wire.RelayRequest, context: grpc.ServicerContext) -> wire.RelayReply:
-        sender = self._caller(context)
+        sender = self._sender(context)
         if len(request.sealed) > RELAY_BYTES or not 0 < len(request.idempotency_key) <= RELAY_KEY or len(request.subject_matter) > 64:
             raise WireFormatError(f"a relayed message has a key, a short subject matter and at most {RELAY_BYTES} bytes")
         self._zone.admit(request.to)
@@ -101,6 +108,7 @@ class ExchangeService(ExchangeServicer):
 
     def SubmitPartials(self, request_iterator: Iterator[wire.PartialsPart], context: grpc.ServicerContext) -> wire.PartialsReply:
         custodian = self._require(context, {"custodian"})
+        self._of_member.take(custodian)
         ticket, found = "", list[SealedPartial]()
         for part in request_iterator:
             ticket = ticket or part.ticket.hex()
@@ -116,6 +124,7 @@ class ExchangeService(ExchangeServicer):
 
     def RefuseTicket(self, request: wire.CustodianRefusal, context: grpc.ServicerContext) -> wire.PartialsReply:
         custodian = self._require(context, {"custodian"})
+        self._of_member.take(custodian)
         if not REASON.fullmatch(request.reason):
             raise WireFormatError("a refusal has a reason of the catalogue")
         self._openings_of(request.ticket.hex())
@@ -197,6 +206,15 @@ class ExchangeService(ExchangeServicer):
     def _caller(self, context: grpc.ServicerContext) -> str:
         with self._zone.reading() as view:
             return tls.caller(context, view.zone)
+
+    def _sender(self, context: grpc.ServicerContext) -> str:
+        """The caller, one more of whose messages is counted. The front carries what others sign, and has limits of its own for them."""
+        caller = self._caller(context)
+        with self._zone.reading() as view:
+            front = "gateway" in view.registry.member(caller).roles
+        if not front:
+            self._of_member.take(caller)
+        return caller
 
     def _require(self, context: grpc.ServicerContext, roles: set[str]) -> str:
         caller = self._caller(context)

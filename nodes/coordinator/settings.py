@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from nodes.runtime.settings import Address, NodeSettings, Table
 
 
 class CoordinatorTable(Table):
-    """``patience_s``: how long a chosen quorum of custodians may take for a request before the others are asked too."""
+    """``patience_s``: how long a chosen quorum of custodians may take for a request before the others are asked too. Rates are of what
+    one member sends (contributions, documents, statements, messages, answers to tickets) and of what one key signs, the gateway's front
+    included; bursts are a sixth of a minute's."""
 
     listen: Address
     patience_s: float = 4.0
@@ -15,6 +19,8 @@ class CoordinatorTable(Table):
     prepare_timeout_s: float = 300.0
     ticket_life_s: int = 600
     batches_per_ticket: int = 16
+    sent_per_minute_per_member: int = Field(default=6000, gt=0)
+    statements_per_minute_per_key: int = Field(default=1200, gt=0)
 
 
 class CoordinatorSettings(NodeSettings):

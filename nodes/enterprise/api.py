@@ -13,6 +13,7 @@ from nodes.enterprise.portraits import PortraitDesk
 from nodes.enterprise.store import Store
 from nodes.enterprise.straight import StraightDesk
 from nodes.runtime.web import problems
+from nodes.runtime.web.bounds import Bounds
 from nodes.runtime.web.tokens import check_bearer
 from scoring.statements import MemberId, Name
 
@@ -59,6 +60,7 @@ def create_app(enrolments: Enrolments, consents: ConsentDesk, portraits: Portrai
     guarded = [Depends(staff)]
     app = FastAPI(title="Xinqiao enterprise service", version="1", docs_url=None, redoc_url=None, redirect_slashes=False, dependencies=guarded)
     problems.install(app)
+    app.add_middleware(Bounds)
 
     @app.post("/enrolments", status_code=201)
     def enrol(body: EnrolmentBody) -> dict[str, Any]:

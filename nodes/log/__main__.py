@@ -6,8 +6,11 @@ database, ``pin``. ``note.pem`` is the Ed25519 key that signs checkpoints; its v
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from pydantic import Field
 
 from crypto.errors import NoteError
 from crypto.notes import ED25519, NoteSigner
@@ -17,7 +20,7 @@ from nodes.log.admission import KEY_CHANGING_KINDS, Admission
 from nodes.log.publication import FilePin, Publication
 from nodes.log.reader import Reader
 from nodes.log.sequencer import Sequencer, genesis_submission
-from nodes.log.service import LogService
+from nodes.log.service import APPENDS_PER_MINUTE, LogService
 from nodes.log.storage import Entry, LogStore
 from nodes.log.witnessing import Rounds, restore
 from nodes.runtime import logging
@@ -27,6 +30,7 @@ from nodes.runtime.entry import run_program
 from nodes.runtime.files import write_public
 from nodes.runtime.peers.board import BoardService
 from nodes.runtime.peers.identity import Identity, load_note_signer, log_name
+from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.peers.rpc import RpcServer, ServerLimits
 from nodes.runtime.process import Process
 from nodes.runtime.replica.zone import announce_witnesses, read_public
@@ -39,10 +43,12 @@ CHECKPOINT_FORGOTTEN = "checkpoint.forgotten"
 
 
 class LogTable(Table):
-    """``listen``: host:port for members. ``pin``: file of the last signed checkpoint; default ``head.pin`` in ``state_dir``."""
+    """``listen``: host:port for members. ``pin``: file of the last signed checkpoint; default ``head.pin`` in ``state_dir``.
+    ``appends_per_minute_per_member``: of every member but the coordinator, with bursts of a sixth of that."""
 
     listen: Address
     pin: ConfigPath | None = None
+    appends_per_minute_per_member: int = Field(default=APPENDS_PER_MINUTE, gt=0)
 
 
 class LogSettings(NodeSettings):
@@ -74,7 +80,8 @@ def main(config_path: Path) -> int:
     _begin(store, sequencer, admission)
     rounds = _rounds(settings, admission, publication, reader, store)
     server = RpcServer(identity, settings.log.listen, admission.check_member, process.fatal, ServerLimits(workers=WORKERS))
-    server.add(add_LogServicer_to_server, LogService(admission, sequencer, reader, publication, rounds))
+    appends = RateLimit(settings.log.appends_per_minute_per_member, time.monotonic)
+    server.add(add_LogServicer_to_server, LogService(admission, sequencer, reader, publication, rounds, appends))
     server.add(add_BoardServicer_to_server, BoardService(settings.zone, admission.has_role))
     process.worker("sequencer", sequencer.run)
     process.on_stop(server.stop)

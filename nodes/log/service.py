@@ -5,6 +5,7 @@ Callers are authenticated and their membership checked before every call and mes
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 
 import grpc
@@ -20,6 +21,7 @@ from nodes.log.storage import Entry
 from nodes.log.witnessing import Rounds, WitnessReply
 from nodes.runtime import logging
 from nodes.runtime.peers import tls
+from nodes.runtime.peers.limits import RateLimit
 from protos.v1 import log_pb2 as pb
 from protos.v1 import log_pb2_grpc
 from scoring.errors import ScoringError
@@ -27,6 +29,7 @@ from scoring.errors import ScoringError
 UPDATE_BYTES = 1 << 20
 REPLY_BYTES = 3 << 20
 LARGEST_QUESTION = 1000
+APPENDS_PER_MINUTE = 6000
 WITNESS_JOINED = "witness.joined"
 WITNESS_DISAGREED = "witness.disagreed"
 
@@ -36,13 +39,19 @@ _log = logging.logger("log")
 class LogService(log_pb2_grpc.LogServicer):
     """Methods of ``xinqiao.v1.Log``; log.proto says what each means."""
 
-    def __init__(self, admission: Admission, sequencer: Sequencer, reader: Reader, publication: Publication, rounds: Rounds) -> None:
+    def __init__(
+        self, admission: Admission, sequencer: Sequencer, reader: Reader, publication: Publication, rounds: Rounds, appends: RateLimit | None = None
+    ) -> None:
+        """``appends`` counts what each member appends by itself; the coordinator, which carries everybody's, counts them on its own."""
+        self._appends = appends or RateLimit(APPENDS_PER_MINUTE, time.monotonic)
         self._admission, self._sequencer, self._reader = admission, sequencer, reader
         self._publication, self._rounds = publication, rounds
 
     def Append(self, request: pb.AppendRequest, context: grpc.ServicerContext) -> pb.AppendReply:
         """Log a statement. Raises as ``Admission.admit`` and ``Sequencer.append``; what is logged already gets its first answer."""
         caller = self._caller(context)
+        if not self._admission.has_role(caller, "coordinator"):
+            self._appends.take(caller)
         try:
             submission = self._admission.admit(caller, request.envelope, request.idempotency_key)
         except (CryptoError, ScoringError, NodeError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -70,6 +71,11 @@ def configure(member: str, level: str) -> None:
 def logger(component: str) -> Any:
     """A logger whose lines name ``component`` and the process's member."""
     return structlog.get_logger(component=component)
+
+
+def where(error: BaseException) -> list[str]:
+    """Innermost places of an error's traceback as file:line function. No values: those could be secret."""
+    return [f"{frame.filename.rsplit('/', 2)[-1]}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-8:]]
 
 
 _process: dict[str, str] = {"node": ""}

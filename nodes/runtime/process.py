@@ -22,7 +22,6 @@ from nodes.errors import StateInUseError
 from nodes.runtime import logging
 from nodes.runtime.clock import Timer
 from nodes.runtime.files import make_private_directory, write_private
-from nodes.runtime.peers.rpc import where
 from nodes.runtime.settings import NodeSettings
 from protos.errors import refusal_of
 
@@ -69,7 +68,7 @@ class Process:
         with self._guard:
             if self._fatal is None:
                 self._fatal = error
-                _log.error(logging.PROCESS_FATAL, reason=refusal_of(error).reason, error=type(error).__name__, where=where(error))
+                _log.error(logging.PROCESS_FATAL, reason=refusal_of(error).reason, error=type(error).__name__, where=logging.where(error))
         self.stopping.set()
 
     def run(self, ready: Mapping[str, object] | None = None) -> int:
@@ -94,7 +93,7 @@ class Process:
             if not self.stopping.is_set():
                 raise RuntimeError(f"worker {name} ended before the process did")  # noqa: TRY301 - supervised like any failure
         except BaseException as error:  # noqa: BLE001 - reported and fatal
-            _log.error(logging.WORKER_FAILED, worker=name, error=type(error).__name__, where=where(error))
+            _log.error(logging.WORKER_FAILED, worker=name, error=type(error).__name__, where=logging.where(error))
             self.fatal(error)
 
     def _await_signals(self) -> None:

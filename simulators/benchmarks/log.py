@@ -160,7 +160,7 @@ def _over_network(zone: _Zone, turns: int) -> float:
     config = zone.root / "log.toml"
     config.write_text(
         f'member = "log"\nzone = "{ZONE}"\nstate_dir = "state/log"\nkeys_dir = "members/log"\npublic_dir = "public"\n'
-        'log_level = "error"\n[log]\nlisten = "127.0.0.1:0"\n'
+        'log_level = "error"\n[log]\nlisten = "127.0.0.1:0"\nappends_per_minute_per_member = 100_000_000\n'
     )
     process = subprocess.Popen([sys.executable, "-m", "nodes.log", str(config)])  # noqa: S603 - our own program
     try:

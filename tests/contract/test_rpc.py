@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import errno
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from nodes.errors import MemberLeftError, MemberUnknownError, NotReadyError, PeerUnavailableError, RpcRefusal, SettingsError
+from nodes.errors import MemberLeftError, MemberUnknownError, NotReadyError, PeerUnavailableError, RateLimitedError, RpcRefusal, SettingsError
 from nodes.runtime.peers import rpc, tls
 from nodes.runtime.peers.identity import Identity, TlsFiles, member_uri
 from nodes.runtime.peers.rpc import RpcServer, ServerLimits
@@ -35,6 +36,7 @@ FAILURES: dict[str, Exception] = {
     "relayed": RpcRefusal("EPOCH_STATE", "epoch e1 is closed", "FAILED_PRECONDITION"),
     "relayed-fatal": RpcRefusal("LOG_FORKED", "a peer says that it must stop", "INTERNAL"),
     "soon": NotReadyError("not yet"),
+    "haste": RateLimitedError("too many: ask again in 1 s", 0.5),
 }
 
 
@@ -50,7 +52,7 @@ class Desk(log_pb2_grpc.LogServicer, exchange_pb2_grpc.ExchangeServicer):
         self.calls += 1
         if request.idempotency_key == "hang":
             self.go_on.wait(10)
-        if request.idempotency_key == "soon" and self.calls > 2:
+        if request.idempotency_key in {"soon", "haste"} and self.calls > 2:
             return log_pb2.AppendReply(leaf_index=self.calls)
         if request.idempotency_key in FAILURES:
             raise FAILURES[request.idempotency_key]
@@ -106,7 +108,7 @@ def start(identity: Identity, limits: ServerLimits | None = None) -> Site:
     def admit(member: str) -> None:
         if member in left:
             raise MemberLeftError(f"{member} has left")
-        if member not in {"alice", "bob"}:
+        if member not in {"alice", "bob", "carol"}:
             raise MemberUnknownError(f"{member} is not registered")
 
     server = RpcServer(identity, "127.0.0.1:0", admit, fatal.append, limits)
@@ -334,6 +336,33 @@ def test_one_caller_cannot_shut_the_others_out(make_identity: Callable[..., Iden
     site.server.stop(0)
 
 
+def test_several_callers_together_cannot_shut_the_others_out(make_identity: Callable[..., Identity]) -> None:
+    """With three quarters for each, whatever the others have, alice and bob would hold all eight workers and carol's call would wait."""
+    site = start(make_identity("coordinator", listens=True), ServerLimits(workers=8))
+    channels = {name: tls.channel(make_identity(name), site.address, "coordinator") for name in ("alice", "bob", "carol")}
+    streams = [site.log(channels[name]).Follow(log_pb2.FollowRequest(), timeout=30) for name in ("alice", "bob") for _ in range(8)]
+    assert [first_of(stream) for stream in streams].count("first") == 6
+    assert append(site, channels["carol"]).leaf == b"carol"
+    site.desk.go_on.set()
+    for channel in channels.values():
+        channel.close()
+    site.server.stop(0)
+
+
+def test_a_caller_in_haste_waits_as_long_as_it_is_told(site: Site, alice: grpc.Channel) -> None:
+    with pytest.raises(grpc.RpcError) as error:
+        site.log(alice).Append(log_pb2.AppendRequest(idempotency_key="haste"), timeout=5)
+    refusal = rpc.translate(error.value)
+    assert isinstance(refusal, RpcRefusal)
+    assert (refusal.reason, refusal.status, refusal.retry_after_s) == ("RATE_LIMITED", "RESOURCE_EXHAUSTED", 0.5)
+    begun = time.monotonic()
+    assert append(site, alice, "haste").leaf_index == site.desk.calls == 3  # refused once more, then served
+    assert time.monotonic() - begun >= 0.5
+    site.desk.calls = 0
+    with pytest.raises(RpcRefusal, match="RATE_LIMITED"):
+        append(site, alice, "haste", timeout_s=0.3)  # the time is over before it may come again
+
+
 def test_a_refusal_from_further_on_passes_through(site: Site, alice: grpc.Channel) -> None:
     with pytest.raises(RpcRefusal) as refusal:
         append(site, alice, "relayed")
@@ -377,6 +406,25 @@ def test_a_call_without_a_deadline_is_refused(site: Site, alice: grpc.Channel) -
         site.log(alice).Append(log_pb2.AppendRequest())
     assert rpc.translate(error.value).args[0].startswith("DEADLINE_MISSING")
     assert site.desk.calls == 0
+
+
+def test_a_single_answer_is_waited_for_ten_minutes_at_most(site: Site, alice: grpc.Channel) -> None:
+    with pytest.raises(RpcRefusal, match="DEADLINE_MISSING"):
+        append(site, alice, timeout_s=700)
+    assert first_of(site.log(alice).Follow(log_pb2.FollowRequest(), timeout=700)) == "first"
+    site.desk.go_on.set()
+
+
+@pytest.mark.parametrize("method", ["/xinqiao.v1.Log/Append", "/xinqiao.v1.Log/Follow", "/xinqiao.v1.Log/Witness", "/xinqiao.v1.Exchange/Contribute"])
+def test_bytes_that_are_no_message_are_refused(site: Site, alice: grpc.Channel, method: str) -> None:
+    for rubbish in (b"\xff", b"\x0a\x05abc", b"\x08"):
+        call = alice.stream_stream(method)(iter([rubbish]), timeout=5)  # on the wire all four kinds are alike
+        with pytest.raises(grpc.RpcError) as error:
+            list(call)
+        refusal = rpc.translate(error.value)
+        assert isinstance(refusal, RpcRefusal)
+        assert (refusal.reason, refusal.status) == ("MESSAGE_INVALID", "INVALID_ARGUMENT")
+    assert not site.fatal
 
 
 def test_a_call_ends_at_its_deadline(site: Site, alice: grpc.Channel) -> None:

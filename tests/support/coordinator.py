@@ -39,6 +39,7 @@ from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.files import make_private_directory
 from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.peers.log_client import Appended, LogClient
 from nodes.runtime.peers.rpc import RpcServer
 from nodes.runtime.replica.follower import LogFollower
@@ -53,6 +54,7 @@ from tests.support.ledger import PACK, SMALL_BITS, Ledger
 from tests.support.members import ORGANISATIONS
 
 HOLD_S = 60.0
+TABLE = CoordinatorTable(listen="127.0.0.1:0")
 Moment = Literal["", "before", "after"]
 
 
@@ -72,7 +74,7 @@ def write_public(ledger: Ledger, directory: Path) -> Path:
 class RunningLog:
     """The log's own service over mutual TLS, beginning with every statement of ``ledger``."""
 
-    def __init__(self, ledger: Ledger, identity: Identity, directory: Path) -> None:
+    def __init__(self, ledger: Ledger, identity: Identity, directory: Path, appends: RateLimit | None = None) -> None:
         self._admission, self._publication = Admission(ledger.entries[0][1]), Publication()
         store = LogStore(open_database(directory, "log", storage.METADATA))
         reader = Reader(store, self._publication)
@@ -86,7 +88,8 @@ class RunningLog:
         policy = self._admission.registry_statement.witness_policy
         rounds = Rounds(self._publication, policy.witnesses, policy.required, reader.consistency_proof, lambda _note: None)
         self._server = RpcServer(identity, "127.0.0.1:0", self._admission.check_member, _unexpected)
-        self._server.add(add_LogServicer_to_server, LogService(self._admission, self._sequencer, reader, self._publication, rounds))
+        service = LogService(self._admission, self._sequencer, reader, self._publication, rounds, appends)
+        self._server.add(add_LogServicer_to_server, service)
         self._thread = threading.Thread(target=self._sequencer.run, name="sequencer", daemon=True)
         self._thread.start()
         self.peer = Peer(member=identity.member, address=f"127.0.0.1:{self._server.start()}")
@@ -148,7 +151,13 @@ class Coordinator:
 
     @classmethod
     def start(
-        cls, identity: Identity, log: Peer, public_dir: Path, state_dir: Path, make_blobs: Callable[[Path], BlobStore] = BlobStore
+        cls,
+        identity: Identity,
+        log: Peer,
+        public_dir: Path,
+        state_dir: Path,
+        make_blobs: Callable[[Path], BlobStore] = BlobStore,
+        table: CoordinatorTable = TABLE,
     ) -> Coordinator:
         """A coordinator on ``state_dir``, whether another one left something there or not; it has caught up with its own copy of the log."""
         make_private_directory(state_dir)
@@ -156,7 +165,7 @@ class Coordinator:
         zone._view.min_key_bits = SMALL_BITS
         store = Store(engine := open_database(state_dir, "coordinator", metadata))
         blobs = make_blobs(state_dir / "blobs")
-        stopping, client, table = threading.Event(), HeldLog(identity, log), CoordinatorTable(listen="127.0.0.1:0")
+        stopping, client = threading.Event(), HeldLog(identity, log)
         work, journal = WorkQueue(store, stopping), Journal(zone, client, store, now)
         ciphertexts, placements = Ciphertexts(zone, lambda logged: blobs.get(logged.statement.header.merkle_root)), Placements(zone, blobs.get)
         office = TicketOffice(identity, zone, journal, store, ciphertexts, placements, now, table.ticket_life_s)

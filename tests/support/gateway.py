@@ -13,7 +13,6 @@ from gateway.app import Gateway, create_app
 from gateway.evaluation.conduct import Evaluation
 from gateway.evaluation.rounds import KeyRounds
 from gateway.intake import SignedIntake
-from gateway.limits import RateLimit
 from gateway.metrics import Metrics
 from gateway.public import Public
 from gateway.refusals import RefusalLog
@@ -21,6 +20,7 @@ from gateway.releases import Releases
 from gateway.store import METADATA, Store
 from nodes.errors import NotReadyError
 from nodes.runtime.database import open_database
+from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.web.request_document import RequestDocument
 from tests.support.exchange import HeldZone, MemoryExchange, MemoryLog, identity_of
 from tests.support.zone import BASE, MemoryZone
@@ -63,7 +63,7 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
     store = Store(open_database(state_dir, "gateway", METADATA))
     refusals = RefusalLog(identity, lambda envelope: log.append(envelope).index, lambda: zone.now)
     address_limit, key_limit = RateLimit(per_address, time.monotonic), RateLimit(per_key, time.monotonic)
-    intake = SignedIntake(held, store, refusals, BASE, lambda: zone.now, address_limit, key_limit)
+    intake = SignedIntake(held, store, refusals, BASE, lambda: zone.now, key_limit)
     evaluation = Evaluation(identity, held, exchange.client(), store, refusals)
     rounds = KeyRounds(identity, held, exchange.client())
     down: list[str] = []

@@ -16,16 +16,18 @@ from typing import Any
 from crypto.keygen import PrivateKey
 from crypto.merkle import root
 from crypto.statements import parse_envelope
+from nodes.coordinator.settings import CoordinatorTable
 from nodes.runtime.clock import now
 from nodes.runtime.peers import rpc, tls
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.limits import RateLimit
 from protos.v1.exchange_pb2 import ContributionPart, Receipt
 from protos.v1.exchange_pb2_grpc import ExchangeStub
 from scoring.exchange.contributions import owed_entries
 from scoring.exchange.view import Logged
 from scoring.statements import Column, Entry, Row
-from tests.support.coordinator import Coordinator, RunningLog, member_identity, write_public
+from tests.support.coordinator import TABLE, Coordinator, RunningLog, member_identity, write_public
 from tests.support.epoch import EPOCH, changed
 from tests.support.zone import MemoryZone
 
@@ -138,16 +140,19 @@ class Site:
 
 
 @contextmanager
-def intake_site(private_key: PrivateKey, make_identity: MakeIdentity, directory: Path) -> Iterator[Site]:
-    """Both services, running; ended at the end of the block."""
+def intake_site(
+    private_key: PrivateKey, make_identity: MakeIdentity, directory: Path, table: CoordinatorTable = TABLE, appends: RateLimit | None = None
+) -> Iterator[Site]:
+    """Both services, running; ended at the end of the block. ``table`` and ``appends`` bound what members may send."""
     memory, consents = _memory(private_key)
 
     def identities(name: str) -> Identity:
         return member_identity(make_identity(name, listens=name in {"coordinator", "log"}), memory)
 
-    log = RunningLog(memory, identities("log"), directory / "log")
+    log = RunningLog(memory, identities("log"), directory / "log", appends)
     public, state = write_public(memory, directory / "public"), directory / "coordinator"
-    site = Site(memory, consents, identities, log, Coordinator.start(identities("coordinator"), log.peer, public, state), state, public)
+    coordinator = Coordinator.start(identities("coordinator"), log.peer, public, state, table=table)
+    site = Site(memory, consents, identities, log, coordinator, state, public)
     try:
         site.coordinator.wait_for(log.size - 1)
         yield site

@@ -8,12 +8,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from crypto.statements import VerifyKey, check_signature, parse_envelope
-from gateway.limits import RateLimit
 from gateway.refusals import WINDOW_S, RefusalLog
 from gateway.store import METADATA, Store, Total
 from nodes.errors import PeerUnavailableError, RateLimitedError
 from nodes.runtime.database import open_database
 from nodes.runtime.peers.identity import Identity, SigningKeyPair, TlsFiles
+from nodes.runtime.peers.limits import RateLimit
 from scoring.errors import RequestReplayedError
 from scoring.statements import Refusal, parse_statement
 
@@ -53,7 +53,7 @@ class Appended:
 def test_known_callers_refusal_is_logged_each_time() -> None:
     appended = Appended()
     log = RefusalLog(IDENTITY, appended, Time())
-    assert [log.refused("CONSENT_MISSING", "aa" * 32), log.refused("CONSENT_MISSING", "bb" * 32)] == [41, 42]
+    assert [log.refused("CONSENT_MISSING", about * 32, "bank-a~1") for about in ("aa", "bb")] == [41, 42]
     assert [(s.reason, s.about, s.count) for s in appended.statements] == [("CONSENT_MISSING", "aa" * 32, 1), ("CONSENT_MISSING", "bb" * 32, 1)]
 
 
@@ -77,7 +77,7 @@ def test_each_reason_has_its_own_first() -> None:
 def test_an_unreachable_log_does_not_hide_the_refusal_from_the_caller() -> None:
     appended = Appended()
     appended.reachable = False
-    assert RefusalLog(IDENTITY, appended, Time()).refused("CONSENT_MISSING", "aa" * 32) is None
+    assert RefusalLog(IDENTITY, appended, Time()).refused("CONSENT_MISSING", "aa" * 32, "bank-a~1") is None
 
 
 def test_what_was_counted_is_logged_at_the_end() -> None:

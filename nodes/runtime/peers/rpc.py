@@ -1,39 +1,35 @@
 """Calls between processes: a guarded server and a client whose every call has a deadline.
 
-The server checks on every call, and again on every message of a stream, that the caller may still call; a domain error becomes its
-row of the catalogue: gRPC status, sentence, and the reason in the trailing metadata, from which the client raises ``RpcRefusal``.
-The client tries again while the other side is UNAVAILABLE; every submission of the exchange is idempotent.
+The server checks on every call, and again on every message of a stream, that the caller may still call (``guard``); a domain error
+becomes its row of the catalogue: gRPC status, sentence, and the reason in the trailing metadata, from which the client raises
+``RpcRefusal``. The client tries again while the other side is UNAVAILABLE, and waits as long as it is told where it was too hasty;
+every submission of the exchange is idempotent.
 """
 
 from __future__ import annotations
 
 import random
+import re
 import threading
-import traceback
-from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any, Generic, NoReturn, TypeVar, cast
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import grpc
 
-from nodes.errors import DeadlineMissingError, NotReadyError, PeerUnavailableError, RpcRefusal, SettingsError
+from nodes.errors import PeerUnavailableError, RpcRefusal, SettingsError
 from nodes.runtime import logging
 from nodes.runtime.clock import Timer
-from nodes.runtime.database import storage_trouble
 from nodes.runtime.peers import tls
+from nodes.runtime.peers.guard import REASON_KEY, RETRY_AFTER_KEY, Admit, Guard
 from nodes.runtime.peers.identity import Identity
-from protos.errors import INTERNAL, Refusal, by_reason, detail_of, refusal_of
 
-REASON_KEY = "xinqiao-reason"
-LONGEST_DEADLINE_S = 7200.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
+LONGEST_WAIT_S = 60.0
+_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
 
 Res = TypeVar("Res")
-Admit = Callable[[str], None]
-"""Returns when the member with this id may call now; raises MemberUnknownError or MemberLeftError. Called often: keep it cheap."""
 
 _log = logging.logger("rpc")
 
@@ -43,9 +39,8 @@ _log = logging.logger("rpc")
 
 @dataclass(frozen=True, slots=True)
 class ServerLimits:
-    """``workers``: calls at a time, open streams included; one caller has at most three quarters of them, so that it cannot shut the
-    others out. A connection is closed ``age_s`` after its start, calls on it get ``grace_s`` more: so a removed certificate or CA is
-    gone from the wire after both."""
+    """``workers``: calls at a time, open streams included, shared among callers by the guard. A connection is closed ``age_s`` after its
+    start, calls on it get ``grace_s`` more: so a removed certificate or CA is gone from the wire after both."""
 
     workers: int = 128
     age_s: float = 900.0
@@ -67,11 +62,12 @@ class RpcServer:
             ("grpc.max_send_message_length", tls.MESSAGE_LIMIT),
             ("grpc.max_connection_age_ms", int(limits.age_s * 1000)),
             ("grpc.max_connection_age_grace_ms", int(limits.grace_s * 1000)),
+            ("grpc.max_concurrent_streams", limits.workers),  # of one connection: what is more waits on the caller's side
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
             ("grpc.so_reuseport", 0),
         ]
         self._executor = ThreadPoolExecutor(limits.workers, thread_name_prefix="rpc")
-        guard = _Guard(identity.zone, admit, on_fatal, max(1, limits.workers * 3 // 4))
+        guard = Guard(identity.zone, admit, on_fatal, limits.workers)
         self._server = grpc.server(self._executor, interceptors=[guard], options=options)
         try:
             self.port = self._server.add_secure_port(listen, tls.server_credentials(identity))
@@ -91,102 +87,6 @@ class RpcServer:
         """Take no new calls, give running ones ``grace_s``, then cut them; returns when none is left."""
         self._server.stop(grace_s).wait()
         self._executor.shutdown(wait=False)
-
-
-class _Guard(grpc.ServerInterceptor):
-    """Admission, deadlines and errors for all four kinds of handler."""
-
-    def __init__(self, zone: str, admit: Admit, on_fatal: Callable[[BaseException], None], share: int) -> None:
-        self._zone, self._admit, self._on_fatal, self._share = zone, admit, on_fatal, share
-        self._running: Counter[str] = Counter()  # calls of each caller
-        self._lock = threading.Lock()
-
-    def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
-        handler = continuation(handler_call_details)
-        if handler is None:
-            return None
-        method = handler_call_details.method
-        kind = f"{'stream' if handler.request_streaming else 'unary'}_{'stream' if handler.response_streaming else 'unary'}"
-        wrap = self._streaming if handler.response_streaming else self._single
-        guarded = wrap(getattr(handler, kind), method, handler.request_streaming)
-        make = getattr(grpc, f"{kind}_rpc_method_handler")
-        return make(guarded, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer)
-
-    def _single(self, inner: Callable[[Any, Any], Any], method: str, streamed: bool) -> Callable[[Any, Any], Any]:
-        def answer(request: Any, context: grpc.ServicerContext) -> Any:
-            try:
-                with self._entered(context):
-                    return inner(self._admitted(request, context) if streamed else request, context)
-            except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes one refusal
-                self._refuse(error, context, method)
-
-        return answer
-
-    def _streaming(self, inner: Callable[[Any, Any], Any], method: str, streamed: bool) -> Callable[[Any, Any], Any]:
-        def answer(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-            try:
-                with self._entered(context):
-                    yield from self._admitted(inner(self._admitted(request, context) if streamed else request, context), context)
-            except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes one refusal
-                self._refuse(error, context, method)
-
-        return answer
-
-    @contextmanager
-    def _entered(self, context: grpc.ServicerContext) -> Iterator[None]:
-        """A call that may run: of a member, with a deadline, within the caller's share."""
-        caller = tls.caller(context, self._zone)
-        self._admit(caller)
-        self._check_deadline(context)
-        with self._lock:
-            if self._running[caller] >= self._share:
-                raise NotReadyError(f"{caller} has {self._share} calls running: no more at a time")
-            self._running[caller] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._running[caller] -= 1
-
-    @staticmethod
-    def _check_deadline(context: grpc.ServicerContext) -> None:
-        left_s = context.time_remaining()
-        if left_s is None or left_s > LONGEST_DEADLINE_S:
-            raise DeadlineMissingError(f"the call has no deadline, or one further than {LONGEST_DEADLINE_S:g} s away")
-
-    def _admitted(self, messages: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
-        for message in messages:
-            self._admit(tls.caller(context, self._zone))
-            yield message
-
-    def _refuse(self, error: Exception, context: grpc.ServicerContext, method: str) -> NoReturn:
-        row = _row_of(storage_trouble(error))
-        if row.fatal:
-            self._on_fatal(error)
-        elif cast(Any, context).code() is not None:
-            raise error  # the handler has answered with an abort of its own
-        elif not context.is_active():
-            context.abort(grpc.StatusCode.CANCELLED, "the caller hung up")
-        if row is INTERNAL or row.fatal or storage_trouble(error) is not error:
-            _log.error(logging.CALL_FAILED, method=method, reason=row.reason, error=type(error).__name__, where=where(error))
-        else:
-            _log.info(logging.CALL_REFUSED, method=method, reason=row.reason)
-        detail = error.detail if isinstance(error, RpcRefusal) else detail_of(error, row)
-        reason = error.reason if isinstance(error, RpcRefusal) else row.reason
-        context.set_trailing_metadata(((REASON_KEY, reason),))
-        context.abort(row.code, detail)
-        raise AssertionError("abort returns never")
-
-
-def where(error: BaseException) -> list[str]:
-    """Innermost places of an error's traceback as file:line function. No values: those could be secret."""
-    return [f"{frame.filename.rsplit('/', 2)[-1]}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-8:]]
-
-
-def _row_of(error: Exception) -> Refusal:
-    if isinstance(error, RpcRefusal):  # a refusal from further on is passed through; what is fatal there is not fatal here
-        return replace(by_reason(error.reason), fatal=False)
-    return refusal_of(error)
 
 
 # --- client ------------------------------------------------------------------------------------------------------------
@@ -217,7 +117,8 @@ class Call(Generic[Res]):
 def call(method: Callable[..., Res], request: object, *, timeout_s: float, stop: threading.Event | None = None) -> Res:
     """Answer of a stub's unary or client-streaming ``method``. ``request``: the message, or a function that makes a fresh stream of them.
 
-    Tries again with growing pauses while the other side is UNAVAILABLE, until ``timeout_s`` is over in all, or ``stop`` is set.
+    Tries again with growing pauses while the other side is UNAVAILABLE, and after the time it names when the caller was too hasty,
+    until ``timeout_s`` is over in all, or ``stop`` is set.
     Raises RpcRefusal when the other side refuses, PeerUnavailableError when it cannot be reached or does not answer in time.
     """
     timer = Timer(timeout_s)
@@ -229,8 +130,9 @@ def call(method: Callable[..., Res], request: object, *, timeout_s: float, stop:
         except ValueError as error:  # how grpc says that the channel is closed: this process is stopping
             raise PeerUnavailableError("the channel is closed") from error
         except grpc.RpcError as error:
-            delay_s = pause_s * random.uniform(0.5, 1.5)  # noqa: S311 - spreads retries, protects nothing
-            if error.code() is not grpc.StatusCode.UNAVAILABLE or timer.left_s() <= delay_s:
+            named_s = _retry_after_s(error)
+            delay_s = pause_s * random.uniform(0.5, 1.5) + (named_s or 0.0)  # noqa: S311 - spreads retries, protects nothing
+            if (error.code() is not grpc.StatusCode.UNAVAILABLE and named_s is None) or timer.left_s() <= delay_s:
                 raise translate(error) from error
             _log.debug(logging.CALL_RETRIED, detail=error.details())
             if stop.wait(delay_s):
@@ -252,9 +154,19 @@ def stream(method: Callable[..., Any], request: object, *, timeout_s: float) -> 
 def translate(error: grpc.RpcError) -> RpcRefusal | PeerUnavailableError:
     """What a failed call means: the other side's refusal with its reason, or that there was no answer."""
     code, detail = error.code(), error.details() or ""
-    for entry in error.trailing_metadata() or ():
-        if entry.key == REASON_KEY:
-            return RpcRefusal(str(entry.value), detail, code.name)
+    reason = _trailer(error, REASON_KEY)
+    if reason:
+        return RpcRefusal(reason, detail, code.name, _retry_after_s(error))
     if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED}:
         return PeerUnavailableError(f"{code.name}: {detail}")
     return RpcRefusal("MESSAGE_TOO_LARGE" if code is grpc.StatusCode.RESOURCE_EXHAUSTED else f"RPC_{code.name}", detail, code.name)
+
+
+def _trailer(error: grpc.RpcError, key: str) -> str:
+    return next((str(entry.value) for entry in error.trailing_metadata() or () if entry.key == key), "")
+
+
+def _retry_after_s(error: grpc.RpcError) -> float | None:
+    """Seconds after which a caller that was too hasty may ask again; None for every other failure. At most a minute, whatever is said."""
+    said = _trailer(error, RETRY_AFTER_KEY)
+    return min(float(said), LONGEST_WAIT_S) if _SECONDS.fullmatch(said) else None

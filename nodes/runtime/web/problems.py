@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -11,31 +12,34 @@ from grpc import StatusCode
 from starlette.exceptions import HTTPException
 
 from crypto.errors import CryptoError
-from nodes.errors import NodeError, RpcRefusal
+from nodes.errors import NodeError, RateLimitedError, RpcRefusal
 from nodes.runtime import logging
 from nodes.runtime.database import storage_trouble
-from nodes.runtime.peers.rpc import where
 from protos.errors import INTERNAL, Refusal, by_reason, detail_of, problem, refusal_of
 from scoring.errors import ScoringError
 
 MEDIA_TYPE = "application/problem+json"
 BODY_INVALID = Refusal("BODY_INVALID", StatusCode.INVALID_ARGUMENT, 422, "The body or a parameter does not fit its schema.")
 BODY_TOO_LARGE = Refusal("BODY_TOO_LARGE", StatusCode.RESOURCE_EXHAUSTED, 413, "The body is too large.")
+BODY_TOO_SLOW = Refusal("BODY_TOO_SLOW", StatusCode.DEADLINE_EXCEEDED, 408, "The body did not come in time.")
+NO_HTTP = Refusal("REQUEST_UNREADABLE", StatusCode.INVALID_ARGUMENT, 400, "The bytes are no HTTP request.")
 _FRAMEWORK = {
     404: Refusal("NOT_FOUND", StatusCode.NOT_FOUND, 404, "There is nothing at this address."),
     405: Refusal("METHOD_NOT_ALLOWED", StatusCode.UNIMPLEMENTED, 405, "This address does not take this method."),
+    408: BODY_TOO_SLOW,
     413: BODY_TOO_LARGE,
+    415: Refusal("MEDIA_TYPE_UNSUPPORTED", StatusCode.INVALID_ARGUMENT, 415, "This address does not take this kind of body."),
 }
 
 _log = logging.logger("http")
 
 
 class Refused(Exception):
-    """A refusal on its way to the caller, with the leaf that logged it where there is one."""
+    """A refusal on its way to the caller, with the leaf that logged it where there is one, and when to ask again if it was too hasty."""
 
-    def __init__(self, row: Refusal, detail: str, leaf_index: int | None = None) -> None:
+    def __init__(self, row: Refusal, detail: str, leaf_index: int | None = None, retry_after_s: float | None = None) -> None:
         super().__init__(detail)
-        self.row, self.detail, self.leaf_index = row, detail, leaf_index
+        self.row, self.detail, self.leaf_index, self.retry_after_s = row, detail, leaf_index, retry_after_s
 
     @classmethod
     def of(cls, error: Exception, leaf_index: int | None = None) -> Refused:
@@ -45,9 +49,9 @@ class Refused(Exception):
             row = by_reason(error.reason)
             if row is INTERNAL and error.reason != INTERNAL.reason:
                 row = Refusal(error.reason, StatusCode.UNKNOWN, 502, "Another process of the zone refused.")
-            return cls(row, error.detail if row.explain else "", leaf_index)
+            return cls(row, error.detail if row.explain else "", leaf_index, error.retry_after_s)
         row = refusal_of(error)
-        return cls(row, detail_of(error, row), leaf_index)
+        return cls(row, detail_of(error, row), leaf_index, error.retry_after_s if isinstance(error, RateLimitedError) else None)
 
     def document(self, instance: str = "") -> dict[str, Any]:
         """The problem document."""
@@ -55,6 +59,12 @@ class Refused(Exception):
         if self.leaf_index is not None:
             document["leaf_index"] = self.leaf_index
         return document
+
+    def headers(self) -> dict[str, str]:
+        """Retry-After, where asking again can help."""
+        if self.row.http not in {429, 503}:
+            return {}
+        return {"Retry-After": str(2 if self.retry_after_s is None else max(1, math.ceil(self.retry_after_s)))}
 
 
 def install(app: FastAPI) -> None:
@@ -67,20 +77,25 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
+def answer(refused: Refused, instance: str = "", headers: dict[str, str] | None = None) -> JSONResponse:
+    """The response that a refusal is."""
+    return JSONResponse(refused.document(instance), refused.row.http, refused.headers() | (headers or {}), MEDIA_TYPE)
+
+
 def _answer(refused: Refused, request: Request, headers: dict[str, str] | None = None) -> JSONResponse:
-    return JSONResponse(refused.document(request.url.path), refused.row.http, headers, MEDIA_TYPE)
+    return answer(refused, request.url.path, headers)
 
 
 def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Refused)
-    return _answer(error, request, _retry(error.row))
+    return _answer(error, request)
 
 
 def _domain(request: Request, error: Exception) -> JSONResponse:
     refused = Refused.of(error)
     if refused.row.http >= 500:
-        _log.error(logging.CALL_FAILED, path=request.url.path, error=type(error).__name__, where=where(error))
-    return _answer(refused, request, _retry(refused.row))
+        _log.error(logging.CALL_FAILED, path=request.url.path, error=type(error).__name__, where=logging.where(error))
+    return _answer(refused, request)
 
 
 def _framework(request: Request, error: Exception) -> JSONResponse:
@@ -97,12 +112,8 @@ def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 
 def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    _log.error(logging.CALL_FAILED, path=request.url.path, error=type(error).__name__, where=where(error))
+    _log.error(logging.CALL_FAILED, path=request.url.path, error=type(error).__name__, where=logging.where(error))
     trouble = storage_trouble(error)
     if trouble is not error:
         return _domain(request, trouble)
     return _answer(Refused(INTERNAL, ""), request)
-
-
-def _retry(row: Refusal) -> dict[str, str]:
-    return {"Retry-After": "2"} if row.http in {429, 503} else {}

@@ -11,6 +11,7 @@ import uvicorn
 
 from nodes.errors import SettingsError
 from nodes.runtime.process import Process
+from nodes.runtime.web.bounds import BoundedProtocol
 
 KEEP_ALIVE_S = 30
 STOP_GRACE_S = 4  # an idle TLS connection is not closed by its other end, so waiting for all to close could take long
@@ -20,10 +21,13 @@ class WebServer:
     """Serves an ASGI application on ``listen`` (host:port; port 0 takes a free one), bound when made.
 
     With ``certificate`` and ``key`` (PEM files) over TLS; without, only loopback addresses are accepted.
+    ``protocol`` bounds what one connection may cost.
     Raises SettingsError when the address is taken, not of this machine, or not loopback though there is no TLS.
     """
 
-    def __init__(self, app: Any, listen: str, certificate: Path | None = None, key: Path | None = None) -> None:
+    def __init__(
+        self, app: Any, listen: str, certificate: Path | None = None, key: Path | None = None, protocol: type[BoundedProtocol] = BoundedProtocol
+    ) -> None:
         host, _, port = listen.rpartition(":")
         host = host.strip("[]")
         if certificate is None and not _is_loopback(host):
@@ -35,6 +39,7 @@ class WebServer:
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
             app,
+            http=protocol,
             ssl_certfile=certificate,
             ssl_keyfile=key,
             log_config=None,
