@@ -67,6 +67,7 @@ class Site:
     coordinator: Coordinator
     state: Path
     public: Path
+    coordinator_table: CoordinatorTable
     revisions: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     # --- calling ---
@@ -91,7 +92,7 @@ class Site:
     def restart(self) -> None:
         """End the coordinator at once and start another one on its state."""
         self.coordinator.end()
-        self.coordinator = Coordinator.start(self.identities("coordinator"), self.log.peer, self.public, self.state)
+        self.coordinator = Coordinator.start(self.identities("coordinator"), self.log.peer, self.public, self.state, table=self.coordinator_table)
 
     def traces(self) -> dict[str, object]:
         """All that a contribution could leave behind."""
@@ -152,7 +153,7 @@ def intake_site(
     log = RunningLog(memory, identities("log"), directory / "log", appends)
     public, state = write_public(memory, directory / "public"), directory / "coordinator"
     coordinator = Coordinator.start(identities("coordinator"), log.peer, public, state, table=table)
-    site = Site(memory, consents, identities, log, coordinator, state, public)
+    site = Site(memory, consents, identities, log, coordinator, state, public, table)
     try:
         site.coordinator.wait_for(log.size - 1)
         yield site
