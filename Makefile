@@ -57,6 +57,10 @@ test: $(VENV)/.test ## the quick suite: no root, about three minutes on two core
 test-slow: $(VENV)/.test ## what takes minutes or needs Debian packages (see .ci/run)
 	@$(BIN)/pytest -m slow -n $(JOBS) --dist loadgroup $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(VENV)/.dev ## atheris on every reader of bytes from outside, 5 s each; ARGS="--seconds 600 receipt" for one and longer
+	@$(PY) -m tests.fuzz $(ARGS)
+
 # --- checks -----------------------------------------------------------------------------------------------------------
 .PHONY: check
 check: static test ## everything that a change must pass: static checks, then the quick suite

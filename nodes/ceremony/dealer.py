@@ -8,7 +8,6 @@ RAM that is switched off afterwards.
 from __future__ import annotations
 
 import gc
-import json
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -58,8 +57,3 @@ def hold_ceremony(plan: CeremonyPlan, signers: Sequence[SignKey], public_dir: Pa
     write_public(public_dir / "ceremony.dsse.json", sign_statement(ceremony, *signers))
     write_public(public_dir / "key.json", canonical_json(key.to_json()))
     return key
-
-
-def read_public_key(public_dir: Path) -> PublicKey:
-    """The zone's public key from ``key.json``. Raises KeyFormatError when it is not one, OSError when it is missing."""
-    return PublicKey.from_json(json.loads((public_dir / "key.json").read_text(encoding="utf-8")))

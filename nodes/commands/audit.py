@@ -175,7 +175,12 @@ def _endpoints(keys: Path) -> dict[str, str]:
     path = keys.absolute().parent / "endpoints.json"
     if not path.is_file():
         raise SettingsError(f"{path} is missing: name the log and the coordinator with --log and --coordinator")
-    document = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"{path} is not JSON") from error
+    if not isinstance(document, dict):
+        raise SettingsError(f"{path} is not an object of names and addresses")
     return {name: value for name, value in document.items() if isinstance(value, str)}
 
 

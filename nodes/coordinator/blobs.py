@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from nodes.errors import NotFoundError
 from nodes.runtime.files import make_private_directory, write_private
 
 PART_BYTES = 1 << 20
+_DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class BlobStore:
@@ -41,4 +43,6 @@ class BlobStore:
                 yield part
 
     def _path(self, digest: str) -> Path:
+        if not _DIGEST.fullmatch(digest):
+            raise NotFoundError("a blob is named by 64 hex digits")
         return self._directory / digest[:2] / digest

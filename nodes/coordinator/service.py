@@ -38,6 +38,7 @@ READERS_OF_ROSTERS = {"department", "custodian", "auditor", "authority"}
 READERS_OF_CIPHERTEXTS = {"custodian", "auditor"}
 RELAY_BYTES = 512 * 1024  # an opening shows the record of every subject of its batch
 RELAY_KEY = 128
+CURSORS = 1 << 63  # a database's integers end there
 REASON = re.compile(r"[A-Z][A-Z0-9_]{2,40}")
 
 
@@ -92,6 +93,8 @@ class ExchangeService(ExchangeServicer):
             yield wire.BlobPart(content=part)
 
     def FollowWork(self, request: wire.WorkCursor, context: grpc.ServicerContext) -> Iterator[wire.WorkItem]:
+        if request.after >= CURSORS:
+            raise WireFormatError("a cursor is the number of a work item")
         context.add_callback(self._work.wake)
         yield from self._work.follow(self._caller(context), request.after, context.is_active)
 

@@ -97,7 +97,7 @@ class ZoneTrust:
         """The zone's key, which must have this hash. Raises WrongKeyError."""
         try:
             document = json.loads(read_public(self._public_dir / "key.json"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SettingsError("key.json in the public directory is not JSON") from error
         key = PublicKey.from_json(document, self._min_key_bits)
         if key.key_hash.hex() != key_hash:

@@ -418,7 +418,8 @@ def test_a_single_answer_is_waited_for_ten_minutes_at_most(site: Site, alice: gr
 @pytest.mark.parametrize("method", ["/xinqiao.v1.Log/Append", "/xinqiao.v1.Log/Follow", "/xinqiao.v1.Log/Witness", "/xinqiao.v1.Exchange/Contribute"])
 def test_bytes_that_are_no_message_are_refused(site: Site, alice: grpc.Channel, method: str) -> None:
     for rubbish in (b"\xff", b"\x0a\x05abc", b"\x08"):
-        call = alice.stream_stream(method)(iter([rubbish]), timeout=5)  # on the wire all four kinds are alike
+        raw: Any = alice.stream_stream(method)  # on the wire all four kinds are alike
+        call = raw(iter([rubbish]), timeout=5)
         with pytest.raises(grpc.RpcError) as error:
             list(call)
         refusal = rpc.translate(error.value)

@@ -172,13 +172,13 @@ class Documents:
 
 def read_records(data: bytes) -> list[EpochRecord]:
     """Records of a file: one record, or a document with a list of them under ``records``. Raises ValueError."""
-    document: Any = json.loads(data)
-    items = document["records"] if isinstance(document, dict) and "records" in document else [document]
     try:
+        document: Any = json.loads(data)
+        items = document["records"] if isinstance(document, dict) and "records" in document else [document]
         records = [EpochRecord.model_validate(item) for item in items]
         for record in records:
             base64.b64decode(record.ticket, validate=True)
-    except (ValidationError, binascii.Error, TypeError) as error:
+    except (ValidationError, binascii.Error, TypeError, RecursionError) as error:
         raise ValueError(f"it is not an epoch record: {error}") from error
     return records
 

@@ -44,11 +44,11 @@ class Roots:
         registry = parse_statement(envelope.payload_type, envelope.payload)
         if not isinstance(registry, Registry):
             raise SettingsError(f"{directory / 'registry.dsse.json'} is not a registry statement")
-        if read_public(directory / "log.vkey").decode().strip() != registry.log_vkey:
+        if read_public(directory / "log.vkey").decode(errors="replace").strip() != registry.log_vkey:
             raise SettingsError(f"{directory / 'log.vkey'} is not the key that the registry names")
         try:
             key = PublicKey.from_json(json.loads(read_public(directory / "key.json")), min_bits=min_bits)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SettingsError(f"{directory / 'key.json'} is not JSON") from error
         return cls(genesis, MemberRegistry(registry), key, load_packs(directory / "packs"))
 
@@ -65,11 +65,11 @@ class AuditRoots:
         """As ``Roots.load``. Raises SettingsError too when witnesses.vkey or witness-policy.json is not the registry's."""
         roots = Roots.load(directory, min_bits)
         policy = roots.registry.genesis.witness_policy
-        if tuple(read_public(directory / "witnesses.vkey").decode().split()) != policy.witnesses:
+        if tuple(read_public(directory / "witnesses.vkey").decode(errors="replace").split()) != policy.witnesses:
             raise SettingsError(f"{directory / 'witnesses.vkey'} does not list the witnesses that the registry names")
         try:
             pinned = json.loads(read_public(directory / "witness-policy.json"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SettingsError(f"{directory / 'witness-policy.json'} is not JSON") from error
         if pinned != policy.model_dump(mode="json"):
             raise SettingsError(f"{directory / 'witness-policy.json'} is not the policy that the registry names")

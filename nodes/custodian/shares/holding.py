@@ -64,7 +64,7 @@ def read_holding(path: Path, passphrase: bytes) -> Holding:
         salt, nonce, sealed = (bytes.fromhex(document[name]) for name in ("salt", "nonce", "sealed"))
         plain = json.loads(ChaCha20Poly1305(_key(passphrase, salt)).decrypt(nonce, sealed, FORMAT.encode()))
         return Holding(_share(plain["share"]), _part(plain["part"]))
-    except (InvalidTag, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (InvalidTag, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SecretFileError(f"{path} does not open: it was changed, or the passphrase is another one") from error
 
 

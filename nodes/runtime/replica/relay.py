@@ -78,7 +78,7 @@ def open_message(cls: type[R], sealed: bytes, private: bytes, keys: Iterable[Ver
         if envelope.payload_type != _payload_type(matter) or (document.pop("sender"), document.pop("to")) != (sender, to):
             raise WireFormatError(f"a sealed message says that it is not a {matter} from {sender} to {to}")
         return cls.model_validate_json(canonical_json(document.pop("message")))
-    except (ValidationError, EncodingError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except (ValidationError, EncodingError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise WireFormatError(f"a sealed {matter} does not fit its form") from error
 
 
