@@ -105,7 +105,7 @@ class RpcRefusal(NodeError):
 
     @property
     def passing(self) -> bool:
-        """Whether the same may be answered when it is sent again: nothing was judged, the other side was not ready, failed itself, or had enough of us for now."""
+        """Whether the same may be answered when it is sent again: nothing was judged, the other side could not, or had enough for now."""
         return self.status in {"UNAVAILABLE", "ABORTED", "INTERNAL"} or self.retry_after_s is not None
 
 

@@ -20,8 +20,8 @@ from typing import Any, Self
 import grpc
 
 from nodes.runtime.peers import tls
+from nodes.runtime.peers.guard import REASON_KEY
 from nodes.runtime.peers.identity import Identity, load_identity
-from nodes.runtime.peers.rpc import REASON_KEY
 from simulators.zone.layout import ZONE
 
 NONE, REQUEST_LOST, ANSWER_LOST, DELAYED, DOUBLED, OVERTAKEN, ECHOED, CUT = (
