@@ -143,6 +143,7 @@ class Coordinator:
 
     peer: Peer
     zone: Zone
+    follower: LogFollower
     store: Store
     blobs: BlobStore
     journal: Journal
@@ -195,15 +196,15 @@ class Coordinator:
             engine.dispose()
             replica_engine.dispose()
 
-        return cls(Peer(member=identity.member, address=f"127.0.0.1:{server.start()}"), zone, store, blobs, journal, client, end)
+        return cls(Peer(member=identity.member, address=f"127.0.0.1:{server.start()}"), zone, follower, store, blobs, journal, client, end)
 
     def work(self) -> list[tuple[str, int]]:
         """(member, number) of every work item ever queued."""
         return [(member, seq) for member in ORGANISATIONS for seq, _ in self.store.work_after(member, 0, 1 << 20)]
 
     def wait_for(self, index: int) -> None:
-        """Return once the coordinator's view has leaf ``index``."""
-        self.zone.wait(lambda view: True if view.size > index else None, 30, f"leaf {index}")
+        """Return once the coordinator has taken leaf ``index`` into its view and queued the work that follows from it."""
+        self.follower.wait_for(index, 30)
 
 
 @contextmanager
