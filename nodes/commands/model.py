@@ -1,4 +1,4 @@
-"""``xinqiao model``: read, compare and try out indicator models. Works on files alone; asks nobody."""
+"""``xinqiao model``: read, compare, judge and try out indicator models. Works on files alone; asks nobody."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from typing import Annotated, Any
 
 import typer
 
+from nodes.commands.lint_inputs import audiences_holding, patience, read_policy, records_prior
+from nodes.commands.lint_report import lint_text
 from nodes.commands.model_tables import model_tables
-from nodes.commands.output import JsonFlag, reporting
+from nodes.commands.output import ExitCode, JsonFlag, reporting
 from nodes.commands.packs import read_pack, shipped
 from nodes.commands.records_file import RecordRow, read_records, score_rows
+from scoring.disclosure.lint import lint
+from scoring.disclosure.policy import Policy
 from scoring.indicators.compare import Change, Difference, changes, differences, summaries
 from scoring.indicators.describe import describe, points, records_markdown
 from scoring.indicators.model import Model
 from scoring.indicators.plain import PlainScore
 
-app = typer.Typer(no_args_is_help=True, help="Indicator models: show, compare, try out.")
+app = typer.Typer(no_args_is_help=True, help="Indicator models: show, lint, compare, try out.")
 
 PackArgument = Annotated[str, typer.Argument(help="A shipped pack's id (or id@version), or the path of a pack.")]
 YearOption = Annotated[int | None, typer.Option("--year", help="Take the rows of this year; F_previous comes from the year before.")]
@@ -29,7 +33,7 @@ SHOWN_CHANGES = 20
 
 @app.callback()
 def _group() -> None:
-    """Indicator models: show, compare, try out."""
+    """Indicator models: show, lint, compare, try out."""
 
 
 @app.command("show")
@@ -38,6 +42,30 @@ def show(pack: PackArgument, as_json: JsonFlag = False) -> None:
     with reporting(as_json) as report:
         document = describe(read_pack(pack))
         report.result(document, model_tables(document))
+
+
+@app.command("lint")
+def lint_pack(
+    pack: PackArgument,
+    previous: Annotated[list[str] | None, typer.Option(help="A model used before on the same data period, newest first; up to two.")] = None,
+    records: Annotated[Path | None, typer.Option(help="RECORDS.csv of the pack's fields: also measure under these firms' points.")] = None,
+    year: YearOption = None,
+    holds: Annotated[list[str] | None, typer.Option(help="AUDIENCE=DEPARTMENT/LEVEL: this authority or bank owns these records itself.")] = None,
+    policy: Annotated[Path | None, typer.Option(help="The zone's disclosure-policy.yaml; the defaults of P7.1 without it.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say what authority and banks could learn about single indicators, and whether the model may be admitted.
+
+    Exit code 0: it may; 1: it may not, the report says why and what to change; 2: an input file is wrong.
+    """
+    with reporting(as_json) as report:
+        rules = Policy() if policy is None else read_policy(policy)
+        models = [read_pack(name) for name in (pack, *(previous or ()))]
+        priors = () if records is None else (records_prior(records, models, year, report.progress),)
+        with patience(report.progress) as progress:
+            found = lint(models[0], models[1:], policy=rules, audiences=audiences_holding(models, holds or ()), priors=priors, progress=progress)
+        code = ExitCode.DONE if found.admissible else ExitCode.NOT_HOLDING
+        report.result(found.document() | {"sha256": found.sha256}, lint_text(models[0], found), code)
 
 
 @app.command("diff")

@@ -31,6 +31,9 @@ def model_tables(document: Mapping[str, Any]) -> str:
     )
     if document["products"]:
         console.print(_table("Products", ("id", "title", "line", "months", "vetoes", "provenance"), map(_product, document["products"])))
+    if document["exposures"]:
+        columns = ("indicator", "to", "stages", "at most", "accepted by", "reason")
+        console.print(_table("Exposures that owners accept 披露例外", columns, map(_exposure, document["exposures"])))
     if document["qualification"] is not None:
         console.print(f"Qualification: {_both(document['qualification'])}")
     return stream.getvalue().rstrip("\n")
@@ -54,6 +57,15 @@ def _product(product: Mapping[str, Any]) -> tuple[str, ...]:
         yuan = product["yuan"]
         line = f"{yuan['base']} + points · ({_pairs(product['yuan_per_point'])}), from {yuan['floor']} to {yuan['cap']} yuan"
     return product["id"], _both(product["title"]), line, str(product["term_months"]), ", ".join(product["vetoes"]), _provenance(product["provenance"])
+
+
+def _exposure(exposure: Mapping[str, Any]) -> tuple[str, ...]:
+    limits = {"pinned": exposure["pinned_at_most"], "ratio from": exposure["ratio_at_least"]}
+    shown = ", ".join(f"{name} {value}" for name, value in limits.items() if value is not None)
+    return (
+        exposure["indicator"], ", ".join(exposure["audiences"]), ", ".join(exposure["stages"]), shown, exposure["accepted_by"],
+        _both(exposure["reason"]),
+    )  # fmt: skip
 
 
 def _table(title: str, columns: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Table:

@@ -130,7 +130,8 @@ class _Lint:
                 yield _leak(view, column, prior.name, found)
 
     def _judged(self, audience: Audience, stage: str, view: View, leak: Leak) -> Iterator[Finding]:
-        """What a leak breaks. Under any prior but the uniform one only pinned firms are judged."""
+        """What a leak breaks. Under any prior but the uniform one only pinned firms are judged, and those only that are not pinned without
+        any functional."""
         policy = self.policy
         exposure = self._exposure(audience, stage, view.unknowns[leak.indicator].indicator.id)
         named = None if exposure is None else self.model.pack.exposures[exposure]
@@ -140,7 +141,7 @@ class _Lint:
                 ("ratio", policy.ratio_at_least, None if named is None else named.ratio_at_least),
                 ("pinned", policy.pinned_at_most, None if named is None else named.pinned_at_most),
             ]
-        else:
+        elif not leak.before:
             bounds = [("pinned", policy.prior_pinned_at_most, None if named is None else named.pinned_at_most)]
         for rule, limit, accepted in bounds:
             value = leak.ratio if rule == "ratio" else leak.pinned
@@ -166,8 +167,8 @@ def _leak(view: View, column: str, prior: str, found: Measured) -> Leak:
     ratio, pinned = floor(found.figures.ratio * SCALE + GUARD), ceil(found.figures.pinned * SCALE - GUARD)
     if found.combination is None:
         by: Combination = tuple(Factor(name, 1) for name, row in zip(view.names, view.rows, strict=True) if column in row)
-        return Leak(column, prior, ratio, pinned, "exact", by)
-    return Leak(column, prior, ratio, pinned, "estimated", _combined(view, found), found.tried, found.combinations)
+        return Leak(column, prior, ratio, pinned, found.figures.before, "exact", by)
+    return Leak(column, prior, ratio, pinned, found.figures.before, "estimated", _combined(view, found), found.tried, found.combinations)
 
 
 def _combined(view: View, found: Measured) -> Combination:

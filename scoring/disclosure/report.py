@@ -45,7 +45,8 @@ class Leak:
     """What an audience's functionals say about one protected indicator in one stage, under one prior.
 
     ``ratio`` is E|x − posterior median| ÷ E|x − prior median| and ``pinned`` the share of firms with at least 95 % of the posterior
-    within ±5 % of the range around the median, both in ten-thousandths. ``by`` names the functionals that touch the indicator; for an
+    within ±5 % of the range around the median, both in ten-thousandths. ``before``: whether the prior alone pins the indicator, so that all
+    firms are pinned without any functional. ``by`` names the functionals that touch the indicator; for an
     estimate, the combination that says most. ``tried`` of ``combinations`` integer combinations were computed for an estimate.
     """
 
@@ -53,6 +54,7 @@ class Leak:
     prior: str
     ratio: int
     pinned: int
+    before: bool
     method: Method
     by: Combination
     tried: int = 1

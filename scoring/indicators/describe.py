@@ -10,6 +10,7 @@ from gmpy2 import mpq
 
 from scoring.indicators.functional import functional
 from scoring.indicators.model import Indicator, Model
+from scoring.indicators.pack import Exposure
 from scoring.indicators.provenance import Notes
 from scoring.rules.credit import Product
 from scoring.rules.points import BestOf, Count, Flag, Linear, Never, Rule, Sum, Table
@@ -124,6 +125,7 @@ def describe(model: Model) -> dict[str, Any]:
         "indicators": [_indicator(model, indicator) for indicator in model.indicators.values()],
         "functionals": [_functional(model, name) for name in pack.functionals],
         "products": [_product(model, product) for product in model.products.values()],
+        "exposures": [_exposure(exposure) for exposure in pack.exposures],
         "qualification": None if pack.qualification is None else _title(pack.qualification.title),
     }
 
@@ -177,6 +179,13 @@ def _product(model: Model, product: Product) -> dict[str, Any]:
         "vetoes": list(product.vetoes),
         "provenance": _notes(model.pack.product_provenance[product.id]),
     }
+
+
+def _exposure(exposure: Exposure) -> dict[str, Any]:
+    limits = {"pinned_at_most": exposure.pinned_at_most, "ratio_at_least": exposure.ratio_at_least}
+    who = {"indicator": exposure.indicator, "audiences": list(exposure.audiences), "stages": list(exposure.stages)}
+    accepted = {"reason": _title(exposure.reason), "accepted_by": _owner(exposure.accepted_by.department, exposure.accepted_by.level)}
+    return who | {name: None if limit is None else number(limit) for name, limit in limits.items()} | accepted
 
 
 def records_markdown(models: Iterable[Model]) -> str:

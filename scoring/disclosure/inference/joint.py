@@ -163,7 +163,7 @@ def _estimated(basis: list[Weights], marginals: Mapping[str, Marginal], policy: 
             ratio = figures.ratio if before is None else min(figures.ratio, before[0].ratio)
             pinned = figures.pinned if before is None else max(figures.pinned, before[0].pinned)
             by = coefficients if before is None or figures.ratio < before[0].ratio else before[1]
-            worst[column] = Figures(ratio, pinned), by
+            worst[column] = Figures(ratio, pinned, figures.before), by
     return {column: Measured(figures, tuple(basis), by, tried, total) for column, (figures, by) in worst.items()}
 
 

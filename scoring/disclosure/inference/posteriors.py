@@ -46,10 +46,14 @@ class Summand:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """ratio = E|x − posterior median| ÷ E|x − prior median|; pinned: share of firms whose posterior is 95 % within ±5 % of the range."""
+    """ratio = E|x − posterior median| ÷ E|x − prior median|; pinned: share of firms whose posterior is 95 % within ±5 % of the range.
+
+    ``before``: whether the prior is so already, so that every firm is pinned without any sum.
+    """
 
     ratio: float
     pinned: float
+    before: bool
 
 
 def summand(values: Sequence[int], counts: Sequence[int], offsets: Sequence[int]) -> Summand:
@@ -63,14 +67,14 @@ def summand(values: Sequence[int], counts: Sequence[int], offsets: Sequence[int]
 
 def leakage(summands: Sequence[Summand]) -> list[Figures]:
     """Figures of every summand when their sum is known. Requires at least two points in each."""
-    found: dict[int, Figures] = {place: figures(summands[place], others) for place, others in _all_but_one(summands)}
+    found = {place: figures(summands[place], others) for place, others in _all_but_one(summands)}
     return [found[place] for place in range(len(summands))]
 
 
 def figures(target: Summand, others: Floats) -> Figures:
     """Figures of ``target`` when the distribution of the sum of the others, from its least value on, is ``others``."""
     error, pinned = (_even if target.stride else _each)(target, others)
-    return Figures(error / _prior_error(target), pinned)
+    return _judged(target, error, pinned)
 
 
 def leakage_of_listed(points: Sequence[tuple[Sequence[int], Sequence[int]]], sums: Sequence[Sequence[Sequence[int]]]) -> list[Figures]:
@@ -79,7 +83,6 @@ def leakage_of_listed(points: Sequence[tuple[Sequence[int], Sequence[int]]], sum
     ``points`` are (values, counts) of each unknown; ``sums[k][i]`` is what each point of unknown i adds to sum k. Requires that the
     product of the numbers of points is small.
     """
-    shape = tuple(len(values) for values, _ in points)
     chances = [np.array([count / sum(counts) for count in counts], dtype=np.float64) for _, counts in points]
     mass = np.ones(1)
     for chance in chances:
@@ -91,20 +94,24 @@ def leakage_of_listed(points: Sequence[tuple[Sequence[int], Sequence[int]]], sum
             total = np.add.outer(total, np.array(part, dtype=np.int64)).reshape(-1)
         _, place = np.unique(total, return_inverse=True)
         _, seen = np.unique(seen * (int(place.max()) + 1) + place, return_inverse=True)
-    places = np.indices(shape).reshape(len(shape), -1)
+    places = np.indices([len(chance) for chance in chances]).reshape(len(chances), -1)
     found = []
     for (values, counts), place, chance in zip(points, places, chances, strict=True):
         size = int(seen.max()) + 1
         joint: Floats = np.bincount(place * size + seen, weights=mass, minlength=len(chance) * size).astype(np.float64)
         target = summand(values, counts, values)
         error, pinned = _of_table(joint.reshape(len(chance), -1), target, *_window(target))
-        found.append(Figures(error / _prior_error(target), pinned))
+        found.append(_judged(target, error, pinned))
     return found
 
 
-def _prior_error(target: Summand) -> float:
-    median = target.values[np.searchsorted(np.cumsum(target.weights), 0.5 - SLACK)]
-    return float(np.sum(target.weights * np.abs(target.values - median)))
+def _judged(target: Summand, error: float, pinned: float) -> Figures:
+    """The figures, against those of the prior alone."""
+    upto = np.concatenate((np.zeros(1), np.cumsum(target.weights)))
+    median = np.searchsorted(upto[1:], 0.5 - SLACK)
+    low, high = _window(target)
+    before = float(np.sum(target.weights * np.abs(target.values - target.values[median])))
+    return Figures(error / before, pinned, bool(upto[high[median]] - upto[low[median]] >= CERTAIN - SLACK))
 
 
 def _all_but_one(summands: Sequence[Summand]) -> Iterator[tuple[int, Floats]]:

@@ -1,0 +1,78 @@
+"""What ``xinqiao model lint`` reads beside the pack: a policy, records for a prior, who owns records itself; and its patience."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast, get_args
+
+from nodes.commands.records_file import read_records, score_rows
+from nodes.errors import SettingsError
+from scoring.disclosure.inference.priors import Prior, empirical
+from scoring.disclosure.policy import Policy, parse_policy
+from scoring.disclosure.views import AUTHORITY, BANK, Audience, joint, usual
+from scoring.errors import DisclosurePolicyError
+from scoring.indicators.model import Model
+from scoring.rules.stages import Level, Owner
+
+PATIENCE_S = 2.0
+_HOLDS = re.compile(r"(?P<audience>[a-z]+)=(?P<department>[a-z][a-z0-9_-]*)/(?P<level>[a-z]+)")
+
+
+def read_policy(path: Path) -> Policy:
+    """The policy in a file. Raises DisclosurePolicyError naming file, line and path."""
+    try:
+        return parse_policy(path.read_bytes())
+    except DisclosurePolicyError as error:
+        raise DisclosurePolicyError(f"{path}, {error}") from error
+
+
+def records_prior(path: Path, models: Sequence[Model], year: int | None, warn: Callable[[str], None]) -> Prior:
+    """The points of a file's firms under each model, as a prior named by the file. Raises RecordFileError naming file, line and field."""
+    chosen = None if year is None else str(year)
+    rows = read_records(path, models[0], chosen, warn)
+    score_rows(path, models[0], rows)  # reports a malformed value with its line
+    return empirical(models, [row.record for row in rows], path.name if year is None else f"{path.name}, {year}")
+
+
+def audiences_holding(models: Sequence[Model], holds: Sequence[str]) -> tuple[Audience, ...]:
+    """Authority, bank and both, with the records that ``holds`` says they own. Raises SettingsError for another form or owner."""
+    owners = {item.owner for model in models for item in model.indicators.values()}
+    single = {audience.name: audience for audience in usual(models) if len(audience.kinds) == 1}
+    for text in holds:
+        match = _HOLDS.fullmatch(text)
+        if match is None or match["audience"] not in single or match["level"] not in get_args(Level):
+            raise SettingsError(f"--holds {text}: AUDIENCE=DEPARTMENT/LEVEL is expected, with {AUTHORITY} or {BANK} as AUDIENCE")
+        owner = Owner(department=match["department"], level=cast(Level, match["level"]))
+        if owner not in owners:
+            known = ", ".join(sorted(f"{item.department}/{item.level}" for item in owners))
+            raise SettingsError(f"--holds {text}: no indicator has this owner; there are {known}")
+        before = single[match["audience"]]
+        single[before.name] = Audience(before.name, before.kinds, before.holds | {owner})
+    return (*single.values(), joint(*single.values()))
+
+
+@contextmanager
+def patience(say: Callable[[str], None]) -> Iterator[Callable[[str], None]]:
+    """A progress callback that is silent for two seconds, then says what is being done, and every step from there on."""
+    latest, late = [""], threading.Event()
+
+    def overdue() -> None:
+        late.set()
+        say(f"{latest[0]} …")
+
+    def progress(text: str) -> None:
+        latest[0] = text
+        if late.is_set():
+            say(f"{text} …")
+
+    timer = threading.Timer(PATIENCE_S, overdue)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield progress
+    finally:
+        timer.cancel()
