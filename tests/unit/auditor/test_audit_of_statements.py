@@ -23,7 +23,7 @@ from nodes.runtime.peers.signing import fresh_nonce
 from scoring.audit import Scope
 from scoring.exchange.registry import MemberRegistry
 from scoring.indicators.functional import functional
-from scoring.statements import Ceremony, EpochClose, Leaf, ModelAdmitted, QuantileTable, Refusal
+from scoring.statements import Ceremony, EpochClose, Leaf, MemberChange, ModelAdmitted, QuantileTable, Refusal
 from tests.support.artifacts import put, receipt_of, records_of, tables_of, write_log, write_zone
 from tests.support.epoch import EPOCH, changed
 from tests.support.ledger import SMALL_BITS
@@ -153,6 +153,25 @@ def test_ticket_in_another_stage_is_found(zone: MemoryZone, relogged: Relogged) 
     opening = ticket.openings[0].model_copy(update={"functional_hashes": (functional(zone.model, "total", stage).hash,)})
     logged = zone.say(ticket.model_copy(update={"stage": stage, "openings": (opening,)}), "coordinator")
     assert places(relogged(zone)) == [("TICKET_STAGE", logged.index)]
+
+
+def test_ticket_that_the_disclosure_ledger_forbids_is_found(zone: MemoryZone, relogged: Relogged) -> None:
+    """An auditor keeps the ledger for himself: here a firm is restaged in another epoch of the same data, and its two totals differ in the
+    indicators of one office."""
+    consent = zone.consent(zone.subjects[9])
+    zone.say(zone.asked(consent).ticket, "coordinator")
+    zone.staged[zone.subjects[9]] = "S4"
+    zone.open_epoch("epoch-1995-again")
+    zone.contribute_rows(consent, epoch="epoch-1995-again")
+    leaf = zone.say_void(zone.asked(consent, epoch="epoch-1995-again").ticket, "coordinator")
+    assert places(relogged(zone)) == [("STATEMENT_VOID_DISCLOSURE_ISOLATES", leaf)]
+
+
+def test_what_is_not_countersigned_is_found(zone: MemoryZone, relogged: Relogged) -> None:
+    model = zone.say_void(zone.admission(("tax", "science")), "authority")
+    member = zone.keys.member("bank-b").model_copy(update={"roles": ("bank", "authority")})
+    change = zone.say_void(MemberChange(zone=ZONE, nonce=fresh_nonce(), action="rekey", member=member), "authority")
+    assert places(relogged(zone)) == [("STATEMENT_VOID_MODEL_NOT_ACCEPTED", model), ("STATEMENT_VOID_CHANGE_NOT_APPROVED", change)]
 
 
 # --- epochs ---

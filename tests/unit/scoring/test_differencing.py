@@ -6,10 +6,8 @@ The attacks are carried out on a whole zone: real ciphertexts, real tickets, ope
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-import yaml
 
 from crypto.keygen import PrivateKey
 from crypto.paillier import Opening
@@ -21,9 +19,9 @@ from scoring.exchange.view import Logged, ZoneView
 from scoring.indicators.functional import functional
 from scoring.release.aggregate import aggregate, aggregate_hash
 from scoring.statements import DisclosurePolicy, Input, Ticket
-from tests.oracles import small_pack
 from tests.support.epoch import EPOCH
-from tests.support.ledger import PACK, SMALL_BITS, THRESHOLD
+from tests.support.leaky import SECOND_PRODUCT, leaky_zone
+from tests.support.ledger import SMALL_BITS, THRESHOLD
 from tests.support.zone import Asked, MemoryZone, open_zone
 
 FIRM, GROWTH = 0, 600  # of stage S1
@@ -220,35 +218,18 @@ def test_conflicting_tickets_for_different_quorums_are_refused_by_every_custodia
 # --- by functionals ---
 
 
-def two_functionals(key: PrivateKey, directory: Path) -> MemoryZone:
-    """A pack that gives banks a second total, without growth: no linter would pass it, but the authority had it accepted."""
-    document = yaml.safe_load(PACK.read_bytes())
-    for stage in document["staging"]["stages"].values():
-        stage["on"] = stage.pop(True)  # YAML 1.1 reads a bare on as true
-    document["dimensions"]["growing"] = {"zh": "增长", "en": "growth"}
-    document["indicators"]["growth"]["dimension"] = "growing"
-    steady = {"title": {"zh": "不计增长", "en": "without growth"}, "dimensions": ["innovation", "growth-and-size"]}
-    document["functionals"]["steady"] = {**steady, "gates": ["gate"], "disclosed_to": ["bank", "enterprise"]}
-    document["products"]["steady-line"] = {**document["products"]["base-line"], "functional": "steady"}
-    document["product_provenance"]["steady-line"] = document["product_provenance"]["base-line"]
-    pack = directory / "leaky.yaml"
-    pack.write_bytes(small_pack.to_bytes(document))
-    zone = MemoryZone(key, pack=pack)
-    zone.found()
-    zone.open_epoch()
-    zone.consent(zone.subjects[FIRM])
-    return zone
-
-
 def steady(zone: MemoryZone) -> Asked:
     subject = zone.subjects[FIRM]
-    consent = zone.consent_statement(subject, products=("steady-line",))
+    consent = zone.consent_statement(subject, products=(SECOND_PRODUCT,))
     return zone.asked(zone.say(consent, zone.own_key[subject]))
 
 
 @pytest.fixture(scope="module")
 def leaky(small_private_key: PrivateKey, tmp_path_factory: pytest.TempPathFactory) -> MemoryZone:
-    return two_functionals(small_private_key, tmp_path_factory.mktemp("packs"))
+    """No linter would pass its pack; its owners were careless."""
+    zone = leaky_zone(small_private_key, tmp_path_factory.mktemp("packs"))
+    zone.consent(zone.subjects[FIRM])
+    return zone
 
 
 def test_two_functionals_that_differ_in_one_owners_indicator_are_refused_one_after_the_other(leaky: MemoryZone) -> None:
