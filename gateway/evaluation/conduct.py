@@ -13,8 +13,9 @@ from gateway.evaluation.records import epoch_records
 from gateway.evaluation.results import by_stage
 from gateway.refusals import RefusalLog
 from gateway.store import Store, Total
-from nodes.errors import NotReadyError, RpcRefusal
+from nodes.errors import NotReadyError, PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
+from nodes.runtime.clock import Timer
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
@@ -29,7 +30,8 @@ from scoring.release.percentiles import percentiles
 from scoring.statements import EpochClose, EpochOpen
 
 APPLY_TIMEOUT_S = 30.0
-EPOCH_OPENED, EPOCH_CLOSED, EPOCH_FAILED = "epoch.opened", "epoch.closed", "epoch.failed"
+AWAY_S, PAUSE_S = 120.0, 1.0
+EPOCH_OPENED, EPOCH_CLOSED, EPOCH_DELAYED, EPOCH_FAILED = "epoch.opened", "epoch.closed", "epoch.delayed", "epoch.failed"
 OPENING_FAILED = "OPENING_FAILED"
 T = TypeVar("T")
 
@@ -144,15 +146,28 @@ class Evaluation:
 
     def _release(self, epoch: str, progress: Progress) -> None:
         try:
-            stages = self.stages(epoch)
-            self._publication.open_totals(epoch, stages, progress)
-            self._publication.publish(epoch, stages)
+            self._open_and_publish(epoch, progress)
         except Exception as error:  # noqa: BLE001 - whatever went wrong is told in the epoch's status
             reason = error.reason if isinstance(error, RpcRefusal) else refusal_of(error).reason
             if isinstance(error, CryptoError | ScoringError):  # what was opened is of no use: logged under a code that does not tell why [P2.4]
                 self._refusals.refused(OPENING_FAILED, self._state(epoch).close_digest, self._identity.member)
             progress.failed = reason
             _log.error(EPOCH_FAILED, epoch=epoch, reason=reason, error=type(error).__name__, where=logging.where(error))
+
+    def _open_and_publish(self, epoch: str, progress: Progress) -> None:
+        """From the closed epoch to the released one; goes on by itself when coordinator or log were away for less than ``AWAY_S``."""
+        stages, timer = self.stages(epoch), Timer(AWAY_S)
+        while self._state(epoch).phase is Phase.CLOSED:
+            opened = progress.opened
+            try:
+                self._publication.open_totals(epoch, stages, progress)
+                self._publication.publish(epoch, stages)
+            except PeerUnavailableError as error:
+                timer = timer if progress.opened <= opened else Timer(AWAY_S)  # it got further than before
+                if timer.left_s() <= 0:
+                    raise
+                _log.warning(EPOCH_DELAYED, epoch=epoch, opened=progress.opened, error=type(error).__name__)
+                threading.Event().wait(PAUSE_S)
 
     # --- look-ups ---
 

@@ -58,6 +58,7 @@ class Publication:
         with ThreadPoolExecutor(self._workers, thread_name_prefix="combine") as executor:
             reader = self._reader(epoch, stages, executor)
             progress.expected = len(reader.placement.batches) * len(reader.model.disclosures("authority"))
+            opened = 0
             for part in self._exchange.open_bulk(epoch):
                 answered = self._answered(part)
                 if answered.digest not in done:
@@ -65,7 +66,8 @@ class Publication:
                     name = answered.ticket.openings[0].functionals[0]
                     totals = [total for batch in found for total in batch.totals]
                     self._store.keep_opened(epoch, answered.digest, name, _openings_json(found), totals)
-                progress.opened += len(answered.ticket.openings)
+                opened += len(answered.ticket.openings)
+                progress.opened = max(progress.opened, opened)  # begun again, it does not go back
 
     def publish(self, epoch: str, stages: Stages) -> None:
         """Sign and submit the release, once every subject has every disclosed value. Raises EpochStateError when one is missing."""

@@ -8,10 +8,12 @@ from typing import Any
 
 from crypto.checkpoint import TlogProof
 from nodes.coordinator.releases import Asked, Issued
+from nodes.errors import NotReadyError
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.replica.follower import LogFollower
 from nodes.runtime.replica.material import Ciphertexts, Placements
 from nodes.runtime.replica.zone import Zone
+from scoring.errors import CheckpointStaleError
 from scoring.exchange.view import Logged
 from scoring.release.receipt import Evidence, InputRef, LoggedEvidence, ReceiptRow, StageEvidence
 
@@ -26,9 +28,12 @@ class EvidenceDesk:
         self._ciphertexts, self._placements = ciphertexts, placements
 
     def gather(self, asked: Asked, issued: Issued) -> Evidence:
-        """Evidence of a single release. Raises NotReadyError when no witnessed checkpoint covers the ticket in time."""
+        """Evidence of a single release. Raises CheckpointStaleError when no witnessed checkpoint covers the ticket in time."""
         ticket = issued.ticket
-        witnessed = self._follower.wait_for_witnessed(ticket.index + 1, WITNESS_TIMEOUT_S)
+        try:
+            witnessed = self._follower.wait_for_witnessed(ticket.index + 1, WITNESS_TIMEOUT_S)
+        except NotReadyError as error:
+            raise CheckpointStaleError("no checkpoint with enough witnesses covers the ticket yet: ask again") from error
         with self._zone.reading() as view:
             row_leaves = list(dict.fromkeys(item.leaf_index for item in asked.inputs))
             rows = [view.contributions[index] for index in row_leaves]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from crypto.keygen import PrivateKey
+from nodes.errors import PeerUnavailableError
 from nodes.runtime.clock import Timer
 from protos.v1 import exchange_pb2 as wire
 from scoring.statements import EpochClose, EpochOpen, EpochRelease
@@ -213,6 +214,25 @@ def test_custodians_below_the_threshold_block_the_release_and_it_goes_on_when_th
     assert site.staff("POST", f"/v1/epochs/{EPOCH}:close", {}).status_code == 202
     until(site, lambda status: bool(status["state"] == "RELEASED"))
     assert totals(site) == expected(site.zone)
+
+
+def test_an_opening_goes_on_by_itself_when_the_coordinator_was_away(closed: MemoryZone, tmp_path: Path) -> None:
+    site = front(closed.fork(), tmp_path / "state")
+    parts, cuts = site.exchange.open_bulk, [1, 0, 2]
+
+    def cut(epoch: str) -> Any:
+        last = cuts.pop(0) if cuts else 1000
+        for count, part in enumerate(parts(epoch)):
+            if count == last:
+                raise PeerUnavailableError("the connection was cut")
+            yield part
+
+    site.exchange.open_bulk = cut  # type: ignore[method-assign]
+    site.evaluation.resume()
+    status = released(site)
+    assert (status["state"], status["opening"]["failed"]) == ("RELEASED", "")
+    assert status["opening"]["batches_opened"] == status["opening"]["batches_expected"]
+    assert cuts == []
 
 
 def test_a_restarted_gateway_goes_on_and_counts_nothing_twice(closed: MemoryZone, tmp_path: Path) -> None:

@@ -54,6 +54,10 @@ class Desk(log_pb2_grpc.LogServicer, exchange_pb2_grpc.ExchangeServicer):
             self.go_on.wait(10)
         if request.idempotency_key in {"soon", "haste"} and self.calls > 2:
             return log_pb2.AppendReply(leaf_index=self.calls)
+        if request.idempotency_key == "soon, then silence":
+            if self.calls > 1:
+                self.go_on.wait(10)
+            raise FAILURES["soon"]
         if request.idempotency_key in FAILURES:
             raise FAILURES[request.idempotency_key]
         return log_pb2.AppendReply(leaf=tls.caller(context, ZONE).encode())
@@ -287,6 +291,14 @@ def test_a_defect_tells_the_caller_nothing_and_the_server_lives(site: Site, alic
     assert "4711" not in refusal.value.detail
     assert append(site, alice).leaf == b"alice"
     assert site.fatal == []
+
+
+def test_a_reason_is_not_lost_when_time_runs_out_while_asking_again(site: Site, alice: grpc.Channel) -> None:
+    with pytest.raises(RpcRefusal) as refusal:
+        append(site, alice, "soon, then silence", timeout_s=0.5)
+    site.desk.go_on.set()
+    assert refusal.value.reason == "NOT_READY"
+    assert site.desk.calls == 2
 
 
 def test_a_full_disk_asks_the_caller_to_come_again(site: Site, alice: grpc.Channel) -> None:

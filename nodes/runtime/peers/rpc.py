@@ -119,11 +119,13 @@ def call(method: Callable[..., Res], request: object, *, timeout_s: float, stop:
 
     Tries again with growing pauses while the other side is UNAVAILABLE, and after the time it names when the caller was too hasty,
     until ``timeout_s`` is over in all, or ``stop`` is set.
-    Raises RpcRefusal when the other side refuses, PeerUnavailableError when it cannot be reached or does not answer in time.
+    Raises RpcRefusal when the other side refuses, PeerUnavailableError when it cannot be reached or does not answer in time. Where time
+    runs out within a repetition, the reason that the other side gave last is raised: it tells more than that there was no answer.
     """
     timer = Timer(timeout_s)
     stop = stop or threading.Event()
     pause_s = FIRST_PAUSE_S
+    reason: RpcRefusal | None = None
     while True:
         try:
             return method(request() if callable(request) else request, timeout=max(timer.left_s(), 0.001))
@@ -132,11 +134,15 @@ def call(method: Callable[..., Res], request: object, *, timeout_s: float, stop:
         except grpc.RpcError as error:
             named_s = _retry_after_s(error)
             delay_s = pause_s * random.uniform(0.5, 1.5) + (named_s or 0.0)  # noqa: S311 - spreads retries, protects nothing
+            failed = translate(error)
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and reason is not None:
+                raise reason from error
             if (error.code() is not grpc.StatusCode.UNAVAILABLE and named_s is None) or timer.left_s() <= delay_s:
-                raise translate(error) from error
+                raise failed from error
+            reason = failed if isinstance(failed, RpcRefusal) else None
             _log.debug(logging.CALL_RETRIED, detail=error.details())
             if stop.wait(delay_s):
-                raise translate(error) from error
+                raise failed from error
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
 
