@@ -25,6 +25,7 @@ from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.process import Process
+from nodes.runtime.replica.disputes import Disputes
 from nodes.runtime.replica.zone import Zone, follow_zone
 from nodes.runtime.web.server import WebServer
 from nodes.runtime.web.tokens import token_file
@@ -46,7 +47,8 @@ def main(config: Path) -> int:
     rounds = KeyRounds(identity, zone, exchange)
     zone.observe(rounds.observe)
     follower = follow_zone(process, identity, settings, zone)
-    evaluation = Evaluation(identity, zone, exchange, store, refusals)
+    disputes = Disputes(identity, exchange, settings.state_dir / "disputes", now)
+    evaluation = Evaluation(identity, zone, exchange, store, refusals, disputes)
 
     def ready() -> None:
         with zone.reading() as view:
@@ -71,6 +73,8 @@ def main(config: Path) -> int:
     process.on_stop(exchange.close)
     process.on_stop(lambda: refusals.flush(everything=True))
     process.worker("founding", lambda: log_founding(settings.public_dir, lambda envelope: log.append(envelope).index, process.stopping))
+    process.worker("disputes", lambda: disputes.run(process.stopping, evaluation.generation))
+    process.on_stop(disputes.stop)
     process.worker("rounds", lambda: rounds.run(process.stopping))
     process.on_stop(rounds.stop)
     process.worker("refusals", lambda: refusals.run(process.stopping))

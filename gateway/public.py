@@ -6,6 +6,7 @@ from typing import Any
 
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.replica.zone import Zone
+from scoring.custody.generations import record_of
 from scoring.exchange.epoch import EpochState
 from scoring.exchange.view import ZoneView
 from scoring.indicators.describe import describe
@@ -32,6 +33,7 @@ class Public:
         """Keys of the zone, its log and witnesses, and its members."""
         with self._zone.reading() as view:
             genesis, key = view.registry.genesis, view.public_key
+            generations = [record_of(generation).model_dump(mode="json") for generation in view.generations]
             members = [view.registry.members[name].model_dump(mode="json") for name in sorted(view.registry.members)]
         return {
             "zone": genesis.zone,
@@ -39,6 +41,7 @@ class Public:
             "log_vkey": genesis.log_vkey,
             "witness_policy": genesis.witness_policy.model_dump(mode="json"),
             "members": members,
+            "generations": generations,
         }
 
     def log_file(self, path: str) -> bytes:

@@ -19,8 +19,10 @@ from nodes.runtime.clock import Timer
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from nodes.runtime.replica.disputes import Disputes
 from nodes.runtime.replica.zone import Zone
 from protos.errors import refusal_of
+from scoring.custody.generations import Generation
 from scoring.errors import EpochDefinitionError, ScoringError, WrongModelError
 from scoring.exchange.epoch import EpochState, Phase
 from scoring.exchange.roster import Stages, batches, build_roster, check_compiled, check_published, parse_stages
@@ -41,9 +43,11 @@ _log = logging.logger("evaluation")
 class Evaluation:
     """One authority's epochs. The log tells in which state an epoch is; totals are in the store; only progress is in memory."""
 
-    def __init__(self, identity: Identity, zone: Zone, exchange: ExchangeClient, store: Store, refusals: RefusalLog, workers: int = 2) -> None:
+    def __init__(
+        self, identity: Identity, zone: Zone, exchange: ExchangeClient, store: Store, refusals: RefusalLog, disputes: Disputes, workers: int = 2
+    ) -> None:
         self._identity, self._zone, self._exchange, self._store, self._refusals = identity, zone, exchange, store, refusals
-        self._publication = Publication(identity, zone, exchange, store, workers)
+        self._publication = Publication(identity, zone, exchange, store, disputes, workers)
         self._progress: dict[str, Progress] = {}
         self._running: dict[str, threading.Thread] = {}
         self._turn = threading.RLock()
@@ -206,6 +210,11 @@ class Evaluation:
             self._store.keep_stages(epoch, document)
         with self._zone.reading() as view:
             return parse_stages(document, [stage.id for stage in view.model(opened.model).stages])
+
+    def generation(self, number: int) -> Generation:
+        """A generation of the key's shares, as our view of the log has it. Raises WrongKeyError when there is none."""
+        with self._zone.reading() as view:
+            return view.generation(number)
 
     def _state(self, epoch: str) -> EpochState:
         with self._zone.reading() as view:

@@ -15,9 +15,9 @@ from nodes.runtime import logging
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from nodes.runtime.replica.disputes import Disputes
 from nodes.runtime.replica.zone import Zone
 from protos.v1.exchange_pb2 import BulkPart
-from scoring.custody.generations import sharing_of
 from scoring.errors import EpochStateError
 from scoring.exchange.epoch import Phase
 from scoring.exchange.roster import Stages
@@ -46,8 +46,8 @@ class Progress:
 class Publication:
     """Opens and publishes closed epochs. Interrupted anywhere, it goes on from what the store and the log hold."""
 
-    def __init__(self, identity: Identity, zone: Zone, exchange: ExchangeClient, store: Store, workers: int) -> None:
-        self._identity, self._zone, self._exchange, self._store, self._workers = identity, zone, exchange, store, workers
+    def __init__(self, identity: Identity, zone: Zone, exchange: ExchangeClient, store: Store, disputes: Disputes, workers: int) -> None:
+        self._identity, self._zone, self._exchange, self._store, self._disputes, self._workers = identity, zone, exchange, store, disputes, workers
 
     def open_totals(self, epoch: str, stages: Stages, progress: Progress) -> None:
         """Open every ticket of the closed epoch and keep what it gave.
@@ -102,12 +102,13 @@ class Publication:
         with self._zone.reading() as view:
             opened = view.epoch(epoch).opened
             model = view.model(opened.model)
-            assert view.ceremony is not None  # an epoch has a key, a key has a ceremony
-            assert view.public_key is not None
-            ceremony = view.ceremony.statement
-            sharing = sharing_of(ceremony, view.public_key)
-        opener = Opener(ceremony, sharing, self._identity.hpke_private, self._keys_of)
-        return Reader(model, opened, stages, Placement.of(stages, opened.slots), opener, executor)
+            assert view.public_key is not None  # an epoch has a key
+            key = view.public_key
+        return Reader(model, opened, stages, Placement.of(stages, opened.slots), key, self._opener_of, self._disputes, executor)
+
+    def _opener_of(self, generation: int) -> Opener:
+        with self._zone.reading() as view:
+            return Opener(view.generation(generation), self._identity.hpke_private, self._keys_of)
 
     def _keys_of(self, member: str) -> list[VerifyKey]:
         with self._zone.reading() as view:
@@ -117,7 +118,7 @@ class Publication:
         """The part's ticket as our own view of the log has it. Raises NotReadyError when it is not there."""
         digest = sha256(part.ticket_envelope).hex()
         logged = self._zone.wait(lambda view: view.tickets.get(digest), APPLY_TIMEOUT_S, f"the ticket at leaf {part.ticket_leaf_index}")
-        sealed = tuple(SealedPartial(item.custodian, item.opening, item.enc, item.ciphertext) for item in part.partials)
+        sealed = tuple(SealedPartial(item.custodian, item.opening, item.enc, item.ciphertext, item.generation) for item in part.partials)
         return Answered(logged.statement, digest, tuple(int.from_bytes(item, "big") for item in part.aggregates), sealed)
 
 

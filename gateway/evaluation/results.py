@@ -7,15 +7,15 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from crypto.packing import unpack
-from crypto.paillier import Opening
-from crypto.threshold import combine
+from crypto.paillier import Opening, PublicKey
 from gateway.store import Total
+from nodes.runtime.replica.disputes import Disputes, OpenerOf
 from scoring.errors import AggregateError
 from scoring.exchange.roster import Batch, Stages
 from scoring.indicators.functional import Functional, functional
 from scoring.indicators.model import Model
 from scoring.release.aggregate import Placement, aggregate_hash
-from scoring.release.opening import Opener, SealedPartial
+from scoring.release.opening import SealedPartial
 from scoring.statements import EpochOpen, Ticket
 
 
@@ -47,7 +47,9 @@ class Reader:
     opened: EpochOpen
     stages: Stages
     placement: Placement
-    opener: Opener
+    key: PublicKey
+    opener_of: OpenerOf
+    disputes: Disputes
     executor: Executor
 
     def open(self, answered: Answered) -> list[OpenedBatch]:
@@ -57,14 +59,12 @@ class Reader:
         custodians' answers do not open it, PackingError and RangeError when the value is impossible [P2.4].
         """
         ticket = answered.ticket
-        shares, _ = self.opener.shares(ticket, answered.digest, answered.sealed)
-        key = self.opener.sharing.public_key
         if len(answered.aggregates) != len(ticket.openings):
             raise AggregateError("the ticket's openings have not all an aggregate")
         for opening, aggregate in zip(ticket.openings, answered.aggregates, strict=True):
-            if aggregate_hash(key, aggregate) != opening.aggregate:
+            if aggregate_hash(self.key, aggregate) != opening.aggregate:
                 raise AggregateError("an aggregate is not the one that the ticket names")
-        combined = self.executor.map(lambda item: combine(self.opener.sharing, *item), zip(answered.aggregates, shares, strict=True))
+        combined = self.disputes.open(self.opener_of, ticket, answered.digest, answered.aggregates, answered.sealed, self.executor)
         found = []
         for opening, aggregate, result in zip(ticket.openings, answered.aggregates, combined, strict=True):
             form = functional(self.model, opening.functionals[0], ticket.stage)

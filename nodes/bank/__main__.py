@@ -12,12 +12,14 @@ from nodes.bank.consents import Consents
 from nodes.bank.queries import Queries
 from nodes.bank.receipts import ReceiptStore
 from nodes.bank.settings import BankSettings
+from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.process import Process
+from nodes.runtime.replica.disputes import Disputes
 from nodes.runtime.replica.releases import ReleaseOpener
 from nodes.runtime.web.gateway_client import GatewayClient
 from nodes.runtime.web.server import WebServer
@@ -36,7 +38,9 @@ def main(config: Path) -> int:
     receipts = ReceiptStore(engine, settings.state_dir / "receipts", roots)
     exchange, log = ExchangeClient(identity, settings.peer("coordinator")), LogClient(identity, settings.peer("log"))
     gateway = GatewayClient(settings.bank.gateway, settings.public_dir / "ca.pem")
-    queries = Queries(identity, gateway, ReleaseOpener.load(settings.public_dir), consents, receipts, log, process.stopping)
+    disputes = Disputes(identity, exchange, settings.state_dir / "disputes", now)
+    opener = ReleaseOpener.load(settings.public_dir, published=lambda: gateway.get("/v1/keys"), disputes=disputes)
+    queries = Queries(identity, gateway, opener, consents, receipts, log, process.stopping)
 
     def handle(item: WorkItem) -> None:
         if item.WhichOneof("work") == "consent":
@@ -48,6 +52,8 @@ def main(config: Path) -> int:
     for action in (engine.dispose, gateway.close, log.close, exchange.close, exchange.cancel):
         process.on_stop(action)
     process.worker("work", lambda: exchange.follow_work(consents.cursor, handle, process.stopping))
+    process.worker("disputes", lambda: disputes.run(process.stopping, opener.generation))
+    process.on_stop(disputes.stop)
     server.attach(process)
     return process.run({"port": server.port})
 

@@ -24,6 +24,7 @@ from nodes.runtime.peers.board import BoardClient
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.process import Process
+from nodes.runtime.replica.disputes import Disputes
 from nodes.runtime.replica.releases import ReleaseOpener
 from nodes.runtime.web.gateway_client import GatewayClient
 from nodes.runtime.web.server import WebServer
@@ -45,7 +46,8 @@ def main(config: Path) -> int:
     exchange = ExchangeClient(identity, settings.peer("coordinator"))
     gateway = GatewayClient(settings.enterprise.gateway, settings.public_dir / "ca.pem")
     enrolments = Enrolments(identity, roots.registry, keyring, store, exchange)
-    opener = ReleaseOpener.load(settings.public_dir)
+    disputes = Disputes(identity, exchange, settings.state_dir / "disputes", now)
+    opener = ReleaseOpener.load(settings.public_dir, published=lambda: gateway.get("/v1/keys"), disputes=disputes)
     boards = [BoardClient(identity, settings.peer(role)) for role in ("coordinator", "log")]
     straight = StraightDesk(boards, store, roots.registry, opener.blocking, now)
     consents = ConsentDesk(
@@ -70,6 +72,8 @@ def main(config: Path) -> int:
     process.worker("work", lambda: exchange.follow_work(store.cursor, enrolments.handle, process.stopping))
     process.worker("resend", resend)
     process.worker("straight", lambda: straight.run(process.stopping))
+    process.worker("disputes", lambda: disputes.run(process.stopping, opener.generation))
+    process.on_stop(disputes.stop)
     server.attach(process)
     return process.run({"port": server.port})
 

@@ -13,6 +13,7 @@ from crypto.blame import CHALLENGE_BITS, EqualityProof, check_partial
 from crypto.encoding import frame, sha256, to_fixed
 from crypto.errors import CryptoError, EncodingError, PartialError, ProofError
 from crypto.statements import VerifyKey, check_signature, parse_envelope
+from scoring.custody.generations import Generation
 from scoring.errors import BlameError, WrongSignerError
 from scoring.statements import Blame, Partial, PartialProof, ProofDemand, Ticket, parse_statement
 
@@ -83,19 +84,22 @@ def judge_blame(view: ZoneView, statement: Blame, signer: Signer, time: int) -> 
     answer = view.partial_proofs.get((statement.demand, statement.custodian))
     if answer is None:
         _check_withheld(view, statement, demand, time)
-    elif statement.fault != "failed" or holds(view, demand, statement.custodian, int(statement.aggregate, 16), x, proof_of(answer.statement)):
+        return
+    generation, subject = view.generation(demand.generation), (demand.ticket, demand.opening, demand.generation)
+    proven = holds(generation, subject, statement.custodian, int(statement.aggregate, 16), x, proof_of(answer.statement))
+    if statement.fault != "failed" or proven:
         raise BlameError(f"{statement.custodian} has proven its partial")
 
 
-def holds(view: ZoneView, demand: ProofDemand, custodian: str, aggregate: int, x: int, proof: EqualityProof) -> bool:
-    """Whether ``proof`` shows that ``x`` is the custodian's partial of the aggregate that ``demand`` is about.
+def holds(generation: Generation, subject: tuple[str, int, int], custodian: str, aggregate: int, x: int, proof: EqualityProof) -> bool:
+    """Whether ``proof`` shows that ``x`` is the custodian's partial of the aggregate; ``subject``: ticket digest (hex), opening, generation.
 
-    Raises CiphertextError when the aggregate is none, WrongKeyError for an unknown generation.
+    Raises CiphertextError when the aggregate is none, PartialError when the custodian holds no share of the generation.
     """
-    generation = view.generation(demand.generation)
-    context = proof_context(demand.ticket, demand.opening, custodian, demand.generation)
+    ticket, opening, number = subject
+    index = generation.share_number(custodian)
     try:
-        check_partial(generation.sharing, generation.share_number(custodian), aggregate, x, context, proof)
+        check_partial(generation.sharing, index, aggregate, x, proof_context(ticket, opening, custodian, number), proof)
     except (ProofError, PartialError):
         return False
     return True

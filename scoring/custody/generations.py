@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from crypto.errors import PartialError
 from crypto.paillier import PublicKey
-from crypto.threshold import Sharing
-from scoring.statements import Ceremony
+from crypto.threshold import Sharing, check_sharing, verification_base
+from scoring.statements import Ceremony, HexInt, LongInt, MemberId, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,54 @@ class Generation:
         if custodian not in self.custodians:
             raise PartialError(f"{custodian} holds no share of generation {self.number}")
         return self.custodians.index(custodian) + 1
+
+
+class GenerationRecord(Record):
+    """A generation as it is published: to combine by, and to compare with the log. Integers are hex."""
+
+    generation: int
+    threshold: int
+    custodians: tuple[MemberId, ...]
+    factor: LongInt
+    bound: LongInt
+    dealt: LongInt
+    v_i: tuple[HexInt, ...]
+    leaf_index: int
+
+
+def record_of(generation: Generation) -> GenerationRecord:
+    """What is published of a generation."""
+    sharing = generation.sharing
+    return GenerationRecord(
+        generation=sharing.generation,
+        threshold=sharing.threshold,
+        custodians=generation.custodians,
+        factor=f"{sharing.factor:x}",
+        bound=f"{sharing.bound:x}",
+        dealt=f"{sharing.dealt:x}",
+        v_i=tuple(f"{value:x}" for value in sharing.v_i),
+        leaf_index=generation.index,
+    )
+
+
+def generation_of(record: GenerationRecord, key: PublicKey) -> Generation:
+    """The generation that was published, if it is a sharing of ``key``. Raises KeyFormatError.
+
+    What it is good for is opening, where a false one can only fail; who holds which share is said by the log alone.
+    """
+    sharing = Sharing(
+        public_key=key,
+        threshold=record.threshold,
+        parties=len(record.custodians),
+        v=verification_base(key.n),
+        v_i=tuple(int(value, 16) for value in record.v_i),
+        bound=int(record.bound, 16),
+        dealt=int(record.dealt, 16),
+        generation=record.generation,
+        factor=int(record.factor, 16),
+    )
+    check_sharing(sharing)
+    return Generation(record.custodians, sharing, record.leaf_index)
 
 
 def sharing_of(ceremony: Ceremony, key: PublicKey) -> Sharing:

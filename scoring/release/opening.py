@@ -5,6 +5,7 @@ Used by banks, enterprises and the authority. Which ciphertext is the aggregate,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -12,9 +13,10 @@ from crypto.errors import CryptoError, PartialError, SignatureError
 from crypto.sealing import open_sealed
 from crypto.statements import VerifyKey, check_signature, parse_envelope
 from crypto.threshold import Sharing
+from scoring.custody.generations import Generation
 from scoring.errors import StatementFormatError
 from scoring.release.partials import sealing_aad, sealing_info
-from scoring.statements import Ceremony, Partial, Ticket, parse_statement
+from scoring.statements import Partial, Ticket, parse_statement
 
 KeysOf = Callable[[str], Iterable[VerifyKey]]  # member id -> its registered signing keys
 
@@ -31,53 +33,70 @@ class SealedPartial:
 
 
 @dataclass(frozen=True, slots=True)
-class Opener:
-    """An audience with its private sealing key (32 bytes), ready to open what the custodians of ``ceremony`` answered."""
+class Answers:
+    """What custodians answered to a ticket, opening by opening.
 
-    ceremony: Ceremony
-    sharing: Sharing
+    ``usable``: x by share number; ``signed``: by custodian, the envelope of its signed partial, whatever x it gives; ``unusable``: custodians
+    with an answer that is not a usable partial of theirs.
+    """
+
+    usable: list[dict[int, int]]
+    signed: list[dict[str, bytes]]
+    unusable: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """An audience with its private sealing key (32 bytes), ready to open what the custodians of one generation answered."""
+
+    generation: Generation
     private: bytes
     keys_of: KeysOf
-    generation: int = 0
 
-    def shares(self, ticket: Ticket, digest: str, sealed: Iterable[SealedPartial]) -> tuple[list[dict[int, int]], list[str]]:
-        """Usable partials of each opening of the ticket, by share number; and the custodians whose answers were unusable.
+    @property
+    def sharing(self) -> Sharing:
+        """What partials of this generation are combined by."""
+        return self.generation.sharing
 
-        ``digest`` is the ticket envelope's. An unusable answer is left out: the others may suffice, and ``crypto.threshold.combine``
-        checks what they give, whatever was in them.
+    def answers(self, ticket: Ticket, digest: str, sealed: Iterable[SealedPartial]) -> Answers:
+        """The answers to a ticket, unsealed. ``digest`` is the ticket envelope's.
+
+        An unusable answer is left out: the others may suffice, and ``crypto.threshold.combine`` checks what they give, whatever was in them.
         """
-        usable: list[dict[int, int]] = [{} for _ in ticket.openings]
-        unusable: list[str] = []
+        found = Answers([{} for _ in ticket.openings], [{} for _ in ticket.openings], [])
+        n = self.sharing.public_key.n
         for item in sealed:
             try:
-                index, x = self._share(ticket, digest, item)
+                partial, envelope = self._partial(ticket, digest, item)
             except (CryptoError, StatementFormatError):
-                unusable.append(item.custodian)
+                found.unusable.append(item.custodian)
                 continue
-            usable[item.opening][index] = x
-        return usable, unusable
+            found.signed[item.opening][item.custodian] = envelope
+            x = int(partial.x, 16)
+            if 1 <= x < n and math.gcd(x, n) == 1:
+                found.usable[item.opening][partial.index] = x
+            else:
+                found.unusable.append(item.custodian)
+        return found
 
-    def _share(self, ticket: Ticket, digest: str, item: SealedPartial) -> tuple[int, int]:
-        if item.opening >= len(ticket.openings) or item.custodian not in self.ceremony.custodians:
-            raise PartialError("the ticket has no such opening, or the sender is no custodian")
-        partial = self._unseal(digest, item)
+    def _partial(self, ticket: Ticket, digest: str, item: SealedPartial) -> tuple[Partial, bytes]:
+        if item.opening >= len(ticket.openings):
+            raise PartialError("the ticket has no such opening")
+        number = self.generation.share_number(item.custodian)
+        partial, envelope = self._unseal(digest, item)
         said = (partial.ticket, partial.opening, partial.aggregate, partial.custodian, partial.generation, partial.index)
-        aggregate = ticket.openings[item.opening].aggregate
-        if said != (digest, item.opening, aggregate, item.custodian, self.generation, self.ceremony.custodians.index(item.custodian) + 1):
+        if said != (digest, item.opening, ticket.openings[item.opening].aggregate, item.custodian, self.generation.number, number):
             raise PartialError("a partial opening is not about the ticket, opening, aggregate or share that it was sealed for")
-        x = int(partial.x, 16)
-        if not 1 <= x < self.sharing.public_key.n:
-            raise PartialError("a partial opening is outside [1, n)")
-        return partial.index, x
+        return partial, envelope
 
-    def _unseal(self, digest: str, item: SealedPartial) -> Partial:
-        info = sealing_info(digest, item.custodian, self.generation)
+    def _unseal(self, digest: str, item: SealedPartial) -> tuple[Partial, bytes]:
+        info = sealing_info(digest, item.custodian, self.generation.number)
         envelope = parse_envelope(open_sealed(self.private, info, sealing_aad(item.opening), item.enc, item.ciphertext))
         partial = parse_statement(envelope.payload_type, envelope.payload)
         if not isinstance(partial, Partial):
             raise StatementFormatError("what was sealed is not a partial opening")
-        key = next((key for key in self.keys_of(item.custodian) if key.key_id in envelope.key_ids), None)
+        key = next((key for key in self.keys_of(item.custodian) if key.key_id == envelope.key_ids[0]), None)
         if key is None:
             raise SignatureError(f"no registered key of {item.custodian} signed its partial opening")
         check_signature(envelope, key)
-        return partial
+        return partial, envelope.raw

@@ -255,7 +255,6 @@ def test_an_unknown_receipt_is_not_found(desk: TestClient) -> None:
 
 LIES: dict[str, Callable[[dict[str, Any]], object]] = {
     "no evidence": lambda answer: answer.pop("evidence"),
-    "no sealed answers": lambda answer: answer.update(sealed=[]),
     "sealed answers that are no hex": lambda answer: answer["sealed"][0].update(enc="zz"),
     "a ticket that is no base64": lambda answer: answer["evidence"].update(ticket="A"),
     "a ticket that is no ticket": lambda answer: answer["evidence"].update(ticket=answer["evidence"]["enrolment"]),
@@ -287,3 +286,19 @@ def test_a_gateway_that_lies_gives_no_receipt_but_a_logged_failure(
         node.queries.answer(Query(PRODUCT, "loan", subject=subject))
     assert (refusal.value.reason, node.receipts.listed()) == ("OPENING_FAILED", [])
     assert node.site.zone.view.refusals[-1].statement.reason == "OPENING_FAILED"
+
+
+def test_a_gateway_that_keeps_back_the_custodians_answers_is_passed_by(node: BankNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bank asks the coordinator for them itself, as when one of the custodians lied."""
+    ask = node.queries._gateway.ask
+
+    def keeping_back(*asked: Any) -> Answer:
+        answer = ask(*asked)
+        assert answer.body is not None
+        answer.body["sealed"] = []
+        return answer
+
+    subject = told(node)
+    monkeypatch.setattr(node.queries._gateway, "ask", keeping_back)
+    assert node.queries.answer(Query(PRODUCT, "loan", subject=subject))["total"]
+    assert len(node.receipts.listed()) == 1

@@ -16,8 +16,9 @@ from nodes.bank.queries import Queries
 from nodes.bank.receipts import ReceiptStore
 from nodes.runtime.database import open_database
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from nodes.runtime.replica.disputes import Disputes
 from nodes.runtime.replica.relay import SealedBinding, seal_binding
-from nodes.runtime.replica.releases import ReleaseOpener
+from nodes.runtime.replica.releases import Published, ReleaseOpener
 from nodes.runtime.web.gateway_client import GatewayClient
 from protos.v1.exchange_pb2 import ConsentNotice
 from scoring.exchange.registry import MemberRegistry
@@ -40,6 +41,8 @@ class BankNode:
     receipts: ReceiptStore
     queries: Queries
     receipt_dir: Path
+    disputes: Disputes
+    opener: ReleaseOpener
 
     def told(self, consent: Logged, seq: int, *, revoked: bool = False) -> None:
         """The coordinator's notice of a consent arrives as work item ``seq``."""
@@ -52,11 +55,11 @@ def roots_of(zone: MemoryZone) -> Roots:
     return Roots(genesis, MemberRegistry(zone.view.registry.genesis), zone.public_key, {zone.model.sha256: zone.model})
 
 
-def opener_of(zone: MemoryZone) -> ReleaseOpener:
+def opener_of(zone: MemoryZone, published: Published | None = None, disputes: Disputes | None = None) -> ReleaseOpener:
     """What an audience opens releases with."""
     roots = roots_of(zone)
     assert zone.view.ceremony is not None
-    return ReleaseOpener(roots.registry, roots.packs, zone.view.ceremony.statement, SMALL_BITS)
+    return ReleaseOpener(roots.registry, roots.packs, zone.view.ceremony.statement, SMALL_BITS, published, disputes)
 
 
 def bank(site: Front, state_dir: Path, member: str = "bank-a") -> BankNode:
@@ -67,8 +70,10 @@ def bank(site: Front, state_dir: Path, member: str = "bank-a") -> BankNode:
     consents = Consents(engine, identity, roots.registry)
     receipts = ReceiptStore(engine, state_dir / "receipts", roots)
     gateway = GatewayClient(BASE, now=lambda: zone.now, transport=site.client._transport)
-    queries = Queries(identity, gateway, opener_of(zone), consents, receipts, site.log.client(), threading.Event())
-    return BankNode(site, member, consents, receipts, queries, state_dir / "receipts")
+    disputes = Disputes(identity, site.exchange.client(), state_dir / "disputes", lambda: zone.now)
+    opener = opener_of(zone, lambda: gateway.get("/v1/keys"), disputes)
+    queries = Queries(identity, gateway, opener, consents, receipts, site.log.client(), threading.Event())
+    return BankNode(site, member, consents, receipts, queries, state_dir / "receipts", disputes, opener)
 
 
 def uscc_of(number: int) -> str:

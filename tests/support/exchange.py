@@ -44,8 +44,10 @@ from protos.errors import detail_of, refusal_of
 from protos.v1 import exchange_pb2 as wire
 from scoring.errors import RowsAwaitedError, ScoringError
 from scoring.exchange.view import ZoneView
+from scoring.release.opening import SealedPartial
 from scoring.release.partials import sealing_aad, sealing_info
 from scoring.statements import Partial, Statement, parse_statement
+from tests.support.custody import Custody
 from tests.support.ledger import THRESHOLD, Ledger, actor
 from tests.support.members import CUSTODIANS, ZONE, Keys
 from tests.support.zone import MemoryZone
@@ -129,10 +131,13 @@ class MemoryExchange:
         self._zone = zone
         self.asleep: set[str] = set()
         self.garbled: set[str] = set()
+        self.first = len(CUSTODIANS)  # how many answers an audience is given before it asks for more
+        self.custody: Custody | None = None  # once the shares have been renewed
         self.relayed: list[tuple[str, str, bytes]] = []
         self.submitted: list[bytes] = []
         self.on_prepare: Callable[[], None] = lambda: None
-        held = HeldZone(zone.view, log.lock)
+        held = self._held = HeldZone(zone.view, log.lock)
+        self._issued: dict[str, Issued] = {}
         engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
         metadata.create_all(engine)
         store, work = Store(engine), None
@@ -212,20 +217,34 @@ class MemoryExchange:
         awake = [name for name in CUSTODIANS if name not in self.asleep]
         if len(awake) < THRESHOLD:
             raise RpcRefusal("CUSTODIANS_MISSING", "too few custodians answered", "UNAVAILABLE")
-        return [self._partial(name, issued, opening) for name in awake for opening in range(len(issued.aggregates))]
+        return self._answers(issued, awake[: self.first])
+
+    def _answers(self, issued: Issued, custodians: Sequence[str]) -> list[wire.CustodianPartial]:
+        self._issued[issued.ticket.digest] = issued
+        return [self._partial(name, issued, opening) for name in custodians for opening in range(len(issued.aggregates))]
+
+    def more_partials(self, ticket: str) -> list[SealedPartial]:
+        found = self._answers(self._issued[ticket], [name for name in CUSTODIANS if name not in self.asleep])
+        return [SealedPartial(item.custodian, item.opening, item.enc, item.ciphertext, item.generation) for item in found]
+
+    def proofs(self, demand: str) -> list[bytes]:
+        with self._held.reading() as view:
+            return [logged.envelope for (digest, _), logged in view.partial_proofs.items() if digest == demand]
 
     def _partial(self, custodian: str, issued: Issued, opening: int) -> wire.CustodianPartial:
         zone, ticket = self._zone, issued.ticket
-        share = zone.shares[CUSTODIANS.index(custodian)]
-        x = partial_opening(zone.sharing, share, issued.aggregates[opening])
+        sharing, share = zone.view.generation().sharing, zone.shares[CUSTODIANS.index(custodian)]
+        if self.custody is not None:
+            share = self.custody.shares[custodian]
+        x = partial_opening(sharing, share, issued.aggregates[opening])
         statement = Partial(
             zone=ZONE, nonce=fresh_nonce(), ticket=ticket.digest, opening=opening, aggregate=ticket.statement.openings[opening].aggregate,
-            custodian=custodian, index=share.index, generation=0, x=f"{x ^ 1 if custodian in self.garbled else x:x}",
+            custodian=custodian, index=share.index, generation=share.generation, x=f"{x ^ 1 if custodian in self.garbled else x:x}",
         )  # fmt: skip
         envelope = sign_statement(statement, zone.keys.signers[custodian])
         audience, _ = zone.view.sealing_key(ticket.statement.audience)
-        enc, ciphertext = seal(audience, sealing_info(ticket.digest, custodian, 0), sealing_aad(opening), envelope)
-        return wire.CustodianPartial(custodian=custodian, opening=opening, enc=enc, ciphertext=ciphertext)
+        enc, ciphertext = seal(audience, sealing_info(ticket.digest, custodian, share.generation), sealing_aad(opening), envelope)
+        return wire.CustodianPartial(custodian=custodian, opening=opening, enc=enc, ciphertext=ciphertext, generation=share.generation)
 
     @staticmethod
     def _answer(work: Callable[[], T]) -> T:

@@ -21,6 +21,7 @@ from gateway.store import METADATA, Store
 from nodes.errors import NotReadyError
 from nodes.runtime.database import open_database
 from nodes.runtime.peers.limits import RateLimit
+from nodes.runtime.replica.disputes import Disputes
 from nodes.runtime.web.request_document import RequestDocument
 from tests.support.exchange import HeldZone, MemoryExchange, MemoryLog, identity_of
 from tests.support.zone import BASE, MemoryZone
@@ -41,6 +42,7 @@ class Front:
     client: TestClient
     down: list[str]
     rounds: KeyRounds
+    disputes: Disputes
 
     def send(self, document: RequestDocument) -> Response:
         """Send a signed request exactly as it was signed."""
@@ -64,7 +66,8 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
     refusals = RefusalLog(identity, lambda envelope: log.append(envelope).index, lambda: zone.now)
     address_limit, key_limit = RateLimit(per_address, time.monotonic), RateLimit(per_key, time.monotonic)
     intake = SignedIntake(held, store, refusals, BASE, lambda: zone.now, key_limit)
-    evaluation = Evaluation(identity, held, exchange.client(), store, refusals)
+    disputes = Disputes(identity, exchange.client(), state_dir / "disputes", lambda: zone.now)
+    evaluation = Evaluation(identity, held, exchange.client(), store, refusals, disputes)
     rounds = KeyRounds(identity, held, exchange.client())
     down: list[str] = []
 
@@ -86,4 +89,4 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
         ready=ready,
     )
     client = TestClient(create_app(gateway), base_url=BASE, raise_server_exceptions=False)
-    return Front(zone, log, exchange, store, evaluation, refusals, client, down, rounds)
+    return Front(zone, log, exchange, store, evaluation, refusals, client, down, rounds, disputes)

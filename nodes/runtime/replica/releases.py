@@ -7,7 +7,7 @@ rows are the owners' and proven is for the caller, by ``nodes.auditor.evidence.r
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,14 @@ from pydantic import ValidationError
 
 from crypto.contribution import check_contribution
 from crypto.encoding import sha256, to_fixed
+from crypto.errors import KeyFormatError
 from crypto.paillier import DEFAULT_MIN_BITS, Opening, PublicKey, check_ciphertexts
 from crypto.proofs import KnowledgeProof
 from crypto.statements import VerifyKey, check_signature, parse_envelope
-from crypto.threshold import combine
 from nodes.errors import SettingsError, WireFormatError
+from nodes.runtime.replica.disputes import Disputes, OpenerOf, all_opened, attempt
 from nodes.runtime.replica.zone import load_packs, read_public
+from scoring.custody.generations import Generation, GenerationRecord, first_generation, generation_of
 from scoring.errors import AggregateError, TicketInputsError, WrongModelError, WrongOwnerError, WrongSignerError
 from scoring.exchange.contributions import owns
 from scoring.exchange.registry import MemberRegistry
@@ -33,9 +35,10 @@ from scoring.release.ceremony import check_ceremony
 from scoring.release.opening import Opener, SealedPartial
 from scoring.release.percentiles import band_of
 from scoring.release.receipt import Evidence, ReceiptRow
-from scoring.statements import Ceremony, EpochRelease, Registry, Row, Ticket, parse_statement
+from scoring.statements import Ceremony, EpochRelease, Member, Registry, Row, Ticket, parse_statement
 
 COMBINED_AT_ONCE = 4
+Published = Callable[[], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +76,23 @@ def published_band(released: Released, name: str, hundredths: int) -> str | None
 class ReleaseOpener:
     """An audience with the zone's public files: opens what the gateway hands over. ``private`` keys are given call by call."""
 
-    def __init__(self, registry: MemberRegistry, packs: Mapping[str, Model], ceremony: Ceremony, min_bits: int = DEFAULT_MIN_BITS) -> None:
-        self._registry, self._packs, self._ceremony = registry, packs, ceremony
-        self._sharing = check_ceremony(ceremony, min_bits)
+    def __init__(
+        self, registry: MemberRegistry, packs: Mapping[str, Model], ceremony: Ceremony, min_bits: int = DEFAULT_MIN_BITS,
+        published: Published | None = None, disputes: Disputes | None = None,
+    ) -> None:  # fmt: skip
+        self._registry, self._packs, self._published, self._disputes = registry, packs, published, disputes
+        key = check_ceremony(ceremony, min_bits).public_key
+        self._generations = {0: first_generation(ceremony, key)}
+        self._members: dict[str, Member] = {}  # that joined after the registry was pinned
 
     @classmethod
-    def load(cls, public_dir: Path, min_bits: int = DEFAULT_MIN_BITS) -> ReleaseOpener:
-        """From the zone's public directory. Raises SettingsError, KeyFormatError, ModelError, SignatureError, SignerUnknownError."""
+    def load(
+        cls, public_dir: Path, min_bits: int = DEFAULT_MIN_BITS, published: Published | None = None, disputes: Disputes | None = None
+    ) -> ReleaseOpener:
+        """From the zone's public directory. ``published`` reads the gateway's /v1/keys, where generations after the ceremony's are found.
+
+        Raises SettingsError, KeyFormatError, ModelError, SignatureError, SignerUnknownError.
+        """
         registry = _statement(public_dir / "registry.dsse.json", Registry)[0]
         members = MemberRegistry(registry)
         ceremony, key_ids, raw = _statement(public_dir / "ceremony.dsse.json", Ceremony)
@@ -87,17 +100,18 @@ class ReleaseOpener:
         if "authority" not in dealer.member.roles:
             raise SettingsError(f"{public_dir / 'ceremony.dsse.json'} is not signed by the authority")
         check_signature(parse_envelope(raw), verify_key(dealer.key))
-        return cls(members, load_packs(public_dir / "packs"), ceremony, min_bits)
+        return cls(members, load_packs(public_dir / "packs"), ceremony, min_bits, published, disputes)
 
     @property
     def key(self) -> PublicKey:
         """The zone's public key."""
-        return self._sharing.public_key
+        return self._generations[0].sharing.public_key
 
     @property
     def blocking(self) -> int:
         """Number of custodians without which nothing opens: l − t + 1."""
-        return self._sharing.parties - self._sharing.threshold + 1
+        newest = self._generations[max(self._generations)].sharing
+        return newest.parties - newest.threshold + 1
 
     def open(self, answer: Mapping[str, Any], private: bytes) -> Released:
         """The opened release in the gateway's ``answer``, for the holder of the X25519 key ``private``.
@@ -115,11 +129,24 @@ class ReleaseOpener:
             raise WrongModelError(f"no pack with the hash {ticket.model} is in the public directory")
         digest = sha256(envelope.raw).hex()
         aggregates = self._aggregates(ticket, model, evidence)
-        opener = Opener(self._ceremony, self._sharing, private, self._keys_of)
-        shares, _ = opener.shares(ticket, digest, sealed)
         with ThreadPoolExecutor(COMBINED_AT_ONCE, thread_name_prefix="combine") as pool:  # long powers run beside each other
-            openings = tuple(pool.map(lambda item: combine(self._sharing, *item), zip(aggregates, shares, strict=True)))
+            if self._disputes is None:
+                found, _ = attempt(self._opener_of(private), ticket, digest, aggregates, sealed, pool, range(len(aggregates)))
+                openings = all_opened(found)
+            else:
+                openings = self._disputes.open(self._opener_of(private), ticket, digest, aggregates, sealed, pool)
         return Released(ticket, digest, model, evidence, aggregates, openings)
+
+    def generation(self, number: int) -> Generation:
+        """A generation of the key's shares: the ceremony's, or a later one as the gateway publishes it. A false one only fails to open.
+
+        Raises KeyFormatError when there is none, or it is no sharing of the zone's key; GatewayRefusal and PeerUnavailableError.
+        """
+        if number not in self._generations and self._published is not None:
+            self._learn(self._published())
+        if number not in self._generations:
+            raise KeyFormatError(f"the zone's key has no generation {number}")
+        return self._generations[number]
 
     def check_rows(self, released: Released) -> None:
         """Every row is what its owner signed for this subject, audience and epoch, and proven [P4.1–P4.3, P4.6].
@@ -166,20 +193,38 @@ class ReleaseOpener:
             values.append(value)
         return tuple(values)
 
-    def _keys_of(self, member: str) -> list[VerifyKey]:
-        return [verify_key(key) for key in self._registry.member(member).keys]
+    def _opener_of(self, private: bytes) -> OpenerOf:
+        return lambda number: Opener(self.generation(number), private, self._keys_of)
+
+    def _learn(self, document: Mapping[str, Any]) -> None:
+        try:
+            records = [GenerationRecord.model_validate(item, strict=False) for item in document["generations"]]
+            members = [Member.model_validate(item, strict=False) for item in document["members"]]
+        except (ValidationError, KeyError, TypeError) as error:
+            raise WireFormatError("the gateway's keys do not fit their form") from error
+        for record in records:
+            if record.generation not in self._generations:
+                self._generations[record.generation] = generation_of(record, self.key)
+        self._members = {member.id: member for member in members}
+
+    def _keys_of(self, name: str) -> list[VerifyKey]:
+        """Keys of a pinned member; of one that joined later as the gateway has them, since whom it takes for a custodian only fails to open."""
+        known = self._registry.members.get(name) or self._members.get(name)
+        return [] if known is None else [verify_key(key) for key in known.keys]
 
 
 def _parse(answer: Mapping[str, Any]) -> tuple[Evidence, list[SealedPartial]]:
     try:
         evidence = Evidence.model_validate(answer["evidence"], strict=False)
-        sealed = [
-            SealedPartial(str(item["custodian"]), int(item["opening"]), bytes.fromhex(item["enc"]), bytes.fromhex(item["ciphertext"]))
-            for item in answer["sealed"]
-        ]
+        sealed = [_sealed(item) for item in answer["sealed"]]
     except (ValidationError, ValueError, KeyError, TypeError) as error:
         raise WireFormatError("the gateway's answer does not fit its form") from error
     return evidence, sealed
+
+
+def _sealed(item: Mapping[str, Any]) -> SealedPartial:
+    enc, ciphertext = bytes.fromhex(item["enc"]), bytes.fromhex(item["ciphertext"])
+    return SealedPartial(str(item["custodian"]), int(item["opening"]), enc, ciphertext, int(item.get("generation", 0)))
 
 
 def _statement(path: Path, cls: type[Any]) -> tuple[Any, tuple[str, ...], bytes]:

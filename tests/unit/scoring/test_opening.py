@@ -14,7 +14,7 @@ from crypto.paillier import check_opening
 from crypto.sealing import public_key, seal
 from crypto.threshold import combine, partial
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
-from scoring.custody.generations import sharing_of
+from scoring.custody.generations import first_generation
 from scoring.exchange.view import verify_key
 from scoring.release.opening import Opener, SealedPartial
 from scoring.release.partials import sealing_aad, sealing_info
@@ -58,15 +58,16 @@ def case(small_private_key: PrivateKey) -> Case:
     assert zone.view.ceremony is not None
     ceremony = zone.view.ceremony.statement
     keys = {name: [verify_key(key) for key in member.keys] for name, member in zone.view.registry.members.items()}
-    opener = Opener(ceremony, sharing_of(ceremony, zone.public_key), zone.keys.hpke["bank-a"], keys.__getitem__)
+    opener = Opener(first_generation(ceremony, zone.public_key), zone.keys.hpke["bank-a"], keys.__getitem__)
     return Case(zone, asked.ticket, logged.digest, asked.aggregates[0], opener)
 
 
 def test_any_threshold_of_true_partials_opens_the_aggregate(case: Case) -> None:
     sealed = [case.sealed(case.partial(name), name) for name in CUSTODIANS[1:]]
-    shares, unusable = case.opener.shares(case.ticket, case.digest, sealed)
-    assert unusable == []
-    check_opening(case.zone.public_key, case.aggregate, combine(case.opener.sharing, case.aggregate, shares[0]))
+    answers = case.opener.answers(case.ticket, case.digest, sealed)
+    assert answers.unusable == []
+    assert set(answers.signed[0]) == set(CUSTODIANS[1:])
+    check_opening(case.zone.public_key, case.aggregate, combine(case.opener.sharing, case.aggregate, answers.usable[0]))
 
 
 BAD: dict[str, Callable[[Case], SealedPartial]] = {
@@ -92,20 +93,26 @@ BAD: dict[str, Callable[[Case], SealedPartial]] = {
 def test_an_answer_that_does_not_hold_is_left_out_and_named(case: Case, make: Callable[[Case], SealedPartial]) -> None:
     bad = make(case)
     good = [case.sealed(case.partial(name), name) for name in CUSTODIANS[1:]]
-    shares, unusable = case.opener.shares(case.ticket, case.digest, [bad, *good])
-    assert unusable == [bad.custodian]
-    assert sorted(shares[0]) == [2, 3]
-    check_opening(case.zone.public_key, case.aggregate, combine(case.opener.sharing, case.aggregate, shares[0]))
+    answers = case.opener.answers(case.ticket, case.digest, [bad, *good])
+    assert answers.unusable == [bad.custodian]
+    assert sorted(answers.usable[0]) == [2, 3]
+    check_opening(case.zone.public_key, case.aggregate, combine(case.opener.sharing, case.aggregate, answers.usable[0]))
 
 
 def test_fewer_than_the_threshold_open_nothing(case: Case) -> None:
-    shares, _ = case.opener.shares(case.ticket, case.digest, [case.sealed(case.partial("tax"), "tax")])
+    answers = case.opener.answers(case.ticket, case.digest, [case.sealed(case.partial("tax"), "tax")])
     with pytest.raises(PartialError):
-        combine(case.opener.sharing, case.aggregate, shares[0])
+        combine(case.opener.sharing, case.aggregate, answers.usable[0])
+
+
+def test_a_signed_partial_that_cannot_be_one_is_kept_as_evidence_alone(case: Case) -> None:
+    for x in ("0", f"{case.zone.public_key.n:x}"):
+        answers = case.opener.answers(case.ticket, case.digest, [case.sealed(case.partial("tax", x=x), "tax")])
+        assert (answers.usable, answers.unusable, list(answers.signed[0])) == ([{}], ["tax"], ["tax"])
 
 
 def test_another_audience_cannot_read_a_partial(case: Case) -> None:
     other = replace(case.opener, private=case.zone.keys.hpke["bank-b"])
     sealed = [case.sealed(case.partial(name), name) for name in CUSTODIANS]
-    shares, unusable = other.shares(case.ticket, case.digest, sealed)
-    assert (shares, unusable) == ([{}], list(CUSTODIANS))
+    answers = other.answers(case.ticket, case.digest, sealed)
+    assert (answers.usable, answers.signed, answers.unusable) == ([{}], [{}], list(CUSTODIANS))
