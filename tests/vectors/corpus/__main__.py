@@ -1,4 +1,4 @@
-"""``python -m tests.vectors.corpus``: write tests/vectors/artifacts anew, all of it but its README.
+"""``python -m tests.vectors.corpus``: write tests/vectors anew: the artifacts, all of them but their README, and the proofs.
 
 Keys, nonces and times are fresh in every run; names, changes and expected reasons are not.
 """
@@ -17,9 +17,11 @@ from tests.vectors.corpus.edits import edited
 from tests.vectors.corpus.forgeries import forged
 from tests.vectors.corpus.logs import Files, epoch, files_of, logs, young
 from tests.vectors.corpus.models import models
+from tests.vectors.corpus.proofs import vectors
 from tests.vectors.corpus.zone import PACK, make_zone
 
 ARTIFACTS = Path(__file__).parents[1] / "artifacts"
+KNOWLEDGE = ARTIFACTS.parent / "knowledge.json"
 PARTS = ("public", "receipts", "logs", "models")
 
 # The tests make and judge these too; in the corpus others of the same place and reason stand for them, so that it stays small.
@@ -58,6 +60,7 @@ def main() -> int:
             put(directory / path, content)
     for name, (reason, data) in {PACK.stem: (None, PACK.read_bytes()), **models()}.items():
         put(note("model", f"models/{name}.yaml", reason), data)
+    KNOWLEDGE.write_text(json.dumps(vectors(), indent=1) + "\n", encoding="utf-8")
     (ARTIFACTS / "index.json").write_text("[\n" + ",\n".join(json.dumps(entry) for entry in index) + "\n]\n", encoding="utf-8")
     size = sum(path.stat().st_size for path in ARTIFACTS.rglob("*") if path.is_file())
     print(f"{len(index)} artifacts, {size:,} bytes, in {ARTIFACTS}", file=sys.stderr)
