@@ -1304,8 +1304,9 @@ class LogCheck:
     size: int = 0
 
     def check(self) -> None:
-        if (self.directory / "log" / "checkpoint").is_file():
-            self.directory = self.directory / "log"
+        run = self.directory
+        if (run / "log" / "checkpoint").is_file():
+            self.directory = run / "log"
         try:
             with because("CHECKPOINT_SIGNATURE", "checkpoint"):
                 checkpoint = self.roots.checkpoint(self.file("checkpoint") or b"")
@@ -1319,7 +1320,10 @@ class LogCheck:
         if not (self.directory / "envelopes").is_dir():
             self.faults.append(Fault("STATEMENTS_MISSING", "there is no envelopes/: only the public tree could be judged"))
             return
-        Replay(self).run(leaves)
+        replay = Replay(self)
+        replay.run(leaves)
+        if run != self.directory:
+            Documents(self, replay, leaves).check(run)
 
     def file(self, path: str) -> bytes | None:
         try:
@@ -1412,6 +1416,9 @@ class Replay:
         self.rounds: dict[str, tuple[list[str], int]] = {}  # digest of a key-round: custodians to be, threshold
         self.said: set[bytes] = set()
         self.ciphertexts: dict[int, list[int]] = {}  # of contributions that hold, by leaf
+        self.tickets: dict[str, tuple[int, dict[str, Any]]] = {}  # that hold, by digest: leaf, ticket
+        self.epochs: dict[str, dict[str, Any]] = {}  # by id: their openings
+        self.orders: dict[str, list[Any]] = {}  # by digest of the document: [subject, division, stage] in order
         self.time = 0
 
     def run(self, leaves: list[bytes]) -> None:
@@ -1466,6 +1473,9 @@ class Replay:
             self.ciphertexts[index] = self.check_contribution(statement)
         elif kind == "ticket":
             self.check_ticket(statement)
+            self.tickets[envelope.digest] = (index, statement)
+        elif kind == "epoch-open":
+            self.epochs[statement["epoch"]] = statement
         return kind
 
     def check_signer(self, kind: str, statement: dict[str, Any], member: str, subject: str) -> None:
@@ -1546,6 +1556,7 @@ class Replay:
                 rows = [canonical({"position": at, "stage": stage, "subject": subject}) for at, (subject, _, stage) in enumerate(subjects)]
                 root = tree_root([leaf_hash(row) for row in rows]).hex()
                 require(root == statement["merkle_root"], "ROSTER_INVALID", "the stages have another Merkle root")
+                self.orders[statement["sha256"]] = subjects
 
     def check_contribution(self, statement: dict[str, Any]) -> list[int]:
         """Its ciphertexts: those of the header, valid and proven, under the pinned key [P4.1, P4.3, P4.6]."""
@@ -1579,6 +1590,88 @@ class Replay:
         if leaf not in self.ciphertexts:
             raise Fault("AGGREGATE_UNCHECKED", f"the contribution at leaf {leaf} is not at hand or does not hold")
         return self.ciphertexts[leaf][batch if position == -1 else position]
+
+
+class Documents:
+    """What a run's directory holds beside its log: banks' receipts and the authority's epoch records, held against that log."""
+
+    def __init__(self, log: LogCheck, replay: Replay, leaves: list[bytes]) -> None:
+        self.log, self.replay, self.key = log, replay, log.roots.key
+        self.hashes = [leaf_hash(leaf) for leaf in leaves]
+
+    def check(self, run: Path) -> None:
+        for kind, check in (("receipts", self.receipt), ("epochs", self.records)):
+            paths = sorted((run / kind).glob("**/*.json"))
+            for path in paths:
+                try:
+                    check(path.read_bytes())
+                except Fault as fault:
+                    self.log.faults.append(Fault(fault.reason, f"{path.name}: {fault.detail}", fault.leaf))
+            self.log.checked[kind] = len(paths)
+
+    def receipt(self, data: bytes) -> None:
+        """It holds by itself, its tree is the beginning of this log, and its ticket holds here."""
+        try:
+            receipt = ReceiptCheck(data, self.log.roots)
+            receipt.check()
+        except Fault as fault:
+            raise Fault(f"RECEIPT_{fault.reason.removeprefix('RECEIPT_')}", fault.detail) from fault
+        size, leaf = receipt.checkpoint.size, int(receipt.receipt["ticket_leaf_index"])
+        require(size <= len(self.hashes), "RECEIPT_BEYOND_LOG", "its checkpoint is of a longer log: check a later copy")
+        require(tree_root(self.hashes[:size]) == receipt.checkpoint.root, "RECEIPT_FORK", "it shows another history under the log's signature")
+        digest = sha256(read_base64(receipt.receipt["ticket"])).hex()
+        require(self.replay.tickets.get(digest, (None,))[0] == leaf, "RECEIPT_TICKET_VOID", "its ticket does not hold in this log")
+
+    def records(self, data: bytes) -> None:
+        """Each record opens what its ticket names, for the subjects of the frozen roster [P1.4, P2.2, P2.4, P3.3; receipt.md, Epoch records]."""
+        with because("EPOCH_RECORD_FORMAT", "epoch record"):
+            said = read_json(data)
+            for record in said.get("records", [said]):
+                digest = sha256(read_base64(record["ticket"])).hex()
+                require(digest in self.replay.tickets, "EPOCH_RECORD_TICKET", "its ticket is not in the log, or does not hold")
+                leaf, ticket = self.replay.tickets[digest]
+                for opening in record["openings"]:
+                    try:
+                        self.batch(record, opening, ticket)
+                    except Fault as fault:
+                        raise Fault(fault.reason, fault.detail, leaf) from fault
+
+    def batch(self, record: dict[str, Any], said: dict[str, Any], ticket: dict[str, Any]) -> None:
+        batch, aggregate, m, r = int(record["batch"]), int(said["aggregate"]), int(said["m"]), int(said["r"])
+        lines = [line for line in ticket["openings"] if (line["functionals"], line["batch"]) == ([said["name"]], batch)]
+        require(len(lines) == 1, "EPOCH_RECORD_TICKET", f"the ticket opens no batch {batch} of {said['name']}")
+        named = sha256(self.key.c_bytes(aggregate)).hex()
+        require(named == lines[0]["aggregate"], "AGGREGATE_MISMATCH", "the aggregate opened is not the one that the ticket names")
+        require(self.key.opens(aggregate, m, r), "OPENING_INVALID", "m and r do not open the aggregate")
+        model, opened = self.log.roots.packs[ticket["model"]], self.replay.epochs[ticket["epoch"]]
+        subjects = self.batches(opened)[batch]
+        form = model.functional(said["name"], ticket["stage"])
+        with because("VALUE_IMPOSSIBLE", "opened value"):
+            for value in self.slots(self.key.balanced(m), opened["slot_bits"], len(subjects)):
+                form.read(value)
+        agree = (int(record["slot_bits"]), record["stage"]) == (opened["slot_bits"], ticket["stage"])
+        agree = agree and [(subject, ticket["stage"]) for subject in record["subjects"]] == subjects
+        require(agree, "EPOCH_RECORD_TICKET", "slots, stage or subjects are not those of the frozen roster")
+
+    def batches(self, opened: dict[str, Any]) -> list[list[tuple[str, str]]]:
+        """(subject, stage) of each batch: at most as many as slots, never of two stages [P3.3]."""
+        found: list[list[tuple[str, str]]] = []
+        for subject, _, stage in self.replay.orders[opened["roster"]]:
+            if not found or len(found[-1]) == opened["slots"] or found[-1][0][1] != stage:
+                found.append([])
+            found[-1].append((subject, stage))
+        return found
+
+    @staticmethod
+    def slots(packed: int, bits: int, count: int) -> Iterator[int]:
+        """The signed slots of a balanced plaintext, the lowest first. Raises ValueError when something lies beyond the last."""
+        half = 1 << bits - 1
+        for _ in range(count):
+            value = ((packed + half) % (1 << bits)) - half
+            packed = (packed - value) >> bits
+            yield value
+        if packed:
+            raise ValueError("something lies beyond the last slot")
 
 
 # === Command line =========================================================================================================

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,12 @@ from protos.errors import refusal_of
 from scoring.errors import ModelError, ReceiptError
 from scoring.indicators.model import load_pack
 from tests.support import independent
-from tests.support.artifacts import put, write_public
+from tests.support.artifacts import put, records_of, write_public, write_zone
 from tests.vectors.corpus.edits import edited
-from tests.vectors.corpus.forgeries import forged
-from tests.vectors.corpus.logs import epoch, files_of, logs, young
+from tests.vectors.corpus.forgeries import Forger, forged
+from tests.vectors.corpus.logs import epoch, files_of, logs, refusal, young
 from tests.vectors.corpus.models import models
-from tests.vectors.corpus.zone import make_zone
+from tests.vectors.corpus.zone import Made, make_zone
 
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "tests" / "vectors" / "artifacts"
@@ -129,11 +130,17 @@ def test_both_commands_end_alike(name: str, code: int) -> None:
 # --- the corpus as it is made, with what was left out of it ---
 
 
+@pytest.fixture(scope="module")
+def made() -> Made:
+    """A corpus zone made now."""
+    return make_zone()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_corpus_made_anew_gets_the_same_diagnoses(tmp_path: Path) -> None:
+def test_a_corpus_made_anew_gets_the_same_diagnoses(made: Made, tmp_path: Path) -> None:
     """The statements' formats of today: what is changed and what must be said of it are the same."""
-    made, public = make_zone(), tmp_path / "public"
+    public = tmp_path / "public"
     write_public(made.zone, public)
     wrong: list[tuple[str, str | None, object, object]] = []
     good: dict[str, tuple[str | None, bytes]] = {name: (None, json.dumps(document).encode()) for name, document in made.receipts.items()}
@@ -153,3 +160,54 @@ def test_a_corpus_made_anew_gets_the_same_diagnoses(tmp_path: Path) -> None:
             wrong.append((name, reason, *both))
     assert wrong == []
     assert {reason for reason, _ in models().values()} == {"MODEL_INVALID"}
+
+
+def change_record(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the epoch record of the larger batch."""
+    path = max((run / "epochs").glob("**/*.json"), key=lambda item: item.stat().st_size)
+    record = json.loads(path.read_bytes())
+    change(record)
+    path.write_bytes(json.dumps(record).encode())
+
+
+def raise_value(record: dict[str, Any]) -> None:
+    record["openings"][0]["m"] = str(int(record["openings"][0]["m"]) + 100)
+
+
+def write_m_plus_n(record: dict[str, Any]) -> None:
+    record["openings"][0]["m"] = str(int(record["openings"][0]["m"]) + int(record["public_key"]["n"]))
+
+
+RECORDS: dict[str, tuple[str | None, Callable[[dict[str, Any]], object]]] = {
+    "untouched": (None, lambda _: None),
+    "value": ("OPENING_INVALID", raise_value),
+    "value-plus-n": ("OPENING_INVALID", write_m_plus_n),
+    "subjects-swapped": ("EPOCH_RECORD_TICKET", lambda record: record["subjects"].reverse()),
+    "batch": ("EPOCH_RECORD_TICKET", lambda record: record.update(batch="7")),
+    "aggregate": ("AGGREGATE_MISMATCH", lambda record: record["openings"][0].update(aggregate="12345")),
+    "ticket-gone": ("EPOCH_RECORD_FORMAT", lambda record: record.pop("ticket")),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", RECORDS)
+def test_both_judge_the_epoch_records_of_a_run(name: str, made: Made, tmp_path: Path) -> None:
+    reason, change = RECORDS[name]
+    run = write_zone(made.zone, tmp_path / "run", records=records_of(made.zone))
+    change_record(run, change)
+    assert (ours_of_log(run, run / "public"), theirs(run, run / "public")) == (expected(reason), expected(reason))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_both_tell_a_receipt_of_another_history_from_one_of_a_later_log(made: Made, tmp_path: Path) -> None:
+    shown, here = Forger(made), made.zone.fork()
+    shown.zone.say(refusal(), "bank-a")
+    receipt = json.loads(shown.written())
+    later = write_zone(made.zone, tmp_path / "later", receipts=[receipt])
+    for _ in range(2):
+        here.say(refusal(), "bank-a")
+    fork = write_zone(here, tmp_path / "fork", receipts=[receipt])
+    for run, reason in ((later, "RECEIPT_BEYOND_LOG"), (fork, "RECEIPT_FORK")):
+        assert (ours_of_log(run, run / "public"), theirs(run, run / "public")) == ({reason}, {reason})
