@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Header, Path, Response
+from fastapi import Depends, FastAPI, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from nodes.enterprise.consents import ConsentDesk
@@ -15,7 +15,7 @@ from nodes.enterprise.straight import StraightDesk
 from nodes.runtime.web import problems
 from nodes.runtime.web.bounds import Bounds
 from nodes.runtime.web.tokens import check_bearer
-from scoring.statements import MemberId, Name
+from scoring.statements import MemberId, Name, Title
 
 USCC = r"^[0-9A-HJ-NPQRTUWXY]{18}$"
 UsccPath = Annotated[str, Path(pattern=USCC)]
@@ -76,6 +76,11 @@ def create_app(enrolments: Enrolments, consents: ConsentDesk, portraits: Portrai
     def give(body: ConsentBody) -> dict[str, Any]:
         """Sign a consent with the enterprise's key and log it."""
         return consents.give(body.uscc, body.audience, body.purpose, body.products).to_json()
+
+    @app.get("/consents/text")
+    def text(audience: MemberId, product: Annotated[list[Name], Query(min_length=1, max_length=20)]) -> Title:
+        """What the enterprise is to be told before it consents, in Chinese and English."""
+        return consents.text(audience, product)
 
     @app.get("/consents")
     def given(uscc: Annotated[str, Field(pattern=rf"^$|{USCC}")] = "") -> dict[str, Any]:

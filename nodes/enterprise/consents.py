@@ -15,10 +15,11 @@ from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.relay import SealedBinding, seal_binding
 from nodes.runtime.web.gateway_client import GatewayClient, GatewayRefusal
+from scoring.disclosure.consent_text import consent_text
 from scoring.errors import ConsentScopeError, NotDisclosedError, WrongModelError
 from scoring.exchange.registry import MemberRegistry
 from scoring.indicators.model import Model
-from scoring.statements import Consent, Revocation
+from scoring.statements import Consent, Member, Revocation, Title
 
 DAY_S = 86_400
 
@@ -42,9 +43,7 @@ class ConsentDesk:
         NotDisclosedError for a product that the model lacks, GatewayRefusal, PeerUnavailableError: ``resume`` then sends it.
         """
         enterprise = self._enrolments.enrolled(uscc)
-        member = self._registry.member(audience)
-        if "bank" not in member.roles or not products:
-            raise ConsentScopeError("a consent names a bank of the zone and at least one product")
+        member = self._bank(audience, products)
         functionals, open_indicators = self._needed(self.model(), products)
         consent_id = secrets.token_hex(16)
         binding = SealedBinding(uscc=uscc, binding=enterprise.binding)
@@ -54,6 +53,12 @@ class ConsentDesk:
                 update={"sealed_binding": seal_binding(binding, bytes.fromhex(member.hpke), audience, consent_id)}
             ),
         )
+
+    def text(self, audience: str, products: Sequence[str]) -> Title:
+        """What the enterprise is to be told before it gives such a consent now [P7.2]. Raises as ``give``; signs nothing."""
+        member, model = self._bank(audience, products), self.model()
+        functionals, _ = self._needed(model, products)
+        return consent_text(model, member.title, products, functionals, self._now() + self._days * DAY_S)
 
     def give_portrait(self, uscc: str) -> KeptConsent:
         """The enterprise's standing consent to its own portrait, given now where there is none for this model. Raises as ``give``."""
@@ -111,6 +116,12 @@ class ConsentDesk:
         if len(self._packs) == 1:
             return next(iter(self._packs.values()))
         raise NotReadyError("the zone has several models and no epoch yet: what a consent must name is not known")
+
+    def _bank(self, audience: str, products: Sequence[str]) -> Member:
+        member = self._registry.member(audience)
+        if "bank" not in member.roles or not products:
+            raise ConsentScopeError("a consent names a bank of the zone and at least one product")
+        return member
 
     def _needed(self, model: Model, products: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """(functionals, open indicators) that the products need."""

@@ -418,6 +418,23 @@ def test_staff_give_and_revoke_consents_by_http(desk: Service, staff: TestClient
     assert [item["id"] for item in staff.get("/consents", params={"uscc": uscc}).json()["consents"]] == [consent_id]
 
 
+def test_the_enterprise_is_told_what_follows_before_it_consents(desk: Service, staff: TestClient) -> None:
+    """That an appeal shows its correction, that extremes tell everything, and what the model exposes [P7.1, P7.2]."""
+    answer = staff.get("/consents/text", params={"audience": "bank-a", "product": PRODUCT})
+    assert answer.status_code == 200
+    text = answer.json()
+    assert "申诉或更正而重新评定" in text["zh"]
+    assert "after an appeal or a correction" in text["en"]
+    assert "A total of 0, or the greatest there is" in text["en"]
+    for exposure in desk.site.zone.model.pack.exposures:
+        assert desk.site.zone.model.indicators[exposure.indicator].title.zh in text["zh"]
+        assert exposure.reason.en in text["en"]
+    assert desk.site.zone.model.products[PRODUCT].spec.title.zh in text["zh"]
+    assert staff.get("/consents/text", params={"audience": "bank-a", "product": "nothing"}).json()["reason"] == "NOT_DISCLOSED"
+    assert staff.get("/consents/text", params={"audience": "tax", "product": PRODUCT}).json()["reason"] == "CONSENT_SCOPE"
+    assert staff.get("/consents/text", params={"audience": "bank-a"}).status_code == 422
+
+
 def test_waiting_for_the_registrar_is_told_as_not_ready(staff: TestClient) -> None:
     response = staff.post("/enrolments", json={"uscc": uscc_of(4), "wait_s": 0})
     assert (response.status_code, response.json()["reason"]) == (503, "NOT_READY")
