@@ -86,7 +86,6 @@ _CRYPTO = {
 _SCORING = {
     "StatementFormatError": _bad("STATEMENT_INVALID", "The statement does not fit its schema."),
     "ModelError": _bad("MODEL_INVALID", "The pack is not an indicator model."),
-    "DisclosurePolicyError": _bad("DISCLOSURE_POLICY_INVALID", "The file is not a disclosure policy."),
     "ModelLeaksError": _denied("MODEL_LEAKS", "The admission lint does not pass this model: it would disclose single indicators."),
     "RuleError": _bad("RECORD_INVALID", "A record cannot be used by its indicator's rule.", explain=False),
     "RangeError": _own("VALUE_IMPOSSIBLE", "An opened value is impossible under the model."),

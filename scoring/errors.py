@@ -13,10 +13,6 @@ class ModelError(ScoringError):
     """A pack is not an indicator model; the message names the path and what would be right."""
 
 
-class DisclosurePolicyError(ScoringError):
-    """A file is not a disclosure policy; the message names line and path."""
-
-
 class ModelLeaksError(ScoringError):
     """The member's own admission lint does not pass the model: somebody could learn single indicators from what it discloses [P7.1]."""
 

@@ -105,11 +105,27 @@ class WitnessPolicy(Record):
     development: bool = False
 
 
+TenThousandths = Annotated[int, Field(ge=0, le=10_000)]
+
+
 class DisclosurePolicy(Record):
-    """What the zone allows beyond a model's own admission [P7.1, P7.2]."""
+    """What the zone lets models and tickets disclose [P7.1, P7.2].
+
+    The admission lint's thresholds: under the uniform prior ``ratio_at_least`` and ``pinned_at_most`` bind; under any other, more than
+    ``prior_pinned_at_most`` need a named exposure. A joint distribution of up to ``exact_cells`` is computed exactly; beyond it at most
+    ``combinations_at_most`` integer combinations with coefficients up to ``coefficients_up_to`` stand in. A model is linted together with
+    that many ``previous_models`` of its data period.
+    """
 
     bank_functionals: Annotated[int, Field(ge=1, le=64)] = 2  # that one bank may learn of one enterprise in one data period
     epoch_interval_s: Annotated[int, Field(ge=0, lt=1 << 40)] = 30 * 86_400  # between the openings of two epochs of one data period
+    ratio_at_least: TenThousandths = 5000
+    pinned_at_most: TenThousandths = 200
+    prior_pinned_at_most: TenThousandths = 500
+    exact_cells: Annotated[int, Field(ge=1, le=1 << 26)] = 1 << 26
+    coefficients_up_to: Annotated[int, Field(ge=1, le=64)] = 16
+    combinations_at_most: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    previous_models: Annotated[int, Field(ge=0, le=8)] = 2
 
 
 class Registry(Statement):

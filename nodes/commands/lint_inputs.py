@@ -1,4 +1,4 @@
-"""What ``xinqiao model lint`` reads beside the pack: a policy, records for a prior, who owns records itself; and its patience."""
+"""What ``xinqiao model lint`` reads beside the pack: records for a prior, who owns records itself; and its patience."""
 
 from __future__ import annotations
 
@@ -12,22 +12,13 @@ from typing import cast, get_args
 from nodes.commands.records_file import read_records, score_rows
 from nodes.errors import SettingsError
 from scoring.disclosure.inference.priors import Prior, empirical
-from scoring.disclosure.policy import Policy, parse_policy
-from scoring.disclosure.views import AUTHORITY, BANK, Audience, joint, usual
-from scoring.errors import DisclosurePolicyError
+from scoring.disclosure.views import AUTHORITY, BANK, Audience, joint, registered
 from scoring.indicators.model import Model
 from scoring.rules.stages import Level, Owner
+from scoring.statements import Member
 
 PATIENCE_S = 2.0
 _HOLDS = re.compile(r"(?P<audience>[a-z]+)=(?P<department>[a-z][a-z0-9_-]*)/(?P<level>[a-z]+)")
-
-
-def read_policy(path: Path) -> Policy:
-    """The policy in a file. Raises DisclosurePolicyError naming file, line and path."""
-    try:
-        return parse_policy(path.read_bytes())
-    except DisclosurePolicyError as error:
-        raise DisclosurePolicyError(f"{path}, {error}") from error
 
 
 def records_prior(path: Path, models: Sequence[Model], year: int | None, warn: Callable[[str], None]) -> Prior:
@@ -38,10 +29,13 @@ def records_prior(path: Path, models: Sequence[Model], year: int | None, warn: C
     return empirical(models, [row.record for row in rows], path.name if year is None else f"{path.name}, {year}")
 
 
-def audiences_holding(models: Sequence[Model], holds: Sequence[str]) -> tuple[Audience, ...]:
-    """Authority, bank and both, with the records that ``holds`` says they own. Raises SettingsError for another form or owner."""
+def audiences(models: Sequence[Model], members: Sequence[Member], holds: Sequence[str]) -> tuple[Audience, ...]:
+    """Authority, bank and both, and those of ``members`` who are departments too, with the records that ``holds`` says they own.
+
+    Raises SettingsError for another form or owner.
+    """
     owners = {item.owner for model in models for item in model.indicators.values()}
-    single = {audience.name: audience for audience in usual(models) if len(audience.kinds) == 1}
+    single = {audience.name: audience for audience in registered(members, models) if len(audience.kinds) == 1}
     for text in holds:
         match = _HOLDS.fullmatch(text)
         if match is None or match["audience"] not in single or match["level"] not in get_args(Level):
@@ -52,7 +46,7 @@ def audiences_holding(models: Sequence[Model], holds: Sequence[str]) -> tuple[Au
             raise SettingsError(f"--holds {text}: no indicator has this owner; there are {known}")
         before = single[match["audience"]]
         single[before.name] = Audience(before.name, before.kinds, before.holds | {owner})
-    return (*single.values(), joint(*single.values()))
+    return (*single.values(), joint(single[AUTHORITY], single[BANK]))
 
 
 @contextmanager

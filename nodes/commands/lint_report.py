@@ -56,12 +56,12 @@ def lint_text(model: Model, report: LintReport) -> str:
 
 
 def audience_title(name: str) -> str:
-    """An audience, or several together, in both languages.
+    """An audience, a member of a kind, or several together, in both languages.
 
-    >>> audience_title("authority+bank")
-    '主管部门 authority + 银行 bank'
+    >>> audience_title("authority+bank"), audience_title("bank bank-a")
+    ('主管部门 authority + 银行 bank', '银行 bank bank-a')
     """
-    return " + ".join(_AUDIENCES.get(part, part) for part in name.split("+"))
+    return " + ".join(" ".join(_AUDIENCES.get(word, word) for word in part.split()) for part in name.split("+"))
 
 
 def _verdict(report: LintReport) -> str:

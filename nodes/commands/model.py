@@ -11,18 +11,19 @@ from typing import Annotated, Any
 
 import typer
 
-from nodes.commands.lint_inputs import audiences_holding, patience, read_policy, records_prior
+from nodes.ceremony.countersigning import read_members
+from nodes.commands.lint_inputs import audiences, patience, records_prior
 from nodes.commands.lint_report import lint_text
 from nodes.commands.model_tables import model_tables
 from nodes.commands.output import ExitCode, JsonFlag, reporting
 from nodes.commands.packs import read_pack, shipped
 from nodes.commands.records_file import RecordRow, read_records, score_rows
 from scoring.disclosure.lint import lint
-from scoring.disclosure.policy import Policy
 from scoring.indicators.compare import Change, Difference, changes, differences, summaries
 from scoring.indicators.describe import describe, points, records_markdown
 from scoring.indicators.model import Model
 from scoring.indicators.plain import PlainScore
+from scoring.statements import DisclosurePolicy
 
 app = typer.Typer(no_args_is_help=True, help="Indicator models: show, lint, compare, try out.")
 
@@ -51,7 +52,7 @@ def lint_pack(
     records: Annotated[Path | None, typer.Option(help="RECORDS.csv of the pack's fields: also measure under these firms' points.")] = None,
     year: YearOption = None,
     holds: Annotated[list[str] | None, typer.Option(help="AUDIENCE=DEPARTMENT/LEVEL: this authority or bank owns these records itself.")] = None,
-    policy: Annotated[Path | None, typer.Option(help="The zone's disclosure-policy.yaml; the defaults of P7.1 without it.")] = None,
+    public: Annotated[Path | None, typer.Option(help="The zone's public directory: its policy and members, instead of the defaults.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Say what authority and banks could learn about single indicators, and whether the model may be admitted.
@@ -59,11 +60,13 @@ def lint_pack(
     Exit code 0: it may; 1: it may not, the report says why and what to change; 2: an input file is wrong.
     """
     with reporting(as_json) as report:
-        rules = Policy() if policy is None else read_policy(policy)
+        registry = None if public is None else read_members(public)
+        policy, members = (DisclosurePolicy(), ()) if registry is None else (registry.genesis.disclosure, tuple(registry.members.values()))
         models = [read_pack(name) for name in (pack, *(previous or ()))]
         priors = () if records is None else (records_prior(records, models, year, report.progress),)
         with patience(report.progress) as progress:
-            found = lint(models[0], models[1:], policy=rules, audiences=audiences_holding(models, holds or ()), priors=priors, progress=progress)
+            chosen = audiences(models, members, holds or ())
+            found = lint(models[0], models[1:], policy=policy, audiences=chosen, priors=priors, progress=progress)
         code = ExitCode.DONE if found.admissible else ExitCode.NOT_HOLDING
         report.result(found.document() | {"sha256": found.sha256}, lint_text(models[0], found), code)
 

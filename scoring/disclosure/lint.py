@@ -15,14 +15,17 @@ from gmpy2 import mpq
 from scoring.disclosure.inference.joint import Measured, measure
 from scoring.disclosure.inference.priors import UNIFORM, Prior, uniform
 from scoring.disclosure.inference.span import Row, isolation, null_space, primitive, ungated
-from scoring.disclosure.policy import Policy
 from scoring.disclosure.report import SCALE, AudienceReport, Combination, Factor, Finding, Leak, LintReport, Outcome, StageReport
 from scoring.disclosure.views import BANK, Audience, Lineage, View, disclosed, independent, usual
-from scoring.indicators.describe import number
 from scoring.indicators.model import Model
 from scoring.indicators.pack import Exposure
+from scoring.statements import DisclosurePolicy
 
 GUARD = 1e-3  # of a ten-thousandth: floating-point error never moves a figure across a whole one
+POLICY = (
+    "bank_functionals", "ratio_at_least", "pinned_at_most", "prior_pinned_at_most", "exact_cells", "coefficients_up_to", "combinations_at_most",
+    "previous_models",
+)  # fmt: skip
 Progress = Callable[[str], None]
 
 
@@ -30,7 +33,7 @@ def lint(
     model: Model,
     previous: Sequence[Model] = (),
     *,
-    policy: Policy | None = None,
+    policy: DisclosurePolicy | None = None,
     audiences: Sequence[Audience] | None = None,
     priors: Sequence[Prior] = (),
     progress: Progress = lambda _: None,
@@ -40,7 +43,7 @@ def lint(
     ``audiences`` are by default authority, bank and both together; ``priors`` are measured beside the uniform one. ``progress`` is told
     what is computed next.
     """
-    rules = Policy() if policy is None else policy
+    rules = DisclosurePolicy() if policy is None else policy
     lineage = Lineage((model, *previous[: rules.previous_models]))
     chosen = usual(lineage.models) if audiences is None else tuple(audiences)
     work = _Lint(lineage, rules, (uniform(lineage.models), *priors), progress)
@@ -48,7 +51,7 @@ def lint(
     return LintReport(
         model=lineage.refs()[0],
         previous=lineage.refs()[1:],
-        policy=tuple((name, _text(value)) for name, value in rules),
+        policy=tuple((name, getattr(rules, name)) for name in POLICY),
         priors=tuple(prior.name for prior in work.priors),
         audiences=reports,
         findings=tuple(work.findings),
@@ -60,7 +63,7 @@ class _Lint:
     """One run. Views that are equal are measured once: authority and bank are often given the same."""
 
     lineage: Lineage
-    policy: Policy
+    policy: DisclosurePolicy
     priors: tuple[Prior, ...]
     progress: Progress
     findings: list[Finding] = field(default_factory=list)
@@ -97,9 +100,9 @@ class _Lint:
             return
         for stage in self.model.stages:
             given = independent(self.model, audience, stage.id)
-            if given > self.policy.functionals_per_bank:
+            if given > self.policy.bank_functionals:
                 names = tuple(Factor(name, 1) for name in disclosed(self.model, audience))
-                yield Finding("budget", "refused", audience.name, stage.id, (), names, value=given, limit=self.policy.functionals_per_bank)
+                yield Finding("budget", "refused", audience.name, stage.id, (), names, value=given, limit=self.policy.bank_functionals)
 
     def _isolated(self, audience: Audience, stage: str, view: View) -> Iterator[Finding]:
         """(a) Combinations that are supported on one department's indicators, or in which the gates cancel."""
@@ -135,7 +138,7 @@ class _Lint:
         policy = self.policy
         exposure = self._exposure(audience, stage, view.unknowns[leak.indicator].indicator.id)
         named = None if exposure is None else self.model.pack.exposures[exposure]
-        bounds: list[tuple[str, mpq, mpq | None]] = []
+        bounds: list[tuple[str, int, mpq | None]] = []
         if leak.prior == UNIFORM:
             bounds = [
                 ("ratio", policy.ratio_at_least, None if named is None else named.ratio_at_least),
@@ -145,13 +148,13 @@ class _Lint:
             bounds = [("pinned", policy.prior_pinned_at_most, None if named is None else named.pinned_at_most)]
         for rule, limit, accepted in bounds:
             value = leak.ratio if rule == "ratio" else leak.pinned
-            if _holds(rule, value, limit):
+            if _holds(rule, value, mpq(limit, SCALE)):
                 continue
             covered = accepted is not None and _holds(rule, value, accepted)
             outcome: Outcome = "reported" if not audience.binding else "accepted" if covered else "refused"
             yield Finding(
                 "ratio" if rule == "ratio" else "pinned", outcome, audience.name, stage, (leak.indicator,), leak.by, leak.prior,
-                value, int(limit * SCALE), exposure if outcome == "accepted" else None,
+                value, limit, exposure if outcome == "accepted" else None,
             )  # fmt: skip
 
     def _exposure(self, audience: Audience, stage: str, indicator: str) -> int | None:
@@ -195,7 +198,3 @@ def _factors(view: View, coefficients: Sequence[int]) -> Combination:
 
 def _holds(rule: str, value: int, limit: mpq) -> bool:
     return mpq(value, SCALE) >= limit if rule == "ratio" else mpq(value, SCALE) <= limit
-
-
-def _text(value: object) -> str:
-    return number(value) if isinstance(value, mpq) else str(value)

@@ -107,7 +107,7 @@ class LintReport:
 
     model: ModelRef
     previous: tuple[ModelRef, ...]
-    policy: tuple[tuple[str, str], ...]
+    policy: tuple[tuple[str, int], ...]
     priors: tuple[str, ...]
     audiences: tuple[AudienceReport, ...]
     findings: tuple[Finding, ...]

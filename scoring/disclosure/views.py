@@ -7,7 +7,7 @@ into one opening. A percentile band is a function of a functional that its audie
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -16,6 +16,7 @@ from scoring.disclosure.report import ModelRef
 from scoring.indicators.functional import NO_FUNCTIONAL, functional
 from scoring.indicators.model import Indicator, Model
 from scoring.rules.stages import Owner
+from scoring.statements import Member
 
 AUTHORITY, BANK = "authority", "bank"
 
@@ -117,12 +118,24 @@ class Lineage:
         return name if len(self.models) == 1 else f"{model.id}@{model.version}:{name}"
 
 
-def usual(models: Iterable[Model]) -> tuple[Audience, ...]:
+def usual(models: Sequence[Model]) -> tuple[Audience, ...]:
     """Authority and bank, each with the records of a department of its own name, and both together, which is reported only."""
     owners = {item.owner for model in models for item in model.indicators.values()}
     held = {kind: frozenset(owner for owner in owners if owner.department == kind) for kind in (AUTHORITY, BANK)}
     single = tuple(Audience(kind, (kind,), held[kind]) for kind in (AUTHORITY, BANK))
     return (*single, joint(*single))
+
+
+def registered(members: Sequence[Member], models: Sequence[Model]) -> tuple[Audience, ...]:
+    """As ``usual``, and each authority or bank of a zone that is a department too, which knows its own records."""
+    *single, _ = usual(models)
+    found = list(single)
+    for audience in single:
+        for member in members:
+            if audience.name in member.roles and "department" in member.roles and member.level:
+                own = Owner(department=member.department, level=member.level)
+                found.append(Audience(f"{audience.name} {member.id}", audience.kinds, audience.holds | {own}))
+    return (*found, joint(*single))
 
 
 def joint(*audiences: Audience) -> Audience:

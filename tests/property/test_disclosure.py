@@ -15,7 +15,7 @@ from scoring.disclosure.inference.joint import compact, convolved, groups, liste
 from scoring.disclosure.inference.posteriors import FEW, Figures, leakage, summand
 from scoring.disclosure.inference.priors import Marginal
 from scoring.disclosure.inference.span import Isolation, combine, isolation, rank, ungated
-from scoring.disclosure.policy import Policy
+from scoring.statements import DisclosurePolicy
 
 unhurried = settings(deadline=None)
 COLUMNS = "abcd"
@@ -114,7 +114,7 @@ def agree(figures: Figures, wanted: tuple[Fraction | float, Fraction | float]) -
 @given(small_views())
 def test_figures_are_those_of_enumerating_every_firm(view: tuple[list[dict[str, int]], dict[str, Marginal]]) -> None:
     rows, marginals = view
-    found = measure(rows, marginals, Policy())
+    found = measure(rows, marginals, DisclosurePolicy())
     assert set(found) == {name for row in rows for name in row}
     for name, measured in found.items():
         assert measured.combination is None

@@ -11,13 +11,16 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from crypto.keygen import PrivateKey
 from nodes.commands import lint_inputs
 from nodes.commands.model import app
 from nodes.commands.packs import pack_path, read_pack
 from scoring.disclosure.lint import lint
+from scoring.statements import DisclosurePolicy
 from simulators.population import binjiang
 from tests.oracles import small_pack
 from tests.support.models import document, item, linear, plain
+from tests.support.zone import MemoryZone
 
 ROOT = Path(__file__).parents[2]
 PANEL = ROOT / "simulators" / "data" / "firm_panel.csv"
@@ -131,15 +134,13 @@ def test_an_audience_that_holds_records_itself_is_said_on_the_command_line(tmp_p
     assert "no indicator has this owner; there are science/city, tax/city" in run(path, "--holds", "bank=ip/city").output
 
 
-def test_a_zones_policy_is_read_and_its_errors_are_named_by_file_line_and_path(tmp_path: Path) -> None:
-    strict = tmp_path / "disclosure-policy.yaml"
-    strict.write_text("format: xinqiao/disclosure-policy/v1\nratio_at_least: 0.9\n", encoding="utf-8")
-    found = answer("firm-panel", "--policy", strict, code=1)
-    assert found["policy"]["ratio_at_least"] == "0.9"
-    strict.write_text("format: xinqiao/disclosure-policy/v1\nratio_at_least: 2\n", encoding="utf-8")
-    result = run("firm-panel", "--policy", strict)
-    assert result.exit_code == 2
-    assert f"{strict}, line 2, ratio_at_least: " in result.output
+def test_policy_and_members_of_a_zone_are_read_from_its_public_directory(tmp_path: Path, small_private_key: PrivateKey) -> None:
+    strict = MemoryZone(small_private_key, policy=DisclosurePolicy(ratio_at_least=9000))
+    (tmp_path / "registry.dsse.json").write_bytes(strict.view.genesis)
+    found = answer("firm-panel", "--public", tmp_path, code=1)
+    assert found["policy"]["ratio_at_least"] == 9000
+    assert "(at least 0.9 is needed)" in run("firm-panel", "--public", tmp_path).stdout
+    assert run("firm-panel", "--public", tmp_path / "elsewhere").exit_code == 2
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from math import gcd, prod
 from scoring.disclosure.inference.posteriors import Figures, leakage, leakage_of_listed, summand
 from scoring.disclosure.inference.priors import Marginal
 from scoring.disclosure.inference.span import Row, rank, reduced
-from scoring.disclosure.policy import Policy
+from scoring.statements import DisclosurePolicy
 
 Weights = dict[str, int]
 FIRM_CELLS = 16  # a listed firm costs about as much as this many cells
@@ -33,7 +33,7 @@ class Measured:
     combinations: int
 
 
-def measure(rows: Sequence[Row], marginals: Mapping[str, Marginal], policy: Policy) -> dict[str, Measured]:
+def measure(rows: Sequence[Row], marginals: Mapping[str, Marginal], policy: DisclosurePolicy) -> dict[str, Measured]:
     """Figures of every column with more than one point, from ``rows`` over them; columns that no row touches are left out."""
     varying = [{column: weight for column, weight in row.items() if len(marginals[column].values) > 1} for row in rows]
     found: dict[str, Measured] = {}
@@ -145,7 +145,7 @@ def _figures(offsets: Mapping[str, Sequence[int]], marginals: Mapping[str, Margi
     return dict(zip(offsets, leakage(parts), strict=True))
 
 
-def _estimated(basis: list[Weights], marginals: Mapping[str, Marginal], policy: Policy) -> dict[str, Measured]:
+def _estimated(basis: list[Weights], marginals: Mapping[str, Marginal], policy: DisclosurePolicy) -> dict[str, Measured]:
     """The worst figures over integer combinations, small coefficients first, while the policy's number and cells last."""
     total = count(len(basis), policy.coefficients_up_to)
     worst: dict[str, tuple[Figures, tuple[int, ...]]] = {}

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from scoring.disclosure.lint import lint
-from scoring.disclosure.policy import Policy
 from scoring.disclosure.report import Finding, Leak, LintReport
 from scoring.disclosure.views import Audience, usual
 from scoring.indicators.model import Model
 from scoring.rules.stages import Owner
+from scoring.statements import DisclosurePolicy
 from tests.support.models import ALL, item, linear, model, plain, tiers
 
 BANK = {"disclosed_to": ["bank"]}
@@ -153,7 +153,7 @@ def test_slots_of_one_opening_are_functionals_each_by_itself() -> None:
     alone = {"alone": item("market", linear(1), dimension="c")}
     pieces: dict[str, Any] = {"ab": {"dimensions": ["a", "b"], **BANK}, "bc": {"dimensions": ["b", "c"], **BANK}, "b": {"dimensions": ["b"], **BANK}}
     hidden: dict[str, Any] = {"total": {"disclosed_to": ["authority", "enterprise"]}}
-    report = lint(model(three_parts | alone, hidden | pieces), policy=Policy(functionals_per_bank=3))
+    report = lint(model(three_parts | alone, hidden | pieces), policy=DisclosurePolicy(bank_functionals=3))
     assert found(report, "isolated").indicators == ("alone",)
     fewer: dict[str, Any] = {name: spec for name, spec in pieces.items() if name != "b"}
     assert "isolated" not in refused(lint(model(three_parts | alone, dict(hidden) | fewer)))
@@ -277,14 +277,14 @@ def test_the_same_model_gives_the_same_report(firm_panel: Model) -> None:
     first, second = lint(firm_panel), lint(firm_panel)
     assert first == second
     assert first.sha256 == second.sha256
-    assert lint(firm_panel, policy=Policy(functionals_per_bank=1)).sha256 != first.sha256
+    assert lint(firm_panel, policy=DisclosurePolicy(bank_functionals=1)).sha256 != first.sha256
 
 
 def test_what_is_beyond_the_exact_size_is_estimated_and_says_so() -> None:
     parts = {f"{name}-{part}": item(name, linear(1), dimension=part) for part in ("a", "b", "c") for name in ("tax", "science")}
     lines = {"ab": {"dimensions": ["a", "b"], **BANK}, "bc": {"dimensions": ["b", "c"], **BANK}, "total": {"disclosed_to": ["authority"]}}
     exact = lint(model(parts, lines))
-    rough = lint(model(parts, lines), policy=Policy(exact_cells=20_000))
+    rough = lint(model(parts, lines), policy=DisclosurePolicy(exact_cells=20_000))
     assert (exact.estimated, rough.estimated) == (False, True)
     for name, leak in leaks(rough).items():
         assert leak.method == "estimated"
