@@ -27,13 +27,17 @@ class EvidenceDesk:
         self._zone, self._log, self._follower = zone, log, follower
         self._ciphertexts, self._placements = ciphertexts, placements
 
+    def check_witnesses(self, now: int) -> None:
+        """Raises CheckpointStaleError while witnesses are missing for longer than the zone allows: then no ticket is made [L5]."""
+        self._follower.check_witnesses(now)
+
     def gather(self, asked: Asked, issued: Issued) -> Evidence:
         """Evidence of a single release. Raises CheckpointStaleError when no witnessed checkpoint covers the ticket in time."""
         ticket = issued.ticket
         try:
             witnessed = self._follower.wait_for_witnessed(ticket.index + 1, WITNESS_TIMEOUT_S)
         except NotReadyError as error:
-            raise CheckpointStaleError("no checkpoint with enough witnesses covers the ticket yet: ask again") from error
+            raise CheckpointStaleError(f"too few witnesses signed a checkpoint over leaf {ticket.index} within {WITNESS_TIMEOUT_S:g} s") from error
         with self._zone.reading() as view:
             row_leaves = list(dict.fromkeys(item.leaf_index for item in asked.inputs))
             rows = [view.contributions[index] for index in row_leaves]

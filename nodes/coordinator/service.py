@@ -20,6 +20,7 @@ from nodes.coordinator.releases import TicketOffice
 from nodes.coordinator.settings import CoordinatorTable
 from nodes.coordinator.work import WorkQueue
 from nodes.errors import RoleMissingError, WireFormatError
+from nodes.runtime.clock import now
 from nodes.runtime.peers import tls
 from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.replica.zone import Zone
@@ -184,6 +185,7 @@ class ExchangeService(ExchangeServicer):
     def Release(self, request: wire.ReleaseRequest, context: grpc.ServicerContext) -> wire.ReleaseReply:
         self._require(context, {"gateway"})
         document = RequestDocument.parse(request.request)
+        self._evidence.check_witnesses(now())
         try:
             asked = self._office.ask(document, request.subject)
         except RowsAwaitedError:

@@ -130,7 +130,11 @@ class Examiner:
 
     def _check_witnessed(self, logged: Logged) -> None:
         """(1) The ticket is under our newest checkpoint with enough witnesses, and that is fresh [L5]."""
-        witnessed = self._follower.wait_for_witnessed(logged.index + 1, self._witness_wait_s)
+        try:
+            witnessed = self._follower.wait_for_witnessed(logged.index + 1, self._witness_wait_s)
+        except NotReadyError:
+            self._follower.check_witnesses(self._now())
+            raise
         age_s = self._now() - witnessed.checkpoint.time
         if age_s > self._zone.genesis.witness_policy.max_age_s:
             raise CheckpointStaleError(f"the newest witnessed checkpoint is {age_s} s old")

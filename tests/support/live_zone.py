@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from simulators.population.records import write_records
 from simulators.population.tables import Population
 from simulators.zone.build import build_zone, processes_of, shipped_pack
 from simulators.zone.configs import read_endpoints
-from simulators.zone.layout import demo_plan
+from simulators.zone.layout import ZonePlan, demo_plan
 from simulators.zone.processes import ZoneProcesses
 
 EPOCH, PACK, PRODUCT_TIMEOUT_S = "e1995", "firm-panel", 60.0
@@ -62,14 +62,18 @@ class LiveZone:
 
 
 @contextmanager
-def live_zone(out: Path, without: Iterable[str] = ()) -> Iterator[LiveZone]:
-    """A zone in ``out`` with all of its processes but ``without``, its key usable; everything is stopped at the end."""
+def live_zone(
+    out: Path, without: Iterable[str] = (), plan: ZonePlan | None = None, tune: Callable[[Path], None] = lambda _out: None
+) -> Iterator[LiveZone]:
+    """A zone in ``out`` with all of its processes but ``without``, its key usable; everything is stopped at the end. ``tune`` may change
+    the configurations before anything starts."""
     population = firm_panel.load(1995, 0).first(FIRMS)
     make_private_directory(out)
     write_records(population, out)
-    build_zone(demo_plan(), out, [shipped_pack(PACK)], key_bits=2048, progress=lambda _text: None)
+    build_zone(plan or demo_plan(), out, [shipped_pack(PACK)], key_bits=2048, progress=lambda _text: None)
     settings = out / "config" / "coordinator.toml"
     settings.write_text(settings.read_text().replace("[coordinator]\n", f"[coordinator]\nopening_timeout_s = {OPENING_TIMEOUT_S}\n"))
+    tune(out)
     roster_key = bytes.fromhex(read_private(out / "members" / "authority" / "roster.key").decode().strip())
     with processes_of(out) as processes:
         names = [name for name in processes.names() if name not in set(without)]

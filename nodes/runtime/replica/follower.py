@@ -17,7 +17,8 @@ from nodes.runtime.process import Process
 from nodes.runtime.replica.store import Entry, Head, LogReplica
 from nodes.runtime.settings import Peer
 from protos.v1 import log_pb2, log_pb2_grpc
-from scoring.statements import WitnessPolicy
+from scoring.errors import CheckpointStaleError
+from scoring.statements import WitnessPolicy, parse_leaf
 
 FOLLOW_TIMEOUT_S = 3600.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
@@ -107,6 +108,22 @@ class LogFollower:
         if witnessed is None:
             raise NotReadyError(f"no witnessed checkpoint of size {size} yet")
         return witnessed
+
+    def check_witnesses(self, now: int) -> None:
+        """The witnesses keep up: no leaf has waited for enough of them longer than the policy allows, at Unix time ``now``.  # L5
+
+        Raises CheckpointStaleError. A log in which nothing happens needs no new cosignatures.
+        """
+        witnessed = self.witnessed
+        covered = 0 if witnessed is None else witnessed.checkpoint.size
+        if covered >= self.size:
+            return
+        waited_s = now - parse_leaf(next(self._replica.entries(covered, covered + 1)).leaf).time
+        if waited_s > self._policy.max_age_s:
+            raise CheckpointStaleError(
+                f"leaf {covered} has waited {waited_s} s for {self._policy.required} of {len(self._policy.witnesses)} witnesses: "
+                "nothing is released until they are back"
+            )
 
     def cancel(self) -> None:
         """End ``run`` and every wait, from any thread."""
