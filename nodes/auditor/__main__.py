@@ -30,8 +30,6 @@ from nodes.runtime.replica.store import LogReplica
 from nodes.runtime.replica.zone import Zone, announce_witnesses
 from protos.errors import refusal_of
 
-STATEMENT_VOID = "statement.void"
-
 _log = logging.logger("auditor")
 
 
@@ -47,7 +45,7 @@ class Observed:
         with self._zone.reading() as view:
             error = view.void.get(index)
         if error is not None:
-            _log.warning(STATEMENT_VOID, leaf_index=index, reason=refusal_of(error).reason)
+            _log.warning(logging.STATEMENT_VOID, leaf_index=index, reason=refusal_of(error).reason)
 
 
 def main(config: Path) -> int:

@@ -20,6 +20,7 @@ from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.process import Process
 from nodes.runtime.replica.disputes import Disputes
+from nodes.runtime.replica.members import Members
 from nodes.runtime.replica.releases import ReleaseOpener
 from nodes.runtime.web.gateway_client import GatewayClient
 from nodes.runtime.web.server import WebServer
@@ -34,7 +35,9 @@ def main(config: Path) -> int:
     identity = Identity.load(settings)
     roots = Roots.load(settings.public_dir)
     engine = open_database(settings.state_dir, "bank", MetaData(), settings.database_url)
-    consents = Consents(engine, identity, roots.registry)
+    registry = roots.registry.copied()  # what is pinned stays as it is: receipts are verified from there
+    members = Members(process, identity, settings, registry)
+    consents = Consents(engine, identity, registry)
     receipts = ReceiptStore(engine, settings.state_dir / "receipts", roots)
     exchange, log = ExchangeClient(identity, settings.peer("coordinator")), LogClient(identity, settings.peer("log"))
     gateway = GatewayClient(settings.bank.gateway, settings.public_dir / "ca.pem")
@@ -44,6 +47,7 @@ def main(config: Path) -> int:
 
     def handle(item: WorkItem) -> None:
         if item.WhichOneof("work") == "consent":
+            members.wait_for(item.consent.leaf_index)  # a registrar that changed its key since
             consents.take(item.consent, item.seq)
         else:
             consents.skip(item.seq)

@@ -46,7 +46,8 @@ class EvidenceDesk:
             enrolment = view.enrolment_behind(consent)
             release = None if asked.epoch.release_index is None else view.at(asked.epoch.release_index)
             consent_envelope = view.at(consent.index).envelope
-        wanted = [*row_leaves, stage_leaf.index, ticket.index, *([release.index] if release else [])]
+            changes = [logged for logged in view.member_changes if logged.index < witnessed.checkpoint.size]
+        wanted = [*row_leaves, stage_leaf.index, ticket.index, *([release.index] if release else []), *(logged.index for logged in changes)]
         proofs = self._log.prove(wanted, witnessed.checkpoint.size)
         tlog = TlogProof(ticket.index, proofs[ticket.index], witnessed.note.encode(), None)
         return Evidence(
@@ -69,6 +70,7 @@ class EvidenceDesk:
             inclusion_proof=_hexes(proofs[ticket.index]),
             checkpoint=witnessed.note,
             tlog_proof=tlog.to_bytes().decode(),
+            members=tuple(LoggedEvidence(**_logged(logged, proofs[logged.index])) for logged in changes),
         )
 
     def _row(self, row: Logged, proof: Sequence[bytes]) -> ReceiptRow:

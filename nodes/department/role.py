@@ -22,6 +22,7 @@ from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.process import Process
+from nodes.runtime.replica.members import Members
 from nodes.runtime.settings import NodeSettings
 from protos.v1.exchange_pb2 import WorkItem
 
@@ -48,9 +49,11 @@ class DepartmentRole:
         self._cursor = Cursor(state_dir / "work.cursor")
         self._exchange = ExchangeClient(identity, settings.peer("coordinator"))
         log = LogClient(identity, settings.peer("log"))
+        trust = ZoneTrust(settings.public_dir, settings.zone, settings.member)
+        self._members = Members(process, identity, settings, trust.registry, state_dir)
         office = Office(
             identity=identity,
-            trust=ZoneTrust(settings.public_dir, settings.zone, settings.member),
+            trust=trust,
             store=RecordStore(engine),
             outbox=Outbox(engine),
             secrets=EpochSecrets(state_dir / "epochs", table.epoch_secrets_kept),
@@ -70,6 +73,9 @@ class DepartmentRole:
         self._exchange.follow_work(self._cursor.get, self._handle, self._process.stopping)
 
     def _handle(self, item: WorkItem) -> None:
+        leaf = {"columns": item.columns.leaf_index, "row": item.row.consent_leaf_index}.get(item.WhichOneof("work") or "")
+        if leaf is not None:
+            self._members.wait_for(leaf)  # who signed may be a member, or have a key, since just before
         self._department.handle(item)
         self._cursor.set(item.seq)
 

@@ -1,7 +1,8 @@
 """What a department takes for true about its zone, and how it checks what it is asked to do.
 
-Departments do not follow the log: they know the pinned registry, the packs and the key in their public directory, and believe a
-request only as far as the signatures in it reach. Members that joined after genesis are known once the registry is pinned anew.
+Departments know the pinned registry, the packs and the key in their public directory, follow the log for changes of members
+(``nodes.runtime.replica.members``), and believe a request only as far as the signatures in it reach. What else is in the log they may
+not read.
 """
 
 from __future__ import annotations

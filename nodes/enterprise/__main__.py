@@ -25,6 +25,7 @@ from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.process import Process
 from nodes.runtime.replica.disputes import Disputes
+from nodes.runtime.replica.members import Members
 from nodes.runtime.replica.releases import ReleaseOpener
 from nodes.runtime.web.gateway_client import GatewayClient
 from nodes.runtime.web.server import WebServer
@@ -41,19 +42,19 @@ def main(config: Path) -> int:
     process = Process(settings)
     identity = Identity.load(settings)
     roots = Roots.load(settings.public_dir)
+    registry = roots.registry.copied()
+    Members(process, identity, settings, registry)
     engine = open_database(settings.state_dir, "enterprise", MetaData(), settings.database_url)
     store, keyring = Store(engine), Keyring(settings.state_dir / "keys")
     exchange = ExchangeClient(identity, settings.peer("coordinator"))
     gateway = GatewayClient(settings.enterprise.gateway, settings.public_dir / "ca.pem")
-    enrolments = Enrolments(identity, roots.registry, keyring, store, exchange)
+    enrolments = Enrolments(identity, registry, keyring, store, exchange)
     disputes = Disputes(identity, exchange, settings.state_dir / "disputes", now)
     opener = ReleaseOpener.load(settings.public_dir, published=lambda: gateway.get("/v1/keys"), disputes=disputes)
     boards = [BoardClient(identity, settings.peer(role)) for role in ("coordinator", "log")]
-    straight = StraightDesk(boards, store, roots.registry, opener.blocking, now)
-    consents = ConsentDesk(
-        identity, roots.registry, roots.packs, keyring, store, enrolments, gateway, now, settings.enterprise.consent_days, straight.turn
-    )
-    portraits = PortraitDesk(roots.registry, keyring, store, enrolments, consents, gateway, opener, process.stopping)
+    straight = StraightDesk(boards, store, registry, opener.blocking, now)
+    consents = ConsentDesk(identity, registry, roots.packs, keyring, store, enrolments, gateway, now, settings.enterprise.consent_days, straight.turn)
+    portraits = PortraitDesk(registry, keyring, store, enrolments, consents, gateway, opener, process.stopping)
 
     def resend() -> None:
         """What was signed before a crash or an outage reaches the zone in the end."""

@@ -38,7 +38,7 @@ from nodes.runtime.settings import Address, ConfigPath, NodeSettings, Table
 from protos.v1.board_pb2_grpc import add_BoardServicer_to_server
 from protos.v1.log_pb2_grpc import add_LogServicer_to_server
 
-WORKERS = 160  # each follower, witness and waiting caller holds one
+WORKERS = 320  # each follower, witness and waiting caller holds one
 CHECKPOINT_FORGOTTEN = "checkpoint.forgotten"
 
 

@@ -42,6 +42,8 @@ BOARD_RETURNED = "board.returned"
 REVOCATION_HELD = "revocation.held"
 REVOCATION_INVALID = "revocation.invalid"
 REVOCATION_BY_HAND = "revocation.by_hand"
+STATEMENT_VOID = "statement.void"
+MEMBERS_CHANGED = "members.changed"
 WITNESSES_NAMED = "witnesses.named"
 WITNESSES_FOR_DEVELOPMENT = "witnesses.for_development"
 

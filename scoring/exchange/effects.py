@@ -49,6 +49,7 @@ def _nothing(_view: ZoneView, _logged: Logged) -> None:
 
 def _commit_member(view: ZoneView, logged: Logged) -> None:
     view.registry.apply(logged.statement, logged.index)
+    view.member_changes.append(logged)
 
 
 def _commit_ceremony(view: ZoneView, logged: Logged) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -151,6 +152,11 @@ class MemberRegistry:
             raise SignerUnknownError(f"no member of the zone has a key {key_id!r}")
         return entry
 
+    @property
+    def key_ids(self) -> frozenset[str]:
+        """Ids of every key that counts now."""
+        return frozenset(self._keys)
+
     def member(self, member_id: str) -> Member:
         """The member ``member_id``. Raises SignerUnknownError."""
         member = self.members.get(member_id)
@@ -190,3 +196,45 @@ class MemberRegistry:
             if key.key_id in self._keys:
                 raise WrongSignerError(f"key id {key.key_id!r} is registered twice")
             self._keys[key.key_id] = RegisteredKey(member, key)
+
+    def copied(self) -> MemberRegistry:
+        """An independent copy."""
+        other = copy.copy(self)
+        for name in ("members", "leaf_of", "_keys", "_made"):
+            setattr(other, name, getattr(self, name).copy())
+        return other
+
+    def become(self, other: MemberRegistry) -> None:
+        """Take over another state as a whole: who reads meanwhile, in another thread, finds a member as it was or as it is."""
+        self.__dict__.update(other.__dict__)
+
+
+class MemberHistory:
+    """The zone's members at every leaf: a pinned registry, and each change of it from its leaf on. For statements of the past."""
+
+    def __init__(self, pinned: MemberRegistry) -> None:
+        self._states = [(-1, pinned)]
+
+    @property
+    def now(self) -> MemberRegistry:
+        """Members after every change."""
+        return self._states[-1][1]
+
+    def apply(self, change: MemberChange, index: int) -> None:
+        """Take the change at leaf ``index``, which is beyond those before it. Raises as ``MemberRegistry.check``, WrongSignerError."""
+        if index <= self._states[-1][0]:
+            raise WrongSignerError("changes of members come in the order of the log")
+        after = self.now.copied()
+        after.apply(change, index)
+        self._states.append((index, after))
+
+    def at(self, index: int) -> MemberRegistry:
+        """Members when the statement at leaf ``index`` was logged."""
+        return next(registry for first, registry in reversed(self._states) if first < index)
+
+    def key(self, key_id: str, until: int) -> RegisteredKey:
+        """The member that last had this key before leaf ``until``. Raises SignerUnknownError."""
+        for first, registry in reversed(self._states):
+            if first < until and key_id in registry.key_ids:
+                return registry.key(key_id)
+        raise SignerUnknownError(f"no member of the zone had a key {key_id!r} before leaf {until}")

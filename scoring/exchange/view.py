@@ -95,6 +95,7 @@ class ZoneView:
     models: Mapping[str, Model]
     size: int = 0
     registry: MemberRegistry = field(init=False)
+    member_changes: list[Logged] = field(default_factory=list)
     ceremony: Logged | None = None
     public_key: PublicKey | None = None
     shares: set[str] = field(default_factory=set)

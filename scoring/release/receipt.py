@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from crypto.encoding import canonical_json
 from scoring.statements import Hex16, Hex32, MemberId, Name, Record, StageId
@@ -101,6 +101,14 @@ class LoggedEvidence(Record):
     inclusion_proof: tuple[Hex32, ...]
 
 
+MemberChanges = tuple[LoggedEvidence, ...]
+"""Changes of the registry up to the checkpoint, in the order of the log; left out while there is none."""
+
+
+def _is_empty(changes: MemberChanges) -> bool:
+    return not changes
+
+
 class RequestRecord(Record):
     method: str
     target_uri: str
@@ -125,6 +133,7 @@ class Evidence(Record):
     inclusion_proof: tuple[Hex32, ...]
     checkpoint: str
     tlog_proof: str
+    members: MemberChanges = Field(default=(), exclude_if=_is_empty)
 
     def to_bytes(self) -> bytes:
         """Canonical JSON."""
@@ -156,3 +165,4 @@ class Receipt(Record):
     inclusion_proof: tuple[Hex32, ...]
     checkpoint: str
     tlog_proof: str
+    members: MemberChanges = Field(default=(), exclude_if=_is_empty)

@@ -67,7 +67,7 @@ def bank(site: Front, state_dir: Path, member: str = "bank-a") -> BankNode:
     zone, identity = site.zone, identity_of(site.zone.keys, member)
     engine = open_database(state_dir, member, MetaData())
     roots = roots_of(zone)
-    consents = Consents(engine, identity, roots.registry)
+    consents = Consents(engine, identity, zone.view.registry)
     receipts = ReceiptStore(engine, state_dir / "receipts", roots)
     gateway = GatewayClient(BASE, now=lambda: zone.now, transport=site.client._transport)
     disputes = Disputes(identity, site.exchange.client(), state_dir / "disputes", lambda: zone.now)

@@ -30,6 +30,7 @@ from nodes.runtime.web.signed_requests import verify_request
 from scoring.errors import ReceiptError, ScoringError
 from scoring.exchange.consent import ConsentState, check_consent
 from scoring.exchange.contributions import owns
+from scoring.exchange.registry import MemberHistory
 from scoring.exchange.roster import StageProof, check_stage_proof
 from scoring.exchange.tickets import COLUMN_POSITION
 from scoring.exchange.view import verify_key
@@ -37,6 +38,7 @@ from scoring.indicators.functional import functional
 from scoring.indicators.model import Model
 from scoring.release.aggregate import aggregate_hash
 from scoring.release.asking import ScoreAsked, asked
+from scoring.release.members import member_history
 from scoring.release.percentiles import band_of
 from scoring.release.receipt import Receipt, ReceiptOpening, ReceiptRow
 from scoring.rules.credit import line_fen
@@ -46,6 +48,7 @@ from scoring.statements import (
     Enrolment,
     EpochRelease,
     Leaf,
+    MemberChange,
     Row,
     SigningKey,
     StagesPublished,
@@ -115,12 +118,14 @@ class _Verifier:
 
     def __init__(self, receipt: Receipt, roots: Roots) -> None:
         self._receipt, self._roots, self._registry = receipt, roots, roots.registry
+        self._members = MemberHistory(roots.registry)
 
     def verify(self) -> Verified:
         receipt = self._receipt
         key = self._check_key()
         model = self._check_model()
         checkpoint = self._check_checkpoint()
+        self._check_members(checkpoint)
         ticket, leaf = self._check_ticket(checkpoint)
         rows = [self._check_row(row, ticket, model, key, checkpoint) for row in receipt.rows]
         self._check_stage(ticket, model, checkpoint)
@@ -152,10 +157,21 @@ class _Verifier:
         with _reason("WITNESS_POLICY", "checkpoint"):
             return check_witnessed(note, self._roots.log_vkey, policy.witnesses, policy.required)
 
+    def _check_members(self, checkpoint: WitnessedCheckpoint) -> None:
+        """Changes of the registry that came with the receipt are in the log and were the authority's to make."""
+        changes = [(int(item.leaf_index), base64.b64decode(item.envelope)) for item in self._receipt.members]
+        for item, (index, raw) in zip(self._receipt.members, changes, strict=True):
+            self._check_leaf(item.leaf, index, item.inclusion_proof, sha256(raw).hex(), MemberChange.kind, checkpoint)
+        with _reason("MEMBERS_INVALID", "change of members"):
+            self._members = member_history(self._registry, changes)
+
     # --- statements in the log ---
 
-    def _signed(self, envelope_base64: str, cls: type[S], role: str, key: SigningKey | None = None) -> tuple[S, str, str]:
-        """(statement, signing member, digest) of an envelope that a member with ``role`` signed, or ``key``."""
+    def _signed(self, envelope_base64: str, cls: type[S], role: str, at: int | None = None, key: SigningKey | None = None) -> tuple[S, str, str]:
+        """(statement, signing member, digest) of an envelope that a member with ``role`` signed, or ``key``.
+
+        The member had its key when leaf ``at`` was logged; where that is not known, at some time before the ticket.
+        """
         with _reason("SIGNATURE_INVALID", f"{cls.kind} envelope"):
             raw = base64.b64decode(envelope_base64, validate=True)
             envelope = parse_envelope(raw)
@@ -166,7 +182,8 @@ class _Verifier:
                 check_signature(envelope, verify_key(key))
                 member = ""
             else:
-                entry = self._registry.key(envelope.key_ids[0])
+                until, signer = int(self._receipt.ticket_leaf_index), envelope.key_ids[0]
+                entry = self._members.key(signer, until) if at is None else self._members.at(at).key(signer)
                 check_signature(envelope, verify_key(entry.key))
                 member = entry.member.id
                 _require(role in entry.member.roles, "SIGNER_NOT_ALLOWED", f"{member} may not sign a {cls.kind} statement")
@@ -184,8 +201,8 @@ class _Verifier:
 
     def _check_ticket(self, checkpoint: WitnessedCheckpoint) -> tuple[Ticket, Leaf]:
         receipt = self._receipt
-        ticket, _, digest = self._signed(receipt.ticket, Ticket, "coordinator")
         index = int(receipt.ticket_leaf_index)
+        ticket, _, digest = self._signed(receipt.ticket, Ticket, "coordinator", index)
         leaf = self._check_leaf(receipt.ticket_leaf, index, receipt.inclusion_proof, digest, Ticket.kind, checkpoint)
         self._check_tlog_proof(checkpoint)
         said = (receipt.epoch, receipt.model.sha256, receipt.audience, receipt.subject, receipt.purpose, receipt.result.stage)
@@ -211,8 +228,9 @@ class _Verifier:
     # --- rows and stage ---
 
     def _check_row(self, row: ReceiptRow, ticket: Ticket, model: Model, key: PublicKey, checkpoint: WitnessedCheckpoint) -> ContributionHeader:
-        statement, member, digest = self._signed(row.envelope, Row, "department")
-        self._check_leaf(row.leaf, int(row.leaf_index), row.inclusion_proof, digest, Row.kind, checkpoint)
+        index = int(row.leaf_index)
+        statement, member, digest = self._signed(row.envelope, Row, "department", index)
+        self._check_leaf(row.leaf, index, row.inclusion_proof, digest, Row.kind, checkpoint)
         header = statement.header
         said = (header.sender, header.zone, header.kind, header.key, header.epoch, header.model, header.roster, header.subject, header.audience)
         common = (row.member, self._roots.zone, "row", key.key_hash.hex(), ticket.epoch, ticket.model)
@@ -222,7 +240,7 @@ class _Verifier:
             "ROW_MISMATCH",
             f"the row of {row.member} does not fit the ticket",
         )
-        department = self._registry.member(member)
+        department = self._members.at(index).member(member)
         for entry in header.entries:
             owned = entry.indicator in model.indicators and owns(model, department, entry.indicator)
             _require(owned, "NOT_OWNER", f"{member} does not own {entry.indicator}")
@@ -233,9 +251,10 @@ class _Verifier:
 
     def _check_stage(self, ticket: Ticket, model: Model, checkpoint: WitnessedCheckpoint) -> None:
         said = self._receipt.stage_proof
-        statement, member, digest = self._signed(said.envelope, StagesPublished, "department")
-        self._check_leaf(said.leaf, int(said.leaf_index), said.inclusion_proof, digest, StagesPublished.kind, checkpoint)
-        owner = self._registry.owner(model.stage_owner.department, model.stage_owner.level).id
+        index = int(said.leaf_index)
+        statement, member, digest = self._signed(said.envelope, StagesPublished, "department", index)
+        self._check_leaf(said.leaf, index, said.inclusion_proof, digest, StagesPublished.kind, checkpoint)
+        owner = self._members.at(index).owner(model.stage_owner.department, model.stage_owner.level).id
         _require(member == owner, "NOT_OWNER", f"{member} does not own the stages")
         agree = (statement.epoch, statement.model, statement.sha256) == (ticket.epoch, ticket.model, self._receipt.roster_sha256)
         _require(agree, "STAGE_MISMATCH", "the stage column is of another epoch, model or roster")
@@ -251,7 +270,7 @@ class _Verifier:
     def _check_authorisation(self, ticket: Ticket, leaf: Leaf, model: Model) -> None:
         receipt = self._receipt
         enrolment, _, _ = self._signed(receipt.enrolment, Enrolment, "registrar")
-        consent, signer, digest = self._signed(receipt.consent, Consent, "enterprise-service", enrolment.key)
+        consent, signer, digest = self._signed(receipt.consent, Consent, "enterprise-service", key=enrolment.key)
         _require(digest == ticket.consent, "CONSENT_MISMATCH", "the consent is not the one that the ticket names")
         own = signer == ""
         agree = (consent.subject, enrolment.subject) == (ticket.subject, ticket.subject) and own == (consent.signed_by == "enterprise")
@@ -272,7 +291,7 @@ class _Verifier:
             document = RequestDocument.from_json(json.loads(receipt.request.model_dump_json()))
             _require(document.digest == ticket.request, "REQUEST_MISMATCH", "the request is not the one that the ticket names")
             endpoint = SCORES_BATCH if document.target_uri.endswith(SCORES_BATCH.path) else SCORES
-            keys = {key.key_id: key for key in self._registry.member(ticket.audience).keys}
+            keys = {key.key_id: key for key in self._members.at(int(receipt.ticket_leaf_index)).member(ticket.audience).keys}
             request = verify_request(
                 document, endpoint, keys, now=leaf.time, tolerance_s=genesis.clock_tolerance_s, max_life_s=genesis.request_max_age_s
             )
@@ -343,8 +362,9 @@ class _Verifier:
         said = self._receipt.quantile_table
         if said is None:
             return None
-        release, _, digest = self._signed(said.envelope, EpochRelease, "authority")
-        self._check_leaf(said.leaf, int(said.leaf_index), said.inclusion_proof, digest, EpochRelease.kind, checkpoint)
+        index = int(said.leaf_index)
+        release, _, digest = self._signed(said.envelope, EpochRelease, "authority", index)
+        self._check_leaf(said.leaf, index, said.inclusion_proof, digest, EpochRelease.kind, checkpoint)
         _require(release.epoch == ticket.epoch, "PERCENTILE_MISMATCH", "the quantile table is of another epoch")
         opening = ticket.openings[0]
         for table in release.tables:

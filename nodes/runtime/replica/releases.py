@@ -27,11 +27,12 @@ from nodes.runtime.replica.zone import load_packs, read_public
 from scoring.custody.generations import Generation, GenerationRecord, first_generation, generation_of
 from scoring.errors import AggregateError, TicketInputsError, WrongModelError, WrongOwnerError, WrongSignerError
 from scoring.exchange.contributions import owns
-from scoring.exchange.registry import MemberRegistry
+from scoring.exchange.registry import MemberHistory, MemberRegistry
 from scoring.exchange.view import verify_key
 from scoring.indicators.model import Model
 from scoring.release.aggregate import aggregate, aggregate_hash
 from scoring.release.ceremony import check_ceremony
+from scoring.release.members import member_history
 from scoring.release.opening import Opener, SealedPartial
 from scoring.release.percentiles import band_of
 from scoring.release.receipt import Evidence, ReceiptRow
@@ -80,7 +81,8 @@ class ReleaseOpener:
         self, registry: MemberRegistry, packs: Mapping[str, Model], ceremony: Ceremony, min_bits: int = DEFAULT_MIN_BITS,
         published: Published | None = None, disputes: Disputes | None = None,
     ) -> None:  # fmt: skip
-        self._registry, self._packs, self._published, self._disputes = registry, packs, published, disputes
+        self._registry, self._packs, self._published, self._disputes = registry.copied(), packs, published, disputes
+        self._registry.appoint(ceremony.custodians, ceremony.threshold)
         key = check_ceremony(ceremony, min_bits).public_key
         self._generations = {0: first_generation(ceremony, key)}
         self._members: dict[str, Member] = {}  # that joined after the registry was pinned
@@ -129,12 +131,13 @@ class ReleaseOpener:
             raise WrongModelError(f"no pack with the hash {ticket.model} is in the public directory")
         digest = sha256(envelope.raw).hex()
         aggregates = self._aggregates(ticket, model, evidence)
+        members = self._history(evidence).now
         with ThreadPoolExecutor(COMBINED_AT_ONCE, thread_name_prefix="combine") as pool:  # long powers run beside each other
             if self._disputes is None:
-                found, _ = attempt(self._opener_of(private), ticket, digest, aggregates, sealed, pool, range(len(aggregates)))
+                found, _ = attempt(self._opener_of(private, members), ticket, digest, aggregates, sealed, pool, range(len(aggregates)))
                 openings = all_opened(found)
             else:
-                openings = self._disputes.open(self._opener_of(private), ticket, digest, aggregates, sealed, pool)
+                openings = self._disputes.open(self._opener_of(private, members), ticket, digest, aggregates, sealed, pool)
         return Released(ticket, digest, model, evidence, aggregates, openings)
 
     def generation(self, number: int) -> Generation:
@@ -153,13 +156,18 @@ class ReleaseOpener:
 
         Raises WrongOwnerError, TicketInputsError, and the errors of ``check_contribution`` and ``check_signature``.
         """
+        members = self._history(released.evidence)
         for row in released.evidence.rows:
-            self._check_row(row, released)
+            self._check_row(row, released, members.at(int(row.leaf_index)))
 
-    def _check_row(self, row: ReceiptRow, released: Released) -> None:
+    def _history(self, evidence: Evidence) -> MemberHistory:
+        """Members over time, by the changes handed over: keys of custodians now, of departments when they signed."""
+        return member_history(self._registry, ((int(item.leaf_index), exact_bytes(item.envelope)) for item in evidence.members))
+
+    def _check_row(self, row: ReceiptRow, released: Released, members: MemberRegistry) -> None:
         envelope = parse_envelope(exact_bytes(row.envelope))
         statement = parse_statement(envelope.payload_type, envelope.payload)
-        signer = self._registry.key(envelope.key_ids[0])
+        signer = members.key(envelope.key_ids[0])
         check_signature(envelope, verify_key(signer.key))
         if not isinstance(statement, Row) or signer.member.id != statement.header.sender:
             raise WrongSignerError("a row is signed by its sender")
@@ -193,8 +201,8 @@ class ReleaseOpener:
             values.append(value)
         return tuple(values)
 
-    def _opener_of(self, private: bytes) -> OpenerOf:
-        return lambda number: Opener(self.generation(number), private, self._keys_of)
+    def _opener_of(self, private: bytes, members: MemberRegistry) -> OpenerOf:
+        return lambda number: Opener(self.generation(number), private, lambda name: self._keys_of(name, members))
 
     def _learn(self, document: Mapping[str, Any]) -> None:
         try:
@@ -207,9 +215,9 @@ class ReleaseOpener:
                 self._generations[record.generation] = generation_of(record, self.key)
         self._members = {member.id: member for member in members}
 
-    def _keys_of(self, name: str) -> list[VerifyKey]:
-        """Keys of a pinned member; of one that joined later as the gateway has them, since whom it takes for a custodian only fails to open."""
-        known = self._registry.members.get(name) or self._members.get(name)
+    def _keys_of(self, name: str, members: MemberRegistry) -> list[VerifyKey]:
+        """Keys of a member as the release shows it; of another as the gateway has them, since whom it takes for a custodian only fails to open."""
+        known = members.members.get(name) or self._members.get(name)
         return [] if known is None else [verify_key(key) for key in known.keys]
 
 

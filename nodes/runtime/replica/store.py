@@ -67,12 +67,13 @@ class Head:
 class LogReplica:
     """The copy in ``engine``, pinned in ``directory``. One thread writes; ``head`` and ``entries`` may be read from any.
 
+    ``read``: the kinds whose envelopes must come, for a member that is not entitled to all; None demands every one.
     Raises RollbackError when the database is behind its pin or is not what was pinned, and on opening re-hashes every leaf.
     """
 
-    def __init__(self, engine: Engine, directory: Path, log_vkey: str) -> None:
+    def __init__(self, engine: Engine, directory: Path, log_vkey: str, read: frozenset[str] | None = None) -> None:
         METADATA.create_all(engine)
-        self._engine, self.log_vkey = engine, log_vkey
+        self._engine, self.log_vkey, self._read = engine, log_vkey, read
         self._directory = make_private_directory(directory)
         self._pin_file = directory / "log-head.json"
         self._marks = [Frontier()]  # of sizes some MARK_EVERY apart, ascending: roots of the past are hashed from the nearest one
@@ -96,7 +97,7 @@ class LogReplica:
         """
         frontier, time = self._frontier, self._time
         for entry in entries:
-            time = _check_entry(entry, frontier.size, time)
+            time = _check_entry(entry, frontier.size, time, self._read)
             frontier = frontier.extended((leaf_hash(entry.leaf),))
         head = self._verify(note, frontier, bool(entries)) if note else None
         confirmed = head if head is not None and head.size >= self.head.size else None
@@ -222,7 +223,7 @@ class LogReplica:
             write_private(evidence / f"{sha256(note).hex()[:16]}.note", note)
 
 
-def _check_entry(entry: Entry, expected: int, before: int) -> int:
+def _check_entry(entry: Entry, expected: int, before: int, read: frozenset[str] | None) -> int:
     """The time of the entry that must be number ``expected``, ``before`` being that of the entry before: consents, requests and lives of
     tickets are judged by these times, so a log that turns them back could bring back what is over."""
     if entry.index != expected:
@@ -233,6 +234,7 @@ def _check_entry(entry: Entry, expected: int, before: int) -> int:
         raise LogInconsistentError(f"leaf {expected}: {error}") from error
     if leaf.time < before:
         raise LogInconsistentError(f"leaf {expected}: its time goes back from {before} to {leaf.time}")
-    if sha256(entry.envelope).hex() != leaf.digest:
+    withheld = not entry.envelope and read is not None and leaf.kind not in read
+    if not withheld and sha256(entry.envelope).hex() != leaf.digest:
         raise LogInconsistentError(f"leaf {expected}: the envelope sent is not the one that it names")
     return leaf.time

@@ -1,0 +1,86 @@
+"""The zone's members as its log has them now, for processes that may not read the rest of it: departments, banks, enterprise services.
+
+They follow the log like everyone else, with a copy, a pin and checks of their own, and take from it what every member may read: who is in
+the zone. A log that withholds a change of members, or shows another history than before, stops them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from crypto.errors import CryptoError
+from crypto.statements import check_signature, parse_envelope
+from nodes.errors import NotReadyError, PeerUnavailableError
+from nodes.runtime import logging
+from nodes.runtime.database import open_database
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.process import Process
+from nodes.runtime.replica.follower import LogFollower
+from nodes.runtime.replica.store import METADATA as REPLICA_TABLES
+from nodes.runtime.replica.store import LogReplica
+from nodes.runtime.replica.zone import announce_witnesses
+from nodes.runtime.settings import NodeSettings
+from protos.errors import refusal_of
+from scoring.errors import ScoringError, WrongSignerError, ZoneMismatchError
+from scoring.exchange.registry import MemberRegistry
+from scoring.exchange.view import verify_key
+from scoring.statements import MemberChange, parse_leaf, parse_statement
+
+READ: Final = frozenset({MemberChange.kind})
+"""Kinds whose statements this needs; of others it keeps the leaves."""
+
+LOG_WAIT_S = 20.0
+
+_log = logging.logger("members")
+
+
+class MembersSink:
+    """Brings ``registry`` up to date in place: whoever holds it sees members as the log has them. A change that does not hold is void."""
+
+    def __init__(self, registry: MemberRegistry) -> None:
+        self._registry = registry
+
+    def apply(self, index: int, leaf: bytes, envelope: bytes, /) -> None:
+        """Take one leaf. Never raises for what a member said."""
+        if parse_leaf(leaf).kind not in READ:
+            return
+        try:
+            after = self._registry.copied()
+            after.apply(self._change(envelope), index)
+        except (CryptoError, ScoringError) as error:
+            _log.warning(logging.STATEMENT_VOID, leaf_index=index, reason=refusal_of(error).reason)
+            return
+        self._registry.become(after)
+        _log.info(logging.MEMBERS_CHANGED, leaf_index=index)
+
+    def _change(self, raw: bytes) -> MemberChange:
+        """The change in an envelope, signed by the authority. Raises the errors of envelope, registry and signature."""
+        envelope = parse_envelope(raw)
+        change = parse_statement(envelope.payload_type, envelope.payload)
+        signer = self._registry.key(envelope.key_ids[0])
+        if not isinstance(change, MemberChange) or "authority" not in signer.member.roles:
+            raise WrongSignerError("only the authority changes members")
+        if change.zone != self._registry.genesis.zone:
+            raise ZoneMismatchError(f"the change is of zone {change.zone!r}")
+        check_signature(envelope, verify_key(signer.key))
+        return change
+
+
+class Members:
+    """Follows the log for ``registry``. Make it before the process runs."""
+
+    def __init__(self, process: Process, identity: Identity, settings: NodeSettings, registry: MemberRegistry, state_dir: Path | None = None) -> None:
+        genesis = registry.genesis
+        announce_witnesses(genesis.witness_policy)
+        directory = (state_dir or settings.state_dir) / "members"
+        replica = LogReplica(open_database(directory, "replica", REPLICA_TABLES), directory, genesis.log_vkey, READ)
+        self._follower = LogFollower(identity, settings.peer("log"), replica, MembersSink(registry), genesis.witness_policy)
+        self._follower.attach(process)
+
+    def wait_for(self, index: int) -> None:
+        """Return once everything up to leaf ``index`` is taken into account. Raises PeerUnavailableError while the log does not show it."""
+        try:
+            self._follower.wait_for(index, LOG_WAIT_S)
+        except NotReadyError as error:
+            raise PeerUnavailableError(f"the log has not shown leaf {index} yet") from error

@@ -1,0 +1,117 @@
+"""Who follows the log for its members alone: a department, a bank, an enterprise service. They are shown little and believe no more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crypto.checkpoint import Checkpoint, sign_checkpoint
+from crypto.keygen import PrivateKey
+from crypto.merkle import root
+from nodes.log.admission import PUBLIC_KINDS
+from nodes.runtime.database import open_database
+from nodes.runtime.peers.identity import log_name
+from nodes.runtime.peers.signing import fresh_nonce
+from nodes.runtime.replica.members import READ, MembersSink
+from nodes.runtime.replica.store import METADATA, Entry, LogReplica
+from scoring.errors import LogInconsistentError, SignerUnknownError
+from scoring.exchange.registry import MemberRegistry
+from scoring.statements import MemberChange, parse_leaf
+from tests.support.ledger import Ledger
+from tests.support.members import ZONE
+
+
+@pytest.fixture(scope="module")
+def founded(small_private_key: PrivateKey) -> Ledger:
+    ledger = Ledger(small_private_key)
+    ledger.found()
+    return ledger
+
+
+@pytest.fixture
+def ledger(founded: Ledger) -> Ledger:
+    return founded.fork()
+
+
+def rekeyed(ledger: Ledger, member: str) -> MemberChange:
+    """A change of the member's keys, approved, not logged yet."""
+    old = ledger.keys.signers[member]
+    new = ledger.keys.make(member)
+    change = MemberChange(zone=ZONE, nonce=fresh_nonce(), action="rekey", member=ledger.keys.member(member))
+    ledger.keys.signers[member] = old
+    approved = ledger.approved(change)
+    ledger.keys.signers[member] = new
+    return approved
+
+
+def shown(ledger: Ledger) -> list[Entry]:
+    """The log's entries as a department gets them: without the envelopes that it may not read."""
+    entries = [Entry(index, *entry) for index, entry in enumerate(ledger.entries)]
+    return [entry if parse_leaf(entry.leaf).kind in PUBLIC_KINDS else Entry(entry.index, entry.leaf, b"") for entry in entries]
+
+
+def followed(ledger: Ledger, entries: list[Entry], directory: Path) -> MemberRegistry:
+    """The members as a process knows them that was shown ``entries``."""
+    replica = LogReplica(open_database(directory, "replica", METADATA), directory, ledger.log_signer.key.to_vkey(), READ)
+    checkpoint = Checkpoint(log_name(ZONE), len(entries), root(entry.leaf for entry in entries))
+    replica.accept(entries, sign_checkpoint(checkpoint, ledger.log_signer))
+    registry = MemberRegistry(ledger.view.registry.genesis)
+    sink = MembersSink(registry)
+    for entry in replica.entries(0, replica.head.size):
+        sink.apply(entry.index, entry.leaf, entry.envelope)
+    return registry
+
+
+def test_members_are_as_the_log_has_them(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.say(rekeyed(ledger, "tax"), "authority")
+    leaving = ledger.keys.member("bank-b")
+    ledger.say(MemberChange(zone=ZONE, nonce=fresh_nonce(), action="leave", member=leaving), "authority")
+    known = followed(ledger, shown(ledger), tmp_path)
+    assert known.members == ledger.view.registry.members
+    assert known.key(ledger.keys.signers["tax"].key_id).member.id == "tax"
+    with pytest.raises(SignerUnknownError):
+        known.member("bank-b")
+
+
+def test_what_breaks_the_rules_changes_nothing(ledger: Ledger, tmp_path: Path) -> None:
+    """The same rules as everywhere: the authority's signature, the custodians' approvals, once."""
+    change = rekeyed(ledger, "tax")
+    unapproved = change.model_copy(update={"approvals": (), "nonce": fresh_nonce()})
+    foreign = change.model_copy(update={"zone": "another-zone"})
+    for statement, signer in ((unapproved, "authority"), (change, "coordinator"), (foreign, "authority")):
+        ledger.say_void(statement, signer)
+    assert followed(ledger, shown(ledger), tmp_path / "before").members == ledger.view.registry.members
+    first = ledger.say(change, "authority")
+    back = rekeyed(ledger, "tax")
+    ledger.say(back, "authority")
+    ledger.append(first.envelope, "authority", "member")  # the first change once more: it does not bring the old keys back
+    assert followed(ledger, shown(ledger), tmp_path / "after").members == ledger.view.registry.members
+
+
+def test_a_change_of_members_that_is_withheld_stops_the_process(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.say(rekeyed(ledger, "tax"), "authority")
+    entries = shown(ledger)
+    entries[-1] = Entry(entries[-1].index, entries[-1].leaf, b"")
+    with pytest.raises(LogInconsistentError):
+        followed(ledger, entries, tmp_path)
+
+
+def test_an_envelope_that_is_not_its_leafs_is_refused_whether_it_is_needed_or_not(ledger: Ledger, tmp_path: Path) -> None:
+    entries = shown(ledger)
+    place = next(index for index, entry in enumerate(entries) if parse_leaf(entry.leaf).kind not in READ)
+    entries[place] = Entry(place, entries[place].leaf, b"another")
+    with pytest.raises(LogInconsistentError):
+        followed(ledger, entries, tmp_path)
+
+
+def test_who_must_see_everything_is_not_content_with_less(ledger: Ledger, tmp_path: Path) -> None:
+    entries = shown(ledger)
+    entries[1] = Entry(1, entries[1].leaf, b"")
+    replica = LogReplica(open_database(tmp_path, "replica", METADATA), tmp_path, ledger.log_signer.key.to_vkey())
+    with pytest.raises(LogInconsistentError):
+        replica.accept(entries, b"")
+
+
+def test_the_log_lets_every_member_read_what_this_needs() -> None:
+    assert READ <= PUBLIC_KINDS
