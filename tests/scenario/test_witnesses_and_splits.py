@@ -73,7 +73,7 @@ def kinds(zone: LiveZone) -> Counter[str]:
     log = Peer(member="log", address=read_endpoints(zone.out)["log"])
     found: Counter[str] = Counter()
     with tls.channel(identity(zone, "auditor"), log.address, "log") as channel:
-        call: rpc.Call[log_pb2.LogUpdate] = rpc.stream(log_pb2_grpc.LogStub(channel).Follow, log_pb2.FollowRequest(from_index=0), timeout_s=5)
+        call: rpc.Call[log_pb2.LogUpdate] = rpc.stream(log_pb2_grpc.LogStub(channel).Follow, log_pb2.FollowRequest(from_index=0), timeout_s=2)
         with suppress(PeerUnavailableError):  # the stream has no end: it is left after its deadline
             for update in call:
                 found.update(parse_leaf(entry.leaf).kind for entry in update.entries)
@@ -149,8 +149,9 @@ def test_a_revocation_binds_though_gateway_and_log_never_get_it(zone: LiveZone, 
 
 
 def fork_of(zone: LiveZone) -> tuple[ZoneProcesses, Peer]:
-    """A second log with the zone's own log key and a copy of its history, on another port: what whoever runs the log can do."""
-    zone.processes.stop(["log"])
+    """A second log with the zone's own log key and a copy of its history, on another port: what whoever runs the log can do. The victim is
+    stopped meanwhile: it has seen nothing of what the two will differ in."""
+    zone.processes.stop([VICTIM, "log"])
     shutil.copytree(zone.out / "state" / "log", zone.out / "state" / "log-fork")
     zone.processes.start(["log"])
     zone.processes.wait_ready(60, ["log"])
@@ -179,7 +180,6 @@ def test_a_log_that_shows_one_custodian_another_history_is_caught_though_witness
             for name in ("data-zhejiang", "zone-ningbo")
         ]
         config = zone.out / "config" / f"{VICTIM}.toml"
-        zone.processes.stop([VICTIM])
         write_private(config, config.read_text().replace(read_endpoints(zone.out)["log"], peer.address).encode())
         zone.processes.start([VICTIM])
         zone.processes.wait_ready(60, [VICTIM])
