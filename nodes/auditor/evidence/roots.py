@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from crypto.errors import CryptoError
 from crypto.paillier import DEFAULT_MIN_BITS, PublicKey
 from crypto.statements import parse_envelope
 from nodes.errors import SettingsError
-from nodes.runtime.replica.zone import load_packs, read_public
-from scoring.errors import ScoringError
+from nodes.runtime.replica.zone import appoint_custodians, load_packs, read_public
 from scoring.exchange.registry import MemberRegistry
 from scoring.indicators.model import Model
-from scoring.statements import Ceremony, Registry, parse_statement
+from scoring.statements import Registry, parse_statement
 
 
 @dataclass(frozen=True)
@@ -53,21 +51,8 @@ class Roots:
         except (ValueError, RecursionError) as error:
             raise SettingsError(f"{directory / 'key.json'} is not JSON") from error
         members = MemberRegistry(registry)
-        _appoint(members, directory / "ceremony.dsse.json")
+        appoint_custodians(members, directory)
         return cls(genesis, members, key, load_packs(directory / "packs"))
-
-
-def _appoint(members: MemberRegistry, path: Path) -> None:
-    """Those who share the key by the pinned ceremony, where one is pinned, approve changes of members [P7.1]. An audit reports another one."""
-    if not path.exists():
-        return
-    try:
-        envelope = parse_envelope(read_public(path))
-        ceremony = parse_statement(envelope.payload_type, envelope.payload)
-    except (CryptoError, ScoringError):
-        return
-    if isinstance(ceremony, Ceremony):
-        members.appoint(ceremony.custodians, ceremony.threshold)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from nodes.runtime.process import Process
 from nodes.runtime.replica.follower import LogFollower
 from nodes.runtime.replica.store import METADATA as REPLICA_TABLES
 from nodes.runtime.replica.store import LogReplica
-from nodes.runtime.replica.zone import announce_witnesses
+from nodes.runtime.replica.zone import announce_witnesses, appoint_custodians
 from nodes.runtime.settings import NodeSettings
 from protos.errors import refusal_of
 from scoring.errors import ScoringError, WrongSignerError, ZoneMismatchError
@@ -73,6 +73,7 @@ class Members:
     def __init__(self, process: Process, identity: Identity, settings: NodeSettings, registry: MemberRegistry, state_dir: Path | None = None) -> None:
         genesis = registry.genesis
         announce_witnesses(genesis.witness_policy)
+        appoint_custodians(registry, settings.public_dir)
         directory = (state_dir or settings.state_dir) / "members"
         replica = LogReplica(open_database(directory, "replica", REPLICA_TABLES), directory, genesis.log_vkey, READ)
         self._follower = LogFollower(identity, settings.peer("log"), replica, MembersSink(registry), genesis.witness_policy)

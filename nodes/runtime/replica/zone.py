@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from crypto.encoding import sha256
+from crypto.errors import CryptoError
+from crypto.statements import parse_envelope
 from nodes.errors import MemberUnknownError, NotReadyError, SettingsError
 from nodes.runtime import logging
 from nodes.runtime.clock import Timer
@@ -23,9 +25,11 @@ from nodes.runtime.replica.follower import LogFollower
 from nodes.runtime.replica.store import METADATA as REPLICA_TABLES
 from nodes.runtime.replica.store import LogReplica
 from nodes.runtime.settings import NodeSettings
+from scoring.errors import ScoringError
+from scoring.exchange.registry import MemberRegistry
 from scoring.exchange.view import Logged, ZoneView
 from scoring.indicators.model import Model, load_pack
-from scoring.statements import Registry, WitnessPolicy
+from scoring.statements import Ceremony, Registry, WitnessPolicy, parse_statement
 
 Observer = Callable[[Logged], None]
 T = TypeVar("T")
@@ -109,6 +113,20 @@ def announce_witnesses(policy: WitnessPolicy) -> None:
         _log.warning(logging.WITNESSES_FOR_DEVELOPMENT, **counts, detail="too few witnesses for production: nobody outside keeps the log honest")
     else:
         _log.info(logging.WITNESSES_NAMED, **counts)
+
+
+def appoint_custodians(members: MemberRegistry, public_dir: Path) -> None:
+    """Those who share the key by the pinned ceremony, where one is pinned, approve changes of ``members`` [P7.1]. An audit reports another one."""
+    path = public_dir / "ceremony.dsse.json"
+    if not path.exists():
+        return
+    try:
+        envelope = parse_envelope(read_public(path))
+        ceremony = parse_statement(envelope.payload_type, envelope.payload)
+    except (CryptoError, ScoringError):
+        return
+    if isinstance(ceremony, Ceremony):
+        members.appoint(ceremony.custodians, ceremony.threshold)
 
 
 def load_packs(directory: Path) -> dict[str, Model]:
