@@ -29,11 +29,11 @@ CHANGES = "changes"
 S = TypeVar("S", bound=Statement)
 
 
-def accept_model(model: Model, zone: str, member: str, signer: SignKey, exposures: Iterable[str] = ()) -> bytes:
-    """Envelope by which ``member`` accepts the model's exact bytes, and the exposures that it names."""
-    said = ModelAcceptance(
-        zone=zone, nonce=fresh_nonce(), id=model.id, version=model.version, sha256=model.sha256, exposures=tuple(exposures), member=member
-    )
+def accept_model(model: Model, zone: str, member: str, signer: SignKey, exposures: Iterable[str] = (), report: str = "") -> bytes:
+    """Envelope by which ``member`` accepts the model's exact bytes, and the exposures that it names. ``report``: the lint report that it
+    read, by SHA-256 in hex."""
+    named = {"id": model.id, "version": model.version, "sha256": model.sha256, "exposures": tuple(exposures), "report": report}
+    said = ModelAcceptance.model_validate({"zone": zone, "nonce": fresh_nonce(), "member": member, **named})
     return sign_statement(said, signer)
 
 

@@ -18,7 +18,7 @@ from nodes.runtime.peers.identity import load_signing_key
 from nodes.runtime.peers.signing import fresh_nonce
 from scoring.disclosure.countersigning import adds_power, exposures_of, owners_of
 from scoring.exchange.registry import MemberRegistry
-from scoring.statements import Member, MemberChange, MemberId, parse_record
+from scoring.statements import Hex32, Member, MemberChange, MemberId, parse_record
 
 members = typer.Typer(no_args_is_help=True, help="Changes of the registry: proposed, approved by custodians, made by the authority.")
 
@@ -43,6 +43,7 @@ def sign(
     public: Public,
     output: Output,
     accept: Annotated[list[str] | None, typer.Option(help="An indicator of yours whose named exposures you accept; may be repeated.")] = None,
+    lint_report: Annotated[str, typer.Option("--report", help="SHA-256 of the lint report read.", callback=of_form(Hex32 | Literal[""]))] = "",
     as_json: JsonFlag = False,
 ) -> None:
     """Accept a model in the name of an owner of its indicators: a signature over the pack's exact bytes [P7.1]. Read the pack first."""
@@ -57,7 +58,7 @@ def sign(
             raise SettingsError(f"{member} can accept exposures of {', '.join(own)}, not of {', '.join(sorted(foreign))}")
         if silent := set(exposed) - set(exposures):
             raise SettingsError(f"the pack exposes {', '.join(sorted(silent))} of {member}: --accept each of them, or do not sign")
-        write_public(output, accept_model(model, registry.genesis.zone, member, signer, exposures))
+        write_public(output, accept_model(model, registry.genesis.zone, member, signer, exposures, lint_report))
         document = {"model": f"{model.id}@{model.version}", "sha256": model.sha256, "member": member, "indicators": own, "exposures": exposures}
         report.result(document, f"{member} accepts {model.id}@{model.version} ({model.sha256[:16]}…) as the owner of {', '.join(own)}: {output}")
 

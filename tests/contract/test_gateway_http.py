@@ -23,6 +23,7 @@ from nodes.runtime.web.signed_requests import sign_request
 from scoring.exchange.view import Logged
 from scoring.statements import Consent, Refusal, Ticket, parse_statement
 from tests.support.gateway import Front, front
+from tests.support.leaky import SECOND_PRODUCT, leaky_zone
 from tests.support.zone import BASE, PRODUCT, MemoryZone, released_zone
 
 
@@ -95,6 +96,18 @@ def test_a_request_without_consent_is_refused_and_logged(site: Front) -> None:
     document = request(site, consent, consent_id="00" * 16)
     statement = logged_refusal(site, refused(site.send(document), 403, "CONSENT_MISSING"))
     assert (statement.member, statement.reason, statement.about) == ("authority", "CONSENT_MISSING", document.digest)
+
+
+def test_what_would_isolate_an_owners_points_with_an_earlier_ticket_is_refused_and_logged(small_private_key: PrivateKey, tmp_path: Path) -> None:
+    """The bank learns why; nobody is asked to open anything [P7.2]."""
+    zone = leaky_zone(small_private_key, tmp_path)
+    site, consent = front(zone, tmp_path / "state"), zone.consent(zone.subjects[0])
+    assert site.send(request(site, consent)).status_code == 200
+    said = zone.consent_statement(zone.subjects[0], products=(SECOND_PRODUCT,))
+    second = request(site, zone.say(said, zone.own_key[zone.subjects[0]]), product=SECOND_PRODUCT)
+    tickets = len(zone.view.tickets)
+    assert logged_refusal(site, refused(site.send(second), 403, "DISCLOSURE_ISOLATES")).about == second.digest
+    assert len(zone.view.tickets) == tickets
 
 
 def test_a_replayed_request_is_refused_and_logged(site: Front) -> None:

@@ -52,7 +52,7 @@ def admit(zone: Path, *members: str, signer: str = "authority") -> int:
 
 def test_a_model_that_every_owner_signed_is_admitted(zone: Path) -> None:
     for member, indicator in OWNERS.items():
-        assert sign(zone, member, "--accept", indicator) == ExitCode.DONE
+        assert sign(zone, member, "--accept", indicator, "--report", "ab" * 32) == ExitCode.DONE
     *some, last = OWNERS
     assert admit(zone, *some) == ExitCode.BAD_INPUT
     assert founding_files(zone / "public") == []
@@ -63,6 +63,7 @@ def test_a_model_that_every_owner_signed_is_admitted(zone: Path) -> None:
     statement = statement_in(path.read_bytes(), ModelAdmitted)
     found = check_acceptances(read_members(zone / "public"), load_pack(pack), statement)
     assert {name: said.exposures for name, said in found.items()} == {name: (indicator,) for name, indicator in OWNERS.items()}
+    assert {said.report for said in found.values()} == {"ab" * 32}
 
 
 def test_what_would_count_for_nothing_is_not_signed(zone: Path, capsys: pytest.CaptureFixture[str]) -> None:

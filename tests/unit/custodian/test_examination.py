@@ -20,6 +20,7 @@ from scoring.errors import (
     ConsentExpiredError,
     ConsentRevokedError,
     ConsentScopeError,
+    DisclosureFrozenError,
     EpochStateError,
     NotDisclosedError,
     RequestExpiredError,
@@ -34,6 +35,7 @@ from scoring.errors import (
 )
 from scoring.exchange.tickets import COLUMN_POSITION, derive_inputs, functional_hashes, opening_for
 from scoring.exchange.view import Logged
+from scoring.indicators.functional import functional
 from scoring.release.aggregate import aggregate, aggregate_hash
 from scoring.statements import MemberChange, Refusal, Ticket
 from tests.support.epoch import EPOCH
@@ -234,6 +236,18 @@ def test_a_key_that_the_audience_got_after_the_ticket_is_not_sealed_to(desk: Des
     desk.zone.say(desk.zone.approved(change), "authority")
     with pytest.raises(AudienceUnknownError):
         desk.examine(work)
+
+
+# --- (6) the disclosure ledger ---
+
+
+def test_a_ticket_in_another_stage_than_the_first_opens_nothing(desk: Desk) -> None:
+    """Coordinator and log agree to have it in the log; the custodian's own ledger does not [P7.2]."""
+    desk.examine(desk.say(asked(desk)))
+    again = asked(desk)
+    opening = again.ticket.openings[0].model_copy(update={"functional_hashes": (functional(desk.zone.model, "total", "S4").hash,)})
+    with pytest.raises(DisclosureFrozenError):
+        desk.examine(desk.log(again.ticket.model_copy(update={"stage": "S4", "openings": (opening,)}), again.document.to_bytes()))
 
 
 # --- (4) what may be opened ---
