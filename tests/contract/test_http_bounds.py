@@ -7,9 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.testclient import TestClient
 
 from crypto.keygen import PrivateKey
@@ -230,3 +231,37 @@ def test_an_invented_method_is_no_series_of_its_own(site: Front) -> None:
     for number in range(3):
         assert client.request(f"INVENTED{number}", "/v1/keys").json()["reason"] == "METHOD_NOT_ALLOWED"
     assert "INVENTED" not in client.get("/metrics").text
+
+
+# --- every refusal is a problem ---
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "reason"),
+    [
+        ("GET", "/nothing", 404, "NOT_FOUND"),
+        ("PUT", "/v1/keys", 405, "METHOD_NOT_ALLOWED"),
+        ("POST", "/v1/epochs", 401, "TOKEN_INVALID"),
+        ("DELETE", "/v1/consents/x", 422, "BODY_INVALID"),
+        ("POST", "/v1/scores", 400, "REQUEST_INVALID"),
+    ],
+)
+def test_every_refusal_of_the_framework_is_a_problem_with_a_reason(site: Front, method: str, path: str, status: int, reason: str) -> None:
+    client = TestClient(site.client.app, base_url=BASE, client=(f"asking {method} {path}", 1), raise_server_exceptions=False)
+    problem(client.request(method, path), status, reason)
+
+
+@pytest.mark.parametrize(("status", "reason"), [(415, "MEDIA_TYPE_UNSUPPORTED"), (413, "BODY_TOO_LARGE"), (418, "HTTP_418")])
+def test_what_a_route_refuses_by_status_is_a_problem_too(status: int, reason: str) -> None:
+    app = application()
+
+    @app.get("/refused")
+    def refused() -> None:
+        raise HTTPException(status)
+
+    problem(TestClient(app).get("/refused"), status, reason)
+
+
+def problem(response: Any, status: int, reason: str) -> None:
+    assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
+    assert (response.json()["status"], response.json()["reason"]) == (status, reason)
