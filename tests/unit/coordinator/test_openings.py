@@ -14,6 +14,7 @@ from nodes.coordinator.openings import Openings
 from nodes.coordinator.store import Store
 from nodes.coordinator.work import WorkQueue
 from nodes.errors import RpcRefusal
+from nodes.runtime.clock import Timer
 from nodes.runtime.replica.zone import Zone
 from protos.v1.exchange_pb2 import WorkItem
 from scoring.errors import CustodiansMissingError
@@ -30,7 +31,8 @@ class Bench:
     def __init__(self, patience_s: float = LONG_S) -> None:
         self.connected: set[str] = set(CUSTODIANS)
         self.sent: list[tuple[str, str]] = []
-        self.custodians, self.generation = CUSTODIANS, 0
+        self.custodians: tuple[str, ...] = CUSTODIANS
+        self.generation = 0
         self._partials: dict[str, list[SealedPartial]] = {}
         self.openings = Openings(cast(Zone, self), cast(Store, self), cast(WorkQueue, self), patience_s)
 
@@ -50,6 +52,9 @@ class Bench:
 
     def partials(self, ticket: str) -> list[SealedPartial]:
         return list(self._partials.get(ticket, []))
+
+    def request(self, _ticket: str) -> bytes:
+        return b""
 
     def asked(self, ticket: Logged) -> set[str]:
         return {member for member, key in self.sent if key == f"open/{ticket.digest}/{self.generation}"}
@@ -191,3 +196,47 @@ def test_a_refusal_that_nobody_waits_for_is_forgotten() -> None:
     bench.openings.dispatch(one, b"")
     bench.answer(one, *bench.asked(one))
     assert bench.gathered(one) == bench.asked(one)
+
+
+def test_when_the_shares_are_renewed_under_way_the_custodians_are_asked_again() -> None:
+    """What was answered with the old shares serves no more: partials of two generations do not combine [P1.7]."""
+    bench = Bench()
+    one = ticket(1)
+    bench.openings.dispatch(one, b"")
+    bench.answer(one, *sorted(bench.asked(one))[:2])
+    bench.generation, bench.custodians = 1, ("c1", "c2", "c3", "c6")
+    bench.connected = set(bench.custodians)
+    gathered: list[set[str]] = []
+    waiting = threading.Thread(target=lambda: gathered.append(bench.gathered(one)))
+    waiting.start()
+    timer = Timer(30)
+    while len(bench.asked(one)) < 3:
+        assert timer.left_s() > 0
+    assert bench.asked(one) <= set(bench.custodians)
+    bench.answer(one, *bench.asked(one))
+    waiting.join(30)
+    assert gathered == [bench.asked(one)]
+
+
+def test_everything_is_what_all_that_are_connected_answer() -> None:
+    bench = Bench()
+    one = ticket(1)
+    bench.connected = {"c1", "c2", "c3", "c4"}
+    bench.answer(one, "c1", "c2")
+    found: list[set[str]] = []
+    waiting = threading.Thread(target=lambda: found.append({item.custodian for item in bench.openings.everything(one, LONG_S)}))
+    waiting.start()
+    timer = Timer(30)
+    while bench.asked(one) != set(CUSTODIANS):
+        assert timer.left_s() > 0
+    bench.openings.refuse(one.digest, "c3", "TICKET_EXPIRED")
+    bench.answer(one, "c4")
+    waiting.join(30)
+    assert found == [{"c1", "c2", "c4"}]
+
+
+def test_who_does_not_answer_is_not_waited_for_longer_than_said() -> None:
+    bench = Bench()
+    one = ticket(1)
+    bench.answer(one, "c1")
+    assert {item.custodian for item in bench.openings.everything(one, SHORT_S)} == {"c1"}
