@@ -16,21 +16,22 @@ from nodes.auditor.evidence.archive import Archive
 from nodes.auditor.evidence.receipt import verify_receipt
 from nodes.auditor.evidence.roots import AuditRoots, Roots
 from protos.errors import refusal_of
-from scoring.errors import ModelError, ReceiptError
+from scoring.disclosure.lint import lint
+from scoring.errors import ModelError, ModelLeaksError, ReceiptError
 from scoring.indicators.model import load_pack
 from tests.support import independent
 from tests.support.artifacts import put, records_of, write_public, write_zone
 from tests.vectors.corpus.edits import edited
 from tests.vectors.corpus.forgeries import Forger, forged
-from tests.vectors.corpus.logs import epoch, files_of, logs, refusal, young
-from tests.vectors.corpus.models import models
+from tests.vectors.corpus.logs import epoch, files_of, logs, members, refusal, young
+from tests.vectors.corpus.models import LEAKS, models
 from tests.vectors.corpus.zone import Made, make_zone
 
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "tests" / "vectors" / "artifacts"
 PUBLIC = ARTIFACTS / "public"
 INDEX: list[dict[str, Any]] = json.loads((ARTIFACTS / "index.json").read_text(encoding="utf-8"))
-MOST_BYTES = 2_000_000
+MOST_BYTES = 2 << 20
 verifier = independent.load()
 sys.set_int_max_str_digits(8192)  # as verify.py does for itself when it is run
 
@@ -97,14 +98,19 @@ def test_our_audit_gives_a_log_its_finding(entry: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("entry", of_kind("model"))
-def test_our_reader_takes_the_good_model_and_refuses_the_bad(entry: dict[str, Any]) -> None:
+def test_our_linter_takes_the_good_model_and_refuses_the_bad(entry: dict[str, Any]) -> None:
     data = (ARTIFACTS / entry["file"]).read_bytes()
-    if entry["valid"]:
-        load_pack(data)
+    if entry["reason"] == "MODEL_INVALID":
+        with pytest.raises(ModelError) as error:
+            load_pack(data)
+        assert refusal_of(error.value).reason == entry["reason"]
         return
-    with pytest.raises(ModelError) as error:
-        load_pack(data)
-    assert refusal_of(error.value).reason == entry["reason"]
+    report = lint(load_pack(data))
+    assert report.admissible == entry["valid"]
+    if not entry["valid"]:
+        rule, _, _ = LEAKS[Path(entry["file"]).stem]
+        assert rule in {finding.rule for finding in report.findings if finding.outcome == "refused"}
+        assert refusal_of(ModelLeaksError("")).reason == entry["reason"]
 
 
 @pytest.mark.parametrize("entry", [*of_kind("receipt", slow_bad=True), *of_kind("log")])
@@ -150,7 +156,8 @@ def test_a_corpus_made_anew_gets_the_same_diagnoses(made: Made, tmp_path: Path) 
         if found != (reason, expected(reason)):
             wrong.append((name, reason, *found))
     sound: dict[str, tuple[str | None, dict[str, bytes]]] = {
-        name: (None, files_of(zone)) for name, zone in (("young", young(made)), ("epoch", epoch(made)), ("released", made.zone))
+        name: (None, files_of(zone))
+        for name, zone in (("young", young(made)), ("members", members(made)), ("epoch", epoch(made)), ("released", made.zone))
     }
     for name, (reason, files) in {**sound, **logs(made)}.items():
         for path, data in files.items():
@@ -159,7 +166,7 @@ def test_a_corpus_made_anew_gets_the_same_diagnoses(made: Made, tmp_path: Path) 
         if both != (expected(reason), expected(reason)):
             wrong.append((name, reason, *both))
     assert wrong == []
-    assert {reason for reason, _ in models().values()} == {"MODEL_INVALID"}
+    assert {reason for reason, _ in models().values()} == {"MODEL_INVALID", "MODEL_LEAKS"}
 
 
 def change_record(run: Path, change: Callable[[dict[str, Any]], object]) -> None:

@@ -17,7 +17,7 @@ from crypto.notes import ED25519, NoteSigner
 from crypto.statements import countersign, parse_envelope, sign_envelope
 from crypto.tiles import decode_entries, encode_entries
 from nodes.runtime.peers.signing import fresh_nonce
-from scoring.statements import Leaf, Refusal, Statement
+from scoring.statements import Leaf, MemberChange, Refusal, Statement
 from tests.support.artifacts import write_log
 from tests.support.members import ZONE
 from tests.vectors.corpus.zone import PLAIN, CorpusZone, Made
@@ -45,6 +45,23 @@ def young(made: Made) -> CorpusZone:
     while len(zone.entries) < STATEMENTS:
         zone.say(refusal(), "bank-a")
     return zone
+
+
+def members(made: Made) -> CorpusZone:
+    """A log in which members come, change keys and go, as custodians approved: new keys sign, replaced ones no more."""
+    zone = made.start.fork()
+    zone.keys.make("bank-a")
+    zone.say(zone.approved(change(zone, "rekey", "bank-a")), "authority")
+    zone.say(refusal(), "bank-a")
+    zone.say(change(zone, "leave", "bank-b"), "authority")
+    zone.keys.make("bank-b")
+    zone.say(zone.approved(change(zone, "join", "bank-b")), "authority")
+    zone.say(refusal("bank-b"), "bank-b")
+    return zone
+
+
+def change(zone: CorpusZone, action: str, member: str) -> MemberChange:
+    return MemberChange.model_validate({"zone": ZONE, "nonce": fresh_nonce(), "action": action, "member": zone.keys.member(member)})
 
 
 def epoch(made: Made) -> CorpusZone:
@@ -214,6 +231,19 @@ def model_not_accepted(zone: CorpusZone, _made: Made) -> None:
     say(zone, zone.admission().model_copy(update={"acceptances": zone.admission().acceptances[:1]}), "authority")
 
 
+def change_not_approved(zone: CorpusZone, _made: Made) -> None:
+    """The authority alone gives a bank another key; nobody signs with it."""
+    zone.keys.make("bank-b")
+    say(zone, change(zone, "rekey", "bank-b"), "authority")
+
+
+def approval_of_another(zone: CorpusZone, _made: Made) -> None:
+    """Approvals of one change stand in another."""
+    zone.keys.make("bank-b")
+    approved = zone.approved(change(zone, "rekey", "bank-b"))
+    say(zone, approved.model_copy(update={"nonce": fresh_nonce()}), "authority")
+
+
 def broken_proof(zone: CorpusZone, _made: Made) -> None:
     name, entry = zone.owed_columns()[1]
     column = zone.column(name, entry)
@@ -246,6 +276,8 @@ FORGERIES: dict[str, tuple[str, Callable[[Made], CorpusZone], Callable[[CorpusZo
     "envelope-malformed": ("STATEMENT_VOID_ENVELOPE_INVALID", young, lambda zone, _: raw(zone, b'{"payload":""}')),
     "key-was-replaced": ("STATEMENT_VOID_SIGNER_UNKNOWN", young, replaced_key),
     "model-not-accepted": ("STATEMENT_VOID_MODEL_NOT_ACCEPTED", young, model_not_accepted),
+    "change-not-approved": ("STATEMENT_VOID_CHANGE_NOT_APPROVED", young, change_not_approved),
+    "approvals-of-another-change": ("STATEMENT_VOID_CHANGE_NOT_APPROVED", young, approval_of_another),
     "proof-of-knowledge": ("PROOF_INVALID", epoch, broken_proof),
 }
 

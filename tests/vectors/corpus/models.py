@@ -1,4 +1,4 @@
-"""Models with one thing wrong in the file. What a model discloses is the linter's matter."""
+"""Models with one thing wrong: in the file, or in what they disclose."""
 
 from __future__ import annotations
 
@@ -19,14 +19,22 @@ EDITS: dict[str, tuple[str, str]] = {
     "floor-not-rounded": ("floor: 100000,", "floor: 100500,"),
     "promise-not-kept": ("times: {S1: 1.3, S2: 1.5}", "times: {S1: 1.2, S2: 1.5}"),
 }
-REASON = "MODEL_INVALID"
+LEAKS: dict[str, tuple[str, str, str]] = {
+    # name: (rule of the linter that refuses it, text of the good model, what stands there instead)
+    "leaks-a-single-indicator": ("isolated", "weights: {S1: 3, S2: 2}", "weights: {S1: 0, S2: 2}"),
+    "leaks-by-weight": ("ratio", "weights: {S1: 4, S2: 2}", "weights: {S1: 40, S2: 2}"),
+}
+REASON, LEAK = "MODEL_INVALID", "MODEL_LEAKS"
 
 
 def models() -> dict[str, tuple[str, bytes]]:
-    """Name -> (reason, file) of every bad model."""
+    """Name -> (reason, file) of every bad model: those that cannot be read, then those that the linter refuses."""
     good = PACK.read_text(encoding="utf-8")
     found = {}
     for name, (old, new) in EDITS.items():
         assert old in good, name
         found[name] = (REASON, good.replace(old, new, 1).encode())
+    for name, (_, old, new) in LEAKS.items():
+        assert old in good, name
+        found[name] = (LEAK, good.replace(old, new, 1).encode())
     return found
