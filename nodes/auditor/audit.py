@@ -23,6 +23,7 @@ from nodes.auditor.evidence.roots import AuditRoots
 from nodes.auditor.evidence.tree import Hashes, check_tree, entries_of
 from protos.errors import refusal_of
 from scoring.audit import Finding, Scope, closing_findings, release_findings, void_findings
+from scoring.draws import findings as draws
 from scoring.errors import LogInconsistentError
 from scoring.exchange.view import ZoneView
 from scoring.release.ceremony import check_ceremony
@@ -53,6 +54,7 @@ class Verdict:
     findings: list[Finding] = field(default_factory=list)
     checked: dict[str, int] = field(default_factory=dict)
     kinds: dict[str, int] = field(default_factory=dict)
+    draws: list[draws.DrawSummary] = field(default_factory=list)
 
     @property
     def holds(self) -> bool:
@@ -117,6 +119,7 @@ class _Replay:
             contents.proofs_and_tickets(),
             closing_findings(view),
             release_findings(view, contents.placements),
+            self._draws(hashes),
             documents.record_findings(),
             documents.receipt_findings(),
         ):
@@ -129,6 +132,7 @@ class _Replay:
             "epoch_records": documents.records,
             "receipts": documents.receipts,
         }
+        verdict.draws = list(draws.summaries(view))
         verdict.kinds = dict(sorted(Counter(logged.statement.kind for logged in view.statements.values()).items()))
 
     def _in_scope(self, finding: Finding) -> bool:
@@ -139,6 +143,12 @@ class _Replay:
         logged = self._view.statements.get(index)
         audience = getattr(logged.statement, "audience", "") if logged is not None else ""
         return self._options.scope.covers(self._times[index], self._actors[index], audience)
+
+    def _draws(self, hashes: Hashes) -> Iterator[Finding]:
+        """Draws and failures that are overdue, rest on another tree, or found something [P6, P2.4]."""
+        now = max(self._verdict.witnessed_at, self._times[-1] if self._times else 0)
+        for code, leaf, detail in draws.findings(self._view, hashes.root, self._times.__getitem__, now):
+            yield Finding(code, leaf, detail)
 
     # --- leaves and statements [L2] ---
 

@@ -63,6 +63,7 @@ def audit(
     with reporting(as_json) as report:
         pinned = AuditRoots.load(keys)
         options = Options(Scope(_moment(since, 0), _moment(until, 1 << 62), member), tree_only)
+        narrowed = [word for name, value in (("--from", since), ("--to", until), ("--member", member)) if value for word in (name, value)]
         count = _Told(report)
         access = None if identity is None else _access(identity, keys, pinned.roots, log, coordinator)
         if note and access is None:
@@ -72,6 +73,8 @@ def audit(
             if _is_url(target):
                 options = Options(options.scope, tree_only or access is None)
                 mirrored = _copy(target, keys, archive, pinned.roots, access, count)
+            if options.tree_only:
+                narrowed.append("--tree-only")
             if mirrored.findings:
                 verdict = Verdict(pinned.roots.zone, mirrored.size, findings=mirrored.findings)
                 if mirrored.evidence is not None:
@@ -79,7 +82,7 @@ def audit(
             else:
                 verdict = judge(archive, pinned, options, count)
             if report_dir is not None:
-                for path in write_report(report_dir, verdict, archive, keys, now()):
+                for path in write_report(report_dir, verdict, archive, keys, now(), narrowed):
                     report.progress(f"wrote {path}")
         if note and access is not None:
             report.progress(f"the verdict is in the log at leaf {_note(verdict, access)}")

@@ -57,7 +57,7 @@ def judged(run: Path, finished: Path) -> Verdict:
     verdict = audit(Archive.find(run), pinned, Options(workers=1, min_bits=SMALL_BITS), lambda _what, _done, _total: None)
     assert text_of(verdict)
     json.dumps(document_of(verdict))
-    assert page(document_of(verdict), 1)
+    assert page(document_of(verdict), 1, "xinqiao audit COPY")
     return verdict
 
 

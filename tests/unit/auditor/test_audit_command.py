@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 import shutil
 import tarfile
 from collections.abc import Callable
@@ -154,6 +155,25 @@ def test_report_is_written_and_the_bundle_is_audited_again_with_the_same_verdict
     assert json.loads(again.stdout) == json.loads(first.stdout)
 
 
+def test_the_bundles_readme_says_the_command_that_repeats_the_verdict(run: Path, tmp_path: Path) -> None:
+    """Nothing but the bundle and the pinned keys: the command is read from the README, and gives the same document and exit code."""
+    flip(a_tile(run))
+    first = audited(run, "--report", tmp_path / "report", "--member", "tax", "--from", "2023-11-14", "--json")
+    shutil.move(run / "public", tmp_path / "pinned")
+    shutil.rmtree(run)
+    with tarfile.open(tmp_path / "report" / "evidence.tar") as bundle:
+        assert bundle.getnames()[0] == "README.md"
+        bundle.extractall(tmp_path / "copy", filter="data")
+    readme = (tmp_path / "copy" / "README.md").read_text(encoding="utf-8")
+    assert "verdict: fail, 1 findings" in readme
+    (line,) = [line.strip() for line in readme.splitlines() if line.strip().startswith("xinqiao audit")]
+    assert line in Page((tmp_path / "report" / "audit.html").read_text(encoding="utf-8")).text
+    words = shlex.split(line.replace("COPY", str(tmp_path / "copy")).replace("YOUR-PINNED-KEYS", str(tmp_path / "pinned")))
+    again = invoke(*words[1:], "--json")
+    assert (again.exit_code, json.loads(again.stdout)) == (first.exit_code, json.loads(first.stdout))
+    assert again.exit_code == 1
+
+
 def test_bundle_of_the_same_files_is_the_same_file(run: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         audited(run, "--report", tmp_path / name)
@@ -164,21 +184,43 @@ def test_bundle_of_the_same_files_is_the_same_file(run: Path, tmp_path: Path) ->
 HOSTILE = '"><script>alert(1)</script><img src=https://evil.example/x onerror=alert(1)>&amp;{{ 7*7 }}'
 
 
+def hostile_draw() -> dict[str, Any]:
+    return {
+        "epoch": HOSTILE,
+        "draw": HOSTILE,
+        "state": HOSTILE,
+        "count": 1,
+        "of": 2,
+        "agree": 0,
+        "items": 1,
+        "one_false": "1/2",
+        "tenth_false": "1/2",
+    }
+
+
 def hostile_document() -> dict[str, Any]:
     finding = {"code": HOSTILE, "leaf_index": 3, "detail": HOSTILE}
-    facts = {"zone": HOSTILE, "root": HOSTILE, "witnessed_at": 0, "extent": "complete", "checked": {"leaves": 5}, "kinds": {HOSTILE: 1}}
+    facts = {
+        "zone": HOSTILE,
+        "root": HOSTILE,
+        "witnessed_at": 0,
+        "extent": "complete",
+        "checked": {"leaves": 5},
+        "kinds": {HOSTILE: 1},
+        "draws": [hostile_draw()],
+    }
     return {"verdict": "fail", "tree_size": 5, "findings": [finding], **facts}
 
 
 def test_report_escapes_whatever_the_log_says() -> None:
-    shown = Page(page(hostile_document(), 1_700_000_000))
+    shown = Page(page(hostile_document(), 1_700_000_000, HOSTILE))
     assert not {"script", "img", "iframe", "link", "object"} & set(shown.tags)
     assert not [name for name, _ in shown.attributes if name.startswith("on")]
-    assert shown.text.count(HOSTILE) == 6  # title, zone, root, code, detail, kind: as text
+    assert shown.text.count(HOSTILE) == 10  # title, zone, root, code, detail, kind, command, a draw's epoch, kind and state: as text
 
 
 def test_report_loads_nothing_from_anywhere() -> None:
-    text = page(hostile_document() | {"zone": "test-zone", "root": "", "findings": [], "kinds": {}}, 1_700_000_000)
+    text = page(hostile_document() | {"zone": "test-zone", "root": "", "findings": [], "kinds": {}, "draws": []}, 1_700_000_000, "xinqiao audit")
     shown = Page(text)
     assert not [value for name, value in shown.attributes if name in {"src", "href", "srcset", "action", "data"}]
     assert not re.search(r"url\(|@import|https?://", text)

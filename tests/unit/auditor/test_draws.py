@@ -197,7 +197,7 @@ def test_a_row_that_disagrees_with_its_column_is_found(rowed: Audited, firms: Po
     """The department changes what it said in the column while rows are made, and puts it back: each opens, and they differ [P4.5]."""
     node = rowed.zone.nodes["ip"]
     with writing(node.engine) as connection:
-        kept: dict[str, str] = dict(connection.execute(text("SELECT source, points FROM points_said")).tuples().all())
+        kept: dict[str, str] = {row.source: row.points for row in connection.execute(text("SELECT source, points FROM points_said"))}
         for source, points in kept.items():
             changed = [value + 1 if value < 100 else value - 1 for value in json.loads(points)]
             connection.execute(text("UPDATE points_said SET points = :p WHERE source = :s"), {"p": json.dumps(changed), "s": source})
