@@ -9,7 +9,7 @@ from typing import Any
 
 from crypto.encoding import canonical_json, sha256
 from crypto.statements import VerifyKey
-from gateway.evaluation.results import Answered, OpenedBatch, Reader, by_stage
+from gateway.evaluation.results import Answered, BatchesImpossibleError, OpenedBatch, Reader, by_stage
 from gateway.store import Store
 from nodes.runtime import logging
 from nodes.runtime.peers.exchange_client import ExchangeClient
@@ -26,7 +26,7 @@ from scoring.indicators.model import Model
 from scoring.release.aggregate import Placement
 from scoring.release.opening import Opener, SealedPartial
 from scoring.release.percentiles import quantile_tables
-from scoring.statements import EpochRelease, QuantileTable
+from scoring.statements import EpochRelease, Failure, QuantileTable
 
 APPLY_TIMEOUT_S = 30.0
 EPOCH_RELEASED = "epoch.released"
@@ -62,12 +62,24 @@ class Publication:
             for part in self._exchange.open_bulk(epoch):
                 answered = self._answered(part)
                 if answered.digest not in done:
-                    found = reader.open(answered)
+                    found = self._opened(reader, answered)
                     name = answered.ticket.openings[0].functionals[0]
                     totals = [total for batch in found for total in batch.totals]
                     self._store.keep_opened(epoch, answered.digest, name, _openings_json(found), totals)
                 opened += len(answered.ticket.openings)
                 progress.opened = max(progress.opened, opened)  # begun again, it does not go back
+
+    def _opened(self, reader: Reader, answered: Answered) -> list[OpenedBatch]:
+        """What a ticket gives. Impossible values are reported, once, before the error goes up: their batches are frozen [P2.4]."""
+        try:
+            return reader.open(answered)
+        except BatchesImpossibleError as error:
+            with self._zone.reading() as view:
+                reported = any(state.ticket.digest == answered.digest for state in view.failures.values())
+            if not reported:
+                failure = Failure(zone=self._identity.zone, nonce=fresh_nonce(), ticket=answered.digest, batches=error.batches)
+                self._exchange.submit(sign_statement(failure, self._identity.signer))
+            raise
 
     def publish(self, epoch: str, stages: Stages) -> None:
         """Sign and submit the release, once every subject has every disclosed value. Raises EpochStateError when one is missing."""

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from crypto.errors import PackingError
 from crypto.packing import unpack
 from crypto.paillier import Opening, PublicKey
 from gateway.store import Total
 from nodes.runtime.replica.disputes import Disputes, OpenerOf
-from scoring.errors import AggregateError
+from scoring.errors import AggregateError, RangeError
 from scoring.exchange.roster import Batch, Stages
 from scoring.indicators.functional import Functional, functional
 from scoring.indicators.model import Model
@@ -39,6 +40,14 @@ class OpenedBatch:
     totals: tuple[Total, ...]
 
 
+class BatchesImpossibleError(RangeError):
+    """Values of ``batches`` are impossible under the model, in whatever way."""
+
+    def __init__(self, batches: Sequence[int]) -> None:
+        super().__init__("opened values are impossible under the model")
+        self.batches = tuple(batches)
+
+
 @dataclass(frozen=True)
 class Reader:
     """Opens the tickets of one epoch. ``executor`` runs the combinations, which release the interpreter's lock."""
@@ -56,7 +65,7 @@ class Reader:
         """Every opening of the ticket, checked and read.
 
         Raises AggregateError when an aggregate is not the one that the ticket names, PartialError and OpeningError when the
-        custodians' answers do not open it, PackingError and RangeError when the value is impossible [P2.4].
+        custodians' answers do not open it, BatchesImpossibleError when values are impossible [P2.4].
         """
         ticket = answered.ticket
         if len(answered.aggregates) != len(ticket.openings):
@@ -65,10 +74,15 @@ class Reader:
             if aggregate_hash(self.key, aggregate) != opening.aggregate:
                 raise AggregateError("an aggregate is not the one that the ticket names")
         combined = self.disputes.open(self.opener_of, ticket, answered.digest, answered.aggregates, answered.sealed, self.executor)
-        found = []
+        found, impossible = [], []
         for opening, aggregate, result in zip(ticket.openings, answered.aggregates, combined, strict=True):
             form = functional(self.model, opening.functionals[0], ticket.stage)
-            found.append(OpenedBatch(opening.batch, aggregate, result, self._totals(form, opening.batch, result)))
+            try:
+                found.append(OpenedBatch(opening.batch, aggregate, result, self._totals(form, opening.batch, result)))
+            except (RangeError, PackingError):
+                impossible.append(opening.batch)
+        if impossible:
+            raise BatchesImpossibleError(sorted(impossible))
         return found
 
     def _totals(self, form: Functional, batch_index: int, result: Opening) -> tuple[Total, ...]:

@@ -15,6 +15,7 @@ from nodes.bank.settings import BankSettings
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
+from nodes.runtime.failures import FailureReports
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.log_client import LogClient
@@ -43,7 +44,8 @@ def main(config: Path) -> int:
     gateway = GatewayClient(settings.bank.gateway, settings.public_dir / "ca.pem")
     disputes = Disputes(identity, exchange, settings.state_dir / "disputes", now)
     opener = ReleaseOpener.load(settings.public_dir, published=lambda: gateway.get("/v1/keys"), disputes=disputes)
-    queries = Queries(identity, gateway, opener, consents, receipts, log, process.stopping)
+    reports = FailureReports(settings.state_dir / "failures", log.append)
+    queries = Queries(identity, gateway, opener, consents, receipts, log, reports, process.stopping)
 
     def handle(item: WorkItem) -> None:
         if item.WhichOneof("work") == "consent":
@@ -55,6 +57,7 @@ def main(config: Path) -> int:
     server = WebServer(create_app(queries, consents, receipts, token_file(settings.state_dir / "api.token")), settings.bank.listen)
     for action in (engine.dispose, gateway.close, log.close, exchange.close, exchange.cancel):
         process.on_stop(action)
+    process.worker("failures", lambda: reports.run(process.stopping))
     process.worker("work", lambda: exchange.follow_work(consents.cursor, handle, process.stopping))
     process.worker("disputes", lambda: disputes.run(process.stopping, opener.generation))
     process.on_stop(disputes.stop)

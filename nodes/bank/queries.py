@@ -7,24 +7,26 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from crypto.encoding import canonical_json
-from crypto.errors import CryptoError
+from crypto.errors import CryptoError, PackingError
 from nodes.bank.consents import Consents
 from nodes.bank.receipts import ReceiptStore, build_receipt
 from nodes.errors import NodeError, NotReadyError, PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
 from nodes.runtime.clock import Timer
+from nodes.runtime.failures import FailureReports
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.releases import Released, ReleaseOpener
 from nodes.runtime.web.gateway_client import GatewayClient
 from nodes.runtime.web.request_document import SCORES, RequestDocument
-from scoring.errors import ConsentMissingError, ScoringError
-from scoring.statements import Refusal
+from scoring.errors import ConsentMissingError, RangeError, ScoringError
+from scoring.statements import Failure, Refusal
 
 PAUSE_S = 0.25
 NO_CONSENT = "0" * 32
 OPENING_FAILED = "OPENING_FAILED"  # says neither gated, vetoed nor out of range [P5.3]
+WHAT_FAILED = "what the custodians sent does not open to a possible, verifiable result"
 QUERY_ANSWERED, QUERY_FAILED = "query.answered", "query.failed"
 _log = logging.logger("bank.queries")
 
@@ -45,10 +47,10 @@ class Queries:
 
     def __init__(
         self, identity: Identity, gateway: GatewayClient, opener: ReleaseOpener, consents: Consents, receipts: ReceiptStore, log: LogClient,
-        stopping: threading.Event,
+        reports: FailureReports, stopping: threading.Event,
     ) -> None:  # fmt: skip
         self._identity, self._gateway, self._opener, self._log = identity, gateway, opener, log
-        self._consents, self._receipts, self._stopping = consents, receipts, stopping
+        self._consents, self._receipts, self._reports, self._stopping = consents, receipts, reports, stopping
 
     def answer(self, query: Query) -> dict[str, Any]:
         """The receipt's id and what it shows.
@@ -88,12 +90,16 @@ class Queries:
                 raise NotReadyError("rows of this enterprise are still awaited: ask again later")
 
     def _failed(self, error: Exception, released: Released | None) -> RpcRefusal:
-        """Log that a ticket's answers were of no use, under a code that does not tell why [P2.4]."""
+        """Log that a ticket's answers were of no use, under a code that does not tell why; an impossible value freezes its enterprise [P2.4]."""
         about = "" if released is None else released.digest
         _log.error(QUERY_FAILED, error=type(error).__name__, ticket=about)
+        if released is not None and isinstance(error, RangeError | PackingError):
+            failure = Failure(zone=self._identity.zone, nonce=fresh_nonce(), ticket=released.digest)
+            self._reports.report(sign_statement(failure, self._identity.signer))
+            return RpcRefusal(OPENING_FAILED, WHAT_FAILED, "INTERNAL")
         statement = Refusal(zone=self._identity.zone, nonce=fresh_nonce(), member=self._identity.member, reason=OPENING_FAILED, about=about)
         try:
             self._log.append(sign_statement(statement, self._identity.signer))
         except (RpcRefusal, PeerUnavailableError) as unreachable:
             _log.error(QUERY_FAILED, error=type(unreachable).__name__, reason=OPENING_FAILED)
-        return RpcRefusal(OPENING_FAILED, "what the custodians sent does not open to a possible, verifiable result", "INTERNAL")
+        return RpcRefusal(OPENING_FAILED, WHAT_FAILED, "INTERNAL")

@@ -20,6 +20,7 @@ from nodes.runtime import logging
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
+from nodes.runtime.failures import FailureReports
 from nodes.runtime.peers.board import BoardClient
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
@@ -54,7 +55,8 @@ def main(config: Path) -> int:
     boards = [BoardClient(identity, settings.peer(role)) for role in ("coordinator", "log")]
     straight = StraightDesk(boards, store, registry, opener.blocking, now)
     consents = ConsentDesk(identity, registry, roots.packs, keyring, store, enrolments, gateway, now, settings.enterprise.consent_days, straight.turn)
-    portraits = PortraitDesk(registry, keyring, store, enrolments, consents, gateway, opener, process.stopping)
+    reports = FailureReports(settings.state_dir / "failures", exchange.submit)
+    portraits = PortraitDesk(registry, keyring, store, enrolments, consents, gateway, opener, reports, process.stopping)
 
     def resend() -> None:
         """What was signed before a crash or an outage reaches the zone in the end."""
@@ -71,6 +73,7 @@ def main(config: Path) -> int:
     for action in (engine.dispose, gateway.close, exchange.close, exchange.cancel, *(board.close for board in boards)):
         process.on_stop(action)
     process.worker("work", lambda: exchange.follow_work(store.cursor, enrolments.handle, process.stopping))
+    process.worker("failures", lambda: reports.run(process.stopping))
     process.worker("resend", resend)
     process.worker("straight", lambda: straight.run(process.stopping))
     process.worker("disputes", lambda: disputes.run(process.stopping, opener.generation))

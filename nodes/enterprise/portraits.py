@@ -7,6 +7,7 @@ from typing import Any
 
 from crypto.checkpoint import check_tlog_proof
 from crypto.encoding import canonical_json
+from crypto.errors import PackingError
 from crypto.packing import unpack
 from crypto.statements import check_signature, parse_envelope
 from nodes.enterprise.consents import ConsentDesk
@@ -15,14 +16,16 @@ from nodes.enterprise.keyring import Keyring
 from nodes.enterprise.store import Store
 from nodes.errors import NotReadyError
 from nodes.runtime.clock import Timer
+from nodes.runtime.failures import FailureReports
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.releases import Released, ReleaseOpener, exact_bytes, published_band
 from nodes.runtime.web.gateway_client import GatewayClient
 from nodes.runtime.web.request_document import PORTRAITS
-from scoring.errors import TicketInputsError, WrongSignerError
+from scoring.errors import RangeError, TicketInputsError, WrongSignerError
 from scoring.exchange.registry import MemberRegistry
 from scoring.exchange.view import verify_key
 from scoring.indicators.functional import functional
-from scoring.statements import parse_leaf
+from scoring.statements import Failure, parse_leaf
 
 FORMAT = "xinqiao/portrait/v1"
 PAUSE_S = 0.25
@@ -33,10 +36,10 @@ class PortraitDesk:
 
     def __init__(
         self, registry: MemberRegistry, keyring: Keyring, store: Store, enrolments: Enrolments, consents: ConsentDesk, gateway: GatewayClient,
-        opener: ReleaseOpener, stopping: threading.Event,
+        opener: ReleaseOpener, reports: FailureReports, stopping: threading.Event,
     ) -> None:  # fmt: skip
         self._registry, self._keyring, self._store, self._enrolments = registry, keyring, store, enrolments
-        self._consents, self._gateway, self._opener, self._stopping = consents, gateway, opener, stopping
+        self._consents, self._gateway, self._opener, self._reports, self._stopping = consents, gateway, opener, reports, stopping
 
     def make(self, uscc: str, wait_s: float) -> dict[str, Any]:
         """A fresh portrait, kept. Consent to it is given, in the enterprise's name, where there is none.
@@ -57,7 +60,12 @@ class PortraitDesk:
             raise TicketInputsError("the ticket is not for this enterprise")
         self._opener.check_rows(released)
         time = self._check_logged(released)
-        portrait = {**portrait_of(released), "uscc": uscc, "time": time}
+        try:
+            portrait = {**portrait_of(released), "uscc": uscc, "time": time}
+        except (RangeError, PackingError):
+            failure = Failure(zone=self._registry.genesis.zone, nonce=fresh_nonce(), ticket=released.digest)
+            self._reports.report(sign_statement(failure, keys.signer))  # in the enterprise's name: it is the audience [P2.4]
+            raise
         self._store.put_portrait(released.digest, uscc, time, canonical_json(portrait))
         return portrait
 

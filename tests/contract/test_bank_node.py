@@ -17,8 +17,9 @@ from crypto.keygen import PrivateKey
 from crypto.sealing import seal
 from nodes.auditor.evidence.receipt import verify_receipt
 from nodes.bank.api import create_app
-from nodes.bank.queries import Query
-from nodes.errors import NotReadyError, RpcRefusal
+from nodes.bank.queries import WHAT_FAILED, Query
+from nodes.errors import NotReadyError, PeerUnavailableError, RpcRefusal
+from nodes.runtime.failures import FailureReports
 from nodes.runtime.replica.relay import binding_info
 from nodes.runtime.web.gateway_client import Answer, GatewayRefusal
 from scoring.errors import ConsentMissingError
@@ -302,3 +303,49 @@ def test_a_gateway_that_keeps_back_the_custodians_answers_is_passed_by(node: Ban
     monkeypatch.setattr(node.queries._gateway, "ask", keeping_back)
     assert node.queries.answer(Query(PRODUCT, "loan", subject=subject))["total"]
     assert len(node.receipts.listed()) == 1
+
+
+# --- impossible values [P2.4] ---
+
+
+def impossible(node: BankNode) -> str:
+    """A subject with a department that contributes points far beyond its bounds to this bank's rows."""
+    zone = node.site.zone
+    subject = zone.subjects[0]
+    honest, zone.points[subject] = zone.points[subject], zone.points[subject] | {"rd": 5_000_000}
+    told(node)
+    zone.points[subject] = honest
+    return subject
+
+
+def test_an_impossible_value_is_reported_and_freezes_the_enterprise(node: BankNode) -> None:
+    subject = impossible(node)
+    with pytest.raises(RpcRefusal) as refusal:
+        node.queries.answer(Query(PRODUCT, "loan", subject=subject))
+    assert (refusal.value.reason, refusal.value.detail) == ("OPENING_FAILED", WHAT_FAILED)
+    view = node.site.zone.view
+    (failure,) = view.failures.values()
+    assert (failure.reported.actor, failure.ticket.statement.subject, failure.done) == ("bank-a", subject, False)
+    assert not node.receipts.listed()
+    tickets = len(view.tickets)
+    with pytest.raises(GatewayRefusal) as frozen:
+        node.queries.answer(Query(PRODUCT, "loan", subject=subject))
+    assert frozen.value.reason == "SUBJECT_FROZEN"
+    assert len(view.tickets) == tickets
+
+
+def test_a_report_outlives_a_log_that_cannot_be_reached(node: BankNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    subject, append = impossible(node), node.queries._reports._send
+
+    def unreachable(_envelope: bytes) -> None:
+        raise PeerUnavailableError("the log is away")
+
+    monkeypatch.setattr(node.queries._reports, "_send", unreachable)
+    with pytest.raises(RpcRefusal):
+        node.queries.answer(Query(PRODUCT, "loan", subject=subject))
+    assert not node.site.zone.view.failures
+    again = FailureReports(tmp_path / "bank-a" / "failures", append)  # the process, started again
+    again.resume()
+    assert len(node.site.zone.view.failures) == 1
+    again.resume()
+    assert len(node.site.zone.view.failures) == 1

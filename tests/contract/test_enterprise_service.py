@@ -26,6 +26,7 @@ from nodes.enterprise.store import NOT_LOGGED, Store
 from nodes.enterprise.straight import StraightDesk
 from nodes.errors import NotFoundError, NotReadyError, PeerUnavailableError
 from nodes.runtime.database import open_database
+from nodes.runtime.failures import FailureReports
 from nodes.runtime.peers.board import BoardClient
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica import relay
@@ -133,7 +134,8 @@ def service(site: Front, state_dir: Path) -> Service:
     board = Board()
     straight = StraightDesk([board], store, roots.registry, opener_of(zone).blocking, lambda: zone.now)
     consents = ConsentDesk(identity, roots.registry, roots.packs, keyring, store, enrolments, gateway, lambda: zone.now, 365, straight.turn)
-    portraits = PortraitDesk(roots.registry, keyring, store, enrolments, consents, gateway, opener_of(zone), threading.Event())
+    reports = FailureReports(state_dir / "failures", site.exchange.client().submit)
+    portraits = PortraitDesk(roots.registry, keyring, store, enrolments, consents, gateway, opener_of(zone), reports, threading.Event())
     return Service(site, store, enrolments, consents, portraits, straight, board, state_dir, network)
 
 

@@ -285,3 +285,10 @@ def test_an_impossible_value_stops_the_release(small_private_key: PrivateKey, tm
     assert [(logged.statement.reason, logged.statement.about) for logged in zone.view.refusals] == [
         ("OPENING_FAILED", zone.view.epoch(EPOCH).close_digest)
     ]
+    (failure,) = zone.view.failures.values()
+    batch = zone.placement.batch_at(zone.placement.position_of(zone.subjects[0])).index
+    assert failure.reported.statement.batches == (batch,)
+    assert failure.reported.actor == "authority"
+    site.evaluation.resume()
+    released(site)
+    assert len(zone.view.failures) == 1  # opened again, it is not reported again

@@ -15,6 +15,7 @@ from nodes.bank.consents import Consents
 from nodes.bank.queries import Queries
 from nodes.bank.receipts import ReceiptStore
 from nodes.runtime.database import open_database
+from nodes.runtime.failures import FailureReports
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.disputes import Disputes
 from nodes.runtime.replica.relay import SealedBinding, seal_binding
@@ -72,7 +73,9 @@ def bank(site: Front, state_dir: Path, member: str = "bank-a") -> BankNode:
     gateway = GatewayClient(BASE, now=lambda: zone.now, transport=site.client._transport)
     disputes = Disputes(identity, site.exchange.client(), state_dir / "disputes", lambda: zone.now)
     opener = opener_of(zone, lambda: gateway.get("/v1/keys"), disputes)
-    queries = Queries(identity, gateway, opener, consents, receipts, site.log.client(), threading.Event())
+    log = site.log.client()
+    reports = FailureReports(state_dir / "failures", log.append)
+    queries = Queries(identity, gateway, opener, consents, receipts, log, reports, threading.Event())
     return BankNode(site, member, consents, receipts, queries, state_dir / "receipts", disputes, opener)
 
 
