@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ import typer
 from nodes.commands.output import ExitCode, JsonFlag, reporting
 from nodes.errors import SettingsError, StateInUseError
 from nodes.runtime.process import READY_FILE
+from scoring.statements import DisclosurePolicy, parse_record
 from simulators.zone.build import build_zone, processes_of, shipped_pack
 from simulators.zone.layout import ZONE, demo_plan
 
@@ -37,6 +39,7 @@ def init(
     zone: Annotated[str, typer.Option(help="The zone's id.")] = ZONE,
     threshold: Annotated[int, typer.Option(help="Custodians, of five, needed to open anything.")] = 3,
     witnesses: Annotated[int, typer.Option(help="Witnesses of the log: 1, for development, or 3, of which two must sign.")] = 1,
+    disclosure: Annotated[Path | None, typer.Option(help="Disclosure policy as JSON; what it does not name keeps its default.")] = None,
     key_bits: Annotated[int, typer.Option(help="Length of the key: 3072 (128-bit security) or 2048 (112-bit).")] = 3072,
     base_port: Annotated[int | None, typer.Option(help="First port; free ones are taken when absent.")] = None,
     as_json: JsonFlag = False,
@@ -49,6 +52,8 @@ def init(
             raise SettingsError("--witnesses is 1 or 3")
         packs = [shipped_pack(name) for name in pack or ()] + [path.read_bytes() for path in pack_file or ()]
         plan = demo_plan(zone, threshold=threshold, witnesses=witnesses)
+        if disclosure is not None:
+            plan = replace(plan, disclosure=parse_record(DisclosurePolicy, disclosure.read_bytes()))
         if plan.development:
             report.progress("one witness: a zone for development; --witnesses 3 makes one whose log cannot show two histories unseen")
         configs = build_zone(plan, directory, packs, key_bits=key_bits, base_port=base_port, progress=report.progress)

@@ -163,7 +163,8 @@ def _sign_registry(plan: ZonePlan, entries: tuple[Member, ...], members_dir: Pat
         outside=plan.outside,
         development=plan.development,
     )
-    registry = Registry(zone=plan.zone, nonce=fresh_nonce(), title=plan.title, members=entries, log_vkey=log_vkey, witness_policy=policy)
+    said = {"zone": plan.zone, "title": plan.title, "members": entries, "log_vkey": log_vkey, "disclosure": plan.disclosure}
+    registry = Registry.model_validate({**said, "nonce": fresh_nonce(), "witness_policy": policy})
     check_witness_policy(registry)
     write_public(public_dir / "log.vkey", f"{log_vkey}\n".encode())
     write_public(public_dir / "witnesses.vkey", "".join(f"{line}\n" for line in witnesses).encode())

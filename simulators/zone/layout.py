@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from scoring.exchange.registry import PRODUCTION_WITNESSES
-from scoring.statements import Role, Title
+from scoring.statements import DisclosurePolicy, Role, Title
 
 Level = Literal["", "province", "city", "county"]
 ZONE = "hangzhou-binjiang"
@@ -51,6 +51,7 @@ class ZonePlan:
     checkpoint_max_age_s: int = 300
     witnesses: tuple[str, ...] | None = None
     outside: tuple[str, ...] = ()
+    disclosure: DisclosurePolicy = field(default=DisclosurePolicy())
 
     @property
     def witness_members(self) -> tuple[MemberPlan, ...]:

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from protos.errors import CATALOGUE
+from scoring.statements import DisclosurePolicy
 from xinqiao import app
 
 ROOT = Path(__file__).parents[2]
@@ -176,3 +177,11 @@ def test_every_word_of_the_glossary_has_one_meaning() -> None:
     assert len(words) == len(set(words))
     firsts = [row.split(", ")[0].lower() for row in rows]
     assert firsts == sorted(firsts), "in alphabetical order"
+
+
+def test_the_operator_guide_names_every_part_of_the_disclosure_policy_with_its_default() -> None:
+    section = (ROOT / "docs" / "operator-guide.md").read_text(encoding="utf-8").split("### The disclosure policy", 1)[1].split("\n## ", 1)[0]
+    said: dict[str, int] = {}
+    for names, defaults in re.findall(r"^\| (`[a-z_`, ]+) \| ([\d, ]+)", section, re.MULTILINE):
+        said |= dict(zip(re.findall(r"`(\w+)`", names), map(int, re.findall(r"\d+", defaults)), strict=True))
+    assert said == DisclosurePolicy().model_dump()

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ from nodes.runtime.peers.identity import Identity, certificate_uris, server_name
 from nodes.runtime.settings import NodeSettings, role_of
 from scoring.errors import ModelError
 from scoring.release.ceremony import check_ceremony, open_share
-from scoring.statements import Ceremony, Registry, WitnessPolicy, parse_statement
+from scoring.statements import Ceremony, DisclosurePolicy, Registry, WitnessPolicy, parse_statement
 from simulators.zone.authority import make_zone
 from simulators.zone.build import build_zone, processes_of, shipped_pack
 from simulators.zone.configs import choose_addresses, free_ports, to_toml, write_configs
@@ -230,3 +231,9 @@ def test_a_roles_program_explains_its_use(role: str) -> None:
     assert answer.returncode == 2
     assert "usage" in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+def test_the_zones_disclosure_policy_is_in_its_registry(tmp_path: Path) -> None:
+    plan = replace(demo_plan(), disclosure=DisclosurePolicy(bank_functionals=1, epoch_interval_s=0))
+    assert make_zone(plan, tmp_path / "strict", []).disclosure == plan.disclosure
+    assert make_zone(demo_plan(), tmp_path / "usual", []).disclosure == DisclosurePolicy()
