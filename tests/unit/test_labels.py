@@ -6,16 +6,21 @@ import ast
 import hashlib
 import hmac
 import re
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from crypto.blame import prove_partial
 from crypto.encoding import canonical_json
-from crypto.keygen import key_challenge
+from crypto.keygen import PrivateKey, key_challenge
 from crypto.paillier import PublicKey
 from crypto.subjects import subject_id
-from crypto.threshold import verification_base
+from crypto.threshold import deal, verification_base
+from scoring.custody.rounds import PendingRound, _dealt_info
 from scoring.indicators.functional import functional
 from scoring.indicators.model import load_pack
 from scoring.release.ceremony import _share_info
@@ -127,4 +132,24 @@ def test_functionals_are_named_as_the_table_says() -> None:
 
 def test_seals_are_bound_as_the_table_says() -> None:
     assert sealing_info("ab" * 32, "tax", 1) == frame("partial", b"\xab" * 32, b"tax", b"\0\0\0\1")
+    pending = cast(PendingRound, SimpleNamespace(digest="ab" * 32))
+    assert _dealt_info(pending, "tax", "credit") == frame("dealt-share", b"\xab" * 32, b"tax", b"credit")
     assert _share_info("zone", "tax") == frame("share", b"zone", b"tax")
+
+
+def test_a_proof_of_a_partial_is_challenged_as_the_table_says(small_private_key: PrivateKey) -> None:
+    sharing, (share, *_) = deal(small_private_key, 2, 3, secrets.randbits)
+    key, n, width = sharing.public_key, sharing.public_key.n, sharing.public_key.n.bit_length() // 8
+    ciphertext, context = (1 + 7 * key.n) * pow(key.h_s, 99, key.n2) % key.n2, b"about"
+    proof = prove_partial(sharing, share, ciphertext, context, secrets.randbits)
+    x, base, c, z = pow(ciphertext, 12 * share.value, n), pow(ciphertext, 24, n), proof.challenge, proof.response
+    numbers = (
+        sharing.v,
+        base,
+        sharing.v_i[0],
+        x * x % n,
+        pow(sharing.v, z, n) * pow(sharing.v_i[0], -c, n) % n,
+        pow(base, z, n) * pow(x, -2 * c, n) % n,
+    )
+    fields = [number.to_bytes(width, "big") for number in numbers]
+    assert c == int.from_bytes(hashlib.shake_256(frame("partial-proof", key.key_hash, context, *fields)).digest(16), "big")
