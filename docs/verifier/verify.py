@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import copy
 import hashlib
 import json
 import math
@@ -851,6 +852,29 @@ class Members:
                 require(holds, reason, f"it is not a {kind} of {member} in this zone")
             yield said, member
 
+    def copied(self) -> Members:
+        """An independent copy."""
+        other = copy.copy(self)
+        other.members, other.keys = dict(self.members), dict(self.keys)
+        return other
+
+    def check_approved(self, change: dict[str, Any], custodians: list[str], threshold: int) -> None:
+        """A change that adds a member, a role or a key was approved by so many of the custodians [P7.1]. Raises ValueError."""
+        before, after = self.members.get(change["member"]["id"]), change["member"]
+        if change["action"] == "leave" or (before is not None and not _adds_power(before, after)):
+            return
+        digest, approved = sha256(canonical(change | {"approvals": []})).hex(), set[str]()
+        for text in change["approvals"]:
+            envelope = Envelope.parse(read_base64(text))
+            said, (key, member) = envelope.statement(), self.keys[envelope.signatures[0][0]]
+            fits = envelope.kind == "change-approval" and said["zone"] == change["zone"] and envelope.signed_by(key)
+            fits = fits and (said["custodian"], said["change"]) == (member, digest) and "custodian" in self.roles(member)
+            if not fits or member not in custodians or member in approved:
+                raise ValueError("an approval is not one of this change by a custodian, once")
+            approved.add(member)
+        if len(approved) < threshold:
+            raise ValueError(f"{len(approved)} of {threshold} custodians approved the change")
+
     def roles(self, member: str) -> list[str]:
         found: list[str] = self.members[member]["roles"]
         return found
@@ -865,6 +889,15 @@ class Members:
         if len(found) != 1:
             raise ValueError(f"{len(found)} departments are {place}")
         return found[0]
+
+
+def _adds_power(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Whether a member can say or read more than before. Giving up keys or roles does not."""
+    may_change = {"keys", "roles", "title"}
+    same = {name: value for name, value in before.items() if name not in may_change} == {
+        name: value for name, value in after.items() if name not in may_change
+    }
+    return not same or any(key not in before["keys"] for key in after["keys"]) or not set(after["roles"]) <= set(before["roles"])
 
 
 def is_enterprise_key(name: str) -> bool:
@@ -897,6 +930,7 @@ class Roots:
             if 2 * self.required <= len(lines) + policy.get("faulty", 0):
                 raise BadPins("the witness policy lets two histories be witnessed: 2w > W + f does not hold [L5]")
             self.packs = self._packs()
+            self.custodians, self.threshold = self._approvers()
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
             raise BadPins(f"KEYS cannot be read: {error}") from error
 
@@ -905,6 +939,14 @@ class Roots:
             return (self.directory / name).read_bytes()
         except OSError as error:
             raise BadPins(f"KEYS has no {name}: {error.strerror}") from error
+
+    def _approvers(self) -> tuple[list[str], int]:
+        """Who approves changes of members, and how many must: those of the pinned ceremony, or more than half of the registry's custodians."""
+        if (self.directory / "ceremony.dsse.json").exists():
+            ceremony = Envelope.parse(self.read("ceremony.dsse.json")).statement()
+            return list(ceremony["custodians"]), ceremony["threshold"]
+        found = [member["id"] for member in self.registry["members"] if "custodian" in member["roles"]]
+        return found, len(found) // 2 + 1
 
     def _packs(self) -> dict[str, Model]:
         packs = [Model(path.read_bytes()) for path in sorted((self.directory / "packs").glob("*.yaml"))]
@@ -1038,12 +1080,16 @@ class ReceiptCheck:
         self.roots, self.members, self.key = roots, roots.members, roots.key
         with because("RECEIPT_FORMAT", "receipt"):
             self.receipt: dict[str, Any] = read_json(data)
+        self.changes: list[dict[str, Any]] = self.receipt.pop("members", []) if isinstance(self.receipt, dict) else []
         check_shape(self.receipt, RECEIPT)
+        check_shape(self.changes, [_IN_LOG], "receipt.members")
+        self.states = [(-1, roots.members)]  # from which leaf on, members
 
     def check(self) -> dict[str, Any]:
         """What the receipt shows, once all of it holds."""
         self.model = self.check_zone_key_model()
         self.checkpoint = self.roots.checkpoint(self.receipt["checkpoint"].encode())
+        self.check_members()
         self.ticket, self.time = self.check_ticket()
         self.rows = [self.check_row(row) for row in self.receipt["rows"]]
         self.check_stage()
@@ -1070,8 +1116,43 @@ class ReceiptCheck:
 
     # --- statements and their leaves ---
 
-    def signed(self, encoded: str, kind: str, role: str, enterprise: SigningKey | None = None) -> tuple[dict[str, Any], str, str]:
-        """(statement, signing member, digest) of an envelope signed by a member with ``role``, or by ``enterprise`` (then no member)."""
+    # --- members over time ---
+
+    def check_members(self) -> None:
+        """The changes that the receipt brings are in the log, later each than the one before, the authority's, and approved [P7.1]."""
+        for said in self.changes:
+            raw, index = read_base64(said["envelope"]), int(said["leaf_index"])
+            self.check_leaf(said["leaf"], said["leaf_index"], said["inclusion_proof"], sha256(raw).hex(), "member")
+            with because("MEMBERS_INVALID", f"change of members at leaf {index}"):
+                last, now = self.states[-1]
+                envelope = Envelope.parse(raw)
+                change, (key, member) = envelope.statement(), now.keys[envelope.signatures[0][0]]
+                allowed = envelope.kind == "member" and change["zone"] == self.roots.zone and envelope.signed_by(key)
+                require(allowed and "authority" in now.roles(member) and index > last, "MEMBERS_INVALID", "it is not the authority's to make here")
+                now.check_approved(change, self.roots.custodians, self.roots.threshold)
+                after = now.copied()
+                after.apply(change)
+                self.states.append((index, after))
+
+    def members_at(self, index: int) -> Members:
+        """Members when leaf ``index`` was logged."""
+        return next((members for first, members in reversed(self.states) if first < index), self.states[0][1])
+
+    def members_with(self, key_id: str) -> Members:
+        """The last members before the ticket of whom one had the key. Raises KeyError."""
+        until = int(self.receipt["ticket_leaf_index"])
+        for first, members in reversed(self.states):
+            if first < until and key_id in members.keys:
+                return members
+        raise KeyError(key_id)
+
+    def signed(
+        self, encoded: str, kind: str, role: str, at: int | None = None, enterprise: SigningKey | None = None
+    ) -> tuple[dict[str, Any], str, str]:
+        """(statement, signing member, digest) of an envelope signed by a member with ``role``, or by ``enterprise`` (then no member).
+
+        The member had key and role at leaf ``at``, or, where that is not known, at some time before the ticket.
+        """
         with because("SIGNATURE_INVALID", f"{kind} envelope"):
             envelope = Envelope.parse(read_base64(encoded))
             statement = envelope.statement()
@@ -1080,10 +1161,11 @@ class ReceiptCheck:
             if enterprise is not None and key_id == enterprise.key_id:
                 key = enterprise
             else:
-                key, member = self.members.keys[key_id]
+                members = self.members_with(key_id) if at is None else self.members_at(at)
+                key, member = members.keys[key_id]
             require(envelope.signed_by(key), "SIGNATURE_INVALID", f"the {kind} statement is not signed by {key_id}")
             if member:
-                require(role in self.members.roles(member), "SIGNER_NOT_ALLOWED", f"{member} may not sign a {kind} statement")
+                require(role in members.roles(member), "SIGNER_NOT_ALLOWED", f"{member} may not sign a {kind} statement")
             require(statement["zone"] == self.roots.zone, "ZONE_MISMATCH", f"the {kind} statement is of zone {statement['zone']}")
         return statement, member, envelope.digest
 
@@ -1099,7 +1181,7 @@ class ReceiptCheck:
 
     def logged(self, said: dict[str, Any], kind: str, role: str) -> tuple[dict[str, Any], str]:
         """(statement, signing member) of evidence {envelope, leaf, leaf_index, inclusion_proof}."""
-        statement, member, digest = self.signed(said["envelope"], kind, role)
+        statement, member, digest = self.signed(said["envelope"], kind, role, int(said["leaf_index"]))
         self.check_leaf(said["leaf"], said["leaf_index"], said["inclusion_proof"], digest, kind)
         return statement, member
 
@@ -1108,7 +1190,7 @@ class ReceiptCheck:
     def check_ticket(self) -> tuple[dict[str, Any], int]:
         """(ticket, time of its leaf) [P5.2]."""
         said = self.receipt
-        ticket, _, digest = self.signed(said["ticket"], "ticket", "coordinator")
+        ticket, _, digest = self.signed(said["ticket"], "ticket", "coordinator", int(said["ticket_leaf_index"]))
         leaf = self.check_leaf(said["ticket_leaf"], said["ticket_leaf_index"], said["inclusion_proof"], digest, "ticket")
         with because("TLOG_PROOF", "tlog_proof"):
             index, hashes, note = parse_tlog_proof(said["tlog_proof"])
@@ -1131,9 +1213,10 @@ class ReceiptCheck:
         wanted = (row["member"], self.roots.zone, "row", self.key.hash, ticket["epoch"], ticket["model"], self.receipt["roster_sha256"])
         fits = found == (*wanted, ticket["subject"], ticket["audience"]) and member == row["member"]
         require(fits, "ROW_MISMATCH", f"the row of {row['member']} does not fit the ticket")
+        place = self.members_at(int(row["leaf_index"])).place(member)
         for entry in header["entries"]:
             indicator = entry["indicator"]
-            owned = indicator in self.model.pack["indicators"] and self.model.owner(indicator) == self.members.place(member)
+            owned = indicator in self.model.pack["indicators"] and self.model.owner(indicator) == place
             require(owned, "NOT_OWNER", f"{member} does not own {indicator}")
         try:
             with because("ROW_CIPHERTEXTS", f"row of {member}"):
@@ -1147,7 +1230,7 @@ class ReceiptCheck:
         """The subject's stage is in the frozen stage column [P3.2, P3.3]."""
         said, ticket = self.receipt["stage_proof"], self.ticket
         column, member = self.logged(said, "stages", "department")
-        require(member == self.members.owner(self.model.stage_owner), "NOT_OWNER", f"{member} does not own the stages")
+        require(member == self.members_at(int(said["leaf_index"])).owner(self.model.stage_owner), "NOT_OWNER", f"{member} does not own the stages")
         agree = (column["epoch"], column["model"], column["sha256"]) == (ticket["epoch"], ticket["model"], self.receipt["roster_sha256"])
         agree = agree and (said["subject"], said["stage"]) == (ticket["subject"], ticket["stage"])
         require(agree, "STAGE_MISMATCH", "the stage is of another epoch, model, roster, subject or stage")
@@ -1162,7 +1245,7 @@ class ReceiptCheck:
         """The enterprise allowed this release at the time of the ticket's leaf [P5.0]."""
         receipt, ticket = self.receipt, self.ticket
         enrolment, _, _ = self.signed(receipt["enrolment"], "enrolment", "registrar")
-        consent, signer, digest = self.signed(receipt["consent"], "consent", "enterprise-service", SigningKey.of(enrolment["key"]))
+        consent, signer, digest = self.signed(receipt["consent"], "consent", "enterprise-service", enterprise=SigningKey.of(enrolment["key"]))
         require(digest == ticket["consent"], "CONSENT_MISMATCH", "the consent is not the one that the ticket names")
         own = signer == ""
         agree = consent["subject"] == enrolment["subject"] == ticket["subject"] and own == (consent["signed_by"] == "enterprise")
@@ -1183,7 +1266,9 @@ class ReceiptCheck:
         named = sha256(canonical(request)).hex()
         require(named == ticket["request"], "REQUEST_MISMATCH", "the request is not the one that the ticket names")
         with because("REQUEST_INVALID", "request"):
-            keys = {key["key_id"]: SigningKey.of(key) for key in self.members.members[ticket["audience"]]["keys"]}
+            keys = {
+                key["key_id"]: SigningKey.of(key) for key in self.members_at(int(receipt["ticket_leaf_index"])).members[ticket["audience"]]["keys"]
+            }
             path, nonce, body = check_request(request, keys, self.time, self.roots.registry)
             items = body["items"] if path.endswith(":batch") else [body]
             asked = [item for item in items if item["subject"] == ticket["subject"]]

@@ -230,7 +230,7 @@ class MemberHistory:
 
     def at(self, index: int) -> MemberRegistry:
         """Members when the statement at leaf ``index`` was logged."""
-        return next(registry for first, registry in reversed(self._states) if first < index)
+        return next((registry for first, registry in reversed(self._states) if first < index), self._states[0][1])
 
     def key(self, key_id: str, until: int) -> RegisteredKey:
         """The member that last had this key before leaf ``until``. Raises SignerUnknownError."""

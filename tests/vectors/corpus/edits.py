@@ -129,6 +129,8 @@ EDITS: dict[str, tuple[str, str, Edit]] = {
     "field-added": ("before-release", "RECEIPT_FORMAT", lambda d, _: d.update(remark="")),
     "number-with-leading-zero": ("before-release", "RECEIPT_FORMAT", lambda d, _: d.update(ticket_leaf_index="0" + d["ticket_leaf_index"])),
     "number-not-text": ("before-release", "RECEIPT_FORMAT", lambda d, _: d.update(ticket_leaf_index=int(d["ticket_leaf_index"]))),
+    "members-left-out": ("rekeyed", "SIGNATURE_INVALID", lambda d, _: d.pop("members")),
+    "members-moved": ("rekeyed", "INCLUSION_PROOF", lambda d, _: plus_one(d["members"][0], "leaf_index")),
     "zone": ("before-release", "ZONE_MISMATCH", lambda d, _: d.update(zone="other-zone")),
     "key-n": ("before-release", "KEY_NOT_PINNED", lambda d, _: plus_one(d["public_key"], "n", 2)),
     "model-version": ("before-release", "MODEL_NOT_PINNED", lambda d, _: d["model"].update(version="2")),

@@ -20,9 +20,10 @@ from nodes.runtime.web.request_document import SCORES
 from nodes.runtime.web.signed_requests import sign_request
 from scoring.exchange.view import Logged
 from scoring.release.aggregate import aggregate_hash
-from scoring.statements import Consent, Entry, Statement, Ticket
+from scoring.statements import Consent, Entry, MemberChange, Statement, Ticket
 from tests.support.artifacts import Evidence, base64_of
 from tests.support.epoch import EPOCH
+from tests.support.members import ZONE
 from tests.support.zone import BASE
 from tests.vectors.corpus.zone import CorpusZone, Made
 
@@ -33,7 +34,8 @@ class Forger:
     """A fork of the zone and a copy of a true receipt, to be changed."""
 
     def __init__(self, made: Made, base: str = "before-release") -> None:
-        self.made, self.zone, self.receipt, self.base = made, made.zone.fork(), copy.deepcopy(made.receipts[base]), base
+        self.made, self.base = made, base
+        self.zone, self.receipt = (made.later if base == "rekeyed" else made.zone).fork(), copy.deepcopy(made.receipts[base])
         self.subject: str = self.receipt["subject"]
 
     # --- what is in the receipt ---
@@ -88,7 +90,12 @@ class Forger:
     def written(self) -> bytes:
         """The receipt with checkpoint and proofs of the fork."""
         evidence, receipt = Evidence(self.zone), self.receipt
-        for part in (*receipt["rows"], receipt["stage_proof"], *([receipt["quantile_table"]] if receipt["quantile_table"] else [])):
+        for part in (
+            *receipt["rows"],
+            receipt["stage_proof"],
+            *([receipt["quantile_table"]] if receipt["quantile_table"] else []),
+            *receipt.get("members", ()),
+        ):
             part["inclusion_proof"] = evidence.proof(int(part["leaf_index"]))
         index = int(receipt["ticket_leaf_index"])
         receipt["inclusion_proof"], receipt["checkpoint"] = evidence.proof(index), evidence.note.decode()
@@ -213,8 +220,26 @@ def table_of_another_epoch(forger: Forger) -> None:
     forger.receipt["quantile_table"].update(forger.log(changed, "authority"))
 
 
+def _joining(forger: Forger, signer: str, approved: bool) -> None:
+    """A member of the forgers' own, logged and shown in the receipt after the changes that are true."""
+    zone = forger.zone
+    zone.keys.make("bank-b")
+    change = MemberChange(zone=ZONE, nonce=fresh_nonce(), action="rekey", member=zone.keys.member("bank-b"))
+    forger.receipt["members"].append(forger.log(zone.approved(change) if approved else change, signer))
+
+
+def member_unapproved(forger: Forger) -> None:
+    _joining(forger, "authority", approved=False)
+
+
+def member_by_a_bank(forger: Forger) -> None:
+    _joining(forger, "bank-a", approved=True)
+
+
 FORGERIES: dict[str, tuple[str, Callable[[Forger], None]]] = {
     # name: (reason that it must get, what is forged)
+    "members-unapproved": ("MEMBERS_INVALID", member_unapproved),
+    "members-by-a-bank": ("MEMBERS_INVALID", member_by_a_bank),
     "ticket-of-another-zone": ("ZONE_MISMATCH", other_zone),
     "row-of-another-enterprise": ("ROW_MISMATCH", row_of_another),
     "row-not-owned": ("NOT_OWNER", row_not_owned),
@@ -241,11 +266,14 @@ FORGERIES: dict[str, tuple[str, Callable[[Forger], None]]] = {
 }
 
 
+BASES = {"quantile": "plain", "members": "rekeyed"}  # by what the name begins with
+
+
 def forged(made: Made) -> dict[str, tuple[str, bytes]]:
     """Name -> (reason, file) of every forged receipt."""
     found = {}
     for name, (reason, forge) in FORGERIES.items():
-        forger = Forger(made, "plain" if name.startswith("quantile-table") else "before-release")
+        forger = Forger(made, BASES.get(name.partition("-")[0], "before-release"))
         forge(forger)
         found[name] = (reason, forger.written())
     return found

@@ -23,7 +23,7 @@ from nodes.runtime.replica.relay import SealedBinding, seal_binding
 from nodes.runtime.web.request_document import SCORES_BATCH
 from nodes.runtime.web.signed_requests import sign_request
 from scoring.exchange.view import Logged
-from scoring.statements import Binding
+from scoring.statements import Binding, MemberChange
 from tests.support.artifacts import tables_of
 from tests.support.bank import BankNode, bank, opener_of, uscc_of
 from tests.support.gateway import Front, front
@@ -33,7 +33,7 @@ from tests.support.zone import BASE, MemoryZone
 
 PACK = Path(__file__).parent / "vectors@1.yaml"
 FIRMS = ("S1",) * 22 + ("S2",) * 4
-PLAIN, GATED, VETOED, SERVED, BATCHED, EARLY, LARGE = 0, 1, 2, 3, 4, 5, 22  # places of firms
+PLAIN, GATED, VETOED, SERVED, BATCHED, EARLY, REKEYED, LARGE = 0, 1, 2, 3, 4, 5, 6, 22  # places of firms
 PRODUCTS = ("base-line", "strict-line")
 
 
@@ -65,6 +65,17 @@ class CorpusZone(MemoryZone):
             self.points[subject]["arrears"] = 100 if place == VETOED else 0
         self.gated = {self.subjects[GATED]}
 
+    def rekey(self, member: str) -> Logged:
+        """A member's new signing key, approved by the custodians and logged."""
+        old, sealing = self.keys.signers[member], self.keys.hpke[member]
+        new = self.keys.make(member)
+        self.keys.hpke[member] = sealing
+        change = MemberChange(zone=ZONE, nonce=fresh_nonce(), action="rekey", member=self.keys.member(member))
+        self.keys.signers[member] = old  # what comes before the change is signed with the keys that count before it
+        logged = self.say(self.approved(change), "authority")
+        self.keys.signers[member] = new
+        return logged
+
     def bound(self, place: int, audience: str = "bank-a", signed_by: str = "enterprise", **changes: Any) -> Logged:
         """A logged consent of the firm at ``place``, with the departments' rows; what the registrar binds is sealed to the bank."""
         subject = self.subjects[place]
@@ -80,12 +91,13 @@ class CorpusZone(MemoryZone):
 
 @dataclass
 class Made:
-    """The finished zone; ``start``: its log's first leaf; ``opened``: up to the opening of its epoch; ``receipts`` by name, each verified
-    by the bank that made it."""
+    """The finished zone; ``start``: its log's first leaf; ``opened``: up to the opening of its epoch; ``later``: after a member's change of
+    keys; ``receipts`` by name, each verified by the bank that made it."""
 
     zone: CorpusZone
     start: CorpusZone
     opened: CorpusZone
+    later: CorpusZone
     consents: dict[str, Logged]
     receipts: dict[str, dict[str, Any]]
 
@@ -148,4 +160,8 @@ def make_zone() -> Made:
             receipts[name] = banks.receipt(consents[name])
         receipts["vetoed"] = banks.receipt(consents["vetoed"], "strict-line")
         receipts["batch"] = banks.batch(consents["batch"])
-    return Made(zone, start, opened, consents, receipts)
+        later = zone.fork()
+        later.rekey("science")
+        consents["rekeyed"] = later.bound(REKEYED)
+        receipts["rekeyed"] = _Banks(later, Path(directory) / "later").receipt(consents["rekeyed"])
+    return Made(zone, start, opened, later, consents, receipts)
