@@ -44,6 +44,8 @@ REVOCATION_INVALID = "revocation.invalid"
 REVOCATION_BY_HAND = "revocation.by_hand"
 STATEMENT_VOID = "statement.void"
 MEMBERS_CHANGED = "members.changed"
+REVOKED_READ = "revoked.read"
+REVOKED_UNREADABLE = "revoked.unreadable"
 WITNESSES_NAMED = "witnesses.named"
 WITNESSES_FOR_DEVELOPMENT = "witnesses.for_development"
 

@@ -73,6 +73,15 @@ class CertificateAuthority:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         return builder.sign(self.key, hashes.SHA256())
 
+    def revoke(self, certificates: Sequence[x509.Certificate]) -> bytes:
+        """The CA's list of revoked certificates, in PEM: what lies as ``ca.crl`` in the public directory."""
+        now = datetime.datetime.now(datetime.UTC)
+        builder = x509.CertificateRevocationListBuilder().issuer_name(self.certificate.subject).last_update(now).next_update(now + LEAF_LIFE)
+        for certificate in certificates:
+            entry = x509.RevokedCertificateBuilder().serial_number(certificate.serial_number).revocation_date(now).build()
+            builder = builder.add_revoked_certificate(entry)
+        return builder.sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
 
 def member_names(zone: str, member: MemberPlan) -> list[x509.GeneralName]:
     """Alternative names of a member's certificate: the one URI that is its identity; for listeners also their DNS name and this machine."""

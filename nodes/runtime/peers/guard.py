@@ -19,6 +19,8 @@ from nodes.errors import DeadlineMissingError, NotReadyError, RateLimitedError, 
 from nodes.runtime import logging
 from nodes.runtime.database import storage_trouble
 from nodes.runtime.peers import tls
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.revoked import RevokedCertificates
 from protos.errors import INTERNAL, Refusal, by_reason, detail_of, refusal_of
 
 REASON_KEY = "xinqiao-reason"
@@ -44,8 +46,9 @@ class Guard(grpc.ServerInterceptor):
     """Admission, deadlines, shares and errors. ``workers``: calls at a time. A quarter of them is kept for callers that have few; of
     the others each caller may have three for every one that is free. So nobody is shut out, by one caller or by several together."""
 
-    def __init__(self, zone: str, admit: Admit, on_fatal: Callable[[BaseException], None], workers: int) -> None:
-        self._zone, self._admit, self._on_fatal = zone, admit, on_fatal
+    def __init__(self, identity: Identity, admit: Admit, on_fatal: Callable[[BaseException], None], workers: int) -> None:
+        self._zone, self._admit, self._on_fatal = identity.zone, admit, on_fatal
+        self._revoked = RevokedCertificates(identity.tls.crl, identity.tls.ca)
         self._workers, self._kept, self._few = workers, workers // 4, max(1, workers // 32)
         self._running: Counter[str] = Counter()  # calls of each caller
         self._lock = threading.Lock()
@@ -84,7 +87,7 @@ class Guard(grpc.ServerInterceptor):
     @contextmanager
     def _entered(self, context: grpc.ServicerContext, longest_s: float) -> Iterator[None]:
         """A call that may run: of a member, with a deadline, within the caller's share."""
-        caller = tls.caller(context, self._zone)
+        caller = tls.caller(context, self._zone, self._revoked)
         self._admit(caller)
         left_s = context.time_remaining()
         if left_s is None or left_s > longest_s:
@@ -102,7 +105,7 @@ class Guard(grpc.ServerInterceptor):
 
     def _admitted(self, messages: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
         for message in messages:
-            self._admit(tls.caller(context, self._zone))
+            self._admit(tls.caller(context, self._zone, self._revoked))
             yield _readable(message)
 
     def _refuse(self, error: Exception, context: grpc.ServicerContext, method: str) -> NoReturn:

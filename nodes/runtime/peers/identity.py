@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from crypto.notes import NoteSigner
 from nodes.errors import IdentityError
 from nodes.runtime.files import check_private_directory, read_private
+from nodes.runtime.peers.revoked import LIST_NAME
 from nodes.runtime.settings import NodeSettings
 
 Algorithm = Literal["ed25519", "ecdsa-p256-sha256"]
@@ -45,11 +46,12 @@ class SigningKeyPair:
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """PEM bytes for mutual TLS: the zone's CA, this member's chain and private key."""
+    """PEM bytes for mutual TLS: the zone's CA, this member's chain and private key. ``crl``: where the CA's list of revoked ones would lie."""
 
     ca: bytes
     chain: bytes
     key: bytes = field(repr=False)
+    crl: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,7 @@ def _load_tls(zone: str, member: str, keys_dir: Path, ca_file: Path) -> TlsFiles
     uris = certificate_uris(leaf)
     if uris != [member_uri(zone, member)]:
         raise IdentityError(f"{keys_dir / 'cert.pem'} names {uris or 'no URI'}; it must name exactly {member_uri(zone, member)}")
-    return TlsFiles(ca, chain, read_private(keys_dir / "tls-key.pem"))
+    return TlsFiles(ca, chain, read_private(keys_dir / "tls-key.pem"), ca_file.with_name(LIST_NAME))
 
 
 def certificate_uris(certificate: x509.Certificate) -> list[str]:

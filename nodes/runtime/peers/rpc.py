@@ -67,7 +67,7 @@ class RpcServer:
             ("grpc.so_reuseport", 0),
         ]
         self._executor = ThreadPoolExecutor(limits.workers, thread_name_prefix="rpc")
-        guard = Guard(identity.zone, admit, on_fatal, limits.workers)
+        guard = Guard(identity, admit, on_fatal, limits.workers)
         self._server = grpc.server(self._executor, interceptors=[guard], options=options)
         try:
             self.port = self._server.add_secure_port(listen, tls.server_credentials(identity))

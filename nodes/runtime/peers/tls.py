@@ -17,6 +17,7 @@ from cryptography import x509
 
 from nodes.errors import CallerError
 from nodes.runtime.peers.identity import Identity, certificate_uris, server_name
+from nodes.runtime.peers.revoked import RevokedCertificates
 
 MESSAGE_LIMIT = 4 << 20
 _URI = re.compile(r"^xinqiao://([a-z][a-z0-9_-]{0,62})/([a-z][a-z0-9.-]{1,62})$")
@@ -45,12 +46,13 @@ def server_credentials(identity: Identity) -> grpc.ServerCredentials:
     return grpc.ssl_server_credentials([(identity.tls.key, identity.tls.chain)], identity.tls.ca, require_client_auth=True)
 
 
-def caller(context: grpc.ServicerContext, zone: str) -> str:
-    """Member id of the caller, from its certificate. Raises CallerError unless it names exactly one member of ``zone`` and is in force."""
+def caller(context: grpc.ServicerContext, zone: str, revoked: RevokedCertificates | None = None) -> str:
+    """Member id of the caller, from its certificate. Raises CallerError unless it names exactly one member of ``zone``, is in force and,
+    where ``revoked`` is given, was not taken back."""
     certificates = cast(Sequence[bytes], context.auth_context().get("x509_pem_cert", []))
     if len(certificates) != 1:
         raise CallerError("the caller showed no certificate")
-    uris, not_before, not_after = _read_certificate(bytes(certificates[0]))
+    uris, not_before, not_after, serial = _read_certificate(bytes(certificates[0]))
     if len(uris) != 1:
         raise CallerError(f"the caller's certificate has {len(uris)} URI names; it must have exactly one")
     match = _URI.match(uris[0])
@@ -58,13 +60,15 @@ def caller(context: grpc.ServicerContext, zone: str) -> str:
         raise CallerError(f"the caller's certificate does not name a member of zone {zone}")
     if not not_before <= time.time() <= not_after:
         raise CallerError(f"the certificate of {match[2]} is not in force")
+    if revoked is not None:
+        revoked.check(serial)
     return match[2]
 
 
 @lru_cache(maxsize=4096)
-def _read_certificate(pem: bytes) -> tuple[tuple[str, ...], float, float]:
+def _read_certificate(pem: bytes) -> tuple[tuple[str, ...], float, float, int]:
     try:
         leaf = x509.load_pem_x509_certificate(pem)
-        return tuple(certificate_uris(leaf)), leaf.not_valid_before_utc.timestamp(), leaf.not_valid_after_utc.timestamp()
+        return tuple(certificate_uris(leaf)), leaf.not_valid_before_utc.timestamp(), leaf.not_valid_after_utc.timestamp(), leaf.serial_number
     except ValueError as error:
         raise CallerError("the caller's certificate cannot be read") from error

@@ -1,0 +1,108 @@
+"""A certificate that the CA took back is refused on every call from then on, on connections and streams that are open already."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import pytest
+from cryptography import x509
+
+from nodes.errors import RpcRefusal, SettingsError
+from nodes.runtime.peers import rpc, tls
+from nodes.runtime.peers.board import BoardService
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.revoked import RevokedCertificates, serials_of
+from nodes.runtime.peers.rpc import RpcServer
+from protos.v1 import board_pb2, board_pb2_grpc
+from simulators.zone.authority import CertificateAuthority
+from tests.contract.conftest import ZONE
+
+MakeIdentity = Callable[..., Identity]
+
+
+@dataclass
+class Site:
+    """A server with a list of revoked certificates, and a caller whose connection is open."""
+
+    server: RpcServer
+    crl: Path
+    channel: grpc.Channel
+
+    def call(self) -> board_pb2.Notices:
+        return rpc.call(board_pb2_grpc.BoardStub(self.channel).Exchange, board_pb2.Notices(), timeout_s=5)
+
+    def publish(self, text: bytes) -> None:
+        """Put a list in its place, as an operator does: whole, and never twice at one time."""
+        new = self.crl.with_suffix(".new")
+        new.write_bytes(text)
+        before = self.crl.stat().st_mtime_ns if self.crl.exists() else 0
+        os.utime(new, ns=(before + 1_000_000_000, before + 1_000_000_000))
+        new.replace(self.crl)
+
+
+def certificate(identity: Identity) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(identity.tls.chain)
+
+
+@pytest.fixture
+def site(make_identity: MakeIdentity, tmp_path: Path) -> Iterator[Site]:
+    keeper, crl = make_identity("coordinator", listens=True), tmp_path / "ca.crl"
+    listening = dataclasses.replace(keeper, tls=dataclasses.replace(keeper.tls, crl=crl))
+    server = RpcServer(listening, "127.0.0.1:0", lambda _member: None, lambda _error: None)
+    server.add(board_pb2_grpc.add_BoardServicer_to_server, BoardService(ZONE, lambda *_: True))
+    server.start()
+    with tls.channel(make_identity("tax"), f"127.0.0.1:{server.port}", "coordinator") as channel:
+        yield Site(server, crl, channel)
+    server.stop(0.1)
+
+
+def refused(site: Site) -> None:
+    with pytest.raises(RpcRefusal) as refusal:
+        site.call()
+    assert (refusal.value.reason, refusal.value.status) == ("CALLER_UNKNOWN", "UNAUTHENTICATED")
+    assert "revoked" in refusal.value.detail
+
+
+def test_a_certificate_that_is_revoked_is_refused_on_its_live_connection(
+    site: Site, authority: CertificateAuthority, make_identity: MakeIdentity
+) -> None:
+    site.call()
+    site.publish(authority.revoke([certificate(make_identity("notary"))]))
+    site.call()  # another's
+    site.publish(authority.revoke([certificate(make_identity("notary")), certificate(make_identity("tax"))]))
+    refused(site)
+
+
+def test_what_was_revoked_stays_so_when_the_list_is_damaged_replaced_or_gone(
+    site: Site, authority: CertificateAuthority, make_identity: MakeIdentity
+) -> None:
+    site.publish(authority.revoke([certificate(make_identity("tax"))]))
+    refused(site)
+    for text in (b"nonsense", CertificateAuthority.create("foreign").revoke([]), authority.revoke([])):
+        site.publish(text)
+        refused(site)
+    site.crl.unlink()
+    refused(site)
+
+
+def test_a_list_that_the_ca_did_not_sign_revokes_nobody(site: Site, make_identity: MakeIdentity) -> None:
+    site.publish(CertificateAuthority.create("foreign").revoke([certificate(make_identity("tax"))]))
+    site.call()
+
+
+@pytest.mark.parametrize("text", [b"", b"nonsense"])
+def test_a_process_does_not_begin_with_a_list_that_it_cannot_read(text: bytes, make_identity: MakeIdentity, tmp_path: Path) -> None:
+    file = tmp_path / "ca.crl"
+    file.write_bytes(text)
+    with pytest.raises(SettingsError):
+        RevokedCertificates(file, make_identity("tax").tls.ca)
+
+
+def test_serials_are_those_that_the_ca_listed(authority: CertificateAuthority, make_identity: MakeIdentity) -> None:
+    revoked = [certificate(make_identity(name)) for name in ("tax", "notary")]
+    assert serials_of(authority.revoke(revoked), make_identity("tax").tls.ca) == {item.serial_number for item in revoked}
