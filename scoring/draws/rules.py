@@ -7,15 +7,16 @@ until every one of its inputs was opened to an auditor.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scoring.draws.selection import Lot, commitment_of
 from scoring.errors import DrawError, FailureReportError, SubjectFrozenError, TicketUnknownError, WrongSignerError
-from scoring.statements import AuditCommit, AuditResult, AuditReveal, Failure, Ticket
+from scoring.statements import AuditCommit, AuditResult, AuditReveal, Failure, Statement, Ticket
 
 if TYPE_CHECKING:
-    from scoring.exchange.view import Logged, ZoneView
+    from scoring.exchange.view import Logged, Signer, ZoneView
 
 UNOPENED = frozenset({"MISSING", "REFUSED", "OPENING_INVALID"})
 LONGEST_WINDOW_S = 366 * 86_400
@@ -222,3 +223,30 @@ def _same_batches(state: FailureState, ticket: Ticket) -> bool:
 def commit_failure(view: ZoneView, logged: Logged) -> None:
     """Effect of a report."""
     view.failures[logged.digest] = FailureState(logged, view.tickets[logged.statement.ticket])
+
+
+def _judge_commit(view: ZoneView, statement: AuditCommit, signer: Signer, time: int) -> None:
+    signer.require_role(view.registry, "auditor")
+    check_commit(view, statement, signer.member, time)
+
+
+def _judge_reveal(view: ZoneView, statement: AuditReveal, signer: Signer, _time: int) -> None:
+    signer.require_role(view.registry, "auditor")
+    check_reveal(view, statement, signer.member)
+
+
+def _judge_result(view: ZoneView, statement: AuditResult, signer: Signer, _time: int) -> None:
+    signer.require_role(view.registry, "auditor")
+    check_result(view, statement, signer.member)
+
+
+def _judge_failure(view: ZoneView, statement: Failure, signer: Signer, _time: int) -> None:
+    check_failure(view, statement, signer.key.key_id if signer.subject else signer.member)
+
+
+RULES: dict[type[Statement], Callable[[ZoneView, Any, Signer, int], None]] = {
+    AuditCommit: _judge_commit,
+    AuditReveal: _judge_reveal,
+    AuditResult: _judge_result,
+    Failure: _judge_failure,
+}

@@ -9,46 +9,36 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from crypto.paillier import PublicKey
-from crypto.sealing import check_public_key
 from scoring.custody.rules import RULES as CUSTODY_RULES
 from scoring.disclosure.countersigning import check_acceptances
-from scoring.draws import rules as draws
+from scoring.draws.rules import RULES as DRAW_RULES
 from scoring.errors import (
-    ConsentConflictError,
     ConsentScopeError,
     EpochDefinitionError,
     EpochIntervalError,
     KeyNotReadyError,
     RevisionError,
     StatementFormatError,
-    SubjectUnknownError,
     WrongKeyError,
     WrongModelError,
     WrongSignerError,
 )
+from scoring.exchange.consent import RULES as CONSENT_RULES
 from scoring.exchange.consent import check_consent
 from scoring.exchange.contributions import check_header
 from scoring.exchange.epoch import Phase
-from scoring.exchange.registry import is_enterprise_key
 from scoring.exchange.tickets import check_ticket
 from scoring.statements import (
-    AuditCommit,
     AuditNote,
-    AuditResult,
-    AuditReveal,
     Ceremony,
     Column,
-    Consent,
-    Enrolment,
     EpochClose,
     EpochOpen,
     EpochRelease,
-    Failure,
     MemberChange,
     ModelAdmitted,
     Refusal,
     Registry,
-    Revocation,
     RosterCompiled,
     Row,
     ShareAccepted,
@@ -61,29 +51,19 @@ if TYPE_CHECKING:
     from scoring.exchange.view import Logged, Signer, ZoneView
 
 
-def _require_role(view: ZoneView, signer: Signer, role: str) -> None:
-    if signer.subject or role not in view.registry.member(signer.member).roles:
-        raise WrongSignerError(f"only a member with role {role} may sign this, not {signer.member}")
-
-
-def _require_member(signer: Signer, member: str) -> None:
-    if signer.subject or signer.member != member:
-        raise WrongSignerError(f"the statement names {member}, it is signed by {signer.subject or signer.member}")
-
-
 def _judge_member(view: ZoneView, statement: MemberChange, signer: Signer, _time: int) -> None:
-    _require_role(view, signer, "authority")
+    signer.require_role(view.registry, "authority")
     view.registry.check(statement)
 
 
 def _judge_registry(view: ZoneView, statement: Registry, signer: Signer, _time: int) -> None:
-    _require_role(view, signer, "authority")
+    signer.require_role(view.registry, "authority")
     if view.size > 1 or statement != view.registry.genesis:
         raise WrongSignerError("the registry is stated once, as leaf 0; later changes are member statements")
 
 
 def _judge_ceremony(view: ZoneView, statement: Ceremony, signer: Signer, _time: int) -> None:
-    _require_role(view, signer, "authority")
+    signer.require_role(view.registry, "authority")
     if view.ceremony is not None:
         raise WrongKeyError("the zone has its key already")
     if not len(statement.custodians) < 2 * statement.threshold <= 2 * len(statement.custodians):
@@ -97,7 +77,7 @@ def _judge_ceremony(view: ZoneView, statement: Ceremony, signer: Signer, _time: 
 
 
 def _judge_share(view: ZoneView, statement: ShareAccepted, signer: Signer, _time: int) -> None:
-    _require_member(signer, statement.custodian)
+    signer.require_member(statement.custodian)
     ceremony = _ceremony(view)
     custodians = ceremony.statement.custodians
     place = statement.index - 1
@@ -106,7 +86,7 @@ def _judge_share(view: ZoneView, statement: ShareAccepted, signer: Signer, _time
 
 
 def _judge_model(view: ZoneView, statement: ModelAdmitted, signer: Signer, _time: int) -> None:
-    _require_role(view, signer, "authority")
+    signer.require_role(view.registry, "authority")
     model = view.models.get(statement.sha256)
     if model is not None and (model.id, model.version) != (statement.id, statement.version):
         raise WrongModelError(f"the pack with this hash is {model.id}@{model.version}")
@@ -114,14 +94,14 @@ def _judge_model(view: ZoneView, statement: ModelAdmitted, signer: Signer, _time
 
 
 def _judge_roster(view: ZoneView, statement: RosterCompiled, signer: Signer, _time: int) -> None:
-    _require_role(view, signer, "registrar")
+    signer.require_role(view.registry, "registrar")
     if statement.epoch in view.epochs:
         raise EpochDefinitionError(f"epoch {statement.epoch} is open: its roster is frozen [P3.3]")
 
 
 def _judge_stages(view: ZoneView, statement: StagesPublished, signer: Signer, _time: int) -> None:
     owner = view.model(statement.model).stage_owner
-    _require_member(signer, view.registry.owner(owner.department, owner.level).id)
+    signer.require_member(view.registry.owner(owner.department, owner.level).id)
     roster = view.rosters.get(statement.epoch)
     if roster is None or (roster.statement.sha256, roster.statement.count) != (statement.roster, statement.count):
         raise EpochDefinitionError("the stages are not over the epoch's compiled roster")
@@ -130,7 +110,7 @@ def _judge_stages(view: ZoneView, statement: StagesPublished, signer: Signer, _t
 
 
 def _judge_open(view: ZoneView, statement: EpochOpen, signer: Signer, time: int) -> None:
-    _require_role(view, signer, "authority")
+    signer.require_role(view.registry, "authority")
     if statement.epoch in view.epochs:
         raise EpochDefinitionError(f"epoch {statement.epoch} was opened before")
     _check_interval(view, statement, time)
@@ -161,12 +141,12 @@ def _check_interval(view: ZoneView, statement: EpochOpen, time: int) -> None:
 
 
 def _judge_close(view: ZoneView, statement: EpochClose, signer: Signer, _time: int) -> None:
-    _require_role(view, signer, "authority")
+    signer.require_role(view.registry, "authority")
     view.epoch(statement.epoch).require(Phase.OPEN)
 
 
 def _judge_release(view: ZoneView, statement: EpochRelease, signer: Signer, _time: int) -> None:
-    _require_role(view, signer, "authority")
+    signer.require_role(view.registry, "authority")
     state = view.epoch(statement.epoch)
     state.require(Phase.CLOSED)
     for digest in statement.tickets:
@@ -176,7 +156,7 @@ def _judge_release(view: ZoneView, statement: EpochRelease, signer: Signer, _tim
 
 def _judge_contribution(view: ZoneView, statement: Column | Row, signer: Signer, time: int) -> None:
     header = statement.header
-    _require_member(signer, header.sender)
+    signer.require_member(header.sender)
     if (header.kind, header.zone) != (statement.kind, statement.zone) or header.proof != statement.proof.type:
         raise StatementFormatError("header and statement disagree about kind, zone or proof")
     epoch = view.epoch(header.epoch)
@@ -207,85 +187,17 @@ def _judge_row_consent(view: ZoneView, statement: Column | Row, time: int) -> tu
     return consent.functionals
 
 
-def _judge_enrolment(view: ZoneView, statement: Enrolment, signer: Signer, _time: int) -> None:
-    _require_role(view, signer, "registrar")
-    if "enterprise-service" not in view.registry.member(statement.service).roles:
-        raise WrongSignerError(f"{statement.service} is not an enterprise service")
-    if statement.key.key_id in view.enrolments:
-        raise WrongSignerError(f"key id {statement.key.key_id!r} is enrolled already")
-    if not is_enterprise_key(statement.key.key_id):
-        raise WrongSignerError("an enterprise's key id is e- and 16 hex digits")
-    known = view.enrolled.get(statement.subject)
-    if known is not None and view.enrolments[known].statement.service != statement.service:
-        raise WrongSignerError("the enterprise is enrolled with another service")
-    check_public_key(bytes.fromhex(statement.hpke))
-
-
-def _judge_consent(view: ZoneView, statement: Consent, signer: Signer, _time: int) -> None:
-    if statement.id in view.consents:
-        raise ConsentConflictError("a consent with this id is in the log already")
-    _check_subject_signer(view, statement.subject, statement.service, signer)
-    if (statement.signed_by == "enterprise") != bool(signer.subject):
-        raise WrongSignerError("signed_by does not say who signed")
-    view.sealing_key(statement.audience)
-    if len(set(statement.functionals)) != len(statement.functionals):
-        raise ConsentScopeError("the consent names a functional twice")
-    own_key = statement.audience in view.enrolments
-    if own_key != (statement.purpose == "portrait"):
-        raise ConsentScopeError("a portrait's audience is the enterprise's own key, any other purpose's is a member")
-    if own_key and signer.key.key_id != statement.audience:
-        raise ConsentScopeError("a portrait is for the enterprise itself, under its own signature [P5.0]")
-    if not own_key and "bank" not in view.registry.member(statement.audience).roles:
-        raise ConsentScopeError(f"{statement.audience} is not a financial institution of the zone")
-
-
-def _judge_revocation(view: ZoneView, statement: Revocation, signer: Signer, _time: int) -> None:
-    view.consent(statement.consent, statement.subject)
-    _check_subject_signer(view, statement.subject, statement.service, signer)
-
-
-def _check_subject_signer(view: ZoneView, subject: str, service: str, signer: Signer) -> None:
-    if signer.subject:
-        if signer.subject != subject or signer.member != service:
-            raise WrongSignerError("signed by another enterprise's key")
-        return
-    _require_role(view, signer, "enterprise-service")
-    _require_member(signer, service)
-    key_id = view.enrolled.get(subject)
-    if key_id is None or view.enrolments[key_id].statement.service != service:
-        raise SubjectUnknownError("the subject is not enrolled with this service")
-
-
 def _judge_ticket(view: ZoneView, statement: Ticket, signer: Signer, time: int) -> None:
-    _require_role(view, signer, "coordinator")
+    signer.require_role(view.registry, "coordinator")
     check_ticket(view, statement, time)
 
 
 def _judge_refusal(_view: ZoneView, statement: Refusal, signer: Signer, _time: int) -> None:
-    _require_member(signer, statement.member)
+    signer.require_member(statement.member)
 
 
 def _judge_audit(view: ZoneView, _statement: AuditNote, signer: Signer, _time: int) -> None:
-    _require_role(view, signer, "auditor")
-
-
-def _judge_commit(view: ZoneView, statement: AuditCommit, signer: Signer, time: int) -> None:
-    _require_role(view, signer, "auditor")
-    draws.check_commit(view, statement, signer.member, time)
-
-
-def _judge_reveal(view: ZoneView, statement: AuditReveal, signer: Signer, _time: int) -> None:
-    _require_role(view, signer, "auditor")
-    draws.check_reveal(view, statement, signer.member)
-
-
-def _judge_result(view: ZoneView, statement: AuditResult, signer: Signer, _time: int) -> None:
-    _require_role(view, signer, "auditor")
-    draws.check_result(view, statement, signer.member)
-
-
-def _judge_failure(view: ZoneView, statement: Failure, signer: Signer, _time: int) -> None:
-    draws.check_failure(view, statement, signer.key.key_id if signer.subject else signer.member)
+    signer.require_role(view.registry, "auditor")
 
 
 def _ceremony(view: ZoneView) -> Logged:
@@ -307,15 +219,10 @@ RULES: dict[type[Statement], Callable[[ZoneView, Any, Signer, int], None]] = {
     EpochRelease: _judge_release,
     Column: _judge_contribution,
     Row: _judge_contribution,
-    Enrolment: _judge_enrolment,
-    Consent: _judge_consent,
-    Revocation: _judge_revocation,
     Ticket: _judge_ticket,
     Refusal: _judge_refusal,
     AuditNote: _judge_audit,
-    AuditCommit: _judge_commit,
-    AuditReveal: _judge_reveal,
-    AuditResult: _judge_result,
-    Failure: _judge_failure,
+    **CONSENT_RULES,
     **CUSTODY_RULES,
+    **DRAW_RULES,
 }
