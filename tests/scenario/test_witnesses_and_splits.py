@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from collections import Counter
@@ -12,20 +13,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from crypto.checkpoint import open_checkpoint
+from crypto.encoding import canonical_json
 from crypto.notes import COSIGNATURE_V1
+from nodes.auditor.evidence.receipt import verify_receipt
+from nodes.auditor.evidence.roots import Roots
+from nodes.ceremony.countersigning import approve_change
 from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime.clock import Timer
 from nodes.runtime.files import write_private
 from nodes.runtime.peers import rpc, tls
-from nodes.runtime.peers.identity import Identity, load_identity, load_note_signer, witness_name
+from nodes.runtime.peers.identity import Identity, key_id, load_identity, load_note_signer, witness_name
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.settings import Peer
 from protos.v1 import log_pb2, log_pb2_grpc
+from scoring.disclosure.countersigning import embed
 from scoring.indicators.model import load_pack
-from scoring.statements import Refusal, parse_leaf
+from scoring.statements import MemberChange, Refusal, SigningKey, parse_leaf
 from simulators.zone.build import shipped_pack
 from simulators.zone.configs import free_ports, read_endpoints
 from simulators.zone.layout import ZONE, demo_plan
@@ -146,6 +154,36 @@ def test_a_revocation_binds_though_gateway_and_log_never_get_it(zone: LiveZone, 
     zone.processes.start(["enterprise-binjiang"])
     zone.processes.wait_ready(60, ["enterprise-binjiang"])
     until(lambda: kinds(zone)["revocation"] > before["revocation"], 90, "the revocation is not logged when the way is free again")
+
+
+def test_a_department_and_custodian_changes_its_key_in_a_running_zone(zone: LiveZone, granted: tuple[str, str]) -> None:
+    """Its rows, its partials and its receipts hold before and after, for everyone who pinned the zone at its beginning."""
+    subject, _ = granted
+    member, roots = "tax-hangzhou", Roots.load(zone.out / "public")
+    before = zone.banks["bank-a"].query(subject, PRODUCT)
+    old = zone.banks["bank-a"].receipt(before["receipt_id"])
+    private = Ed25519PrivateKey.generate()
+    public = private.public_key().public_bytes_raw()
+    entry = roots.registry.member(member)
+    key = SigningKey(key_id=key_id(member, public), algorithm="ed25519", public=public.hex())
+    change = MemberChange(zone=ZONE, nonce=fresh_nonce(), action="rekey", member=entry.model_copy(update={"keys": (key,)}))
+    approvals = [approve_change(change, name, zone.signer(name)) for name in CUSTODIANS[:3]]
+    approved = change.model_copy(update={"approvals": embed(approvals)})
+    with closing(LogClient(identity(zone, "authority"), Peer(member="log", address=read_endpoints(zone.out)["log"]))) as log:
+        log.append(sign_statement(approved, zone.signer("authority")))
+    file = zone.out / "members" / member / "sign.pem"
+    write_private(file, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    zone.processes.stop([member])
+    zone.processes.start([member])
+    zone.processes.wait_ready(60, [member])
+    other = zone.authority.totals(EPOCH)[3]["subject"]
+    zone.grant(other, "bank-a", PRODUCT)
+    after = zone.banks["bank-a"].query(other, PRODUCT)
+    new = zone.banks["bank-a"].receipt(after["receipt_id"])
+    assert [base64.b64decode(item["envelope"]) for item in new["members"]] == [sign_statement(approved, zone.signer("authority"))]
+    for receipt in (old, new):
+        verify_receipt(canonical_json(receipt), roots)
+    assert zone.banks["bank-a"].query(subject, PRODUCT)["total"] == before["total"]
 
 
 def fork_of(zone: LiveZone) -> tuple[ZoneProcesses, Peer]:
