@@ -23,7 +23,7 @@ from nodes.runtime.replica.follower import LogFollower
 from nodes.runtime.replica.store import METADATA, LogReplica
 from nodes.runtime.settings import Peer
 from protos.v1 import log_pb2, log_pb2_grpc
-from scoring.errors import LogInconsistentError
+from scoring.errors import CheckpointStaleError, LogInconsistentError
 from scoring.statements import Leaf, WitnessPolicy
 
 LOG = NoteSigner("xinqiao/test-zone", ED25519, secrets.token_bytes(32))
@@ -254,6 +254,24 @@ def test_witnessed_checkpoints_are_told_apart_and_never_go_back(place: Place) ->
     assert running.follower.witnessed == witnessed
     with pytest.raises(NotReadyError, match="witnessed checkpoint of size 3"):
         running.follower.wait_for_witnessed(3, 0.05)
+    running.stop()
+
+
+def test_witnesses_are_missed_once_a_leaf_has_waited_for_them_too_long(place: Place) -> None:
+    """A log in which nothing happens is not stale, however old its last cosignature; one that grows unwitnessed is."""
+    running, written = place.follow(), 1_700_000_000
+    note = place.log.append("a")
+    running.follower.wait_for(0, 10)
+    running.follower.check_witnesses(written + POLICY.max_age_s)
+    with pytest.raises(CheckpointStaleError, match="leaf 0 has waited 301 s for 1 of 1 witnesses"):
+        running.follower.check_witnesses(written + POLICY.max_age_s + 1)
+    place.log.cosign(note)
+    running.follower.wait_for_witnessed(1, 10)
+    running.follower.check_witnesses(written + 86_400)
+    place.log.append("b")
+    running.follower.wait_for(1, 10)
+    with pytest.raises(CheckpointStaleError, match="leaf 1"):
+        running.follower.check_witnesses(written + POLICY.max_age_s + 1)
     running.stop()
 
 
