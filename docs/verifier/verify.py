@@ -1025,27 +1025,29 @@ def check_content_digest(value: str, body: bytes) -> None:
 
 NUMBER, DECIMAL = re.compile("-?(0|[1-9][0-9]*)"), re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]{2}")
 HEX32, HEX16, BASE64, TEXT = re.compile("[0-9a-f]{64}"), re.compile("[0-9a-f]{32}"), re.compile("[A-Za-z0-9+/]+={0,2}"), re.compile("(?s).*")
+NAME, MEMBER, STAGE = re.compile("[a-z][a-z0-9_-]{0,62}"), re.compile("[a-z][a-z0-9.-]{1,62}"), re.compile("[A-Za-z][A-Za-z0-9_-]{0,62}")
 _IN_LOG = {"envelope": BASE64, "leaf": BASE64, "leaf_index": NUMBER, "inclusion_proof": [HEX32]}
 RECEIPT = {
     "format": re.compile("xinqiao/receipt/v1"),
-    **dict.fromkeys(("zone", "epoch", "audience", "purpose", "product", "checkpoint", "tlog_proof"), TEXT),
+    **dict.fromkeys(("audience", "purpose", "product", "checkpoint", "tlog_proof"), TEXT),
+    **{"zone": NAME, "epoch": NAME},
     **dict.fromkeys(("consent", "enrolment", "ticket", "ticket_leaf"), BASE64),
     **{"subject": HEX16, "roster_sha256": HEX32, "ticket_leaf_index": NUMBER, "inclusion_proof": [HEX32]},
-    "model": {"id": TEXT, "version": TEXT, "sha256": HEX32},
+    "model": {"id": NAME, "version": TEXT, "sha256": HEX32},
     "public_key": {"bits": NUMBER, "n": NUMBER, "h": NUMBER},
     "openings": [
         {
             "name": TEXT,
-            "functional": [{"indicator": TEXT, "functional": TEXT, "weight": NUMBER}],
+            "functional": [{"indicator": NAME, "functional": TEXT, "weight": NUMBER}],
             "constant": NUMBER,
             "scale": 100,
-            "inputs": [{"indicator": TEXT, "functional": TEXT, "row": NUMBER, "position": NUMBER}],
+            "inputs": [{"indicator": NAME, "functional": TEXT, "row": NUMBER, "position": NUMBER}],
             **dict.fromkeys(("aggregate", "m", "r"), NUMBER),
         }
     ],
-    "rows": [{"member": TEXT, "ciphertexts": [NUMBER], **_IN_LOG}],
-    "result": {"stage": TEXT, "total": DECIMAL, "percentile": (TEXT, None), "line_fen": (NUMBER, None), "gated": bool},
-    "stage_proof": {"subject": HEX16, "stage": TEXT, "position": NUMBER, "size": NUMBER, "path": [HEX32], **_IN_LOG},
+    "rows": [{"member": MEMBER, "ciphertexts": [NUMBER], **_IN_LOG}],
+    "result": {"stage": STAGE, "total": DECIMAL, "percentile": (TEXT, None), "line_fen": (NUMBER, None), "gated": bool},
+    "stage_proof": {"subject": HEX16, "stage": STAGE, "position": NUMBER, "size": NUMBER, "path": [HEX32], **_IN_LOG},
     "request": {"method": TEXT, "target_uri": TEXT, "headers": [[TEXT]], "body": TEXT},
     "quantile_table": (_IN_LOG, None),
 }

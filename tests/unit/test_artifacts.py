@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,7 @@ from scoring.errors import ModelError, ModelLeaksError, ReceiptError
 from scoring.indicators.model import load_pack
 from tests.support import independent
 from tests.support.artifacts import put, records_of, write_public, write_zone
+from tests.support.mutations import changed_scalar, leaves
 from tests.vectors.corpus.edits import edited
 from tests.vectors.corpus.forgeries import Forger, forged
 from tests.vectors.corpus.logs import epoch, files_of, logs, members, refusal, young
@@ -118,6 +123,18 @@ def test_the_second_verifier_gives_every_artifact_its_reason(entry: dict[str, An
     assert theirs(ARTIFACTS / entry["file"], PUBLIC) == expected(entry["reason"])
 
 
+def test_both_find_the_same_in_a_log_whatever_bit_is_flipped(tmp_path: Path) -> None:
+    draw = random.Random("bits")
+    for number in range(24):
+        log = shutil.copytree(ARTIFACTS / "logs" / "young", tmp_path / str(number))
+        path = draw.choice(sorted(path for path in log.rglob("*") if path.is_file()))
+        data = bytearray(path.read_bytes())
+        data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+        path.write_bytes(data)
+        found = theirs(log, PUBLIC)
+        assert found == ours_of_log(log, PUBLIC) != set(), path
+
+
 @pytest.mark.parametrize(("name", "code"), [("plain", 0), ("total", 1)])
 def test_both_commands_end_alike(name: str, code: int) -> None:
     receipt, public = str(ARTIFACTS / "receipts" / f"{name}.json"), str(PUBLIC)
@@ -167,6 +184,43 @@ def test_a_corpus_made_anew_gets_the_same_diagnoses(made: Made, tmp_path: Path) 
             wrong.append((name, reason, *both))
     assert wrong == []
     assert {reason for reason, _ in models().values()} == {"MODEL_INVALID", "MODEL_LEAKS"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_both_name_one_reason_whatever_is_changed() -> None:
+    """Every scalar of a receipt, changed to another one of its form, and left empty."""
+    document = json.loads((ARTIFACTS / "receipts" / "plain.json").read_bytes())
+    roots, pinned, differ = verifier.Roots(PUBLIC), Roots.load(PUBLIC), []
+    for path in leaves(document):
+        for other in (changed_scalar(at(document, path)), ""):
+            changed = copy.deepcopy(document)
+            at(changed, path[:-1])[path[-1]] = other
+            data = json.dumps(changed).encode()
+            reasons = (
+                reason_of(ReceiptError, partial(verify_receipt, data, pinned)),
+                reason_of(verifier.Fault, partial(lambda data: verifier.ReceiptCheck(data, roots).check(), data)),
+            )
+            if None in reasons or len(set(reasons)) != 1:
+                differ.append((path, other, reasons))
+    assert differ == []
+
+
+def at(document: Any, path: tuple[Any, ...]) -> Any:
+    """What lies at ``path``."""
+    for key in path:
+        document = document[key]
+    return document
+
+
+def reason_of(kind: type[Exception], check: Callable[[], object]) -> str | None:
+    """The reason of the refusal of this kind that ``check`` raises; None when it holds."""
+    try:
+        check()
+    except kind as error:
+        reason: str = error.reason  # type: ignore[attr-defined]
+        return reason
+    return None
 
 
 def change_record(run: Path, change: Callable[[dict[str, Any]], object]) -> None:

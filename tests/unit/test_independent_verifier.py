@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from fractions import Fraction
@@ -63,6 +64,13 @@ def test_it_runs_where_nothing_is_installed(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (2, "")
     assert "registry.dsse.json" in json.loads(done.stdout)["error"]
+
+
+def test_it_knows_every_kind_that_is_logged() -> None:
+    """Add a new kind to SIGNERS in docs/verifier/verify.py, with the role that signs it: else it tells its reader that it did not judge it."""
+    text = (Path(__file__).parents[2] / "docs" / "specs" / "statements.md").read_text(encoding="utf-8")
+    table = text.partition("## Kinds")[2].partition("Never logged")[0]
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)) == set(verify.SIGNERS)
 
 
 # --- signatures ---

@@ -276,6 +276,7 @@ class _Verifier:
         agree = (consent.subject, enrolment.subject) == (ticket.subject, ticket.subject) and own == (consent.signed_by == "enterprise")
         _require(agree and (own or signer == consent.service == enrolment.service), "CONSENT_MISMATCH", "they are not of this enterprise")
         names = tuple(dict.fromkeys(name for opening in ticket.openings for name in opening.functionals))
+        _require(receipt.product in consent.products, "CONSENT_SCOPE", f"the consent does not name the product {receipt.product!r}")
         with _reason("CONSENT_SCOPE", "consent"):
             state = ConsentState(consent, 0, digest)
             check_consent(state, audience=ticket.audience, purpose=ticket.purpose, functionals=names, product=receipt.product, time=leaf.time)

@@ -9,7 +9,7 @@ import base64
 import copy
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from scoring.errors import ReceiptError
 from scoring.statements import Ticket, WitnessPolicy
 from tests.support.bank import bank, bound_consent, roots_of, uscc_of
 from tests.support.gateway import front
+from tests.support.mutations import changed_scalar, leaves
 from tests.support.zone import PRODUCT, MemoryZone, released_zone
 
 Document = dict[str, Any]
@@ -64,30 +65,6 @@ def reason(case: Case, change: Callable[[Document], object]) -> str:
 def test_a_true_receipt_holds(case: Case) -> None:
     found = verify_receipt(case.changed(lambda _: None), case.roots)
     assert (found.subject, found.product, found.total) == (case.zone.subjects[0], PRODUCT, case.receipt["result"]["total"])
-
-
-def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Path of every scalar of a document; of a list of strings only the first and the last."""
-    items: Any = value.items() if isinstance(value, dict) else list(enumerate(value)) if isinstance(value, list) else ()
-    if isinstance(value, list) and len(value) > 2 and all(isinstance(item, str) for item in value):
-        items = [items[0], items[-1]]
-    if not isinstance(value, dict | list):
-        yield path
-    for key, item in items:
-        yield from leaves(item, (*path, key))
-
-
-def changed_scalar(value: Any) -> Any:
-    """Another value of the same form."""
-    if isinstance(value, bool):
-        return not value
-    if value is None:
-        return "0-5"
-    if isinstance(value, int):
-        return value + 1
-    middle = len(value) // 2
-    other = next(character for character in "123abc" if character != value[middle : middle + 1])
-    return value[:middle] + other + value[middle + 1 :]
 
 
 def test_no_scalar_of_a_receipt_can_be_changed_unnoticed(case: Case) -> None:
