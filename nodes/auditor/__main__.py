@@ -19,12 +19,12 @@ from nodes.runtime import logging
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
-from nodes.runtime.peers.board import BoardClient
+from nodes.runtime.notices.board import BoardClient
+from nodes.runtime.notices.heads import HeadComparison, HeadLimits
+from nodes.runtime.notices.turn import Notices
 from nodes.runtime.peers.identity import Identity, load_note_signer, witness_name
 from nodes.runtime.process import Process
 from nodes.runtime.replica.follower import LogFollower
-from nodes.runtime.replica.heads import HeadComparison, HeadLimits
-from nodes.runtime.replica.notices import Notices
 from nodes.runtime.replica.store import METADATA as REPLICA_TABLES
 from nodes.runtime.replica.store import LogReplica
 from nodes.runtime.replica.zone import Zone, announce_witnesses

@@ -19,7 +19,7 @@ from nodes.coordinator.work import WorkQueue
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
-from nodes.runtime.peers.board import BoardService
+from nodes.runtime.notices.board import BoardService
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.peers.rpc import RpcServer

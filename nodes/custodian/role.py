@@ -11,14 +11,14 @@ from nodes.custodian.worker import Custodian, Prover
 from nodes.runtime.clock import now
 from nodes.runtime.cursor import Cursor
 from nodes.runtime.files import make_private_directory
-from nodes.runtime.peers.board import BoardClient
+from nodes.runtime.notices.board import BoardClient
+from nodes.runtime.notices.heads import HeadComparison, HeadLimits
+from nodes.runtime.notices.turn import Notices
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.process import Process
-from nodes.runtime.replica.heads import HeadComparison, HeadLimits
 from nodes.runtime.replica.material import Ciphertexts, Placements, proven
-from nodes.runtime.replica.notices import Notices
 from nodes.runtime.replica.zone import Zone, follow_zone
 from nodes.runtime.settings import NodeSettings
 from protos.v1.exchange_pb2 import WorkItem

@@ -21,7 +21,7 @@ from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
 from nodes.runtime.failures import FailureReports
-from nodes.runtime.peers.board import BoardClient
+from nodes.runtime.notices.board import BoardClient
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.process import Process

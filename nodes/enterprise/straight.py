@@ -17,7 +17,7 @@ from nodes.enterprise.store import NOT_LOGGED, KeptConsent, Store
 from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
 from nodes.runtime.clock import Clock
-from nodes.runtime.peers.board import BoardClient
+from nodes.runtime.notices.board import BoardClient
 from scoring.errors import ScoringError
 from scoring.exchange.registry import MemberRegistry
 from scoring.exchange.view import verify_key

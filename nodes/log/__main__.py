@@ -28,7 +28,7 @@ from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
 from nodes.runtime.files import write_public
-from nodes.runtime.peers.board import BoardService
+from nodes.runtime.notices.board import BoardService
 from nodes.runtime.peers.identity import Identity, load_note_signer, log_name
 from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.peers.rpc import RpcServer, ServerLimits

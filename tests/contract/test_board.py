@@ -15,12 +15,12 @@ from crypto.keygen import PrivateKey
 from nodes.custodian.revocations import Revocations
 from nodes.errors import LogSplitError, PeerUnavailableError, RpcRefusal
 from nodes.runtime.database import open_database
-from nodes.runtime.peers.board import LARGEST_NOTICE, MOST_NOTICES, BoardClient, BoardService
+from nodes.runtime.notices.board import LARGEST_NOTICE, MOST_NOTICES, BoardClient, BoardService
+from nodes.runtime.notices.heads import HeadComparison, HeadLimits
+from nodes.runtime.notices.turn import Notices
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.rpc import RpcServer
 from nodes.runtime.replica.follower import LogFollower
-from nodes.runtime.replica.heads import HeadComparison, HeadLimits
-from nodes.runtime.replica.notices import Notices
 from nodes.runtime.replica.store import METADATA, Entry, LogReplica
 from nodes.runtime.settings import Peer
 from protos.v1.board_pb2_grpc import add_BoardServicer_to_server

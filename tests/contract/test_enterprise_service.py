@@ -27,7 +27,7 @@ from nodes.enterprise.straight import StraightDesk
 from nodes.errors import NotFoundError, NotReadyError, PeerUnavailableError
 from nodes.runtime.database import open_database
 from nodes.runtime.failures import FailureReports
-from nodes.runtime.peers.board import BoardClient
+from nodes.runtime.notices.board import BoardClient
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica import relay
 from nodes.runtime.replica.relay import BINDING, ENROLMENT_REQUEST, BindingAnswer, EnrolmentRequest

@@ -13,8 +13,8 @@ import pytest
 from cryptography import x509
 
 from nodes.errors import RpcRefusal, SettingsError
+from nodes.runtime.notices.board import BoardService
 from nodes.runtime.peers import rpc, tls
-from nodes.runtime.peers.board import BoardService
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.revoked import RevokedCertificates, serials_of
 from nodes.runtime.peers.rpc import RpcServer

@@ -16,9 +16,9 @@ from crypto.merkle import check_consistency, root
 from nodes.errors import HeadsMissingError, LogSplitError, NotReadyError, StorageError
 from nodes.runtime.database import open_database
 from nodes.runtime.files import write_private
+from nodes.runtime.notices.heads import HeadComparison, HeadLimits, heads_needed
 from nodes.runtime.peers.identity import log_name
 from nodes.runtime.peers.signing import fresh_nonce
-from nodes.runtime.replica.heads import HeadComparison, HeadLimits, heads_needed
 from nodes.runtime.replica.store import METADATA, Entry, LogReplica
 from scoring.statements import Head, Refusal
 from tests.support.exchange import HeldZone

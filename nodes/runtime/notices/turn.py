@@ -10,11 +10,11 @@ from crypto.statements import parse_envelope
 from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
 from nodes.runtime.clock import Clock
-from nodes.runtime.peers.board import BoardClient
+from nodes.runtime.notices.board import BoardClient
+from nodes.runtime.notices.heads import HeadComparison
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.follower import LogFollower
-from nodes.runtime.replica.heads import HeadComparison
 from scoring.statements import Head, Revocation
 
 _log = logging.logger("notices")
