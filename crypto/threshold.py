@@ -20,6 +20,8 @@ from crypto.errors import KeyFormatError, OpeningError, PartialError
 from crypto.keygen import PrivateKey, RandBits
 from crypto.paillier import Opening, PublicKey, balanced, check_ciphertexts
 
+MAX_SUBSETS = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -143,7 +145,8 @@ def partial(sharing: Sharing, share: Share, ciphertext: int) -> int:
 def combine(sharing: Sharing, ciphertext: int, partials: Mapping[int, int]) -> Opening:
     """Opening of c from at least t partials, keyed by share number; what is returned opens c [P1.3, P1.4].
 
-    With more than t partials, every t of them are tried until one subset opens; that says nothing about the others.
+    With more than t partials, subsets of t are tried until one opens, at most MAX_SUBSETS: all of them up to 14 custodians. That one opens
+    says nothing about the other partials.
     Raises CiphertextError for an invalid c, PartialError for fewer than t, an unknown number or a value that is no unit
     mod n, and OpeningError when no subset opens c.
     """
@@ -173,13 +176,20 @@ def _openings(sharing: Sharing, ciphertext: mpz, partials: Mapping[int, int]) ->
     b = gmpy2.invert(n, cleared)  # a·4Δ²·E + b·n = 1 with b below 4Δ²·E, so that only a costs
     a = (1 - b * n) // cleared
     rest = power(ciphertext % n, b, n)
-    for subset in itertools.combinations(sorted(partials), sharing.threshold):
+    for subset in itertools.islice(_subsets(sorted(partials), sharing.threshold), MAX_SUBSETS):
         w = _interpolate(sharing, {index: partials[index] for index in subset})
         r = power(w, a, n) * rest % n
         root = power(r, n, sharing.public_key.n2)
         lift, remainder = gmpy2.f_divmod(ciphertext - root, n)
         if remainder == 0:  # r^n = c mod n; then m = (c − r^n)/n · r^(−n) is the one m with (1 + m·n)·r^n = c mod n²
             yield Opening(balanced(int(lift * gmpy2.invert(root, n)), int(n)), int(r))
+
+
+def _subsets(numbers: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:
+    """Every subset of this size: first the runs of neighbours in a circle, which a single wrong number cannot spoil all, then the others."""
+    runs = {tuple(sorted((*numbers, *numbers)[start : start + size])): None for start in range(len(numbers))}
+    yield from runs
+    yield from (subset for subset in itertools.combinations(numbers, size) if subset not in runs)
 
 
 def _interpolate(sharing: Sharing, values: Mapping[int, int]) -> mpz:

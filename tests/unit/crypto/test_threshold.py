@@ -11,7 +11,7 @@ from crypto.errors import CiphertextError, CryptoError, KeyFormatError, OpeningE
 from crypto.keygen import PrivateKey
 from crypto.multiexp import linear_combination
 from crypto.paillier import Encryptor, Opening, PublicKey, check_opening
-from crypto.threshold import Share, Sharing, check_share, check_sharing, combine, deal, partial, verification_base
+from crypto.threshold import Share, Sharing, _subsets, check_share, check_sharing, combine, deal, partial, verification_base
 
 Dealing = tuple[Sharing, list[Share]]
 
@@ -115,6 +115,21 @@ def test_the_sign_of_a_partial_does_not_matter(small_encryptor: Encryptor, small
     right = partials(small_dealing, ciphertext)
     negated = {**right, 2: small_dealing[0].public_key.n - right[2]}
     assert combine(small_dealing[0], ciphertext, negated) == combine(small_dealing[0], ciphertext, right)
+
+
+@pytest.mark.parametrize("wrong", [1, 16, 31])
+def test_one_wrong_partial_of_many_costs_few_tries(small_encryptor: Encryptor, small_private_key: PrivateKey, wrong: int) -> None:
+    """In the order of the numbers alone it would take a hundred million subsets to get rid of the first."""
+    sharing, shares = deal(small_private_key, 16, 31, secrets.randbits)
+    ciphertext = encrypt(small_encryptor, 11)
+    answers = {share.index: partial(sharing, share, ciphertext) for share in shares}
+    assert combine(sharing, ciphertext, {**answers, wrong: answers[wrong] ^ 1}).m == 11
+
+
+def test_every_subset_is_tried_and_none_twice() -> None:
+    for count, size in ((3, 2), (5, 3), (7, 7), (6, 4)):
+        tried = list(_subsets(range(1, count + 1), size))
+        assert sorted(tried) == list(itertools.combinations(range(1, count + 1), size))
 
 
 def test_partials_of_one_ciphertext_do_not_open_another(small_encryptor: Encryptor, small_dealing: Dealing) -> None:
