@@ -74,12 +74,13 @@ def demo(
 
 
 def _document(result: DemoResult) -> dict[str, Any]:
-    parts = {"audit": result.audit, "refusals": result.refusals, "tampering": result.tampering, "receipts": result.receipts}
+    parts = {"audit": result.audit, "draw": result.draw, "refusals": result.refusals, "tampering": result.tampering, "receipts": result.receipts}
     return {**result.report, **parts}
 
 
 def _passed(result: DemoResult) -> bool:
-    return result.audit.get("verdict") == "pass" and all(item["exit_code"] == ExitCode.NOT_HOLDING for item in result.tampering)
+    held = result.audit.get("verdict") == "pass" and result.draw.get("agrees") is True
+    return held and all(item["exit_code"] == ExitCode.NOT_HOLDING for item in result.tampering)
 
 
 def _linger(result: DemoResult, directory: Path, tell: Callable[[str], None]) -> None:

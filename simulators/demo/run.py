@@ -26,7 +26,7 @@ from simulators.zone.build import build_zone, processes_of, shipped_pack
 from simulators.zone.configs import read_endpoints
 from simulators.zone.processes import ZoneProcesses
 
-START_TIMEOUT_S, EPOCH_TIMEOUT_S, NOTICE_TIMEOUT_S = 90.0, 1800.0, 30.0
+START_TIMEOUT_S, EPOCH_TIMEOUT_S, NOTICE_TIMEOUT_S, DRAW_TIMEOUT_S = 90.0, 1800.0, 30.0, 120.0
 BANKS = ("bank-a", "bank-b")
 ENTERPRISE_SERVICE = "enterprise-binjiang"
 
@@ -43,6 +43,7 @@ class DemoResult:
     receipts: list[dict[str, Any]] = field(default_factory=list)
     refusals: list[dict[str, Any]] = field(default_factory=list)
     portrait: dict[str, Any] = field(default_factory=dict)
+    draw: dict[str, Any] = field(default_factory=dict)
     audit: dict[str, Any] = field(default_factory=dict)
     tampering: list[dict[str, Any]] = field(default_factory=list)
     report: dict[str, Any] = field(default_factory=dict)
@@ -156,7 +157,12 @@ class _Run:
             artifacts.write_json(self._out / "refusals.json", self.result.refusals)
 
     def audit(self) -> None:
-        """The auditor mirrors the log and gives a verdict; then three tamperings are tried."""
+        """What the auditor drew by lot; then it mirrors the log and gives a verdict, and three tamperings are tried."""
+        with self._meter.step("draw", "抽查 draw: the auditor had columns opened to it and compared them with the records shown"):
+            config = str(self._out / "config" / "auditor.toml")
+            self.result.draw = artifacts.run_command(
+                "draw", "show", self._epoch, "--config", config, "--wait", str(DRAW_TIMEOUT_S), "--json"
+            ).document
         with self._meter.step("mirror", "镜像 mirror: the auditor copies the log, statements and ciphertexts"):
             keys = ("--keys", str(self._out / "public"), "--identity", str(self._out / "members" / "auditor"))
             copied = artifacts.run_command("audit", self.result.gateway, *keys, "--mirror", str(self._out), "--tree-only", "--json")

@@ -23,6 +23,9 @@ def summary(result: DemoResult) -> str:
         lines.append(f"  {item['bank']}  {item['subject'][:8]}…  {score}")
     lines += ["", "被拒绝的请求 Refused, each with its reason, and logged:"]
     lines += [f"  {item['case']:12} {item['reason']:18} leaf {item['leaf_index']}" for item in result.refusals]
+    drawn = [item for draw in result.draw.get("draws", []) for item in draw["items"]]
+    agree, records = sum(item["outcome"] == "AGREES" for item in drawn), sum(item["subjects"] for item in drawn)
+    lines += ["", f"抽查 Drawn by lot and opened to the auditor: {agree} of {len(drawn)} ciphertexts agree with {records} records of the departments"]
     findings = len(result.audit.get("findings", []))
     lines += ["", f"审计结论 Auditor's verdict: {result.audit.get('verdict')} ({result.audit.get('tree_size')} leaves, {findings} findings)"]
     plan = result.options.plan

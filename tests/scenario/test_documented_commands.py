@@ -152,6 +152,7 @@ def test_an_epoch_is_opened_watched_and_closed(shop: Shop, running: subprocess.P
     assert shop.until_done("xinqiao epoch open") == 0  # the custodians accept their shares first
     assert shop.run("xinqiao epoch status") == 0
     assert shop.until_done("xinqiao epoch close") == 0  # the departments send their columns first
+    assert shop.run("xinqiao draw show") == 0  # the auditor drew by itself
     assert running.poll() is None
 
 
