@@ -12,7 +12,8 @@ from crypto.checkpoint import Checkpoint, cosign, sign_checkpoint
 from crypto.keygen import PrivateKey
 from crypto.merkle import MemoryTree
 from crypto.notes import COSIGNATURE_V1, ED25519, NoteSigner
-from nodes.auditor.draws.cases import draw_case, requests_of
+from crypto.subjects import subject_id
+from nodes.auditor.draws.cases import draw_case, failure_case, requests_of
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica import relay
 from nodes.runtime.replica.audit_messages import AskedItem, OpeningAnswer, OpeningRequest
@@ -21,11 +22,11 @@ from nodes.runtime.replica.relay import AUDIT_OPENING, AUDIT_REQUEST
 from protos.v1.exchange_pb2 import Sealed, WorkItem
 from scoring.draws.selection import commitment_of
 from scoring.exchange.view import verify_key
-from scoring.statements import AuditCommit, AuditReveal, EpochClose, parse_leaf
+from scoring.statements import AuditCommit, AuditReveal, EpochClose, Failure, parse_leaf
 from simulators.population import firm_panel
 from simulators.population.tables import Population
-from tests.support.departments import EPOCH, MEMBER_OF, DepartmentZone
-from tests.support.draws import ProvingLog, close_epoch, contribute_rows
+from tests.support.departments import EPOCH, MEMBER_OF, ROSTER_KEY, DepartmentZone
+from tests.support.draws import ProvingLog, close_epoch, contribute_rows, failed_ticket, release_epoch
 from tests.support.exchange import HeldZone
 from tests.support.ledger import Ledger
 from tests.support.members import ZONE
@@ -247,3 +248,40 @@ def forged(drawn: Drawn, commit: int, shown: int) -> OpeningRequest:
     assert close is not None
     evidence = gather(ProvingLog(zone.ledger).client(), {index: entries[index] for index in (commit, shown, close)}, close + 1)
     return drawn.request.model_copy(update={"cause": digest_at(zone, commit), "evidence": evidence})
+
+
+# --- failed tickets [P2.4] ---
+
+
+@pytest.fixture
+def failed(closed: Callable[[Path], DepartmentZone], firms: Population, tmp_path: Path) -> Drawn:
+    """A released zone with a bank's failed ticket, and what the department is asked for because of it."""
+    zone, uscc = closed(tmp_path), firms.firms[0].uscc
+    release_epoch(zone)
+    contribute_rows(zone, zone.ledger.view.at(zone.ledger.view.epoch(EPOCH).open_index), [uscc])
+    failed_ticket(zone, subject_id(ROSTER_KEY, uscc))
+    (state,) = zone.ledger.view.failures.values()
+    case = failure_case(HeldZone(zone.ledger.view), state, ProvingLog(zone.ledger).client(), lambda index: zone.ledger.entries[index], 600)
+    return Drawn(zone, requests_of(zone.ledger.view, case)[NODE])
+
+
+def test_exactly_the_inputs_of_a_failed_ticket_are_opened(failed: Drawn) -> None:
+    failed.ask(failed.request)
+    assert [(answer.position, len(answer.shown)) for answer in failed.answers()] == [(item.position, 1) for item in failed.request.items]
+    column = next(item for item in failed.zone.ledger.view.contributions.values() if item.statement.header.kind == "column" and item.actor == NODE)
+    more = AskedItem(contribution=column.digest, leaf_index=column.index, position=0)
+    failed.ask(failed.request.model_copy(update={"items": (more,)}))
+    assert failed.answers()[-1].reason == "NOT_DRAWN"
+
+
+def test_a_failure_that_the_audience_did_not_report_opens_nothing(failed: Drawn) -> None:
+    """Another bank says that the ticket failed: the log takes it, and whoever replays it finds it void."""
+    zone, ledger = failed.zone, failed.zone.ledger
+    (state,) = ledger.view.failures.values()
+    false = sign_statement(Failure(zone=ZONE, nonce=fresh_nonce(), ticket=state.ticket.digest), ledger.keys.signers["bank-b"])
+    ledger.append(false, "bank-b", "failure")
+    last = len(ledger.entries) - 1
+    assert last in ledger.view.void
+    evidence = gather(ProvingLog(ledger).client(), {index: ledger.entries[index] for index in (state.ticket.index, last)})
+    failed.ask(failed.request.model_copy(update={"cause": digest_at(zone, last), "evidence": evidence}))
+    assert {answer.reason for answer in failed.answers()} == {"SIGNER_NOT_ALLOWED"}

@@ -14,10 +14,14 @@ from nodes.auditor.draws.conduct import Conductor, Policy
 from nodes.auditor.draws.judging import Judge
 from nodes.auditor.draws.settling import Settler
 from nodes.runtime.database import open_database
+from nodes.runtime.peers.signing import fresh_nonce
 from nodes.runtime.replica.material import Ciphertexts, Placements, proven
 from protos.v1.exchange_pb2 import Sealed, WorkItem
+from scoring.exchange.roster import parse_stages
+from scoring.exchange.tickets import COLUMN_POSITION, derive_inputs, opening_for
 from scoring.exchange.view import Logged
-from scoring.statements import AuditResult, DrawnItem, EpochClose, EpochRelease
+from scoring.release.aggregate import aggregate, aggregate_hash
+from scoring.statements import AuditResult, DrawnItem, EpochClose, EpochRelease, Failure, Ticket
 from tests.support.departments import EPOCH, DepartmentZone
 from tests.support.exchange import HeldZone, MemoryLog, identity_of
 from tests.support.members import ZONE
@@ -118,3 +122,40 @@ def contribute_rows(zone: DepartmentZone, opened: Logged, usccs: Iterable[str], 
         consent = zone.consent(key_id, audience=audience)
         for node in zone.nodes.values():
             node.do(zone.ask_row(opened, consent, key_id))
+
+
+def failed_ticket(zone: DepartmentZone, subject: str, audience: str = "bank-a") -> tuple[Logged, Logged]:
+    """A logged ticket for the audience's total of a subject whose rows are there, and the audience's report that its value was impossible."""
+    ledger = zone.ledger
+    view, model = ledger.view, ledger.model
+    state = view.epoch(EPOCH)
+    stages = parse_stages(zone.blobs[state.opened.roster], [stage.id for stage in model.stages])
+    stage = next(stage for name, _, stage in stages.subjects if name == subject)
+    inputs = derive_inputs(view, state, ["total"], stage, subject=subject, audience=audience)
+
+    def ciphertext(leaf_index: int, position: int) -> int:
+        width = ledger.public_key.ciphertext_size
+        data = zone.blobs[view.contributions[leaf_index].statement.header.merkle_root]
+        return int.from_bytes(data[position * width : (position + 1) * width], "big")
+
+    value = aggregate(ledger.public_key, model, ("total",), stage, None, inputs, ciphertext)
+    consent = next(item for item in view.consents.values() if (item.consent.subject, item.consent.audience) == (subject, audience))
+    ticket = Ticket(
+        zone=ZONE,
+        nonce=fresh_nonce(),
+        epoch=EPOCH,
+        model=model.sha256,
+        audience=audience,
+        audience_leaf=view.sealing_key(audience)[1],
+        purpose="loan",
+        subject=subject,
+        stage=stage,
+        consent=consent.digest,
+        request=fresh_nonce() * 2,
+        request_nonce=fresh_nonce(),
+        openings=(opening_for(model, ("total",), stage, COLUMN_POSITION, aggregate_hash(ledger.public_key, value)),),
+        inputs=inputs,
+        not_after=ledger.now + 600,
+    )
+    logged = ledger.say(ticket, "coordinator")
+    return logged, ledger.say(Failure(zone=ZONE, nonce=fresh_nonce(), ticket=logged.digest), audience)

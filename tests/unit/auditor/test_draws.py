@@ -10,16 +10,16 @@ import pytest
 from sqlalchemy import text
 
 from crypto.keygen import PrivateKey
-from crypto.subjects import make_uscc
+from crypto.subjects import make_uscc, subject_id
 from nodes.runtime.database import writing
 from nodes.runtime.peers.signing import fresh_nonce
 from scoring.draws.selection import Lot
 from scoring.exchange.view import Logged
-from scoring.statements import AuditCommit, AuditReveal, Refusal
+from scoring.statements import AuditCommit, AuditResult, AuditReveal, Refusal
 from simulators.population import firm_panel
 from simulators.population.tables import Population
-from tests.support.departments import EPOCH, MEMBER_OF, DepartmentZone, Node
-from tests.support.draws import DUE_S, WINDOW_S, Audited, close_epoch, contribute_rows, release_epoch
+from tests.support.departments import EPOCH, MEMBER_OF, ROSTER_KEY, DepartmentZone, Node
+from tests.support.draws import DUE_S, WINDOW_S, Audited, close_epoch, contribute_rows, failed_ticket, release_epoch
 from tests.support.ledger import Ledger
 
 
@@ -256,3 +256,50 @@ def test_the_epochs_secret_outlives_the_draws_and_is_erased_after_the_last(rowed
     assert finals == [False, False, True]
     assert not any(path.exists() for path in secrets)
     assert rowed.outcomes()["ip"] == {"AGREES"}
+
+
+# --- failed tickets [P2.4] ---
+
+
+def test_the_inputs_of_a_failed_ticket_are_opened_and_settle_it(rowed: Audited, firms: Population) -> None:
+    zone, uscc = rowed.zone, firms.firms[0].uscc
+    contribute_rows(zone, opening_of(zone), [uscc])
+    ticket, report = failed_ticket(zone, subject_id(ROSTER_KEY, uscc))
+    rowed.settle()
+    result = rowed.result()
+    assert (result.cause, {item.outcome for item in result.items}) == (report.digest, {"AGREES"})
+    assert [(item.leaf_index, item.position) for item in result.items] == sorted((item.leaf_index, item.position) for item in ticket.statement.inputs)
+    assert zone.ledger.view.failures[report.digest].done
+
+
+def test_who_contributed_the_impossible_value_is_found(rowed: Audited, firms: Population) -> None:
+    zone, node, uscc = rowed.zone, rowed.zone.nodes["ip"], firms.firms[0].uscc
+    with writing(node.engine) as connection:
+        kept = connection.execute(text("SELECT source, points FROM points_said")).all()
+        for source, points in kept:
+            beyond = json.dumps([31_000 for _ in json.loads(points)])
+            connection.execute(text("UPDATE points_said SET points = :p WHERE source = :s"), {"p": beyond, "s": source})
+    contribute_rows(zone, opening_of(zone), [uscc])
+    _, report = failed_ticket(zone, subject_id(ROSTER_KEY, uscc))
+    rowed.settle()
+    outcomes = rowed.outcomes()
+    assert outcomes.pop("ip") == {"VALUE_IMPOSSIBLE"}
+    assert set().union(*outcomes.values()) == {"AGREES"}
+    assert zone.ledger.view.failures[report.digest].done
+
+
+def test_an_input_that_is_opened_late_settles_the_failure_late(rowed: Audited, firms: Population) -> None:
+    zone, uscc = rowed.zone, firms.firms[0].uscc
+    contribute_rows(zone, opening_of(zone), [uscc])
+    _, report = failed_ticket(zone, subject_id(ROSTER_KEY, uscc))
+    rowed.deaf.add("tax")
+    rowed.settle()
+    zone.ledger.now += DUE_S + 1
+    rowed.settle()
+    assert rowed.outcomes()["tax"] == {"MISSING"}
+    assert not zone.ledger.view.failures[report.digest].done
+    again = rowed.restart()
+    again.deaf.clear()
+    again.settle()
+    assert zone.ledger.view.failures[report.digest].done
+    assert len([logged for logged in said(zone, AuditResult) if logged.statement.cause == report.digest]) == 2
