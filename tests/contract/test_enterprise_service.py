@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import MetaData
 
 from crypto.encoding import sha256
+from crypto.errors import PackingError
 from crypto.keygen import PrivateKey
 from nodes.custodian.revocations import Revocations
 from nodes.enterprise.api import create_app
@@ -33,7 +34,7 @@ from nodes.runtime.replica import relay
 from nodes.runtime.replica.relay import BINDING, ENROLMENT_REQUEST, BindingAnswer, EnrolmentRequest
 from nodes.runtime.web.gateway_client import GatewayClient, GatewayRefusal
 from protos.v1.exchange_pb2 import Sealed, WorkItem
-from scoring.errors import ConsentRevokedError, ConsentScopeError, NotDisclosedError, SubjectUnknownError
+from scoring.errors import ConsentRevokedError, ConsentScopeError, NotDisclosedError, RangeError, SubjectUnknownError
 from scoring.exchange.view import verify_key
 from scoring.statements import Binding, Enrolment, Head
 from tests.support.bank import bank, opener_of, roots_of, uscc_of
@@ -365,6 +366,24 @@ def test_a_portrait_shows_every_point_and_the_total(portrayed: tuple[Service, st
     total = next(value for value in portrait["values"] if value["name"] == "total")
     assert (total["hundredths"], total["gated"]) == (sum(weights[name] * value for name, value in points.items()), False)
     assert (portrait["stage"], desk.store.portraits(uscc)) == ("S1", [portrait])
+
+
+def test_an_impossible_value_of_a_portrait_is_reported_in_the_enterprises_name(desk: Service) -> None:
+    """P2.4: the enterprise's own key is the audience; while its inputs are not audited there is no ticket for it, of anybody."""
+    uscc, zone = desk.enrolled(), desk.site.zone
+    subject = zone.subjects[0]
+    kept = desk.consents.give_portrait(uscc)
+    honest, zone.points[subject] = zone.points[subject], zone.points[subject] | {"rd": 5_000_000}
+    zone.contribute_rows(zone.view.at(kept.leaf_index))
+    zone.points[subject] = honest
+    with pytest.raises((RangeError, PackingError)):
+        desk.portraits.make(uscc, 0.0)
+    (failure,) = zone.view.failures.values()
+    assert failure.ticket.statement.audience == zone.view.enrolled[subject]
+    assert failure.reported.actor == SERVICE
+    with pytest.raises(GatewayRefusal) as frozen:
+        desk.portraits.make(uscc, 0.0)
+    assert frozen.value.reason == "SUBJECT_FROZEN"
 
 
 def test_the_standing_consent_to_a_portrait_is_used_again(portrayed: tuple[Service, str]) -> None:

@@ -21,6 +21,7 @@ COMMANDS: dict[str, Line] = {  # each with whatever it demands, none of which is
     "verify": ["verify", "nowhere.json", "--keys", "nowhere"],
     "audit": ["audit", "nowhere", "--keys", "nowhere"],
     "audit of a URL": ["audit", "https://127.0.0.1:9", "--keys", "nowhere"],
+    "draw show": ["draw", "show", "e1", "--config", "nowhere.toml"],
     "model show": ["model", "show", "nowhere"],
     "model lint": ["model", "lint", "nowhere"],
     "model diff": ["model", "diff", "nowhere", "firm-panel"],

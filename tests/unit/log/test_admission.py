@@ -22,6 +22,7 @@ from scoring.statements import (
     Ceremony,
     Consent,
     Enrolment,
+    Failure,
     Refusal,
     Revocation,
     RosterCompiled,
@@ -188,6 +189,16 @@ def test_a_consent_that_names_another_service_is_refused(admission: Admission, s
     for signer in ("firm", "enterprise", "bank-a"):
         with pytest.raises(WrongSignerError):
             admission.admit("coordinator", small_zone.sign(signer, consent(service="other-service")), "k")
+
+
+def test_an_enterprise_reports_the_failure_of_its_portrait_through_its_service(admission: Admission, small_zone: SmallZone) -> None:
+    key = make_key("e", named="e-0123456789abcdef")
+    small_zone.keys["firm"] = key
+    put(admission, "registrar", small_zone.sign("registrar", enrolment(key.key_id, key)))
+    failure = small_zone.sign("firm", Failure(zone=ZONE, nonce="00" * 16, ticket="ab" * 32))
+    assert admission.admit("coordinator", failure, "k").actor == "enterprise"
+    with pytest.raises(RoleMissingError):
+        admission.admit("bank-a", failure, "k")
 
 
 def test_an_enterprises_key_signs_nothing_else(admission: Admission, small_zone: SmallZone) -> None:
