@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from typer.core import TyperGroup
 from typer.main import get_command
 
 from protos.errors import CATALOGUE
-from scoring.statements import DisclosurePolicy
+from scoring.statements import DisclosurePolicy, Outcome
 from xinqiao import app
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +76,7 @@ def cited_numbers(text: str) -> set[str]:
 def test_rules_are_numbered_without_gaps() -> None:
     defined = defined_numbers()
     assert {f"P{i}" for i in range(1, 9)} | {f"L{i}" for i in range(1, 10)} | {f"M{i}" for i in range(1, 5)} <= defined
-    for section, last in (("P1", 7), ("P2", 5), ("P3", 3), ("P4", 6), ("P7", 3)):
+    for section, last in (("P1", 7), ("P2", 5), ("P3", 3), ("P4", 6), ("P6", 7), ("P7", 3)):
         assert {f"{section}.{i}" for i in range(1, last + 1)} <= defined
 
 
@@ -140,7 +141,7 @@ def test_make_targets_named_in_documents_exist() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_refusal_reasons_named_in_documents_are_of_the_catalogue(document: Path) -> None:
     named = set(re.findall(r"`((?!XINQIAO_)[A-Z][A-Z]+(?:_[A-Z]+)+)`", document.read_text(encoding="utf-8")))
-    assert named - {row.reason for row in CATALOGUE.values()} - receipt_reasons() - audit_codes() == set()
+    assert named - {row.reason for row in CATALOGUE.values()} - receipt_reasons() - audit_codes() - set(get_args(Outcome)) == set()
 
 
 def receipt_reasons() -> set[str]:
@@ -158,9 +159,15 @@ def audit_codes() -> set[str]:
     """Codes that an audit can give by itself, as written in its source; those of receipts with their prefix."""
     names = ("audit", "evidence/contents", "evidence/documents", "evidence/mirror", "evidence/tree")
     sources = [*(ROOT / "nodes" / "auditor" / f"{name}.py" for name in names), ROOT / "scoring" / "audit.py"]
-    found = {code for source in sources for code in re.findall(r'"([A-Z]{3,}_[A-Z_]*[A-Z])"', source.read_text(encoding="utf-8"))}
+    found = {code for source in sources for code in codes_in(source)}
     shown = {"BEYOND_LOG", "TICKET_VOID"}
-    return found - shown | {f"RECEIPT_{reason}" for reason in (*shown, "FORK")}
+    outcomes = {*get_args(Outcome)}
+    drawn = codes_in(ROOT / "scoring" / "draws" / "findings.py") - outcomes | {f"DRAW_{outcome}" for outcome in outcomes - {"AGREES"}}
+    return found - shown | {f"RECEIPT_{reason}" for reason in (*shown, "FORK")} | drawn
+
+
+def codes_in(source: Path) -> set[str]:
+    return set(re.findall(r'"([A-Z]{3,}_[A-Z_]*[A-Z])"', source.read_text(encoding="utf-8")))
 
 
 def test_every_code_of_an_audit_is_documented_and_no_other() -> None:
