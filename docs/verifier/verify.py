@@ -42,8 +42,8 @@ class Fault(Exception):
         self.reason, self.detail, self.leaf = reason, detail, leaf
 
 
-class BadPins(Exception):
-    """A file of KEYS is missing or malformed: nothing can be judged with it."""
+class Unusable(Exception):
+    """KEYS, or what is to be checked, is missing or malformed: nothing can be judged."""
 
 
 def require(holds: bool, reason: str, detail: str) -> None:
@@ -905,7 +905,7 @@ def is_enterprise_key(name: str) -> bool:
 
 
 class Roots:
-    """What a verifier pins: the zone's public directory. Raises BadPins."""
+    """What a verifier pins: the zone's public directory. Raises Unusable."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -924,21 +924,21 @@ class Roots:
             kinds = self.log.kind == ED25519_NOTE and all(key.kind == COSIGNATURE for key in self.witnesses)
             distinct = len({key.public for key in self.witnesses}) == len(lines)
             if envelope.kind != "registry" or not agree or policy["witnesses"] != lines or not kinds or not distinct:
-                raise BadPins("the files of KEYS contradict the registry")
+                raise Unusable("the files of KEYS contradict the registry")
             if self.log.name != f"xinqiao/{self.zone}" or not 1 <= self.required <= len(lines):
-                raise BadPins("the log's name, or the witness policy, is not one that can hold")
+                raise Unusable("the log's name, or the witness policy, is not one that can hold")
             if 2 * self.required <= len(lines) + policy.get("faulty", 0):
-                raise BadPins("the witness policy lets two histories be witnessed: 2w > W + f does not hold [L5]")
+                raise Unusable("the witness policy lets two histories be witnessed: 2w > W + f does not hold [L5]")
             self.packs = self._packs()
             self.custodians, self.threshold = self._approvers()
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-            raise BadPins(f"KEYS cannot be read: {error}") from error
+            raise Unusable(f"KEYS cannot be read: {error}") from error
 
     def read(self, name: str) -> bytes:
         try:
             return (self.directory / name).read_bytes()
         except OSError as error:
-            raise BadPins(f"KEYS has no {name}: {error.strerror}") from error
+            raise Unusable(f"KEYS has no {name}: {error.strerror}") from error
 
     def _approvers(self) -> tuple[list[str], int]:
         """Who approves changes of members, and how many must: those of the pinned ceremony, or more than half of the registry's custodians."""
@@ -1767,6 +1767,8 @@ class Documents:
 def verify(target: Path, roots: Roots) -> dict[str, Any]:
     """What was found: {"holds", "what", "reasons": [{"reason", "leaf_index", "detail"}], …}."""
     if target.is_dir():
+        if not any((target / name).is_file() for name in ("checkpoint", "log/checkpoint")):
+            raise Unusable(f"{target} holds no log: there is neither checkpoint nor log/checkpoint")
         log = LogCheck(target, roots)
         log.check()
         shown = {"tree_size": log.size, "checked": log.checked, "kinds_not_judged": sorted(log.unknown)}
@@ -1788,10 +1790,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("keys", type=Path, metavar="KEYS", help="the zone's public directory, as you pinned it")
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
     options = parser.parse_args(arguments)
-    sys.set_int_max_str_digits(8192)  # decimal numbers of n² at 4096 bits have 2,467 digits
     try:
         found = verify(options.target, Roots(options.keys))
-    except (BadPins, OSError) as error:
+    except (Unusable, OSError) as error:
         print(json.dumps({"error": str(error)}) if options.json else error, file=sys.stdout if options.json else sys.stderr)
         return 2
     if options.json:

@@ -38,7 +38,6 @@ PUBLIC = ARTIFACTS / "public"
 INDEX: list[dict[str, Any]] = json.loads((ARTIFACTS / "index.json").read_text(encoding="utf-8"))
 MOST_BYTES = 2_400_000
 verifier = independent.load()
-sys.set_int_max_str_digits(8192)  # as verify.py does for itself when it is run
 
 
 def of_kind(kind: str, *, slow_bad: bool = False) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import hashlib
 import json
 import re
@@ -24,9 +25,15 @@ from scoring.indicators.document import parse_document
 from scoring.indicators.model import load_pack
 from scoring.rules.credit import line_fen
 from tests.support import independent
+from tests.support.mutations import leaves
 
 verify = independent.load()
 PACKS = sorted((Path(__file__).parents[2] / "scoring" / "packs").glob("*/*.yaml"))
+
+CORPUS = Path(__file__).parents[1] / "vectors" / "artifacts"
+ROOTS = verify.Roots(CORPUS / "public")
+RECEIPT = json.loads((CORPUS / "receipts" / "plain.json").read_bytes())
+PLACES = [(), *(path[: length + 1] for path in leaves(RECEIPT) for length in range(len(path)))]
 
 # RFC 8032, section 7.1: secret key, public key, message, signature
 RFC_8032 = [
@@ -64,6 +71,39 @@ def test_it_runs_where_nothing_is_installed(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (2, "")
     assert "registry.dsse.json" in json.loads(done.stdout)["error"]
+
+
+def test_a_directory_without_a_log_is_no_verdict(tmp_path: Path) -> None:
+    with pytest.raises(verify.Unusable):
+        verify.verify(tmp_path, ROOTS)
+    assert verify.main([str(tmp_path / "absent.json"), str(CORPUS / "public")]) == 2
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(place=st.sampled_from(PLACES), value=VALUES)
+def test_whatever_stands_in_a_receipt_ends_in_a_reason(place: tuple[Any, ...], value: Any) -> None:
+    holder: dict[Any, Any] = {(): copy.deepcopy(RECEIPT)}
+    item: Any = holder
+    for key in ((), *place)[:-1]:
+        item = item[key]
+    item[((), *place)[-1]] = value
+    with pytest.raises(verify.Fault):
+        verify.ReceiptCheck(json.dumps(holder[()]).encode(), ROOTS).check()
+
+
+@settings(deadline=None)
+@given(data=st.binary(max_size=200))
+def test_bytes_that_are_no_receipt_and_no_note_are_faults(data: bytes) -> None:
+    with pytest.raises(verify.Fault):
+        verify.ReceiptCheck(data, ROOTS).check()
+    with pytest.raises(verify.Fault):
+        ROOTS.checkpoint(data)
 
 
 def test_it_knows_every_kind_that_is_logged() -> None:
