@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,3 +119,19 @@ def test_the_second_verifier_sees_whether_the_log_only_grew(verifier: Path, zone
     assert verify(verifier, zone, mirror, "-old", str(old)).returncode == 0
     old.write_bytes(head_of(zone, [*leaves[:-1], b"another history"]))
     assert verify(verifier, zone, mirror, "-old", str(old)).returncode == 1
+
+
+CORPUS = Path(__file__).parents[1] / "vectors" / "artifacts"
+LOGS = [entry for entry in json.loads((CORPUS / "index.json").read_text(encoding="utf-8")) if entry["kind"] == "log"]
+OF_THE_TREE = {
+    "CHECKPOINT_SIGNATURE", "WITNESS_POLICY", "ROOT_MISMATCH", "ENTRY_HASH_MISMATCH", "ENTRY_BUNDLE_INVALID", "ENTRY_MISSING",
+    "TILE_HASH_MISMATCH", "TILE_MISSING",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("entry", LOGS, ids=lambda entry: entry["file"])
+def test_the_second_verifier_refuses_what_is_wrong_with_a_tree_and_nothing_else(verifier: Path, entry: dict[str, Any]) -> None:
+    """What members said is behind the leaves: a verifier that knows nothing of Xinqiao sees a sound tree there."""
+    vkeys = [line for name in ("log.vkey", "witnesses.vkey") for line in (CORPUS / "public" / name).read_text(encoding="utf-8").split()]
+    done = subprocess.run([str(verifier), str(CORPUS / entry["file"]), *vkeys], check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == (1 if entry["reason"] in OF_THE_TREE else 0), done.stderr
