@@ -18,11 +18,12 @@ from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica import relay
 from nodes.runtime.replica.audit_messages import AskedItem, OpeningAnswer, OpeningRequest
 from nodes.runtime.replica.evidence import LoggedEntry, gather
+from nodes.runtime.replica.members import MembersSink
 from nodes.runtime.replica.relay import AUDIT_OPENING, AUDIT_REQUEST
 from protos.v1.exchange_pb2 import Sealed, WorkItem
 from scoring.draws.selection import commitment_of
 from scoring.exchange.view import verify_key
-from scoring.statements import AuditCommit, AuditReveal, EpochClose, Failure, parse_leaf
+from scoring.statements import AuditCommit, AuditReveal, EpochClose, Failure, MemberChange, parse_leaf
 from simulators.population import firm_panel
 from simulators.population.tables import Population
 from tests.support.departments import EPOCH, MEMBER_OF, ROSTER_KEY, DepartmentZone
@@ -229,6 +230,17 @@ def test_who_is_no_auditor_is_not_even_answered(drawn: Drawn, sender: str) -> No
     drawn.ask(drawn.request, sender)
     assert not drawn.answers(sender)
     assert drawn.refusals() == ["ROLE_MISSING"]
+
+
+def test_an_auditor_that_left_the_zone_is_not_answered(drawn: Drawn) -> None:
+    """The department follows the log for its members: it need not be told, and cannot be kept from knowing."""
+    ledger = drawn.zone.ledger
+    change = MemberChange(zone=ZONE, nonce=fresh_nonce(), action="leave", member=ledger.keys.member("auditor"))
+    left = ledger.say(change, "authority")
+    MembersSink(drawn.zone.nodes[NODE].office.trust.registry).apply(left.index, left.leaf, left.envelope)
+    drawn.ask(drawn.request)
+    assert not drawn.answers()
+    assert drawn.refusals() == ["SIGNER_UNKNOWN"]
 
 
 def test_a_request_that_the_auditor_did_not_sign_is_not_answered(drawn: Drawn) -> None:

@@ -147,6 +147,8 @@ def test_a_split_is_found_through_either_board(
         custodian(name, zone, make_identity(name), [client(name, keeper) for keeper in ("coordinator", "log")], tmp_path)
         for name, zone in (("tax", here), ("notary", there), ("credit", here))
     ]
+    for party in parties:
+        party.heads.check()  # each by itself sees nothing: a log that it verifies, witnessed
     for party in (*parties, *parties):
         party.notices.turn()
     for party in parties:

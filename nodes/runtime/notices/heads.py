@@ -30,6 +30,7 @@ from scoring.statements import Head, parse_statement
 
 POSTERS = frozenset({"custodian", "auditor"})
 SAVE_S = 60
+CLOCKS_S = 120  # that another's clock may be ahead of ours: more than for requests, since nothing is opened on the strength of it
 SPLIT_FILE = "split.json"
 
 _log = logging.logger("heads")
@@ -141,7 +142,7 @@ class HeadComparison:
         if signer.member.id != head.member or head.zone != genesis.zone or not POSTERS & set(signer.member.roles):
             raise ScoringError(f"a head of {head.member} is signed by {signer.member.id}")
         check_signature(envelope, verify_key(signer.key))
-        if head.time > self._now() + genesis.clock_tolerance_s:
+        if head.time > self._now() + CLOCKS_S:
             raise ScoringError(f"the head of {head.member} is from the future")
         return head, open_checkpoint(head.checkpoint.encode(), genesis.log_vkey)
 
@@ -156,7 +157,7 @@ class HeadComparison:
             return
         if member in self._ahead and checkpoint.size >= self._ahead[member].checkpoint.size:
             del self._ahead[member]
-        self._heard[member] = max(said.time, self._heard.get(member, 0))
+        self._heard[member] = max(min(said.time, self._now()), self._heard.get(member, 0))
 
     def _keep_split(self, member: str, said: _Ahead, root: bytes) -> None:
         """Evidence first, alarm second: the two notes, and how ours continues the tree that theirs contradicts."""
