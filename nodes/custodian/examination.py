@@ -54,18 +54,26 @@ class Heads(Protocol):
     def check(self) -> None: ...
 
 
+class Admission(Protocol):
+    """Our own admission lint. ``check`` raises ModelLeaksError, NotReadyError, WrongModelError when an epoch's models do not pass (yet)."""
+
+    def check(self, epoch: str) -> None: ...
+
+
 class Examiner:
     """Examines tickets with this custodian's own replica, rosters and proven ciphertexts, others' heads, and revocations that came straight."""
 
     def __init__(
         self, zone: Zone, follower: LogFollower, ciphertexts: Ciphertexts, placements: Placements, heads: Heads, revocations: Revocations,
-        now: Clock, witness_wait_s: float,
+        admission: Admission, now: Clock, witness_wait_s: float,
     ) -> None:  # fmt: skip
         self._zone, self._follower, self._now, self._witness_wait_s = zone, follower, now, witness_wait_s
         self._ciphertexts, self._placements, self._heads, self._revocations = ciphertexts, placements, heads, revocations
+        self._admission = admission
 
     def examine(self, work: OpenTicket) -> Admitted:
-        """The admitted ticket. Raises the error of the first check that fails; NotReadyError while witnesses are awaited: ask again."""
+        """The admitted ticket. Raises the error of the first check that fails; NotReadyError while witnesses, or our
+        lint of the model, are awaited: ask again."""
         self._heads.check()
         logged = self._logged(work)
         ticket: Ticket = logged.statement
@@ -79,6 +87,7 @@ class Examiner:
             audience_key, audience_leaf = view.sealing_key(ticket.audience)
         if audience_leaf != ticket.audience_leaf:
             raise AudienceUnknownError("the audience's key was replaced after the ticket")
+        self._admission.check(ticket.epoch)
         placement = self._placements.placement(ticket.epoch)
         check_stage(ticket, placement)
         aggregates = tuple(recompute(key, model, ticket, opening, placement, self._ciphertexts) for opening in ticket.openings)

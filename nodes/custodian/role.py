@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nodes.custodian.admission import AdmissionLint
 from nodes.custodian.examination import Examiner
 from nodes.custodian.proofs import ProofDesk
 from nodes.custodian.revocations import Revocations
@@ -25,7 +26,10 @@ from protos.v1.exchange_pb2 import WorkItem
 
 
 class CustodianRole:
-    """Six workers: the log's follower, the keeper of shares, the prover, proofs of partials, tickets, notices. Has its own work stream and cursor."""
+    """Seven workers: the log's follower, the keeper of shares, the admission lint, the prover, proofs of partials, tickets, notices.
+
+    Has its own work stream and cursor.
+    """
 
     def __init__(self, process: Process, identity: Identity, settings: NodeSettings, table: CustodianTable) -> None:
         state_dir = settings.state_dir / "custodian"
@@ -41,6 +45,8 @@ class CustodianRole:
         zone.observe(prover.observe)
         self._revocations = Revocations(zone, state_dir / "revocations", now)
         zone.observe(self._revocations.observe)
+        admission = AdmissionLint(zone, process.stopping)
+        zone.observe(admission.observe)
         follower = follow_zone(process, identity, settings, zone, state_dir)
         prover.live = True
         limits = HeadLimits(table.head_report_s, table.head_lag_s, table.head_silence_s)
@@ -49,16 +55,26 @@ class CustodianRole:
         self._notices_s, self._notices = table.notices_s, Notices(identity, boards, follower, heads, self._revocations, now)
         self._cursor = Cursor(state_dir / "work.cursor")
         placements = Placements(zone, exchange.fetch_blob)
-        examiner = Examiner(zone, follower, ciphertexts, placements, heads, self._revocations, now, table.witness_wait_s)
+        examiner = Examiner(zone, follower, ciphertexts, placements, heads, self._revocations, admission, now, table.witness_wait_s)
         self._custodian = Custodian(identity, examiner, keeper, self._revocations, exchange, log, process.stopping)
         proofs = ProofDesk(identity, zone, examiner, keeper, exchange, process.stopping)
         zone.observe(proofs.observe)
         process.worker("share", lambda: keeper.run(process.stopping))
+        process.worker("admission", admission.run)
         process.worker("proofs", proofs.run)
         process.worker("prover", prover.run)
         process.worker("tickets", self._answer)
         process.worker("notices", self._exchange_notices)
-        for action in (*(board.close for board in boards), log.close, exchange.close, exchange.cancel, prover.stop, keeper.cancel, proofs.stop):
+        for action in (
+            *(board.close for board in boards),
+            log.close,
+            exchange.close,
+            exchange.cancel,
+            prover.stop,
+            keeper.cancel,
+            proofs.stop,
+            admission.stop,
+        ):
             process.on_stop(action)
 
     def _exchange_notices(self) -> None:

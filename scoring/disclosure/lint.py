@@ -37,16 +37,17 @@ def lint(
     audiences: Sequence[Audience] | None = None,
     priors: Sequence[Prior] = (),
     progress: Progress = lambda _: None,
+    tick: Callable[[], None] = lambda: None,
 ) -> LintReport:
     """The report on ``model``, linted together with ``previous`` models of the same data period (newest first, as many as the policy says).
 
     ``audiences`` are by default authority, bank and both together; ``priors`` are measured beside the uniform one. ``progress`` is told
-    what is computed next.
+    what is computed next; ``tick`` is called every second or so, and what it raises ends the work.
     """
     rules = DisclosurePolicy() if policy is None else policy
     lineage = Lineage((model, *previous[: rules.previous_models]))
     chosen = usual(lineage.models) if audiences is None else tuple(audiences)
-    work = _Lint(lineage, rules, (uniform(lineage.models), *priors), progress)
+    work = _Lint(lineage, rules, (uniform(lineage.models), *priors), progress, tick)
     reports = tuple(work.audience(audience) for audience in chosen)
     return LintReport(
         model=lineage.refs()[0],
@@ -66,6 +67,7 @@ class _Lint:
     policy: DisclosurePolicy
     priors: tuple[Prior, ...]
     progress: Progress
+    tick: Callable[[], None]
     findings: list[Finding] = field(default_factory=list)
     _measured: dict[object, dict[str, Measured]] = field(default_factory=dict)
 
@@ -127,7 +129,7 @@ class _Lint:
         cache = prior.name, tuple(keys.values()), tuple(tuple(sorted(row.items())) for row in rows)
         if cache not in self._measured:
             self.progress(f"{audience.name}, stage {stage}, {prior.name} prior: {len(touched)} indicators in {len(rows)} functionals")
-            self._measured[cache] = measure(rows, marginals, self.policy)
+            self._measured[cache] = measure(rows, marginals, self.policy, self.tick)
         for column in touched:
             if (found := self._measured[cache].get(column)) is not None:
                 yield _leak(view, column, prior.name, found)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 from crypto.encoding import canonical_json
@@ -23,6 +24,7 @@ from scoring.release.aggregate import aggregate
 from scoring.release.asking import PortraitAsked, ScoreAsked, target_of
 from scoring.statements import Consent, Enrolment, Revocation, Row, Ticket
 from tests.support.epoch import EPOCH, EpochLedger
+from tests.support.ledger import PACK
 from tests.support.members import DEPARTMENTS, ORGANISATIONS, ZONE
 
 BASE = "https://gateway.test:8443"
@@ -135,25 +137,25 @@ class MemoryZone(EpochLedger):
         return ScoreAsked(subject=said.subject, product=said.products[0], purpose=said.purpose, consent_id=said.id)
 
 
-def open_zone(private_key: PrivateKey) -> MemoryZone:
+def open_zone(private_key: PrivateKey, pack: Path = PACK) -> MemoryZone:
     """A zone with an open epoch and no contribution."""
-    zone = MemoryZone(private_key)
+    zone = MemoryZone(private_key, pack=pack)
     zone.found()
     zone.open_epoch()
     return zone
 
 
-def closed_zone(private_key: PrivateKey) -> MemoryZone:
+def closed_zone(private_key: PrivateKey, pack: Path = PACK) -> MemoryZone:
     """A zone whose epoch is closed with all columns; nothing is opened."""
-    zone = open_zone(private_key)
+    zone = open_zone(private_key, pack)
     zone.contribute_columns()
     zone.close_epoch()
     return zone
 
 
-def released_zone(private_key: PrivateKey) -> MemoryZone:
+def released_zone(private_key: PrivateKey, pack: Path = PACK) -> MemoryZone:
     """A zone whose epoch is RELEASED (a dozen firms give no quantile bands), and no consent."""
-    zone = closed_zone(private_key)
+    zone = closed_zone(private_key, pack)
     zone.open_totals()
     zone.say(zone.release_statement(), "authority")
     return zone

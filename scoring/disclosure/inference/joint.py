@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import gcd, prod
 
-from scoring.disclosure.inference.posteriors import Figures, leakage, leakage_of_listed, summand
+from scoring.disclosure.inference.posteriors import Figures, Tick, leakage, leakage_of_listed, summand
 from scoring.disclosure.inference.priors import Marginal
 from scoring.disclosure.inference.span import Row, rank, reduced
 from scoring.statements import DisclosurePolicy
@@ -33,24 +33,28 @@ class Measured:
     combinations: int
 
 
-def measure(rows: Sequence[Row], marginals: Mapping[str, Marginal], policy: DisclosurePolicy) -> dict[str, Measured]:
-    """Figures of every column with more than one point, from ``rows`` over them; columns that no row touches are left out."""
+def measure(rows: Sequence[Row], marginals: Mapping[str, Marginal], policy: DisclosurePolicy, tick: Tick = lambda: None) -> dict[str, Measured]:
+    """Figures of every column with more than one point, from ``rows`` over them; columns that no row touches are left out.
+
+    ``tick`` is called between parts of the work; what it raises ends it.
+    """
     varying = [{column: weight for column, weight in row.items() if len(marginals[column].values) > 1} for row in rows]
     found: dict[str, Measured] = {}
     for group in groups(varying):
         basis = compact(group, varying, marginals)
         cells, firms = _cells(basis, marginals), prod(len(marginals[column].values) for column in _columns(basis))
         if min(cells, firms * FIRM_CELLS) <= policy.exact_cells:
-            exact = (listed if firms * FIRM_CELLS < cells else convolved)(basis, marginals)
+            tick()
+            exact = listed(basis, marginals) if firms * FIRM_CELLS < cells else convolved(basis, marginals, tick)
             found |= {column: Measured(figures, tuple(basis), None, 1, 1) for column, figures in exact.items()}
         else:
-            found |= _estimated(basis, marginals, policy)
+            found |= _estimated(basis, marginals, policy, tick)
     return found
 
 
-def convolved(basis: Sequence[Row], marginals: Mapping[str, Marginal]) -> dict[str, Figures]:
+def convolved(basis: Sequence[Row], marginals: Mapping[str, Marginal], tick: Tick = lambda: None) -> dict[str, Figures]:
     """Figures by one convolution over the joint distribution's cells."""
-    return _figures(_radix(basis, marginals), marginals)
+    return _figures(_radix(basis, marginals), marginals, tick)
 
 
 def listed(basis: Sequence[Row], marginals: Mapping[str, Marginal]) -> dict[str, Figures]:
@@ -140,12 +144,12 @@ def _radix(basis: Sequence[Row], marginals: Mapping[str, Marginal]) -> dict[str,
     return found
 
 
-def _figures(offsets: Mapping[str, Sequence[int]], marginals: Mapping[str, Marginal]) -> dict[str, Figures]:
+def _figures(offsets: Mapping[str, Sequence[int]], marginals: Mapping[str, Marginal], tick: Tick) -> dict[str, Figures]:
     parts = [summand(marginals[column].values, marginals[column].counts, added) for column, added in offsets.items()]
-    return dict(zip(offsets, leakage(parts), strict=True))
+    return dict(zip(offsets, leakage(parts, tick), strict=True))
 
 
-def _estimated(basis: list[Weights], marginals: Mapping[str, Marginal], policy: DisclosurePolicy) -> dict[str, Measured]:
+def _estimated(basis: list[Weights], marginals: Mapping[str, Marginal], policy: DisclosurePolicy, tick: Tick) -> dict[str, Measured]:
     """The worst figures over integer combinations, small coefficients first, while the policy's number and cells last."""
     total = count(len(basis), policy.coefficients_up_to)
     worst: dict[str, tuple[Figures, tuple[int, ...]]] = {}
@@ -158,7 +162,7 @@ def _estimated(basis: list[Weights], marginals: Mapping[str, Marginal], policy: 
         if tried == policy.combinations_at_most or cells > policy.exact_cells:
             break
         tried += 1
-        for column, figures in _figures(_radix([row], marginals), marginals).items():
+        for column, figures in _figures(_radix([row], marginals), marginals, tick).items():
             before = worst.get(column)
             ratio = figures.ratio if before is None else min(figures.ratio, before[0].ratio)
             pinned = figures.pinned if before is None else max(figures.pinned, before[0].pinned)

@@ -11,7 +11,7 @@ nearest point is a window's centre in both cases. Figures are rounded to the sid
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
+Tick = Callable[[], None]
 FEW = 24  # points up to which every point is handled by itself
 CHUNK_CELLS = 1 << 20
 CERTAIN, WINDOW = 0.95, 20  # pinned: 95 % of the posterior within ±1/20 of the range
@@ -65,15 +66,15 @@ def summand(values: Sequence[int], counts: Sequence[int], offsets: Sequence[int]
     return Summand(points, weights, added - added.min(), abs(steps.pop()[1]) if even else 0)
 
 
-def leakage(summands: Sequence[Summand]) -> list[Figures]:
+def leakage(summands: Sequence[Summand], tick: Tick = lambda: None) -> list[Figures]:
     """Figures of every summand when their sum is known. Requires at least two points in each."""
-    found = {place: figures(summands[place], others) for place, others in _all_but_one(summands)}
+    found = {place: figures(summands[place], others, tick) for place, others in _all_but_one(summands)}
     return [found[place] for place in range(len(summands))]
 
 
-def figures(target: Summand, others: Floats) -> Figures:
+def figures(target: Summand, others: Floats, tick: Tick) -> Figures:
     """Figures of ``target`` when the distribution of the sum of the others, from its least value on, is ``others``."""
-    error, pinned = (_even if target.stride else _each)(target, others)
+    error, pinned = (_even if target.stride else _each)(target, others, tick)
     return _judged(target, error, pinned)
 
 
@@ -152,7 +153,7 @@ def _running(others: Floats, stride: int, lines: int) -> Floats:
     return np.cumsum(table.reshape(lines, stride), axis=0)
 
 
-def _each(target: Summand, others: Floats) -> tuple[float, float]:
+def _each(target: Summand, others: Floats, tick: Tick) -> tuple[float, float]:
     """Expected posterior error and share pinned, by a table of point × sum, a chunk of sums at a time."""
     margin = target.width
     padded = np.concatenate((np.zeros(margin), others, np.zeros(margin)))
@@ -161,6 +162,7 @@ def _each(target: Summand, others: Floats) -> tuple[float, float]:
     error = pinned = 0.0
     step = max(CHUNK_CELLS // points, 1)
     for start in range(0, sums, step):
+        tick()
         stop = min(start + step, sums)
         joint = np.empty((points, stop - start))
         for place, (offset, weight) in enumerate(zip(target.offsets.tolist(), target.weights.tolist(), strict=True)):
@@ -176,8 +178,7 @@ def _of_table(joint: Floats, target: Summand, low: Whole, high: Whole) -> tuple[
     whole = upto[-1]
     median = np.minimum((upto[1:] < whole * (0.5 - SLACK)).sum(axis=0), len(joint) - 1)
     error = float(np.sum(joint * np.abs(target.values[:, None] - target.values[median])))
-    columns = np.arange(joint.shape[1])
-    inside = upto[high[median], columns] - upto[low[median], columns]
+    inside = upto[high[median], np.arange(len(whole))] - upto[low[median], np.arange(len(whole))]
     return error, float(np.sum(whole[inside >= whole * (CERTAIN - SLACK)]))
 
 
@@ -187,7 +188,7 @@ def _window(target: Summand) -> tuple[Whole, Whole]:
     return np.searchsorted(target.values, target.values - reach), np.searchsorted(target.values, target.values + reach, side="right")
 
 
-def _even(target: Summand, others: Floats) -> tuple[float, float]:
+def _even(target: Summand, others: Floats, tick: Tick) -> tuple[float, float]:
     """As ``_each`` for many evenly spaced points, by running sums: a posterior is a window of every stride-th value of ``others``.
 
     In line q and column r the target's place t stands over others[r + stride·(q − t)]; masses are differences of running sums, and the
@@ -197,11 +198,11 @@ def _even(target: Summand, others: Floats) -> tuple[float, float]:
     lines = -(-len(others) // stride) + count - 1
     mass = np.concatenate((np.zeros((1, stride)), _running(others, stride, lines)))
     moment = np.concatenate((np.zeros((1, stride)), np.cumsum(np.arange(lines)[:, None] * np.diff(mass, axis=0), axis=0)))
-    spacing = (int(target.values[-1]) - int(target.values[0])) // (count - 1)
-    reach = (count - 1) // WINDOW
+    spacing, reach = (int(target.values[-1]) - int(target.values[0])) // (count - 1), (count - 1) // WINDOW
     error = pinned = 0.0
     step = max(CHUNK_CELLS // stride, 1)
     for start in range(0, lines, step):
+        tick()
         q = np.arange(start, min(start + step, lines))[:, None]
         table = _Windows(mass, moment, q, count)
         place = table.median()
@@ -222,8 +223,7 @@ class _Windows:
 
     def _at(self, table: Floats, place: Any) -> Floats:
         """The running sum up to where ``place`` stands, exclusive of it from above: Σ over places >= ``place``."""
-        columns = np.arange(table.shape[1])[None, :]
-        found: Floats = table[np.clip(self.q - place + 1, 0, len(table) - 1), columns]
+        found: Floats = table[np.clip(self.q - place + 1, 0, len(table) - 1), np.arange(table.shape[1])[None, :]]
         return found
 
     def between(self, low: Any, high: Any) -> Floats:

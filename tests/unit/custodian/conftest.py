@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import cast
 
 import pytest
 
 from crypto.keygen import PrivateKey
+from nodes.custodian.admission import AdmissionLint, Case, lint_case
 from nodes.custodian.examination import Admitted, Examiner
 from nodes.custodian.revocations import Revocations
 from nodes.runtime.replica.follower import LogFollower
 from nodes.runtime.replica.material import Ciphertexts, Placements, proven
 from protos.v1.exchange_pb2 import OpenTicket
-from scoring.statements import Ticket
+from scoring.disclosure.report import LintReport
+from scoring.statements import DisclosurePolicy, Ticket
 from tests.support.exchange import HeldZone, MemoryLog
 from tests.support.zone import Asked, MemoryZone, released_zone
 
@@ -41,6 +45,22 @@ class Agreeing:
             raise self.doubt
 
 
+@cache
+def linted_once(case: Case, policy: DisclosurePolicy, _: object) -> LintReport:
+    """The lint of a case, kept over all tests: a desk is made for each."""
+    return lint_case(case, policy, lambda: None)
+
+
+class Unlinted(AdmissionLint):
+    """An admission lint that passes every model unseen."""
+
+    def __init__(self) -> None:
+        """Needs nothing."""
+
+    def check(self, epoch: str) -> None:
+        """Returns."""
+
+
 @dataclass
 class Desk:
     """An examiner and the zone that it examines. ``late_s``: how far its clock is ahead of the log's."""
@@ -60,8 +80,23 @@ class Desk:
         ciphertexts = Ciphertexts(held, lambda logged: proven(held, logged, load(logged.statement.header.merkle_root)))
         placements = Placements(held, load)
         follower = cast(LogFollower, Following(self.zone))
+        self.admission = AdmissionLint(held, threading.Event(), linted_once)
+        for logged in self.zone.view.statements.values():
+            self.admission.observe(logged)
+        self.admission.settle()
         clock = lambda: self.zone.now + self.late_s  # noqa: E731 - one clock, that the tests move
-        self.examiner = Examiner(held, follower, ciphertexts, placements, self.heads, self.revocations, clock, 1.0)
+        self.examiner = Examiner(held, follower, ciphertexts, placements, self.heads, self.revocations, self.admission, clock, 1.0)
+
+    def lint_anew(self) -> None:
+        """An admission lint that has computed nothing yet."""
+        self._admit(AdmissionLint(self.held, threading.Event(), linted_once))
+
+    def unlinted(self) -> None:
+        """The defence switched off: every model passes."""
+        self._admit(Unlinted())
+
+    def _admit(self, admission: AdmissionLint) -> None:
+        self.admission = self.examiner._admission = admission
 
     def restarted(self) -> Revocations:
         """The revocations as a custodian finds them on its disk."""
