@@ -15,6 +15,7 @@ from pathlib import Path
 from crypto.sealing import public_key
 from nodes.auditor.witness import Witness, WitnessClient
 from nodes.auditor.witness_state import WitnessState
+from nodes.custodian.admission import AdmissionLint
 from nodes.custodian.examination import Examiner
 from nodes.custodian.revocations import Revocations
 from nodes.custodian.shares.keeper import ShareKeeper
@@ -88,8 +89,11 @@ def custodian_site(memory: MemoryZone, make_identity: MakeIdentity, directory: P
     zone._view.min_key_bits = SMALL_BITS
     own = identity(custodian)
     exchange, client = ExchangeClient(own, peer), LogClient(own, log.peer)
-    worker, follower, keeper = _custodian(own, zone, log.peer, exchange, client, directory / custodian, stopping)
+    admission = AdmissionLint(zone, stopping)
+    zone.observe(admission.observe)
+    worker, follower, keeper = _custodian(own, zone, admission, log.peer, exchange, client, directory / custodian, stopping)
     start("follower", follower.run)
+    start("admission", admission.run)
     follower.wait_for(log.size - 1, 30)
     keeper.advance()
     start("work", lambda: exchange.follow_work(lambda: 0, lambda item: _handle(worker, item), stopping))
@@ -97,6 +101,7 @@ def custodian_site(memory: MemoryZone, make_identity: MakeIdentity, directory: P
         yield Site(memory, log, coordinator, custodian, zone)
     finally:
         stopping.set()
+        admission.stop()
         witness.cancel()
         follower.cancel()
         exchange.cancel()
@@ -109,7 +114,14 @@ def custodian_site(memory: MemoryZone, make_identity: MakeIdentity, directory: P
 
 
 def _custodian(
-    own: Identity, zone: Zone, log: Peer, exchange: ExchangeClient, client: LogClient, directory: Path, stopping: threading.Event
+    own: Identity,
+    zone: Zone,
+    admission: AdmissionLint,
+    log: Peer,
+    exchange: ExchangeClient,
+    client: LogClient,
+    directory: Path,
+    stopping: threading.Event,
 ) -> tuple[Custodian, LogFollower, ShareKeeper]:
     make_private_directory(directory)
     write_private(directory / "passphrase", b"passphrase")
@@ -118,7 +130,7 @@ def _custodian(
     keeper = ShareKeeper(own, zone, client, exchange, directory / "shares", directory / "passphrase", SMALL_BITS)
     revocations = Revocations(zone, directory / "revocations", now)
     ciphertexts = Ciphertexts(zone, lambda logged: proven(zone, logged, exchange.fetch_blob(logged.statement.header.merkle_root)), directory)
-    examiner = Examiner(zone, follower, ciphertexts, Placements(zone, exchange.fetch_blob), Quiet(), revocations, now, 20.0)
+    examiner = Examiner(zone, follower, ciphertexts, Placements(zone, exchange.fetch_blob), Quiet(), revocations, admission, now, 20.0)
     return Custodian(own, examiner, keeper, revocations, exchange, client, stopping), follower, keeper
 
 
