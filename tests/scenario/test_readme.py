@@ -60,6 +60,7 @@ def test_the_second_verifier_of_the_readme_agrees(arguments: str, demo: DemoRun,
     [
         ("key.json", "public/key.json"),
         ("receipt.json", "receipts/*.json"),
+        ("epoch-record.json", "epochs/*/*.json"),
         ("refusals.json", "refusals.json"),
         ("tampering.json", "tampering.json"),
         ("report.json", "report.json"),
