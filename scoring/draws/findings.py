@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from scoring.draws.rules import DrawState, FailureState
+from scoring.draws.failures import FailureState
+from scoring.draws.rules import DrawState
 from scoring.draws.selection import detection_probability
 from scoring.statements import AuditResult
 

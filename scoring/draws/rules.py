@@ -1,8 +1,7 @@
 """What may be said about draws and failures, when, and what it changes [P6, P2.4]. Part of ``scoring.exchange.view``, which calls it.
 
 A draw of columns is fixed by the epoch's close, one of rows by the first leaf of somebody else at or after its time. What is drawn follows from R,
-from the root of the tree that ends there, and from the contributions in it. A failed ticket freezes its enterprise (a bulk ticket: its batches)
-until every one of its inputs was opened to an auditor.
+from the root of the tree that ends there, and from the contributions in it. Failed tickets are ``scoring.draws.failures``.
 """
 
 from __future__ import annotations
@@ -11,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from scoring.draws import failures
 from scoring.draws.selection import Lot, commitment_of
-from scoring.errors import DrawError, FailureReportError, SubjectFrozenError, TicketUnknownError, WrongSignerError
-from scoring.statements import AuditCommit, AuditResult, AuditReveal, Failure, Statement, Ticket
+from scoring.errors import DrawError, WrongSignerError
+from scoring.statements import AuditCommit, AuditResult, AuditReveal, Failure, Statement
 
 if TYPE_CHECKING:
     from scoring.exchange.view import Logged, Signer, ZoneView
@@ -46,25 +46,6 @@ class DrawState:
             return self.window_size
         close = view.epoch(self.commit.epoch).close_index
         return None if close is None else close + 1
-
-
-@dataclass(frozen=True, slots=True)
-class FailureState:
-    """A failed ticket. ``done``: every input was opened to an auditor."""
-
-    reported: Logged
-    ticket: Logged
-    done: bool = False
-
-    def inputs(self) -> tuple[Item, ...]:
-        """Every ciphertext that the failed openings took, in order of leaf and position [P2.4]."""
-        ticket: Ticket = self.ticket.statement
-        places = self.reported.statement.batches
-        found = {(item.leaf_index, place) for item in ticket.inputs for place in (places or (item.position,))}
-        return tuple(sorted(found))
-
-
-# --- draws ---
 
 
 def check_commit(view: ZoneView, statement: AuditCommit, auditor: str, time: int) -> None:
@@ -103,15 +84,16 @@ def check_reveal(view: ZoneView, statement: AuditReveal, auditor: str) -> None:
 
 
 def check_result(view: ZoneView, statement: AuditResult, auditor: str) -> None:
-    """The outcome names exactly what was drawn under its root, or every input of the failed ticket. Raises DrawError, WrongSignerError.
+    """The outcome names exactly what was drawn under its root, or every input of the failed ticket, which any auditor may settle.
 
+    Raises DrawError, WrongSignerError.
     Whether the root is the tree's is known to those who hold the tree: an audit compares it.
     """
     items = tuple((item.leaf_index, item.position) for item in statement.items)
     failure = view.failures.get(statement.cause)
     if failure is not None:
-        if failure.done or (statement.size, statement.root, items) != (0, "", failure.inputs()):
-            raise DrawError("the outcome of a failure names every input of its ticket, in order, until all are opened")
+        if (statement.size, statement.root, items) != (0, "", failure.inputs()):
+            raise DrawError("the outcome of a failure names every input of its ticket, in order")
         return
     state = _draw(view, statement.cause, auditor)
     if state.reveal is None or state.result is not None:
@@ -182,49 +164,6 @@ def _draw(view: ZoneView, digest: str, auditor: str) -> DrawState:
     return state
 
 
-# --- failures ---
-
-
-def check_failure(view: ZoneView, statement: Failure, audience: str) -> None:
-    """Reported once, by the ticket's audience. Raises TicketUnknownError, WrongSignerError, FailureReportError."""
-    logged = view.tickets.get(statement.ticket)
-    if logged is None:
-        raise TicketUnknownError("no such ticket is in the log")
-    ticket: Ticket = logged.statement
-    if ticket.audience != audience:
-        raise WrongSignerError(f"the ticket's values were opened to {ticket.audience}, not to {audience}")
-    if any(state.reported.statement.ticket == statement.ticket for state in view.failures.values()):
-        raise FailureReportError("the ticket's failure was reported before")
-    opened = {opening.batch for opening in ticket.openings if opening.batch >= 0}
-    if (
-        tuple(sorted(set(statement.batches))) != statement.batches
-        or not opened.issuperset(statement.batches)
-        or bool(opened) != bool(statement.batches)
-    ):
-        raise FailureReportError("a bulk ticket's failure names the batches that failed, in order; any other names none")
-
-
-def check_not_frozen(view: ZoneView, ticket: Ticket) -> None:
-    """Nothing that the ticket opens waits for an audit [P2.4]. Raises SubjectFrozenError."""
-    for state in view.failures.values():
-        if state.done:
-            continue
-        failed: Ticket = state.ticket.statement
-        same = failed.subject == ticket.subject if ticket.subject else _same_batches(state, ticket)
-        if same:
-            raise SubjectFrozenError(f"the failure at leaf {state.reported.index} is not audited yet")
-
-
-def _same_batches(state: FailureState, ticket: Ticket) -> bool:
-    batches = {opening.batch for opening in ticket.openings}
-    return state.ticket.statement.epoch == ticket.epoch and not batches.isdisjoint(state.reported.statement.batches)
-
-
-def commit_failure(view: ZoneView, logged: Logged) -> None:
-    """Effect of a report."""
-    view.failures[logged.digest] = FailureState(logged, view.tickets[logged.statement.ticket])
-
-
 def _judge_commit(view: ZoneView, statement: AuditCommit, signer: Signer, time: int) -> None:
     signer.require_role(view.registry, "auditor")
     check_commit(view, statement, signer.member, time)
@@ -240,8 +179,8 @@ def _judge_result(view: ZoneView, statement: AuditResult, signer: Signer, _time:
     check_result(view, statement, signer.member)
 
 
-def _judge_failure(view: ZoneView, statement: Failure, signer: Signer, _time: int) -> None:
-    check_failure(view, statement, signer.key.key_id if signer.subject else signer.member)
+def _judge_failure(view: ZoneView, statement: Failure, signer: Signer, time: int) -> None:
+    failures.check_failure(view, statement, signer.key.key_id if signer.subject else signer.member, time)
 
 
 RULES: dict[type[Statement], Callable[[ZoneView, Any, Signer, int], None]] = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from crypto.paillier import PublicKey
 from scoring.custody.generations import first_generation
 from scoring.custody.rules import EFFECTS as CUSTODY_EFFECTS
+from scoring.draws import failures
 from scoring.draws import rules as draws
 from scoring.exchange.consent import ConsentState
 from scoring.exchange.epoch import EpochState
@@ -157,6 +158,6 @@ EFFECTS: dict[type[Statement], Callable[[ZoneView, Logged], None]] = {
     AuditCommit: draws.commit_draw,
     AuditReveal: draws.commit_reveal,
     AuditResult: draws.commit_result,
-    Failure: draws.commit_failure,
+    Failure: failures.commit_failure,
     **CUSTODY_EFFECTS,
 }

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scoring.disclosure.ledger import GATE, Release, entry_of
-from scoring.draws.rules import check_not_frozen
+from scoring.draws.failures import check_not_frozen
 from scoring.errors import (
     AudienceUnknownError,
     EpochDefinitionError,

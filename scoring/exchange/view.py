@@ -19,7 +19,8 @@ from crypto.statements import VerifyKey, check_signature, parse_envelope
 from scoring.custody.generations import Generation
 from scoring.custody.rounds import PendingRound
 from scoring.disclosure.ledger import DisclosureLedger
-from scoring.draws.rules import DrawState, FailureState, close_windows
+from scoring.draws.failures import FailureState
+from scoring.draws.rules import DrawState, close_windows
 from scoring.errors import (
     AudienceUnknownError,
     ConsentMissingError,

@@ -10,7 +10,8 @@ from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.replica.audit_messages import AskedItem, OpeningRequest
 from nodes.runtime.replica.evidence import LogEvidence, check, gather
 from nodes.runtime.replica.zone import Zone
-from scoring.draws.rules import DrawState, FailureState, Item, drawn
+from scoring.draws.failures import FailureState
+from scoring.draws.rules import DrawState, Item, drawn
 from scoring.exchange.view import ZoneView
 from scoring.statements import Ticket, parse_leaf
 

@@ -8,6 +8,7 @@ import pytest
 
 from crypto.keygen import PrivateKey
 from nodes.runtime.peers.signing import fresh_nonce
+from scoring.draws.failures import REPORTED_WITHIN_S
 from scoring.errors import DrawError, FailureReportError, RangeError, SubjectFrozenError, TicketUnknownError, WrongSignerError
 from scoring.exchange.view import Logged
 from scoring.indicators.functional import functional
@@ -105,6 +106,23 @@ def test_only_the_audience_reports_and_once(zone: MemoryZone) -> None:
     zone.say(failure(ticket), "bank-a")
     with pytest.raises(FailureReportError):
         zone.judge(failure(ticket), "bank-a")
+
+
+def test_an_old_ticket_does_not_freeze_an_enterprise_any_more(zone: MemoryZone) -> None:
+    """By then contributors may have erased what they open with: a bank could freeze whom it likes, for ever."""
+    ticket = ticket_for(zone)
+    zone.now = ticket.statement.not_after + REPORTED_WITHIN_S
+    zone.judge(failure(ticket), "bank-a")
+    zone.now += 1
+    with pytest.raises(FailureReportError, match="within a week"):
+        zone.judge(failure(ticket), "bank-a")
+
+
+def test_a_second_auditor_may_settle_what_the_first_has_settled(zone: MemoryZone) -> None:
+    report = zone.say(failure(ticket_for(zone)), "bank-a")
+    zone.say(outcome(zone, report), "auditor")
+    zone.say(outcome(zone, report, "RECORD_DIFFERS"), "auditor")
+    assert zone.view.failures[report.digest].done
 
 
 def test_an_enterprise_reports_its_own_portrait(zone: MemoryZone) -> None:
