@@ -80,7 +80,7 @@ class Opener:
         return found
 
     def _partial(self, ticket: Ticket, digest: str, item: SealedPartial) -> tuple[Partial, bytes]:
-        if item.opening >= len(ticket.openings):
+        if not 0 <= item.opening < len(ticket.openings):
             raise PartialError("the ticket has no such opening")
         number = self.generation.share_number(item.custodian)
         partial, envelope = self._unseal(digest, item)

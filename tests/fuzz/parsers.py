@@ -37,7 +37,7 @@ NAMES: tuple[str, ...] = (
     *("envelope", "ciphertexts", "contribution", "public-key", "ceremony"),
     *("note", "vkey", "checkpoint", "tlog-proof", "tile-path", "entry-bundle", "inclusion-proof", "consistency-proof", "frontier"),
     *("leaf", "statement", "signed-statement", "request-document", "request-headers", "request-body"),
-    *("pack", "roster", "stages", "receipt", "epoch-records", "gateway-answer", "partial", "sealed-message", "sealed-binding"),
+    *("pack", "roster", "stages", "receipt", "epoch-records", "gateway-answer", "sealed-answers", "partial", "sealed-message", "sealed-binding"),
     *("settings", "share-file", "token-file", "key-file", "records-file", "records-drop"),
     *(f"pinned-{name}" for name in ("ceremony.dsse.json", "key.json", "log.vkey", "registry.dsse.json", "witness-policy.json", "witnesses.vkey")),
 )
@@ -145,6 +145,10 @@ def _sealed(zone: MemoryZone, answer: exchange_pb2.ReleaseReply) -> dict[str, Pa
     keys = [VerifyKey(signer.key_id, signer.algorithm, signer.public)]
     ticket = zone.view.at(answer.ticket_leaf_index).digest
 
+    def read_answers(data: bytes) -> None:
+        """What a gateway hands over beside evidence that holds."""
+        opener.open({**handed, **document(data)}, private)
+
     def read_partial(data: bytes) -> None:
         """A payload that a custodian has really signed and sealed, whatever it says: left out, and never fatal."""
         envelope = sign_envelope(f"{PAYLOAD_TYPE_PREFIX}partial.v1+json", data, zone.keys.signers["tax"])
@@ -170,6 +174,7 @@ def _sealed(zone: MemoryZone, answer: exchange_pb2.ReleaseReply) -> dict[str, Pa
     said = {"v": 1, "zone": zone.view.zone, "nonce": "0" * 32, "ticket": ticket, "opening": 0, "aggregate": "0" * 64, "custodian": "tax", "index": 1}
     return {
         "gateway-answer": Parser(lambda data: opener.open(document(data), private), (canonical_json(handed),), slow=True),
+        "sealed-answers": Parser(read_answers, (canonical_json({"sealed": partials[:2]}),), slow=True),
         "partial": Parser(read_partial, (canonical_json(said | {"generation": 0, "x": "1"}),), slow=True),
         "sealed-message": Parser(read_message, (canonical_json(request),)),
         "sealed-binding": Parser(read_binding, (b'{"binding":"aa","uscc":"91330108MA2AAAAA00"}',)),
