@@ -15,6 +15,7 @@ from crypto.keygen import PrivateKey
 from crypto.multiexp import linear_combination
 from crypto.paillier import encode_ciphertext
 from nodes.runtime.clock import now
+from nodes.runtime.peers.signing import fresh_nonce
 from scoring.disclosure.inference.span import isolation, rank
 from scoring.exchange.view import Logged
 from scoring.indicators.functional import functional
@@ -26,12 +27,12 @@ from tests.support.custodian import MakeIdentity, Site, custodian_site
 from tests.support.zone import MemoryZone
 
 VICTIM = "rd"
-FIRM, OTHER, FRESH = 0, 4, 2
+FIRM, OTHER, FRESH, ASKED = 0, 4, 2, 6
 
 
 @pytest.fixture(scope="module")
 def memory(small_private_key: PrivateKey) -> MemoryZone:
-    """A released zone in which a bank has consents of three firms; one department has corrected its row of the first."""
+    """A released zone in which a bank has consents of four firms; one department has corrected its row of the first."""
     zone = MemoryZone(small_private_key, now=now() - 600)
     zone.found()
     zone.open_epoch()
@@ -39,7 +40,7 @@ def memory(small_private_key: PrivateKey) -> MemoryZone:
     zone.close_epoch()
     zone.open_totals()
     zone.say(zone.release_statement(), "authority")
-    first, *_ = [zone.consent(zone.subjects[place]) for place in (FIRM, OTHER, FRESH)]
+    first, *_ = [zone.consent(zone.subjects[place]) for place in (FIRM, OTHER, FRESH, ASKED)]
     before = zone.points[zone.subjects[FIRM]]
     zone.points[zone.subjects[FIRM]] = {**before, VICTIM: before[VICTIM] ^ 64}
     row = zone.row("science", first, 1)
@@ -163,6 +164,43 @@ def test_a_ciphertext_substituted_after_it_was_taken_is_refused(site: Site, firm
         memory.now = now()
         again = memory.asked(consent_of(memory, firm))
         assert site.open(again.ticket, again.document.to_bytes()) == ""
+
+
+def test_a_second_opening_after_a_correction_is_refused_and_would_have_shown_the_change(site: Site) -> None:
+    """Bank and coordinator together: the same firm again, over a row that its owner corrected after the first opening [P7.2]."""
+    memory, corrected = site.memory, 64
+    memory.now = now()
+    asked = memory.asked(consent_of(memory, ASKED))
+    assert site.open(asked.ticket, asked.document.to_bytes()) == ""
+    subject = memory.subjects[ASKED]
+    memory.points[subject] = {**memory.points[subject], VICTIM: points(memory, ASKED) + corrected}
+    row = memory.row("science", consent_of(memory, ASKED), 1)
+    assert row is not None
+    later = site.log.append(memory.envelope(row, "science"))
+    site.coordinator.blobs[row.header.merkle_root] = memory.blobs[row.header.merkle_root]
+    width, data = memory.public_key.ciphertext_size, memory.blobs[row.header.merkle_root]
+
+    def ciphertext(index: int, place: int) -> int:
+        return int.from_bytes(data[place * width : (place + 1) * width], "big") if index == later else memory.ciphertext(index, place)
+
+    again = memory.asked(consent_of(memory, ASKED))
+    ticket = again.ticket.model_copy(update={"inputs": replaced(again.ticket.inputs, VICTIM, leaf_index=later)})
+    value, shown = opened(memory, ticket, ciphertext)
+    first = opened(memory, asked.ticket, memory.ciphertext)[1]
+    assert solved(shown, first, memory.model.indicators[VICTIM].weight(ticket.stage)) == corrected
+    opening = ticket.openings[0].model_copy(update={"aggregate": aggregate_hash(memory.public_key, value)})
+    assert site.open(ticket.model_copy(update={"openings": (opening,)}), again.document.to_bytes()) == "TICKET_INPUTS"
+    repeated = memory.asked(consent_of(memory, ASKED))
+    assert site.open(repeated.ticket, repeated.document.to_bytes()) == ""  # over the rows that were frozen, as often as the bank likes
+
+
+def test_one_request_has_one_ticket(site: Site) -> None:
+    """Bank and coordinator together: one signed request, used again."""
+    memory = site.memory
+    memory.now = now()
+    asked = memory.asked(consent_of(memory, OTHER))
+    assert site.open(asked.ticket, asked.document.to_bytes()) == ""
+    assert site.open(asked.ticket.model_copy(update={"nonce": fresh_nonce()}), asked.document.to_bytes()) == "TICKET_REPLAYED"
 
 
 def test_every_refusal_is_signed_and_in_the_log(site: Site) -> None:
