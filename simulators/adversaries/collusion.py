@@ -91,8 +91,25 @@ class Coalition:
 
     # --- what they can open ---
 
-    def opened(self, ticket: Logged) -> list[int] | None:
-        """The values of a ticket's openings, from answers sealed to one of them and from their own shares; None when they open nothing."""
+    @cached_property
+    def opened(self) -> dict[str, list[int]]:
+        """By digest of a ticket, the values of its openings: of each that they can open, by answers sealed to one of them and their own shares."""
+        found = {digest: self.open(ticket) for digest, ticket in self.view.tickets.items()}
+        return {digest: values for digest, values in found.items() if values is not None}
+
+    def told(self) -> Iterator[Fact]:
+        """What they know of firms' points from the tickets that they can open."""
+        for digest, values in self.opened.items():
+            yield from self._told(self.view.tickets[digest], values)
+
+    def own(self) -> Iterator[Fact]:
+        """What the contributors know of firms' points from their own records."""
+        for state in self.view.epochs.values():
+            for name in self.contributors:
+                yield from self._own(name, state.opened.epoch)
+
+    def open(self, ticket: Logged) -> list[int] | None:
+        """As ``opened``, for one ticket; None when they open nothing."""
         said, generation = ticket.statement, self.view.generation()
         placement = Placement.of(self.stages(said.epoch), self.view.epoch(said.epoch).opened.slots)
         values = []
@@ -107,16 +124,6 @@ class Coalition:
             except (PartialError, OpeningError):
                 return None
         return values
-
-    def facts(self) -> Iterator[Fact]:
-        """Everything they know of firms' points: from every ticket that they can open, and of their own records."""
-        for ticket in self.view.tickets.values():
-            values = self.opened(ticket)
-            if values is not None:
-                yield from self._told(ticket, values)
-        for state in self.view.epochs.values():
-            for name in self.contributors:
-                yield from self._own(name, state.opened.epoch)
 
     def stages(self, epoch: str) -> Stages:
         """The frozen roster with each firm's stage."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -22,7 +22,7 @@ from scoring.indicators.model import Model
 from scoring.statements import Row
 from simulators.adversaries.collusion import Coalition, Fact
 from tests.scenario.conftest import DemoRun
-from tests.scenario.test_privacy import payloads_of, state_of
+from tests.scenario.test_privacy import state_of
 
 pytestmark = [pytest.mark.xdist_group("demo"), pytest.mark.timeout(400)]
 
@@ -39,12 +39,12 @@ def coalition(demo: DemoRun) -> Coalition:
 
 @pytest.fixture(scope="module")
 def known(coalition: Coalition) -> dict[str, list[Fact]]:
-    return by_subject(coalition)
+    return by_subject([*coalition.told(), *coalition.own()])
 
 
-def by_subject(coalition: Coalition) -> dict[str, list[Fact]]:
+def by_subject(facts: Iterable[Fact]) -> dict[str, list[Fact]]:
     found = defaultdict(list)
-    for fact in coalition.facts():
+    for fact in facts:
         found[fact.subject].append(fact)
     return found
 
@@ -68,16 +68,15 @@ def protected(model: Model, coalition: Coalition) -> list[str]:
 
 
 def test_they_open_what_was_released_to_one_of_them_and_nothing_else(coalition: Coalition) -> None:
-    opened = {digest for digest, ticket in coalition.view.tickets.items() if coalition.opened(ticket) is not None}
     theirs = {digest for digest, ticket in coalition.view.tickets.items() if ticket.statement.audience in {"authority", *BANKS}}
-    assert opened == theirs
-    assert {coalition.view.tickets[digest].statement.audience for digest in coalition.view.tickets.keys() - opened}, "all was for them"
+    assert coalition.opened.keys() == theirs
+    assert coalition.view.tickets.keys() - theirs, "all was for them"
 
 
 def test_with_one_more_share_they_open_everything(coalition: Coalition) -> None:
     """The control: nothing but the missing share stands between them and the rest."""
     more = replace(coalition, custodians=(*CUSTODIANS, ONE_MORE))
-    assert all(more.opened(ticket) is not None for ticket in more.view.tickets.values())
+    assert all(more.open(ticket) is not None for digest, ticket in more.view.tickets.items() if digest not in coalition.opened)
 
 
 def test_their_shares_open_no_ciphertext_of_a_contributor(coalition: Coalition) -> None:
@@ -93,8 +92,7 @@ def test_their_shares_open_no_ciphertext_of_a_contributor(coalition: Coalition) 
     missing = held_by(coalition, ONE_MORE)  # the control
     opened = combine(generation.sharing, ciphertext, {**own, missing.index: partial(generation.sharing, missing, ciphertext)}).m
     entry = row.header.entries[0].indicator
-    victim = replace(coalition, contributors=(VICTIM,), custodians=(), banks=())
-    assert Fact(row.header.subject, {entry: 1}, opened) in list(victim.facts())
+    assert Fact(row.header.subject, {entry: 1}, opened) in list(replace(coalition, contributors=(VICTIM,)).own())
 
 
 def a_row(coalition: Coalition, sender: str) -> tuple[int, Row]:
@@ -160,10 +158,9 @@ def test_with_all_contributors_but_one_they_solve_for_the_last(coalition: Coalit
     groups = {name: replace(coalition, contributors=tuple(set(everyone) - {name})) for name in everyone}
     last = next(name for name, group in groups.items() if len(protected(model_of(coalition), group)) == 1)
     all_but_one, (secret,) = groups[last], protected(model_of(coalition), groups[last])
-    victim = replace(coalition, contributors=(last,), custodians=(), banks=())
-    true = {fact.subject: fact.value for fact in victim.facts() if set(fact.row) == {secret}}
+    true = {fact.subject: fact.value for fact in replace(coalition, contributors=(last,)).own() if set(fact.row) == {secret}}
     solved = 0
-    for subject, facts in by_subject(all_but_one).items():
+    for subject, facts in by_subject([*coalition.told(), *all_but_one.own()]).items():
         found = isolation([fact.row for fact in facts], [secret])
         if found is None:
             continue
@@ -182,9 +179,8 @@ def stripped(facts: Sequence[Fact], secret: Sequence[str]) -> list[dict[str, int
 def truth(coalition: Coalition) -> dict[str, dict[str, int]]:
     """Every department's points, for the controls."""
     found: dict[str, dict[str, int]] = defaultdict(dict)
-    for fact in replace(coalition, contributors=departments(coalition), custodians=(), banks=()).facts():
-        if len(fact.row) == 1 and 1 in fact.row.values():
-            found[fact.subject] |= dict.fromkeys(fact.row, fact.value)
+    for fact in replace(coalition, contributors=departments(coalition)).own():
+        found[fact.subject] |= dict.fromkeys(fact.row, fact.value)
     return found
 
 
@@ -202,7 +198,7 @@ def value_of(row: Mapping[str, int], points: Mapping[str, int]) -> int:
 def test_no_other_share_is_in_their_directories_or_messages(demo: DemoRun, coalition: Coalition) -> None:
     others = [held_by(coalition, name).value for name in coalition.view.generation().custodians if name not in CUSTODIANS]
     needles = [text for value in others for text in (f"{value:x}".encode()[:64], value.to_bytes(-(-value.bit_length() // 8), "big")[:32])]
-    haystack = b"\0".join(part for name in PROCESSES for part in (state_of(demo.out, name), payloads_of(demo, name)))
+    haystack = b"\0".join(part for name in PROCESSES for part in (state_of(demo.out, name), (demo.wire / f"{name}.bin").read_bytes()))
     assert len(haystack) > 1_000_000
     assert not [needle for needle in needles if needle in haystack]
     sealed = next(iter(coalition._answers.partials(next(iter(coalition.view.tickets)))))
