@@ -10,14 +10,19 @@ import typer
 
 from crypto.encoding import canonical_json
 from nodes.ceremony.countersigning import accept_model, admit_model, approve_change, enact_change, read_members
-from nodes.commands.output import JsonFlag, of_form, reporting
+from nodes.commands.lint_report import lint_text
+from nodes.commands.output import ExitCode, JsonFlag, of_form, reporting
 from nodes.commands.packs import pack_path, read_pack
 from nodes.errors import SettingsError
 from nodes.runtime.files import write_public
 from nodes.runtime.peers.identity import load_signing_key
 from nodes.runtime.peers.signing import fresh_nonce
 from scoring.disclosure.countersigning import adds_power, exposures_of, owners_of
+from scoring.disclosure.lint import lint
+from scoring.disclosure.report import LintReport
+from scoring.disclosure.views import registered
 from scoring.exchange.registry import MemberRegistry
+from scoring.indicators.model import Model
 from scoring.statements import Hex32, Member, MemberChange, MemberId, parse_record
 
 members = typer.Typer(no_args_is_help=True, help="Changes of the registry: proposed, approved by custodians, made by the authority.")
@@ -28,6 +33,7 @@ Key = Annotated[Path, typer.Option(help="The signer's private key, sign.pem of i
 MemberName = Annotated[str, typer.Option("--member", help="Who signs.", callback=of_form(MemberId))]
 Authority = Annotated[str, typer.Option(help="Member id of the authority.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Where the signed envelope goes.")]
+PreviousOption = Annotated[list[str] | None, typer.Option("--previous", help="A model used before on the same data period, newest first.")]
 ChangeFile = Annotated[Path, typer.Argument(help="A change, as made by xinqiao member propose.")]
 
 
@@ -43,10 +49,14 @@ def sign(
     public: Public,
     output: Output,
     accept: Annotated[list[str] | None, typer.Option(help="An indicator of yours whose named exposures you accept; may be repeated.")] = None,
+    previous: PreviousOption = None,
     lint_report: Annotated[str, typer.Option("--report", help="SHA-256 of the lint report read.", callback=of_form(Hex32 | Literal[""]))] = "",
     as_json: JsonFlag = False,
 ) -> None:
-    """Accept a model in the name of an owner of its indicators: a signature over the pack's exact bytes [P7.1]. Read the pack first."""
+    """Accept a model in the name of an owner of its indicators: a signature over the pack's exact bytes [P7.1]. Read the pack first.
+
+    The model is linted as by `xinqiao model lint --public`; nothing is signed, and the exit code is 1, when it does not pass.
+    """
     with reporting(as_json) as report:
         registry, model = read_members(public), read_pack(pack)
         signer = _signer(registry, member, key)
@@ -58,7 +68,13 @@ def sign(
             raise SettingsError(f"{member} can accept exposures of {', '.join(own)}, not of {', '.join(sorted(foreign))}")
         if silent := set(exposed) - set(exposures):
             raise SettingsError(f"the pack exposes {', '.join(sorted(silent))} of {member}: --accept each of them, or do not sign")
-        write_public(output, accept_model(model, registry.genesis.zone, member, signer, exposures, lint_report))
+        found = _linted(registry, model, previous)
+        if not found.admissible:
+            report.result(found.document(), lint_text(model, found), ExitCode.NOT_HOLDING)
+            return
+        if lint_report not in {"", found.sha256}:
+            raise SettingsError(f"the report that was read is another one: for this zone it is {found.sha256} (`xinqiao model lint --public`)")
+        write_public(output, accept_model(model, registry.genesis.zone, member, signer, exposures, found.sha256))
         document = {"model": f"{model.id}@{model.version}", "sha256": model.sha256, "member": member, "indicators": own, "exposures": exposures}
         report.result(document, f"{member} accepts {model.id}@{model.version} ({model.sha256[:16]}…) as the owner of {', '.join(own)}: {output}")
 
@@ -69,13 +85,18 @@ def admit(
     public: Public,
     acceptance: Annotated[list[Path], typer.Option(help="An owner's acceptance, as made by xinqiao model sign; once for each owner.")],
     authority: Authority = "authority",
+    previous: PreviousOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Admit a model, once all owners have accepted it: pack and admission go into the public directory, and are logged when the gateway
-    starts."""
+    starts. Nothing is admitted, and the exit code is 1, when the model does not pass the lint."""
     with reporting(as_json) as report:
         registry, model = read_members(public), read_pack(pack)
         signer = _signer(registry, authority, key)
+        found = _linted(registry, model, previous)
+        if not found.admissible:
+            report.result(found.document(), lint_text(model, found), ExitCode.NOT_HOLDING)
+            return
         accepted = [path.read_bytes() for path in acceptance]
         admit_model(pack_path(pack).read_bytes(), registry, accepted, signer, public)
         owners = sorted(owners_of(registry, model))
@@ -127,6 +148,13 @@ def enact(
         path = enact_change(proposed, registry, [item.read_bytes() for item in approval or []], signer, public)
         document, text = _described(registry, proposed)
         report.result(document | {"file": str(path)}, f"{text}; {path.name} is logged when the gateway starts")
+
+
+def _linted(registry: MemberRegistry, model: Model, previous: list[str] | None) -> LintReport:
+    """The admission lint as custodians of the zone make it."""
+    models = [model, *(read_pack(name) for name in previous or ())]
+    members = tuple(registry.members.values())
+    return lint(model, models[1:], policy=registry.genesis.disclosure, audiences=registered(members, models))
 
 
 def _signer(registry: MemberRegistry, member: str, key: Path) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from nodes.commands.output import ExitCode, run
 from nodes.errors import RpcRefusal
 from nodes.runtime.peers.identity import key_id
 from scoring.disclosure.countersigning import check_acceptances
+from scoring.disclosure.lint import lint
+from scoring.disclosure.views import registered
 from scoring.indicators.model import load_pack
 from scoring.statements import MemberChange, ModelAdmitted, SigningKey
 from simulators.zone.authority import make_zone
@@ -52,7 +55,7 @@ def admit(zone: Path, *members: str, signer: str = "authority") -> int:
 
 def test_a_model_that_every_owner_signed_is_admitted(zone: Path) -> None:
     for member, indicator in OWNERS.items():
-        assert sign(zone, member, "--accept", indicator, "--report", "ab" * 32) == ExitCode.DONE
+        assert sign(zone, member, "--accept", indicator) == ExitCode.DONE
     *some, last = OWNERS
     assert admit(zone, *some) == ExitCode.BAD_INPUT
     assert founding_files(zone / "public") == []
@@ -63,7 +66,34 @@ def test_a_model_that_every_owner_signed_is_admitted(zone: Path) -> None:
     statement = statement_in(path.read_bytes(), ModelAdmitted)
     found = check_acceptances(read_members(zone / "public"), load_pack(pack), statement)
     assert {name: said.exposures for name, said in found.items()} == {name: (indicator,) for name, indicator in OWNERS.items()}
-    assert {said.report for said in found.values()} == {"ab" * 32}
+    assert {said.report for said in found.values()} == {report_of(zone)}
+
+
+def report_of(zone: Path) -> str:
+    """The lint report of the model in this zone, by its SHA-256."""
+    registry, model = read_members(zone / "public"), load_pack(shipped_pack("sme-tech"))
+    return lint(model, policy=registry.genesis.disclosure, audiences=registered(tuple(registry.members.values()), [model])).sha256
+
+
+def test_an_owner_that_read_another_report_than_the_zones_does_not_sign(zone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sign(zone, "ip-zhejiang", "--accept", "ip", "--report", "ab" * 32) == ExitCode.BAD_INPUT
+    assert f"for this zone it is {report_of(zone)}" in capsys.readouterr().err
+    assert sign(zone, "ip-zhejiang", "--accept", "ip", "--report", report_of(zone)) == ExitCode.DONE
+
+
+def test_a_model_that_leaks_is_neither_signed_nor_admitted(zone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same pack with weights in digits of base 100: its total shows all three indicators."""
+    pack = tmp_path / "radix.yaml"
+    digits = iter((1, 100, 10000))
+    pack.write_text(re.sub("weights: 1", lambda _: f"weights: {next(digits)}", shipped_pack("sme-tech").decode()), encoding="utf-8")
+    words = ("model", "sign", str(pack), *key(zone, "ip-zhejiang"), "--member", "ip-zhejiang", "--accept", "ip", "-o", str(zone / "radix.json"))
+    assert call(zone, *words) == ExitCode.NOT_HOLDING
+    assert "NOT ADMISSIBLE" in capsys.readouterr().out
+    assert not (zone / "radix.json").exists()
+    assert sign(zone, "ip-zhejiang", "--accept", "ip") == ExitCode.DONE
+    accepted = str(zone / "ip-zhejiang.json")
+    assert call(zone, "model", "admit", str(pack), *key(zone, "authority"), "--acceptance", accepted) == ExitCode.NOT_HOLDING
+    assert founding_files(zone / "public") == []
 
 
 def test_what_would_count_for_nothing_is_not_signed(zone: Path, capsys: pytest.CaptureFixture[str]) -> None:
