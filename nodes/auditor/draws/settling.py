@@ -22,7 +22,7 @@ from nodes.runtime.replica.relay import AUDIT_OPENING, AUDIT_REQUEST
 from nodes.runtime.replica.zone import Zone
 from protos.errors import refusal_of
 from protos.v1.exchange_pb2 import Sealed
-from scoring.errors import ScoringError
+from scoring.errors import NotDrawnError, ScoringError
 from scoring.exchange.view import verify_key
 from scoring.statements import AuditResult, DrawnItem
 
@@ -54,9 +54,20 @@ class Settler:
         except (ScoringError, CryptoError) as error:
             _log.warning(ANSWER_REFUSED, member=sender, reason=refusal_of(error).reason)
             return False
+        if not self._was_asked(sender, answer):
+            _log.warning(ANSWER_REFUSED, member=sender, reason=refusal_of(NotDrawnError()).reason)
+            return False
         self._book.answered(sender, answer)
         _log.info(ANSWER_TAKEN, member=sender, cause=answer.cause, refused=bool(answer.reason))
         return True
+
+    def _was_asked(self, sender: str, answer: OpeningAnswer) -> bool:
+        """Whether the sender was asked for this case and the answer is about a contribution of its own: the book does not grow by others."""
+        with self._zone.reading() as view:
+            logged = view.contributions.get(view.leaf_of.get(answer.contribution, -1))
+        if logged is None or logged.statement.header.sender != sender or answer.position >= logged.statement.header.batches:
+            return False
+        return sender in self._book.asked(answer.cause)
 
     def ask(self, case: Case) -> None:
         """Ask every contributor, once in each life of the process with the same bytes. Raises RpcRefusal, PeerUnavailableError."""

@@ -13,6 +13,9 @@ from crypto.keygen import PrivateKey
 from crypto.subjects import make_uscc, subject_id
 from nodes.runtime.database import writing
 from nodes.runtime.peers.signing import fresh_nonce
+from nodes.runtime.replica import relay
+from nodes.runtime.replica.audit_messages import OpeningAnswer
+from protos.v1.exchange_pb2 import Sealed, WorkItem
 from scoring.draws.selection import Lot
 from scoring.exchange.view import Logged
 from scoring.statements import AuditCommit, AuditResult, AuditReveal, Refusal
@@ -141,6 +144,23 @@ def test_what_is_not_shown_in_time_is_missing(audited: Audited) -> None:
     outcomes = audited.outcomes()
     assert outcomes.pop("science") == {"MISSING"}
     assert set().union(*outcomes.values()) == {"AGREES"}
+
+
+def test_an_answer_that_nobody_asked_for_is_not_kept(audited: Audited) -> None:
+    """Another's contribution, one that is in no log, a case that is none, a place that is none: the book does not grow by it."""
+    audited.deaf |= set(audited.zone.nodes)
+    audited.conductor.step()
+    view, keys = audited.zone.ledger.view, audited.zone.ledger.keys
+    (cause,) = view.draws
+    own, other = (next(item for item in view.contributions.values() if item.actor == name) for name in ("ip", "tax"))
+    good = OpeningAnswer(cause=cause, contribution=own.digest, position=0, reason="NOT_DRAWN")
+    wrong: list[dict[str, object]] = [{"contribution": other.digest}, {"contribution": "ab" * 32}, {"cause": "ab" * 32}, {"position": 99_999}]
+    for changes in (*wrong, {}):
+        answer = good.model_copy(update=changes)
+        sealed = relay.seal_message(answer, keys.sealing("auditor"), keys.signers["ip"], sender="ip", to="auditor", matter=relay.AUDIT_OPENING)
+        audited.conductor.take(WorkItem(sealed=Sealed(sender="ip", subject_matter=relay.AUDIT_OPENING, sealed=sealed)))
+    assert list(audited.book.answers(cause)) == [(own.digest, 0)]
+    assert not audited.book.answers("ab" * 32)
 
 
 def test_a_restarted_auditor_goes_on_with_the_same_number_and_the_same_requests(audited: Audited) -> None:
