@@ -21,7 +21,7 @@ from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.settings import Peer
 from scoring.draws.selection import commitment_of
-from scoring.statements import AuditCommit, DisclosurePolicy, Refusal
+from scoring.statements import AuditCommit, DisclosurePolicy, Refusal, parse_leaf
 from simulators.zone.configs import read_endpoints
 from simulators.zone.layout import ZONE, demo_plan
 from tests.scenario.conftest import run_command
@@ -136,14 +136,19 @@ def rows_of(zone: LiveZone, department: str) -> list[tuple[str]]:
         return connection.execute("SELECT place FROM outbox WHERE place LIKE 'row/%' AND state = 'sent'").fetchall()
 
 
-def rows_drawn(zone: LiveZone) -> list[dict[str, Any]]:
-    """The draws of rows so far; somebody's statement lets the log's time go on."""
+def time_of_a_new_leaf(zone: LiveZone) -> int:
+    """Somebody's statement, logged now; the time that the log gave it."""
     client = log_client(zone, "bank-b")
     try:
         refusal = Refusal(zone=ZONE, nonce=fresh_nonce(), member="bank-b", reason="NOT_READY")
-        client.append(sign_statement(refusal, zone.signer("bank-b")))
+        return parse_leaf(client.append(sign_statement(refusal, zone.signer("bank-b"))).leaf).time
     finally:
         client.close()
+
+
+def rows_drawn(zone: LiveZone) -> list[dict[str, Any]]:
+    """The draws of rows so far; somebody's statement lets the log's time go on."""
+    time_of_a_new_leaf(zone)
     return [draw for draw in shown(zone, HONEST)[1]["draws"] if draw["draw"] == "rows"]
 
 
@@ -181,6 +186,8 @@ def test_a_withheld_number_is_found_and_the_audit_names_every_finding(zone: Live
         client.close()
     zone.authority.wait_for_columns(WITHHELD, TIMEOUT_S, lambda _done, _total: None)
     released(zone, WITHHELD)
+    due = time_of_a_new_leaf(zone) + 1
+    until(lambda: time_of_a_new_leaf(zone) > due)
     code, findings = audited(zone)
     assert code == 1
     assert [item["leaf_index"] for item in findings if item["code"] == "DRAW_WITHHELD"] == [placed.index]
