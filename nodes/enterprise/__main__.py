@@ -54,7 +54,9 @@ def main(config: Path) -> int:
     opener = ReleaseOpener.load(settings.public_dir, published=lambda: gateway.get("/v1/keys"), disputes=disputes)
     boards = [BoardClient(identity, settings.peer(role)) for role in ("coordinator", "log")]
     straight = StraightDesk(boards, store, registry, opener.blocking, now)
-    consents = ConsentDesk(identity, registry, roots.packs, keyring, store, enrolments, gateway, now, settings.enterprise.consent_days, straight.turn)
+    consents = ConsentDesk(
+        identity, registry, roots.packs, keyring, store, enrolments, gateway, now, settings.enterprise.consent_days, straight.announce
+    )
     reports = FailureReports(settings.state_dir / "failures", exchange.submit)
     portraits = PortraitDesk(registry, keyring, store, enrolments, consents, gateway, opener, reports, process.stopping)
 
@@ -76,6 +78,7 @@ def main(config: Path) -> int:
     process.worker("failures", lambda: reports.run(process.stopping))
     process.worker("resend", resend)
     process.worker("straight", lambda: straight.run(process.stopping))
+    process.on_stop(straight.stop)
     process.worker("disputes", lambda: disputes.run(process.stopping, opener.generation))
     process.on_stop(disputes.stop)
     server.attach(process)

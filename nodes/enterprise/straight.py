@@ -36,13 +36,24 @@ class StraightDesk:
         self._boards, self._store, self._registry, self._blocking, self._now = boards, store, registry, blocking, now
         self._lock = threading.Lock()
         self._holders: dict[str, set[str]] = {}  # by digest of the revocation
+        self._wake = threading.Event()
 
     def run(self, stopping: threading.Event) -> None:
         """Turns until ``stopping`` is set: every few seconds while a revocation is not in the log, else now and then."""
         while not stopping.is_set():
-            is_open = any(kept.revoked_leaf_index == NOT_LOGGED for kept in self._revoked())
+            self._wake.clear()
             self.turn()
-            stopping.wait(OPEN_TURN_S if is_open else QUIET_TURN_S)
+            is_open = any(kept.revoked_leaf_index == NOT_LOGGED for kept in self._revoked())
+            self._wake.wait(OPEN_TURN_S if is_open else QUIET_TURN_S)
+
+    def announce(self) -> None:
+        """A revocation was signed: pin it at once, and look soon who holds it."""
+        self.turn()
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Wake ``run`` so that it ends."""
+        self._wake.set()
 
     def turn(self) -> None:
         """Pin what was revoked, also what is said to be logged, since custodians know better; read the custodians' heads."""

@@ -26,6 +26,7 @@ from nodes.enterprise.portraits import PortraitDesk
 from nodes.enterprise.store import NOT_LOGGED, Store
 from nodes.enterprise.straight import StraightDesk
 from nodes.errors import NotFoundError, NotReadyError, PeerUnavailableError
+from nodes.runtime.clock import Timer
 from nodes.runtime.database import open_database
 from nodes.runtime.failures import FailureReports
 from nodes.runtime.notices.board import BoardClient
@@ -55,9 +56,11 @@ class Board(BoardClient):
     def __init__(self) -> None:
         self.pinned: list[bytes] = []
         self.notices: list[bytes] = []
+        self.turned = threading.Event()
 
     def exchange(self, notices: Sequence[bytes]) -> list[bytes]:
         self.pinned = list(notices)
+        self.turned.set()
         return self.notices
 
 
@@ -134,7 +137,7 @@ def service(site: Front, state_dir: Path) -> Service:
     enrolments = Enrolments(identity, roots.registry, keyring, store, site.exchange.client())
     board = Board()
     straight = StraightDesk([board], store, roots.registry, opener_of(zone).blocking, lambda: zone.now)
-    consents = ConsentDesk(identity, roots.registry, roots.packs, keyring, store, enrolments, gateway, lambda: zone.now, 365, straight.turn)
+    consents = ConsentDesk(identity, roots.registry, roots.packs, keyring, store, enrolments, gateway, lambda: zone.now, 365, straight.announce)
     reports = FailureReports(state_dir / "failures", site.exchange.client().submit)
     portraits = PortraitDesk(roots.registry, keyring, store, enrolments, consents, gateway, opener_of(zone), reports, threading.Event())
     return Service(site, store, enrolments, consents, portraits, straight, board, state_dir, network)
@@ -259,6 +262,31 @@ def test_a_revocation_binds_custodians_though_gateway_and_log_never_see_it(desk:
         shown = desk.straight.shown(desk.store.consent(kept.id))
         assert shown["held_by"] == sorted(CUSTODIANS[:count])
         assert shown["binding"] is (count == 2)  # 2 of 3 open: without two of them nothing does
+
+
+def test_acknowledgements_are_looked_for_soon_after_a_revocation_however_quiet_it_was(desk: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nodes.enterprise.straight.QUIET_TURN_S", 3600.0)
+    monkeypatch.setattr("nodes.enterprise.straight.OPEN_TURN_S", 0.05)
+    kept = desk.consents.give(desk.enrolled(), "bank-a", "loan", [PRODUCT])
+    stopping = threading.Event()
+    running = threading.Thread(target=desk.straight.run, args=(stopping,))
+    running.start()
+    try:
+        assert desk.board.turned.wait(10)  # its first turn found nothing to say: it sleeps for an hour
+        desk.network.cut_before = True
+        with pytest.raises(PeerUnavailableError):
+            desk.consents.revoke(kept.id)
+        digest, zone = sha256(desk.consents.revocation(kept.id)).hex(), desk.site.zone
+        head = Head(zone=ZONE, nonce=fresh_nonce(), member="tax", time=zone.now, checkpoint="a note", held=(digest,))
+        desk.board.notices.append(zone.envelope(head, "tax"))
+        timer = Timer(10)
+        while desk.straight.shown(desk.store.consent(kept.id))["held_by"] != ["tax"]:
+            assert timer.left_s() > 0, "the acknowledgement is not read"
+    finally:
+        stopping.set()
+        desk.straight.stop()
+        running.join(10)
+    assert not running.is_alive()
 
 
 def test_an_acknowledgement_that_its_custodian_did_not_sign_is_none(desk: Service) -> None:
