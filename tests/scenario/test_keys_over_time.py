@@ -93,7 +93,7 @@ def test_shares_are_refreshed_while_the_zone_works(zone: LiveZone, subject: str)
     over = threading.Event()
 
     def ask() -> None:
-        while not over.is_set():
+        while not over.wait(0.5):
             answers.append(query(zone, subject))
 
     asking = threading.Thread(target=ask)
@@ -178,7 +178,7 @@ def test_a_custodian_leaves_and_comes_back(zone: LiveZone, subject: str) -> None
     assert query(zone, subject) == total
     reshare(zone, 4, CUSTODIANS)
     assert query(zone, subject) == total
-    assert zone.service.portrait(zone.subjects[subject])["points"]
+    assert zone.service.portrait(zone.subjects[subject])["values"]
 
 
 def test_a_lying_custodian_spoils_nothing_and_is_named_in_the_log(zone: LiveZone, subject: str, tmp_path: Path) -> None:
