@@ -16,7 +16,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
 from crypto.checkpoint import Checkpoint, check_witnessed, cosign, sign_checkpoint
-from crypto.errors import CryptoError
+from crypto.errors import CryptoError, MerkleError
 from crypto.merkle import MemoryTree, leaf_hash
 from crypto.paillier import encode_ciphertext
 from crypto.sealing import public_key, seal
@@ -100,10 +100,16 @@ class MemoryLog:
     def read_tile(self, path: str) -> bytes:
         if path == "checkpoint":
             return self.note()
-        address = parse_path(path)
+        try:
+            address = parse_path(path)
+        except MerkleError as error:
+            raise RpcRefusal("NOT_FOUND", str(error), "NOT_FOUND") from error
         if address.level is None:
             raise RpcRefusal("NOT_FOUND", f"no {path}", "NOT_FOUND")
-        return Hashes([leaf_hash(leaf) for leaf, _ in self._zone.entries]).tile(address.level, address.index, address.width)
+        tile = Hashes([leaf_hash(leaf) for leaf, _ in self._zone.entries]).tile(address.level, address.index, address.width)
+        if not tile:
+            raise RpcRefusal("NOT_FOUND", f"no {path}", "NOT_FOUND")
+        return tile
 
     def note(self) -> bytes:
         """The newest checkpoint, cosigned."""
