@@ -22,8 +22,15 @@ def widened(pack: bytes, indicators: int) -> bytes:
     parts = {key.value: value for key, value in document.value}
     parts["id"].value += f"-{indicators}"
     parts["indicators"].value = _repeated(parts["indicators"].value, indicators)
+    kept = {key.value for key, _ in parts["indicators"].value}
+    if "exposures" in parts:
+        parts["exposures"].value = [item for item in parts["exposures"].value if _named(item, "indicator") in kept]
     parts["functionals"].value = [(key, value) for key, value in parts["functionals"].value if key.value == "total"]
     return yaml.serialize(document, Dumper=yaml.SafeDumper, allow_unicode=True, encoding="utf-8")
+
+
+def _named(node: yaml.MappingNode, name: str) -> str:
+    return next(str(value.value) for key, value in node.value if key.value == name)
 
 
 def _repeated(specs: Pairs, indicators: int) -> Pairs:
