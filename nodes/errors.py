@@ -105,8 +105,11 @@ class RpcRefusal(NodeError):
 
     @property
     def passing(self) -> bool:
-        """Whether the same may be answered when it is sent again: nothing was judged, the other side could not, or had enough for now."""
-        return self.status in {"UNAVAILABLE", "ABORTED", "INTERNAL"} or self.retry_after_s is not None
+        """Whether the same may be answered when it is sent again: nothing was judged, the other side could not, or had enough for now.
+
+        A certificate that is not in force, by the other side's clock, says nothing about what was sent either: it will be renewed.
+        """
+        return self.status in {"UNAVAILABLE", "ABORTED", "INTERNAL"} or self.retry_after_s is not None or self.reason == "CALLER_UNKNOWN"
 
 
 class StorageUnavailableError(NodeError):

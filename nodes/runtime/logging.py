@@ -10,7 +10,8 @@ import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -66,7 +67,7 @@ def configure(member: str, level: str) -> None:
             structlog.processors.JSONRenderer(sort_keys=True, ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _StandardError())),
         cache_logger_on_first_use=False,
     )
     logging.getLogger("grpc").setLevel(logging.CRITICAL)  # it prints tracebacks with messages; the guard reports errors itself
@@ -82,6 +83,18 @@ def logger(component: str) -> Any:
 def where(error: BaseException) -> list[str]:
     """Innermost places of an error's traceback as file:line function. No values: those could be secret."""
     return [f"{frame.filename.rsplit('/', 2)[-1]}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-8:]]
+
+
+class _StandardError:
+    """Standard error, where a line that finds its disk full is lost: what is said of the work must neither stop it nor change its answers."""
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stderr.flush()
 
 
 _process: dict[str, str] = {"node": ""}

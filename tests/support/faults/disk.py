@@ -6,12 +6,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+BALLAST = ".ballast"
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
 
 
@@ -23,13 +24,16 @@ class SmallDisk:
 
     def fill(self, leave_bytes: int) -> None:
         """Take all space but ``leave_bytes``, by a file of its own."""
-        free = shutil.disk_usage(self.path).free
-        with (self.path / ".ballast").open("ab") as ballast:
-            os.posix_fallocate(ballast.fileno(), 0, ballast.tell() + free - leave_bytes)
+        with (self.path / BALLAST).open("ab", buffering=0) as ballast:
+            for chunk in (1 << 20, 4096):
+                with suppress(OSError):  # full, for pieces of this size
+                    while True:
+                        ballast.write(bytes(chunk))
+            ballast.truncate(ballast.tell() - leave_bytes)
 
     def free(self) -> None:
         """Give the space back, as an operator would."""
-        (self.path / ".ballast").unlink()
+        (self.path / BALLAST).unlink()
 
 
 @contextmanager
@@ -43,7 +47,8 @@ def small_disk(path: Path, size_kib: int) -> Iterator[SmallDisk]:
         shutil.copytree(content, path, dirs_exist_ok=True)
         yield SmallDisk(path)
     finally:
-        shutil.copytree(path, content, dirs_exist_ok=True)
+        shutil.rmtree(content)
+        shutil.copytree(path, content, ignore=shutil.ignore_patterns(BALLAST))
         subprocess.run(["umount", "--lazy", str(path)], check=True)
         path.rmdir()
         content.rename(path)

@@ -20,16 +20,23 @@ from typing import Any, Self
 import grpc
 
 from nodes.runtime.peers import tls
-from nodes.runtime.peers.guard import REASON_KEY
 from nodes.runtime.peers.identity import Identity, load_identity
+from protos.v1 import exchange_pb2, log_pb2
 from simulators.zone.layout import ZONE
 
 NONE, REQUEST_LOST, ANSWER_LOST, DELAYED, DOUBLED, OVERTAKEN, ECHOED, CUT = (
     "none", "request lost", "answer lost", "delayed", "doubled", "overtaken", "echoed", "cut",
 )  # fmt: skip
 CALL_FAULTS = {REQUEST_LOST: 0.1, ANSWER_LOST: 0.1, DELAYED: 0.08, DOUBLED: 0.06, OVERTAKEN: 0.06, ECHOED: 0.06}
-STREAMS = {"Follow", "FollowWork", "Witness", "OpenBulk", "FetchBlob"}  # answered by many messages: these are cut
+STREAMS = {  # answered by many messages: these are cut
+    f"/{service.full_name}/{method.name}"
+    for file in (exchange_pb2.DESCRIPTOR, log_pb2.DESCRIPTOR)
+    for service in file.services_by_name.values()
+    for method in service.methods
+    if method.server_streaming
+}
 CUT_CHANCE, LONGEST_CUT = 0.4, 12
+OURS = "xinqiao-"  # what trailing metadata of refusals begin with
 LONGEST_DELAY_S, OVERTAKE_S = 0.4, 1.5
 WORKERS = 300
 
@@ -72,7 +79,7 @@ class CallProxy(grpc.GenericRpcHandler):
 
     def service(self, handler_call_details: Any) -> Any:
         path = handler_call_details.method
-        relay = self._stream if path.rpartition("/")[2] in STREAMS else self._single
+        relay = self._stream if path in STREAMS else self._single
         return grpc.stream_stream_rpc_method_handler(lambda requests, context: relay(path, requests, context))
 
     # --- calls answered by one message ---
@@ -225,7 +232,7 @@ class ConnectionProxy:
 def _pass_on(error: grpc.RpcError, context: grpc.ServicerContext) -> None:
     """Answer with the other side's refusal."""
     failed: Any = error
-    reasons = [(entry.key, entry.value) for entry in failed.trailing_metadata() or () if entry.key == REASON_KEY]
+    reasons = [(entry.key, entry.value) for entry in failed.trailing_metadata() or () if entry.key.startswith(OURS)]
     context.set_trailing_metadata(tuple(reasons))
     context.abort(failed.code(), failed.details() or "")
 

@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,13 +24,15 @@ from simulators.zone.build import build_zone, processes_of, shipped_pack
 from simulators.zone.configs import read_endpoints
 from simulators.zone.layout import demo_plan
 from simulators.zone.processes import ProcessEndedError, ZoneProcesses
-from tests.support.faults.population import product, telling_population
+from tests.support.faults.population import PERIOD, product, telling_population
 
 PACK, FIRMS, KEY_BITS = "firm-panel", 24, 2048
+FIRST_YEAR = int(PERIOD)
 PATIENCE_S = 240.0
 LOOK_S = 0.1
 KILLED = -9
 AGAIN = {"202", "429", "502", "503", "504"}  # HTTP statuses after which the same may be asked again
+FOUNDING = frozenset({"MODEL_MISMATCH"})  # while the gateway has not logged yet what the zone begins with
 T = TypeVar("T")
 
 
@@ -54,14 +56,25 @@ class Supervisor:
 
     @contextmanager
     def resting(self, name: str) -> Iterator[None]:
-        """Leave one process alone for the block; at its end it is started if it does not run."""
+        """Leave one process alone for the block."""
         with self._turn:
             self._resting.add(name)
         try:
             yield
         finally:
             with self._turn:
-                self._resting.remove(name)
+                self._resting.discard(name)
+
+    @contextmanager
+    def watching(self, name: str) -> Iterator[None]:
+        """Within ``resting``: restart it all the same."""
+        with self._turn:
+            self._resting.discard(name)
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._resting.add(name)
 
     def unexpected(self) -> list[tuple[str, int]]:
         """Ends that no kill explains: (process, exit code)."""
@@ -107,9 +120,10 @@ class FaultyZone:
                 threading.Event().wait(LOOK_S)
         self.patiently(lambda: self.authority.wait_usable(timeout_s))
 
-    def evaluate(self, epoch: str) -> None:
-        """Open, contribute, close and release one epoch, asking again for whatever a fault kept from being answered."""
-        self.patiently(lambda: self.authority.open_epoch(epoch, self.population.period, PACK))
+    def evaluate(self, year: int = FIRST_YEAR) -> None:
+        """Open, contribute, close and release the epoch of a year, asking again for whatever a fault kept from being answered."""
+        epoch = f"e{year}"
+        self.patiently(lambda: self.authority.open_epoch(epoch, str(year), PACK), FOUNDING)
         self.patiently(lambda: self.authority.wait_for_columns(epoch, PATIENCE_S, _ignore))
         self.patiently(lambda: self.authority.release(epoch, PATIENCE_S, _ignore))
 
@@ -132,16 +146,17 @@ class FaultyZone:
         self.patiently(lambda: self.service.enrol(uscc))
         return self.patiently(lambda: self.service.portrait(uscc))
 
-    def patiently(self, act: Callable[[], T], timeout_s: float = PATIENCE_S) -> T:
-        """What ``act`` gives, asked again while nobody answers or the answer is to ask again. Any other refusal goes up."""
-        timer = Timer(timeout_s)
+    def patiently(self, act: Callable[[], T], passing: frozenset[str] = frozenset()) -> T:
+        """What ``act`` gives, asked again while nobody answers, the answer is to ask again, or for a reason that will pass. Any other refusal
+        goes up."""
+        timer = Timer(PATIENCE_S)
         while True:
             try:
                 return act()
             except (httpx.TransportError, PeerUnavailableError, NotReadyError) as error:
                 self._asked_again(error, timer)
             except RpcRefusal as refusal:
-                if refusal.status not in AGAIN:
+                if refusal.status not in AGAIN and refusal.reason not in passing:
                     raise
                 self._asked_again(refusal, timer)
 
@@ -152,12 +167,13 @@ class FaultyZone:
         threading.Event().wait(LOOK_S)
 
 
-def make_faulty_zone(out: Path, firms: int = FIRMS, *, threshold: int = 3) -> Population:
-    """A zone's directory with the records of a telling population; nothing runs yet."""
-    population = telling_population(firms)
+def make_faulty_zone(out: Path, years: int = 1) -> Population:
+    """A zone's directory with the records of a telling population, the same in so many years; nothing runs yet."""
+    population = telling_population(FIRMS)
     make_private_directory(out)
-    write_records(population, out)
-    build_zone(demo_plan(threshold=threshold), out, [shipped_pack(PACK)], key_bits=KEY_BITS, progress=lambda _text: None)
+    for year in range(FIRST_YEAR, FIRST_YEAR + years):
+        write_records(replace(population, period=str(year)), out, f"{year}.csv")
+    build_zone(demo_plan(), out, [shipped_pack(PACK)], key_bits=KEY_BITS, progress=lambda _text: None)
     return population
 
 

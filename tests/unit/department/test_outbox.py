@@ -180,6 +180,7 @@ def test_each_kind_of_message_takes_its_own_call(outbox: Outbox) -> None:
         RpcRefusal("NOT_READY", "wait", "UNAVAILABLE"),
         RpcRefusal("X", "again", "ABORTED"),
         RpcRefusal("STORAGE_FAILED", "the other side broke", "INTERNAL"),
+        RpcRefusal("CALLER_UNKNOWN", "our certificate has run out", "UNAUTHENTICATED"),
     ],
 )
 def test_a_message_that_does_not_get_through_waits_on_unchanged(outbox: Outbox, failure: Exception) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -41,3 +43,13 @@ def test_lines_below_the_level_are_not_written(capsys: pytest.CaptureFixture[str
     logging.configure("bank-a", "warning")
     logging.logger("test").info("x.y")
     assert capsys.readouterr().err == ""
+
+
+def test_a_full_disk_under_the_log_does_not_stop_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a refusal would never reach its caller, who took the failure for another one."""
+    full = Path("/dev/full").open("w", buffering=1)  # noqa: SIM115 - it cannot be closed without failing
+    monkeypatch.setattr(sys, "stderr", full)
+    logging.configure("bank-a", "info")
+    logging.logger("test").info("x.y")
+    with pytest.raises(OSError, match="No space"):
+        full.close()
