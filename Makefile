@@ -55,11 +55,15 @@ test: $(VENV)/.test ## the quick suite: no root, about three minutes on two core
 
 .PHONY: test-slow
 test-slow: $(VENV)/.test ## what takes minutes or needs Debian packages (see .ci/run)
-	@$(BIN)/pytest -m slow -n $(JOBS) --dist loadgroup $(ARGS)
+	@$(BIN)/pytest -m "slow and not nightly" -n $(JOBS) --dist loadgroup $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## atheris on every reader of bytes from outside, 5 s each; ARGS="--seconds 600 receipt" for one and longer
 	@$(PY) -m tests.fuzz $(ARGS)
+
+.PHONY: test-nightly
+test-nightly: $(VENV)/.test ## what repeats at length: crashes at every durable write, wrong clocks, small benchmarks
+	@$(BIN)/pytest -m nightly -n $(JOBS) --dist loadgroup $(ARGS)
 
 # --- checks -----------------------------------------------------------------------------------------------------------
 .PHONY: check

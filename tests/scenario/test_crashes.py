@@ -20,7 +20,7 @@ from tests.support.faults.invariants import check_answer, check_invariants
 from tests.support.faults.orders import Orders, durable_writes
 from tests.support.faults.zone import FaultyZone, Supervisor, faulty_zone, make_faulty_zone
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("crashes"), pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.xdist_group("crashes"), pytest.mark.timeout(1800)]
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "1"))  # nightly runs set more
 CHANCE = 0.005  # at each of the two moments of a durable write
 SET_ASIDE = "nodes/department/outbox:Outbox.set_aside commit"
@@ -33,8 +33,9 @@ NEVER_REACHED = {  # why a process of an honest zone never takes a step -> prefi
     "made before any process starts": ("nodes/ceremony/",),
     "evidence against a log that forked": (
         "nodes/auditor/witness_state:WitnessState.keep_evidence", "nodes/runtime/replica/store:LogReplica._keep_evidence",
-        "nodes/runtime/replica/heads:HeadComparison._keep_split",
+        "nodes/runtime/notices/heads:HeadComparison._keep_split",
     ),
+    "no opening fails where all are honest": ("nodes/runtime/failures", "nodes/runtime/replica/disputes"),
     "connectors' way in; a folder is read here": ("nodes/department/store:RecordStore.put ",),
     "the coordinator refuses nothing honest": ("nodes/department/outbox:Outbox.refused",),
     "an operator's word in a re-sharing": ("nodes/custodian/shares/approvals",),
@@ -73,6 +74,7 @@ def test_killed_before_and_after_each_durable_write_a_zone_loses_nothing_and_cou
             greet(zone, member)
         wait_for(lambda: {(step, "after") for step in PASSED_OVER} <= orders.killed())
         storm.close()
+        supervisor.cut_power()
         zone.wait_ready()
         check_invariants(zone, tmp_path / "copy")
         assert supervisor.unexpected() == []

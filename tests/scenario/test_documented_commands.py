@@ -6,6 +6,7 @@ checks of a demonstration's run are in ``test_readme``.
 
 from __future__ import annotations
 
+import csv
 import re
 import shlex
 import signal
@@ -25,6 +26,7 @@ from scoring.statements import SigningKey
 from simulators.population import firm_panel
 from simulators.population.records import write_records
 from simulators.zone.authority import make_zone
+from simulators.zone.build import shipped_pack
 from simulators.zone.configs import read_endpoints
 from simulators.zone.layout import demo_plan
 
@@ -199,6 +201,19 @@ def test_a_ceremony_is_held(shop: Shop) -> None:
     make_zone(demo_plan(), shop.root / "other", [])
     assert shop.run("xinqiao key ceremony", "--key-bits 2048") == 0
     assert (shop.root / "other" / "public" / "key.json").exists()
+
+
+def test_models_are_linted_before_they_are_signed(shop: Shop) -> None:
+    pack = shipped_pack("firm-panel").decode()
+    (shop.root / "new.yaml").write_text(pack.replace('version: "1"', 'version: "2"', 1), encoding="utf-8")
+    population = firm_panel.load(1995, 0)
+    fields = sorted({name for names in firm_panel.OWNERS.values() for name in names})
+    with (shop.root / "panel.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["subject", "year", *fields])
+        table.writerows([firm.uscc, population.period, *(firm.values.get(name, "") for name in fields)] for firm in population.firms)
+    lines = [line for line in LINES if line.startswith("xinqiao model lint ")]
+    assert [shop.run(line) for line in lines] == [0, 0, 0, 0, 1]  # the science office would read its own records beside the totals
 
 
 def test_every_line_was_run_or_has_its_reason(shop: Shop) -> None:

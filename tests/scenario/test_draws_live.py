@@ -27,7 +27,7 @@ from simulators.zone.layout import ZONE, demo_plan
 from tests.scenario.conftest import run_command
 from tests.support.live_zone import PACK, LiveZone, live_zone
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("draws")]
 
 TIMEOUT_S = 300.0
 HONEST, FALSE, WITHHELD = "e1995", "e1995b", "e1995c"

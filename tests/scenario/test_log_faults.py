@@ -17,7 +17,7 @@ from tests.scenario.log_witness import WitnessDouble
 from tests.scenario.log_zone import connect, make_zone, running_log, start_log
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(12, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
+@pytest.mark.parametrize("rounds", [2, pytest.param(12, marks=[pytest.mark.slow, pytest.mark.nightly, pytest.mark.timeout(900)])])
 def test_a_log_killed_under_load_comes_back_with_everything_it_published(tmp_path: Path, rounds: int) -> None:
     zone = make_zone(tmp_path / "z")
     size = 0

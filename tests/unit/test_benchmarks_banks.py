@@ -17,6 +17,7 @@ def test_the_zone_has_as_many_banks_as_ask_at_once(wanted: int, banks: int) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.timeout(300)
 def test_a_small_run_measures_every_level() -> None:
     items = measure(Plan(2048, (1, 3), 6, 1), lambda _text: None)

@@ -62,6 +62,7 @@ def test_twice_the_indicators_give_twice_the_total() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.timeout(900)
 def test_a_small_run_measures_everything() -> None:
     told: list[str] = []

@@ -35,6 +35,12 @@ _answers = Table(
     Column("member", String(64), nullable=False),
     Column("document", LargeBinary, nullable=False),
 )
+_said = Table(
+    "said",
+    METADATA,
+    Column("said", String(64), primary_key=True),
+    Column("envelope", LargeBinary, nullable=False),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,14 @@ class Book:
         values = {name: getattr(commitment, name) for name in Commitment.__slots__}
         with writing(self._engine) as connection:
             connection.execute(insert(_commits).values(**values))
+
+    def said(self, said: str, envelope: bytes) -> bytes:
+        """The envelope to log for what is ``said`` (a digest): one kept before, else ``envelope``, kept now. Logged again it is the same bytes."""
+        with writing(self._engine) as connection:
+            known = connection.execute(select(_said.c.envelope).where(_said.c.said == said)).scalar_one_or_none()
+            if known is None:
+                connection.execute(insert(_said).values(said=said, envelope=envelope))
+        return envelope if known is None else bytes(known)
 
     def asked(self, cause: str) -> dict[str, bytes]:
         """Sealed requests of a draw or failure, by member."""

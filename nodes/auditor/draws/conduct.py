@@ -31,6 +31,7 @@ from scoring.statements import AuditCommit, AuditReveal, Statement
 
 LOOK_S, APPLY_TIMEOUT_S = 5.0, 30.0
 R_BYTES = 32
+NO_NONCE = "0" * 32
 DRAW_COMMITTED, DRAW_REVEALED, DRAW_DELAYED, NUMBER_LOST = "draw.committed", "draw.revealed", "draw.delayed", "number.lost"
 _log = logging.logger("auditor.draws")
 
@@ -143,7 +144,8 @@ class Conductor:
         if known is None:
             _log.error(NUMBER_LOST, epoch=state.commit.epoch, leaf_index=state.committed.index)  # withheld, for whoever audits us
             return
-        leaf_index = self._append(AuditReveal(zone=self._identity.zone, nonce=fresh_nonce(), commit=known.digest, r=known.r.hex()))
+        reveal = AuditReveal(zone=self._identity.zone, nonce=fresh_nonce(), commit=known.digest, r=known.r.hex())
+        leaf_index = self._append(reveal)
         _log.info(DRAW_REVEALED, epoch=state.commit.epoch, draw=state.commit.draw, leaf_index=leaf_index)
 
     # --- cases ---
@@ -164,7 +166,9 @@ class Conductor:
     # --- the log ---
 
     def _append(self, statement: Statement) -> int:
-        return self._append_envelope(sign_statement(statement, self._identity.signer))
+        """Log what is said, once whatever its nonce: after a crash the view may not show yet that it was."""
+        said = sha256(statement.model_copy(update={"nonce": NO_NONCE}).payload()).hex()
+        return self._append_envelope(self._book.said(said, sign_statement(statement, self._identity.signer)))
 
     def _append_envelope(self, envelope: bytes) -> int:
         """Log a statement, and wait until our own view has it: the next step is decided from there."""

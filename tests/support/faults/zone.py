@@ -76,6 +76,14 @@ class Supervisor:
             with self._turn:
                 self._resting.add(name)
 
+    def cut_power(self) -> None:
+        """Kill every process and start all of them again: none of those that run from here on was started under earlier orders."""
+        with self._turn:
+            for name in self._processes.names():
+                self._processes.kill(name)
+                self.ends.append((name, KILLED))
+            self._processes.start()
+
     def unexpected(self) -> list[tuple[str, int]]:
         """Ends that no kill explains: (process, exit code)."""
         return [(name, code) for name, code in self.ends if code != KILLED]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from crypto.encoding import sha256
 from crypto.keygen import PrivateKey
 from crypto.subjects import make_uscc, subject_id
 from nodes.runtime.database import writing
@@ -172,6 +173,14 @@ def test_a_restarted_auditor_goes_on_with_the_same_number_and_the_same_requests(
     assert sorted(again.relayed) == sorted(audited.relayed)
     assert {item.outcome for item in again.result().items} == {"AGREES"}
     assert len(said(audited.zone, AuditReveal)) == len(said(audited.zone, AuditCommit)) == 1
+
+
+def test_an_auditor_that_forgot_that_it_showed_its_number_shows_it_again_in_the_same_bytes(audited: Audited) -> None:
+    """Killed after the log took the reveal and before its own view had it: another envelope would be a second, void statement."""
+    audited.settle()
+    (reveal,) = said(audited.zone, AuditReveal)
+    bare = sha256(reveal.statement.model_copy(update={"nonce": "0" * 32}).payload()).hex()
+    assert audited.restart().book.said(bare, b"another envelope") == reveal.envelope
 
 
 def test_an_auditor_that_lost_its_book_shows_no_number(audited: Audited) -> None:
