@@ -36,7 +36,7 @@ def make_identity(authority: CertificateAuthority, tmp_path_factory: pytest.Temp
     ca_file.write_bytes(authority.certificate.public_bytes(Encoding.PEM))
 
     def make(member: str, *, listens: bool = False) -> Identity:
-        keys_dir = directory / member
+        keys_dir = directory / (f"{member}-listening" if listens else member)  # another certificate than for calling alone
         if not keys_dir.exists():
             make_member(authority, ZONE, MemberPlan(member, Title(zh=member, en=member), (), listens=listens), keys_dir)
         return load_identity(ZONE, member, keys_dir, ca_file)

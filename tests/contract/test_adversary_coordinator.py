@@ -30,6 +30,9 @@ VICTIM = "rd"
 FIRM, OTHER, FRESH, ASKED = 0, 4, 2, 6
 
 
+pytestmark = pytest.mark.xdist_group("adversary-coordinator")  # in their order: what was opened before is fetched and proven
+
+
 @pytest.fixture(scope="module")
 def memory(small_private_key: PrivateKey) -> MemoryZone:
     """A released zone in which a bank has consents of four firms; one department has corrected its row of the first."""

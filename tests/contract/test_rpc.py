@@ -499,7 +499,7 @@ def test_a_call_waits_for_a_server_that_comes_up(make_identity: Callable[..., Id
         answers: list[bytes] = []
         caller = threading.Thread(target=lambda: answers.append(append(first, channel, timeout_s=20).leaf))
         caller.start()
-        server = RpcServer(make_identity("coordinator"), address, lambda _: None, lambda _: None)
+        server = RpcServer(make_identity("coordinator", listens=True), address, lambda _: None, lambda _: None)
         server.add(log_pb2_grpc.add_LogServicer_to_server, Desk())  # type: ignore[abstract]
         server.start()
         caller.join(20)
@@ -535,7 +535,7 @@ def test_a_cancelled_stream_ends_quietly(site: Site, alice: grpc.Channel) -> Non
 
 def test_a_taken_address_is_a_clear_error(site: Site, make_identity: Callable[..., Identity]) -> None:
     with pytest.raises(SettingsError, match="cannot listen on"):
-        RpcServer(make_identity("coordinator"), site.address, lambda _: None, lambda _: None)
+        RpcServer(make_identity("coordinator", listens=True), site.address, lambda _: None, lambda _: None)
 
 
 def certified(
