@@ -58,6 +58,7 @@ class Release:
 
 
 Row = tuple[tuple[str, str, int], ...]
+Key = tuple[str, str, int, int]  # indicator, functional, leaf, position
 """(column, owner, weight) of each part; columns are numbered as they first occur, so that equal situations are equal."""
 
 
@@ -153,14 +154,14 @@ def _over_contributions(entries: Iterable[Entry]) -> tuple[Row, ...]:
 
 def _over_values(entries: Iterable[Entry]) -> tuple[Row, ...]:
     """Rows whose columns are indicators; gates stay ciphertexts, since each has a mask of its own."""
-    return _numbered(
-        [
-            [((part.indicator, part.functional, *((part.leaf, part.position) if part.owner == GATE else (-1, -1))), part) for part in item.parts]
-            for item in entries
-        ]
-    )
+    return _numbered([[(_value(part), part) for part in item.parts] for item in entries])
 
 
-def _numbered(entries: Iterable[Iterable[tuple[tuple[str, str, int, int], Part]]]) -> tuple[Row, ...]:
-    numbers: dict[tuple[str, str, int, int], str] = {}
+def _value(part: Part) -> Key:
+    leaf, position = (part.leaf, part.position) if part.owner == GATE else (-1, -1)
+    return part.indicator, part.functional, leaf, position
+
+
+def _numbered(entries: Iterable[Iterable[tuple[Key, Part]]]) -> tuple[Row, ...]:
+    numbers: dict[Key, str] = {}
     return tuple(tuple((numbers.setdefault(key, str(len(numbers))), part.owner, part.weight) for key, part in parts) for parts in entries)

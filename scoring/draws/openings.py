@@ -76,7 +76,8 @@ def same_value(model: Model, entry: Entry, one: int, other: int) -> bool:
 
 def worst(outcomes: Sequence[Outcome]) -> Outcome:
     """The outcome of an item made of several: the first of them that is not AGREES."""
-    return next((outcome for outcome in outcomes if outcome != "AGREES"), "AGREES")
+    found: list[Outcome] = [outcome for outcome in outcomes if outcome != "AGREES"]
+    return found[0] if found else "AGREES"
 
 
 def _check_ciphertext(key: PublicKey, ciphertext: int, m: int, shown: Shown) -> None:

@@ -70,9 +70,9 @@ class HostileCoordinator(ExchangeServicer):
         yield from codec.blob_parts(self.blobs[request.digest.hex()])
 
     def SubmitPartials(self, request_iterator: Iterator[wire.PartialsPart], context: grpc.ServicerContext) -> wire.PartialsReply:
-        for part in request_iterator:
-            key = (part.ticket.hex(), self._caller(context))
-            self.answered.setdefault(key, []).extend(part.partials)
+        parts = list(request_iterator)
+        key = (parts[0].ticket.hex(), self._caller(context))
+        self.answered.setdefault(key, []).extend(partial for part in parts for partial in part.partials)
         self._heard.put(key)
         return wire.PartialsReply()
 

@@ -185,7 +185,10 @@ def test_a_bank_opens_with_renewed_shares_and_its_old_receipts_stay_good(node: B
     before = node.queries.answer(Query(PRODUCT, "loan", subject=subject))
     custody = Custody(node.site.zone)
     for number in (1, 2):
-        custody.play(*((("credit", "notary", "tax"), 2) if number == 2 else ()))
+        if number == 1:
+            custody.play()
+        else:
+            custody.play(("credit", "notary", "tax"), 2)
         node.site.exchange.custody = custody
         after = node.queries.answer(Query(PRODUCT, "loan", subject=subject))
         assert after["total"] == before["total"]

@@ -17,7 +17,9 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["crypto", "scoring", "nodes", "protos", "gateway"], enable_loader_override=False):
+with atheris.instrument_imports(  # pyright: ignore[reportAttributeAccessIssue]  # atheris has no stubs
+    include=["crypto", "scoring", "nodes", "protos", "gateway"], enable_loader_override=False
+):
     from crypto.keygen import generate_private_key
     from tests.fuzz.judge import Parser, judge
     from tests.fuzz.parsers import NAMES, all_parsers

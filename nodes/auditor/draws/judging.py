@@ -67,7 +67,7 @@ class Judge:
         if [(part.logged.digest, part.position) for part in parts] != [(shown.contribution, shown.position) for shown in answer.answer.shown]:
             return ItemReport(item, header.sender, entries, "OPENING_INVALID", 0, "other ciphertexts are shown than were drawn")
         judged = [self._judge(case.epoch, model, part, shown) for part, shown in zip(parts, answer.answer.shown, strict=True)]
-        outcomes = [self._agreement(model, parts, judged), *(one.outcome for one in judged)]
+        outcomes: list[Outcome] = [self._agreement(model, parts, judged), *(one.outcome for one in judged)]
         detail = "; ".join(one.detail for one in judged if one.detail)
         subjects = max((len(one.values) for one in judged), default=0)
         return ItemReport(item, header.sender, entries, worst(outcomes), subjects, detail)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -45,10 +44,15 @@ class Agreeing:
             raise self.doubt
 
 
-@cache
+_LINTED: dict[object, LintReport] = {}
+
+
 def linted_once(case: Case, policy: DisclosurePolicy, _: object) -> LintReport:
     """The lint of a case, kept over all tests: a desk is made for each."""
-    return lint_case(case, policy, lambda: None)
+    about = (case, policy)
+    if about not in _LINTED:
+        _LINTED[about] = lint_case(case, policy, lambda: None)
+    return _LINTED[about]
 
 
 class Unlinted(AdmissionLint):

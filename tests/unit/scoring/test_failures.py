@@ -43,7 +43,8 @@ def ticket_for(zone: MemoryZone, audience: str = "bank-a", firm: int = FIRM) -> 
 
 
 def failure(ticket: Logged, **changes: Any) -> Failure:
-    return Failure(zone=ZONE, nonce=fresh_nonce(), **({"ticket": ticket.digest} | changes))
+    said: dict[str, Any] = {"ticket": ticket.digest} | changes
+    return Failure(zone=ZONE, nonce=fresh_nonce(), **said)
 
 
 def outcome(zone: MemoryZone, report: Logged, of: Outcome = "AGREES") -> AuditResult:

@@ -271,8 +271,8 @@ def test_a_dealt_value_opens_for_its_receiver_in_its_round_alone(custody: Custod
         open_deal(custody.pending, deal, "credit", custody.private["notary"])
     with pytest.raises(CryptoError):
         open_deal(replace(custody.pending, digest=OTHER), deal, "credit", custody.private["credit"])
-    with pytest.raises(CryptoError):
-        open_deal(custody.pending, deal, "credit", custody.zone.keys.hpke["credit"]), "the custodian's lasting key reads nothing"
+    with pytest.raises(CryptoError):  # the custodian's lasting key reads nothing
+        open_deal(custody.pending, deal, "credit", custody.zone.keys.hpke["credit"])
 
 
 def test_a_value_of_another_width_is_refused(custody: Custody) -> None:

@@ -23,6 +23,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from sqlite3 import dbapi2
 from types import FrameType
 from typing import Any
 
@@ -109,7 +110,7 @@ def of_grpc(frame: FrameType) -> bool:
 
 def install(faults: Faults) -> None:
     """Wrap the two ends of durable writes, and the wall clock."""
-    fsync, connect, wall = os.fsync, sqlite3.dbapi2.connect, time.time
+    fsync, connect, wall = os.fsync, dbapi2.connect, time.time
 
     def faulty_fsync(descriptor: Any) -> None:
         number = descriptor if isinstance(descriptor, int) else descriptor.fileno()
@@ -127,7 +128,7 @@ def install(faults: Faults) -> None:
 
     library: Any = os
     library.fsync = faulty_fsync
-    for library in (sqlite3, sqlite3.dbapi2):
+    for library in (sqlite3, dbapi2):
         library.connect = faulty_connect
     if faults.ahead_s:
         time.time = lambda: wall() + (0 if of_grpc(sys._getframe(1)) else faults.ahead_s)
