@@ -71,7 +71,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Run:
     subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=directory, check=True, capture_output=True, timeout=300)
 
     def run(job: dict[str, Any]) -> dict[str, Any]:
-        done = subprocess.run(["node", "client.mjs"], cwd=directory, input=json.dumps(job), capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(["node", "client.mjs"], cwd=directory, input=json.dumps(job), capture_output=True, text=True, timeout=180, check=False)
         assert done.returncode == 0, done.stderr
         found: dict[str, Any] = json.loads(done.stdout)
         return found

@@ -1,15 +1,17 @@
 // A bank's program in another language: signs a score request with npm's http-message-signatures and sends it.
 //
 // node client.mjs < JOB.json. The job: {"gateway", "ca", "key" (PEM), "keyid", "algorithm", "body", "twin"}. Prints one JSON document,
-// {"headers", "status", "answer"}, or with "dry": true {"headers"}, unsent. "twin" names what is done wrong, see TWINS; without it the request is right.
+// {"headers", "status", "answer"}, or with "dry": true {"headers"}, unsent. "twin" names what is done wrong, see TWINS;
+// without it the request is right.
 
 import { createHash, createPrivateKey, randomBytes, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
+import { setTimeout } from 'node:timers/promises';
 import { httpbis } from 'http-message-signatures';
 
 const job = JSON.parse(readFileSync(0, 'utf8'));
-const now = Math.floor(Date.now() / 1000);
+let now = Math.floor(Date.now() / 1000);
 const time = (seconds) => new Date(seconds * 1000);
 
 /** What is signed and sent when nothing is wrong. */
@@ -79,19 +81,35 @@ function send(url, headers, body) {
     call.on('response', (response) => {
       const parts = [];
       response.on('data', (part) => parts.push(part));
-      response.on('end', () => resolve({ status: response.statusCode, answer: JSON.parse(Buffer.concat(parts).toString('utf8')) }));
+      response.on('end', () => resolve({
+        status: response.statusCode,
+        again: Number(response.headers['retry-after'] ?? 2),
+        answer: JSON.parse(Buffer.concat(parts).toString('utf8')),
+      }));
     });
     call.end(body);
   });
 }
 
-const wish = right();
-if (job.twin) TWINS[job.twin](wish);
-const headers = await signed(wish);
-let result = { headers };
-if (!job.dry) {
-  for (let time = 0; time < wish.times; time += 1) {
-    result = { headers, ...(await send(wish.url, headers, wish.sent ?? wish.body)) };
+/** One request as the job wishes it, signed now. */
+async function ask() {
+  now = Math.floor(Date.now() / 1000);
+  const wish = right();
+  if (job.twin) TWINS[job.twin](wish);
+  const headers = await signed(wish);
+  let result = { headers };
+  if (!job.dry) {
+    for (let time = 0; time < wish.times; time += 1) {
+      result = { headers, ...(await send(wish.url, headers, wish.sent ?? wish.body)) };
+    }
   }
+  return result;
+}
+
+// 202: the departments' rows are still awaited. The same question is signed anew, with a fresh nonce, when the gateway says to come again.
+let result = await ask();
+for (let asked = 1; result.status === 202 && asked < 60; asked += 1) {
+  await setTimeout(result.again * 1000);
+  result = await ask();
 }
 process.stdout.write(`${JSON.stringify(result)}\n`);
