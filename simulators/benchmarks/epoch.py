@@ -66,10 +66,13 @@ def _by_size(plan: Plan, tell: Tell) -> list[Item]:
 
 
 def _by_width(plan: Plan, tell: Tell) -> list[Item]:
-    packs, populations = [widened(shipped_pack(PACK), WIDTH * factor) for factor in FACTORS], _populations(plan.base // 2)
-    models = [load_pack(pack) for pack in packs]
-    with measured_zone(populations, packs, plan.key_bits, tell) as zone:
-        costs = _epochs(zone, [(models[0], populations[0].period), *((model, populations[1].period) for model in models)], tell)
+    """Each width in a zone of its own: one zone opens each period once, whatever the model [P7.2]."""
+    populations, costs = _populations(plan.base // 2), []
+    for factor in FACTORS:
+        pack = widened(shipped_pack(PACK), WIDTH * factor)
+        model = load_pack(pack)
+        with measured_zone(populations, [pack], plan.key_bits, tell) as zone:
+            costs += _epochs(zone, [(model, population.period) for population in populations], tell)
     return [_growth("indicators", [cost.indicators for cost in costs], costs)]
 
 
