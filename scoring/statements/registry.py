@@ -1,0 +1,134 @@
+"""Who is in the zone, under which policies, and which models it has admitted."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from crypto.encoding import sha256
+from scoring.statements.base import Base64, Hex32, HexBytes, KeyId, MemberId, Name, Record, Statement, Title
+
+Role = Literal[
+    "authority", "coordinator", "log", "gateway", "department", "custodian", "bank", "enterprise-service", "auditor", "witness", "registrar"
+]
+
+
+class SigningKey(Record):
+    key_id: KeyId
+    algorithm: Literal["ed25519", "ecdsa-p256-sha256"]
+    public: HexBytes  # ed25519: 32 raw bytes; ecdsa: 65 bytes uncompressed point
+
+
+class Member(Record):
+    """One organisation of the zone. ``hpke`` is its X25519 public key; ``uri`` its only TLS identity (URI SAN)."""
+
+    id: MemberId
+    title: Title
+    roles: tuple[Role, ...]
+    division: str = ""  # GB/T 2260, six digits, where the role has a territory
+    level: Literal["", "province", "city", "county"] = ""
+    department: str = ""  # for role department: tax, market, science, insurance, ip, credit …
+    keys: tuple[SigningKey, ...]
+    hpke: Hex32
+    uri: str
+
+
+class WitnessPolicy(Record):
+    """w of W witness cosignatures make a checkpoint usable for releases [L5]. Keys are C2SP verifier-key lines, each named after the
+    member that holds it. ``faulty``: how many lying witnesses are reckoned with; ``outside``: those that bodies outside the zone run;
+    ``development`` lifts what production demands, and every process says so. ``scoring.exchange.registry`` judges a policy."""
+
+    witnesses: tuple[str, ...]
+    required: int
+    max_age_s: int
+    faulty: int = 0
+    outside: tuple[MemberId, ...] = ()
+    development: bool = False
+
+
+TenThousandths = Annotated[int, Field(ge=0, le=10_000)]
+
+
+class DisclosurePolicy(Record):
+    """What the zone lets models and tickets disclose [P7.1, P7.2].
+
+    The admission lint's thresholds: under the uniform prior ``ratio_at_least`` and ``pinned_at_most`` bind; under any other, more than
+    ``prior_pinned_at_most`` need a named exposure. A joint distribution of up to ``exact_cells`` is computed exactly; beyond it at most
+    ``combinations_at_most`` integer combinations with coefficients up to ``coefficients_up_to`` stand in. A model is linted together with
+    that many ``previous_models`` of its data period.
+    """
+
+    bank_functionals: Annotated[int, Field(ge=1, le=64)] = 2  # that one bank may learn of one enterprise in one data period
+    epoch_interval_s: Annotated[int, Field(ge=0, lt=1 << 40)] = 30 * 86_400  # between the openings of two epochs of one data period
+    ratio_at_least: TenThousandths = 5000
+    pinned_at_most: TenThousandths = 200
+    prior_pinned_at_most: TenThousandths = 500
+    exact_cells: Annotated[int, Field(ge=1, le=1 << 26)] = 1 << 26
+    coefficients_up_to: Annotated[int, Field(ge=1, le=64)] = 16
+    combinations_at_most: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    previous_models: Annotated[int, Field(ge=0, le=8)] = 2
+
+
+class Registry(Statement):
+    """Genesis: the zone's members, log key, witness policy and times. Signed by the authority; leaf 0; pinned by everyone."""
+
+    kind = "registry"
+    title: Title
+    members: tuple[Member, ...]
+    log_vkey: str
+    witness_policy: WitnessPolicy
+    clock_tolerance_s: int = 5
+    request_max_age_s: int = 120
+    ticket_max_life_s: int = 3600
+    disclosure: DisclosurePolicy = DisclosurePolicy()
+
+
+class MemberChange(Statement):
+    """A member joined, left, or changed its keys after genesis. Signed by the authority.
+
+    ``approvals``: envelopes of ``ChangeApproval``, without which a change that adds an audience, a role or a key has no effect [P7.1].
+    """
+
+    kind = "member"
+    action: Literal["join", "leave", "rekey"]
+    member: Member
+    approvals: Annotated[tuple[Base64, ...], Field(max_length=64)] = ()
+
+    def digest(self) -> str:
+        """SHA-256, hex, of the change without its approvals: what they approve. The nonce is in it, so that they serve one change."""
+        return sha256(self.model_copy(update={"approvals": ()}).payload()).hex()
+
+
+class ChangeApproval(Statement):
+    """A custodian agrees to exactly one change of the registry [P7.1]. Never logged by itself: it travels inside the change."""
+
+    kind = "change-approval"
+    change: Hex32  # MemberChange.digest
+    custodian: MemberId
+
+
+class ModelAcceptance(Statement):
+    """An owner of indicators agrees that this model is used, and to the exposures that it names [P7.1]. Never logged by itself: it
+    travels inside the model's admission."""
+
+    kind = "model-acceptance"
+    id: Name
+    version: str
+    sha256: Hex32  # of the pack's exact bytes: indicators, functionals, audiences and products
+    report: Hex32 | Literal[""] = ""  # SHA-256 of the lint report that the owner read
+    exposures: Annotated[tuple[Name, ...], Field(max_length=256)] = ()  # indicators whose named exposures the owner accepts
+    member: MemberId
+
+
+class ModelAdmitted(Statement):
+    """An indicator model: hash of the pack's exact YAML bytes [M1]. Signed by the authority.
+
+    ``acceptances``: envelopes of ``ModelAcceptance``, one of each owner of an indicator [P7.1].
+    """
+
+    kind = "model"
+    id: Name
+    version: str
+    sha256: Hex32
+    acceptances: Annotated[tuple[Base64, ...], Field(max_length=64)] = ()
