@@ -144,6 +144,14 @@ _SCORING = {
     "RequestReplayedError": _conflict("REQUEST_REPLAYED", "A request with this nonce was made before."),
 }
 
+_CONNECTORS = {
+    "MappingError": _own("MAPPING_INVALID", "A connector's mapping is wrong."),
+    "DeliveryError": _bad("DELIVERY_UNREADABLE", "What was delivered cannot be read as a whole.", explain=False),
+    "SourceUnavailableError": Refusal(
+        "SOURCE_UNAVAILABLE", Code.UNAVAILABLE, 503, "A department's system cannot be reached; ask again.", explain=False
+    ),
+}
+
 _NODES = {
     "SettingsError": _own("SETTINGS_INVALID", "The server's configuration is wrong."),
     "SecretFileError": _own("SECRET_FILE", "A private file of the server is missing or open to others."),
@@ -182,7 +190,13 @@ _PROTOS = {"WireFormatError": _bad("MESSAGE_INVALID", "The message's parts are m
 
 CATALOGUE: dict[str, Refusal] = {
     f"{module}.{name}": row
-    for module, rows in (("crypto.errors", _CRYPTO), ("scoring.errors", _SCORING), ("protos.errors", _PROTOS), ("nodes.errors", _NODES))
+    for module, rows in (
+        ("crypto.errors", _CRYPTO),
+        ("scoring.errors", _SCORING),
+        ("connectors.errors", _CONNECTORS),
+        ("protos.errors", _PROTOS),
+        ("nodes.errors", _NODES),
+    )
     for name, row in rows.items()
 }
 _BY_REASON = {row.reason: row for row in (*CATALOGUE.values(), INTERNAL)}

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import TypeAdapter, ValidationError
 
+from connectors.errors import ConnectorError, SourceUnavailableError
 from crypto.errors import CryptoError
 from nodes.errors import NodeError, NotReadyError, PeerUnavailableError, RpcRefusal
 from nodes.runtime.logging import where
@@ -147,7 +148,7 @@ def _bad_file(error: Exception) -> tuple[ExitCode, str, str]:
 
 _ANSWERS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callable[[Exception], tuple[ExitCode, str, str]]], ...] = (
     (RpcRefusal, _refused),
-    ((PeerUnavailableError, NotReadyError), _unavailable),
-    ((NodeError, ScoringError, CryptoError), _bad_input),
+    ((PeerUnavailableError, NotReadyError, SourceUnavailableError), _unavailable),
+    ((NodeError, ScoringError, CryptoError, ConnectorError), _bad_input),
     ((OSError, UnicodeDecodeError, ValidationError), _bad_file),
 )

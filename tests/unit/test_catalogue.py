@@ -36,7 +36,7 @@ def is_root(cls: type) -> bool:
 
 
 def test_every_package_with_errors_is_walked() -> None:
-    assert {"crypto.errors", "scoring.errors", "nodes.errors", "protos.errors"} <= set(MODULES)
+    assert {"crypto.errors", "scoring.errors", "connectors.errors", "nodes.errors", "protos.errors"} <= set(MODULES)
 
 
 def test_every_error_class_has_a_row() -> None:
@@ -112,4 +112,6 @@ def test_every_error_that_a_message_can_cause_is_caught_with_the_others() -> Non
     """Loops over what peers send catch the roots of the three packages: an error outside them would stop the process."""
     for name in error_classes():
         module, _, cls = name.rpartition(".")
+        if module == "connectors.errors":
+            continue  # caused by a department's own sources, which no peer reaches
         assert issubclass(getattr(importlib.import_module(module), cls), CryptoError | ScoringError | NodeError), name
