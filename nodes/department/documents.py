@@ -10,8 +10,8 @@ from functools import partial
 from crypto.encoding import sha256
 from crypto.statements import SignKey
 from crypto.subjects import subject_id
-from nodes.department.contributions import Records
-from nodes.department.outbox import Message, Prepared
+from nodes.contributing.contributions import Records
+from nodes.contributing.outbox import Message, Prepared
 from nodes.errors import RecordsMissingError
 from nodes.runtime import logging
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from crypto.encoding import canonical_json, sha256
 from crypto.subjects import subject_id
-from nodes.department.outbox import Kept, Message, Outbox, Prepared
-from nodes.department.store import RecordStore
-from nodes.department.trust import ZoneTrust
+from nodes.contributing.office import KeptRecords
+from nodes.contributing.outbox import Kept, Message, Outbox, Prepared
+from nodes.contributing.trust import ZoneTrust
 from nodes.errors import RoleMissingError
 from nodes.runtime import logging
 from nodes.runtime.peers.identity import Identity
@@ -36,7 +36,7 @@ class EnrolmentDesk:
 
     identity: Identity
     trust: ZoneTrust
-    store: RecordStore
+    store: KeptRecords
     outbox: Outbox
     roster_key: bytes
 

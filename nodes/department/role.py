@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from sqlalchemy import MetaData
 
-from nodes.department import outbox, store
-from nodes.department.epoch_secrets import EpochSecrets
-from nodes.department.outbox import Outbox
-from nodes.department.sender import Sender
+from nodes.contributing import outbox
+from nodes.contributing.epoch_secrets import EpochSecrets
+from nodes.contributing.office import Office, RosterKey
+from nodes.contributing.outbox import Outbox
+from nodes.contributing.sender import Sender
+from nodes.contributing.trust import ZoneTrust
+from nodes.department import store
 from nodes.department.settings import DepartmentTable
 from nodes.department.store import RecordStore
-from nodes.department.trust import ZoneTrust
-from nodes.department.worker import Department, Office
-from nodes.errors import PeerUnavailableError, RpcRefusal, SettingsError
-from nodes.runtime import logging
+from nodes.department.worker import Department
+from nodes.errors import SettingsError
 from nodes.runtime.clock import now
 from nodes.runtime.cursor import Cursor
-from nodes.runtime.database import open_database
+from nodes.runtime.database import joined, open_database
 from nodes.runtime.files import read_private
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
@@ -26,17 +27,10 @@ from nodes.runtime.replica.members import Members
 from nodes.runtime.settings import NodeSettings
 from protos.v1.exchange_pb2 import WorkItem
 
-SCAN_DELAYED = "records.scan_delayed"
-_log = logging.logger("department")
-
 
 def metadata() -> MetaData:
     """The tables of a department's database."""
-    found = MetaData()
-    for part in (store.METADATA, outbox.METADATA):
-        for table in part.tables.values():
-            table.to_metadata(found)
-    return found
+    return joined(store.METADATA, outbox.METADATA)
 
 
 class DepartmentRole:
@@ -45,27 +39,28 @@ class DepartmentRole:
     def __init__(self, process: Process, identity: Identity, settings: NodeSettings, table: DepartmentTable) -> None:
         state_dir = settings.state_dir / "department"
         engine = open_database(state_dir, "department", metadata(), settings.database_url)
-        self._process, self._table = process, table
+        self._process = process
         self._cursor = Cursor(state_dir / "work.cursor")
         self._exchange = ExchangeClient(identity, settings.peer("coordinator"))
         log = LogClient(identity, settings.peer("log"))
         trust = ZoneTrust(settings.public_dir, settings.zone, settings.member)
         self._members = Members(process, identity, settings, trust.registry, state_dir)
+        roster_key = read_roster_key(read_private(table.roster_key_file))
         office = Office(
             identity=identity,
             trust=trust,
             store=RecordStore(engine),
             outbox=Outbox(engine),
             secrets=EpochSecrets(state_dir / "epochs", table.epoch_secrets_kept),
-            roster_key=read_roster_key(read_private(table.roster_key_file)),
+            subjects=RosterKey(roster_key),
             records_dir=table.records_dir,
             window=table.encryption_window,
         )
-        self._department = Department(office, self._exchange.fetch_blob, now)
+        self._department = Department(office, roster_key, self._exchange.fetch_blob, now)
         sender = Sender(office.outbox, self._exchange, log, self._department.settled, process.stopping)
         process.worker("department.work", self._follow)
         process.worker("department.sender", sender.run)
-        process.worker("department.records", self._scan)
+        process.worker("department.records", lambda: self._department.watch(process.stopping, table.scan_s))
         for action in (engine.dispose, log.close, self._exchange.close, self._exchange.cancel, sender.stop):
             process.on_stop(action)
 
@@ -78,16 +73,6 @@ class DepartmentRole:
             self._members.wait_for(leaf)  # who signed may be a member, or have a key, since just before
         self._department.handle(item)
         self._cursor.set(item.seq)
-
-    def _scan(self) -> None:
-        look = self._department.resume
-        while not self._process.stopping.is_set():
-            try:
-                look()
-                look = self._department.scan
-            except (PeerUnavailableError, RpcRefusal) as error:
-                _log.warning(SCAN_DELAYED, error=type(error).__name__)
-            self._process.stopping.wait(self._table.scan_s)
 
 
 def read_roster_key(text: bytes) -> bytes:

@@ -45,6 +45,15 @@ def open_database(state_dir: Path, name: str, metadata: MetaData, url: str = "")
     return engine
 
 
+def joined(*parts: MetaData) -> MetaData:
+    """The tables of several modules that share a database."""
+    found = MetaData()
+    for part in parts:
+        for table in part.tables.values():
+            table.to_metadata(found)
+    return found
+
+
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that may write; commits at the end of the block, rolls back on an exception."""

@@ -23,12 +23,12 @@ from tests.support.faults.zone import FaultyZone, Supervisor, faulty_zone, make_
 pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.xdist_group("crashes"), pytest.mark.timeout(1800)]
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "1"))  # nightly runs set more
 CHANCE = 0.005  # at each of the two moments of a durable write
-SET_ASIDE = "nodes/department/outbox:Outbox.set_aside commit"
+SET_ASIDE = "nodes/contributing/outbox:Outbox.set_aside commit"
 PASSED_OVER = ("nodes/bank/consents:Consents.skip commit", "nodes/enterprise/store:Store.skip commit")
 NEVER_REACHED = {  # why a process of an honest zone never takes a step -> prefixes of such steps
     "a command, not a process": ("nodes/auditor/evidence/archive", "nodes/auditor/report", "nodes/commands/"),
     "not waited for here: an auditor's draws, the end of an epoch's secret": (
-        "nodes/auditor/draws/", "nodes/department/epoch_secrets:EpochSecrets.end",
+        "nodes/auditor/draws/", "nodes/contributing/epoch_secrets:EpochSecrets.end",
     ),
     "made before any process starts": ("nodes/ceremony/",),
     "evidence against a log that forked": (
@@ -37,7 +37,7 @@ NEVER_REACHED = {  # why a process of an honest zone never takes a step -> prefi
     ),
     "no opening fails where all are honest": ("nodes/runtime/failures", "nodes/runtime/replica/disputes"),
     "connectors' way in; a folder is read here": ("nodes/department/store:RecordStore.put ",),
-    "the coordinator refuses nothing honest": ("nodes/department/outbox:Outbox.refused",),
+    "the coordinator refuses nothing honest": ("nodes/contributing/outbox:Outbox.refused",),
     "an operator's word in a re-sharing": ("nodes/custodian/shares/approvals",),
     "kept only where it comes before the log shows it": ("nodes/custodian/revocations",),
 }  # fmt: skip

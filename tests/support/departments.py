@@ -21,13 +21,14 @@ from crypto.encoding import canonical_json, sha256
 from crypto.proofs import KnowledgeProof
 from crypto.sealing import public_key
 from crypto.statements import parse_envelope
-from nodes.department.epoch_secrets import EpochSecrets
-from nodes.department.outbox import Outbox
+from nodes.contributing.epoch_secrets import EpochSecrets
+from nodes.contributing.office import Office, RosterKey
+from nodes.contributing.outbox import Outbox
+from nodes.contributing.sender import Sender
+from nodes.contributing.trust import ZoneTrust
 from nodes.department.role import metadata
-from nodes.department.sender import Sender
 from nodes.department.store import RecordStore
-from nodes.department.trust import ZoneTrust
-from nodes.department.worker import Department, Office
+from nodes.department.worker import Department
 from nodes.errors import NotFoundError, PeerUnavailableError, RpcRefusal
 from nodes.runtime.database import open_database
 from nodes.runtime.peers.identity import Identity, TlsFiles
@@ -160,12 +161,12 @@ class Node:
             store=RecordStore(self.engine),
             outbox=Outbox(self.engine),
             secrets=EpochSecrets(self.root / "state" / "epochs", 3),
-            roster_key=ROSTER_KEY,
+            subjects=RosterKey(ROSTER_KEY),
             records_dir=self.root / "records",
             window=4,
         )
         self.office.trust._models = {ledger.model.sha256: ledger.model}  # read once for all: YAML is slow
-        self.department = Department(self.office, self.exchange.fetch, lambda: ledger.now)
+        self.department = Department(self.office, ROSTER_KEY, self.exchange.fetch, lambda: ledger.now)
         self.sender = Sender(self.office.outbox, self.exchange, self.exchange, self.department.settled, threading.Event())
 
     def restart(self) -> Node:

@@ -15,9 +15,9 @@ from crypto.paillier import Encryptor, PublicKey
 from crypto.proofs import KnowledgeProof
 from crypto.statements import parse_envelope
 from crypto.subjects import subject_id
-from nodes.department.contributions import Contributor
-from nodes.department.outbox import Message
-from nodes.department.trust import GivenConsent, OpenEpoch
+from nodes.contributing.contributions import Contributor
+from nodes.contributing.outbox import Message
+from nodes.contributing.trust import GivenConsent, OpenEpoch
 from scoring.exchange.roster import batches, build_roster, build_stages
 from scoring.indicators.functional import functional
 from scoring.indicators.model import Model, load_pack
@@ -85,7 +85,8 @@ def contributor(model: Model, population: Population, keys: Keys, small_private_
         batches=len(layout),
         contributors={},
     )
-    epoch = OpenEpoch(opened, "22" * 32, model, stages, layout)
+    placed = tuple((subject, stage) for subject, _, stage in stages.subjects)
+    epoch = OpenEpoch(opened, "22" * 32, model, opened.roster, placed, layout, stages)
     return Contributor(keys.member("tax"), keys.signers["tax"], Encryptor(key, 4), epoch, SECRET, records)
 
 
@@ -117,7 +118,7 @@ def gates(contributor: Contributor, name: str, private: PrivateKey, revision: in
     opened, layout = contributor.epoch.opened, contributor.epoch.batches
     packed = plaintexts(contributor, columns(contributor, revision)["zero-filing", name], private)
     values = [value for plain, batch in zip(packed, layout, strict=True) for value in unpack(plain, opened.slot_bits, batch.count)]
-    return {subject: value for (subject, _, _), value in zip(contributor.epoch.stages.subjects, values, strict=True)}
+    return {subject: value for (subject, _), value in zip(contributor.epoch.subjects, values, strict=True)}
 
 
 def zero_filers(population: Population) -> set[str]:

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import Engine
 
 from crypto.encoding import sha256
-from nodes.department.epoch_secrets import EpochSecrets
-from nodes.department.outbox import Kept, Message, Outbox, Prepared
+from nodes.contributing.epoch_secrets import EpochSecrets
+from nodes.contributing.outbox import Kept, Message, Outbox, Prepared
+from nodes.contributing.sender import Sender
 from nodes.department.role import metadata
-from nodes.department.sender import Sender
 from nodes.errors import PeerUnavailableError, RpcRefusal, SecretFileError, WireFormatError
 from nodes.runtime.database import open_database
 from nodes.runtime.peers.log_client import Appended

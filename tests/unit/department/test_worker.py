@@ -9,9 +9,10 @@ import pytest
 
 from crypto.encoding import sha256
 from crypto.errors import SignatureError
+from nodes.contributing.office import RosterKey
+from nodes.contributing.trust import ZoneTrust
 from nodes.department.role import read_roster_key
-from nodes.department.trust import ZoneTrust
-from nodes.department.worker import Department, Office
+from nodes.department.worker import Department
 from nodes.errors import PeerUnavailableError, SettingsError, StorageError
 from protos.v1.exchange_pb2 import ConsentNotice, OpenTicket, PrepareEpoch, WorkItem
 from scoring.errors import StatementFormatError
@@ -304,16 +305,12 @@ def test_records_of_another_zone_are_not_contributed_as_zeros(zone: DepartmentZo
     opened = zone.prepare()
     node = zone.nodes["ip"]
     office = node.office
-    stranger = Department(_with_roster_key(office), node.exchange.fetch, lambda: zone.ledger.now)
+    stranger = Department(dataclasses.replace(office, subjects=RosterKey(bytes(32))), bytes(32), node.exchange.fetch, lambda: zone.ledger.now)
     item = columns_asked(opened.envelope)
     stranger.handle(item)
     node.flush()
     assert not node.exchange.sent("contribute")
     assert refusals(zone) == [("ip", "RECORDS_MISSING")]
-
-
-def _with_roster_key(office: Office) -> Office:
-    return dataclasses.replace(office, roster_key=bytes(32))
 
 
 def test_work_for_the_members_other_roles_is_passed_over(zone: DepartmentZone) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from crypto.notes import COSIGNATURE_V1, ED25519, NoteSigner
-from nodes.department.trust import ZoneTrust
+from nodes.contributing.trust import ZoneTrust
 from nodes.log.admission import Admission
 from nodes.runtime.peers.identity import witness_name
 from nodes.runtime.peers.signing import sign_statement

@@ -1,4 +1,4 @@
-"""From a department's records to final contributions: points by the model's rules, then ciphertexts, proof and signature.
+"""From a contributor's records to final contributions: points by the model's rules, then ciphertexts, proof and signature.
 
 Plaintext comes in here and only messages come out [P4.1, P4.2, P4.4]. A value that is missing or unusable counts as 0 and is reported
 by number, never by content.
@@ -15,8 +15,8 @@ from crypto.encoding import canonical_json, digest, xof
 from crypto.packing import pack
 from crypto.paillier import Encryptor
 from crypto.statements import SignKey
-from nodes.department.outbox import Message, Prepared
-from nodes.department.trust import GivenConsent, OpenEpoch
+from nodes.contributing.outbox import Message, Prepared
+from nodes.contributing.trust import GivenConsent, OpenEpoch
 from nodes.runtime import logging
 from nodes.runtime.peers.signing import sign_statement
 from scoring.exchange.contributions import NO_FUNCTIONAL, owed_entries
@@ -25,7 +25,7 @@ from scoring.statements import Column, ContributionHeader, Entry, KnowledgeProof
 
 POINTS_COMPUTED = "points.computed"
 Records = Mapping[str, Mapping[str, str]]
-_log = logging.logger("department.points")
+_log = logging.logger("contributing.points")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Contributor:
     def _points(self, indicator: str) -> list[int]:
         """Points in roster order, and a line in the log about how many could not be read."""
         found, unusable = [], 0
-        for subject, _, stage in self.epoch.stages.subjects:
+        for subject, stage in self.epoch.subjects:
             value, missing = contributed_points(self.epoch.model, indicator, self.records.get(subject, {}), stage)
             found.append(value)
             unusable += missing
@@ -111,7 +111,7 @@ class Contributor:
         opened = self.epoch.opened
         return {
             "sender": self.member.id, "zone": opened.zone, "key": opened.key, "kind": kind, "epoch": opened.epoch, "period": opened.period,
-            "model": opened.model, "roster": opened.roster, "entries": [entry.model_dump(mode="json") for entry in entries],
+            "model": opened.model, "roster": self.epoch.roster, "entries": [entry.model_dump(mode="json") for entry in entries],
             "revision": revision, "proof": "djn",
         }  # fmt: skip
 

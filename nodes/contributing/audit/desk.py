@@ -1,4 +1,4 @@
-"""The department's side of an audit: it opens to an auditor exactly what was drawn of its contributions, or what a failed ticket took [P6, P2.4].
+"""The contributor's side of an audit: it opens to an auditor exactly what was drawn of its contributions, or what a failed ticket took [P6, P2.4].
 
 That a draw was committed to, fixed by the tree and shown is checked here from the log's own evidence; which of our contributions it takes
 follows from R and the root. What was not drawn stays closed, whoever asks.
@@ -15,12 +15,11 @@ from crypto.errors import CryptoError, OpeningError
 from crypto.packing import pack
 from crypto.paillier import balanced, check_encryption
 from crypto.statements import parse_envelope
-from crypto.subjects import subject_id
-from nodes.department.audit.grants import Allowed, Contribution, counting, digest_of, granted
-from nodes.department.contributions import input_of
-from nodes.department.office import Office
-from nodes.department.outbox import Message, Prepared
-from nodes.department.trust import OpenEpoch
+from nodes.contributing.audit.grants import Allowed, Contribution, counting, digest_of, granted
+from nodes.contributing.contributions import input_of
+from nodes.contributing.office import Office
+from nodes.contributing.outbox import Message, Prepared
+from nodes.contributing.trust import OpenEpoch
 from nodes.errors import RoleMissingError
 from nodes.runtime import logging
 from nodes.runtime.replica import relay
@@ -33,12 +32,12 @@ from scoring.exchange.view import verify_key
 from scoring.statements import Column, Row, parse_statement
 
 AUDIT_ANSWERED, AUDIT_REFUSED, SECRET_ERASED = "audit.answered", "audit.refused", "secret.erased"
-_log = logging.logger("department.audits")
+_log = logging.logger("contributing.audits")
 
 
 @dataclass(frozen=True, slots=True)
 class AuditDesk:
-    """Answers auditors in the name of the department of ``office``. ``epoch`` checks an epoch's opening and gives it with its roster."""
+    """Answers auditors in the name of the contributor of ``office``. ``epoch`` checks an epoch's opening and gives it with its roster."""
 
     office: Office
     epoch: Callable[[bytes], OpenEpoch]
@@ -135,7 +134,7 @@ class AuditDesk:
         batch = epoch.batches[position]
         places = range(batch.first_position, batch.first_position + batch.count)
         values = [input_of(epoch, secret, header.entries[0], points[place], fields, place) for place in places]
-        return pack(values, header.slot_bits), [epoch.stages.subjects[place][0] for place in places]
+        return pack(values, header.slot_bits), [epoch.subjects[place][0] for place in places]
 
     def _records(self, epoch: OpenEpoch, contribution: Contribution, indicator: str, subjects: Iterable[str]) -> Iterator[dict[str, str]]:
         """The fields that the indicator reads, as they were when the points were made: for a row those of the column, whose points it says."""
@@ -143,7 +142,7 @@ class AuditDesk:
         if contribution.header.kind == "row":
             source = self.office.outbox.said(f"column/{epoch.opened.epoch}/{indicator}/") or source
         held = self.office.store.period_when(epoch.opened.period, source)
-        of = {subject_id(self.office.roster_key, uscc): values for uscc, values in held.items()}
+        of = self.office.subjects.by_subject(held)
         fields = [field.name for field in epoch.model.indicators[indicator].fields]
         for subject in subjects:
             record = of.get(subject, {})

@@ -1,4 +1,4 @@
-"""What an auditor may have opened, judged from the log's own evidence by a department that does not follow the log [P6, P2.4].
+"""What an auditor may have opened, judged from the log's own evidence by a contributor that does not follow the log [P6, P2.4].
 
 A draw grants what R and the root take of our contributions; a failed ticket grants those of its inputs that are ours.
 """
@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from crypto.encoding import sha256
 from crypto.statements import VerifyKey, check_signature, parse_envelope
-from nodes.department.outbox import Acknowledged
-from nodes.department.trust import ZoneTrust
+from nodes.contributing.outbox import Acknowledged
+from nodes.contributing.trust import ZoneTrust
 from nodes.runtime.replica.audit_messages import OpeningRequest
 from nodes.runtime.replica.evidence import LogEvidence, Shown, check
 from scoring.draws.rules import WHOLE_ROW

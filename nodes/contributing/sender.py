@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from crypto.encoding import sha256
-from nodes.department.outbox import Kept, Message, Outbox
+from nodes.contributing.outbox import Kept, Message, Outbox
 from nodes.errors import PeerUnavailableError, RpcRefusal, WireFormatError
 from nodes.runtime import logging
 from nodes.runtime.peers.log_client import Appended
@@ -20,7 +20,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 MESSAGE_SENT = "message.sent"
 MESSAGE_REFUSED = "message.refused"
 MESSAGE_DELAYED = "message.delayed"
-_log = logging.logger("department.sender")
+_log = logging.logger("contributing.sender")
 
 
 class Receipt(Protocol):
@@ -33,7 +33,7 @@ class Receipt(Protocol):
 
 
 class Exchange(Protocol):
-    """The coordinator, as a department calls it."""
+    """The coordinator, as a contributor calls it."""
 
     def contribute(self, envelope: bytes, ciphertexts: bytes, /) -> Receipt: ...
     def publish(self, envelope: bytes, content: bytes, /) -> Receipt: ...
@@ -42,7 +42,7 @@ class Exchange(Protocol):
 
 
 class Log(Protocol):
-    """The log, as a department calls it."""
+    """The log, as a contributor calls it."""
 
     def append(self, envelope: bytes, /) -> Appended: ...
 

@@ -1,6 +1,6 @@
-"""What a department takes for true about its zone, and how it checks what it is asked to do.
+"""What a contributor takes for true about its zone, and how it checks what it is asked to do.
 
-Departments know the pinned registry, the packs and the key in their public directory, follow the log for changes of members
+Contributors know the pinned registry, the packs and the key in their public directory, follow the log for changes of members
 (``nodes.runtime.replica.members``), and believe a request only as far as the signatures in it reach. What else is in the log they may
 not read.
 """
@@ -45,23 +45,29 @@ S = TypeVar("S", bound=Statement)
 
 @dataclass(frozen=True)
 class OpenEpoch:
-    """An epoch that was opened by the authority, checked, with its roster in order."""
+    """An epoch that was opened by the authority, checked, with its roster in order.
+
+    ``roster``: SHA-256 of the document that the order was read from, which our headers name. ``subjects``: (id, stage) in order.
+    ``stages``: that document, where it was the whole roster.
+    """
 
     opened: EpochOpen
     digest: str
     model: Model
-    stages: Stages
+    roster: str
+    subjects: tuple[tuple[str, str], ...]
     batches: tuple[Batch, ...]
+    stages: Stages | None = None
 
     @cached_property
     def stage_of(self) -> dict[str, str]:
         """Subject id -> frozen stage."""
-        return {subject: stage for subject, _, stage in self.stages.subjects}
+        return dict(self.subjects)
 
     @cached_property
     def position_of(self) -> dict[str, int]:
         """Subject id -> position in the roster's order, from 0."""
-        return self.stages.positions()
+        return {subject: position for position, (subject, _) in enumerate(self.subjects)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +142,8 @@ class ZoneTrust:
         layout = tuple(batches(stages.counts(), opened.slots))
         if len(layout) != opened.batches:
             raise LayoutError(f"the roster fills {len(layout)} batches, the epoch says {opened.batches}")
-        return OpenEpoch(opened, sha256(raw).hex(), model, stages, layout)
+        placed = tuple((subject, stage) for subject, _, stage in stages.subjects)
+        return OpenEpoch(opened, sha256(raw).hex(), model, opened.roster, placed, layout, stages)
 
     def consent(self, consent_raw: bytes, enrolment_raw: bytes, epoch: OpenEpoch, now: int) -> GivenConsent:
         """A consent that holds at Unix time ``now``: signed by the enrolled enterprise, or by its service, for what the model discloses.

@@ -1,4 +1,4 @@
-"""What a department has to say, kept until it is acknowledged.
+"""What a contributor has to say, kept until it is acknowledged.
 
 A message is final before it enters: exactly the bytes kept here are sent, as often as it takes, also after a restart [P4.4]. Each
 message has a place (what it is about) and a revision.
@@ -109,7 +109,7 @@ class Acknowledged:
 
 
 class Outbox:
-    """The outbox of one department. ``engine`` was opened with METADATA. ``waiting`` is set while something may wait."""
+    """The outbox of one contributor. ``engine`` was opened with METADATA. ``waiting`` is set while something may wait."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -1,0 +1,73 @@
+"""What a contributor works with, in one place for those who work in its name: a department, or a bank that owns loan performance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from crypto.subjects import subject_id
+from nodes.contributing.epoch_secrets import EpochSecrets
+from nodes.contributing.outbox import Outbox
+from nodes.contributing.trust import ZoneTrust
+from nodes.runtime.peers.identity import Identity
+
+V = TypeVar("V")
+
+
+class KeptRecords(Protocol):
+    """A contributor's own records by unified social credit code and period, and the points that it said of them.
+
+    ``version`` changes whenever records were taken. ``nodes.department.store`` keeps them in a database.
+    """
+
+    @property
+    def version(self) -> int: ...
+    def import_folder(self, folder: Path, /) -> int: ...
+    def period(self, period: str, /) -> dict[str, dict[str, str]]: ...
+    def find(self, uscc: str, period: str, /) -> dict[str, str] | None: ...
+    def knows(self, uscc: str, /) -> bool: ...
+    def keep_points(self, source: str, points: list[int], /) -> None: ...
+    def points(self, source: str, /) -> list[int]: ...
+    def period_when(self, period: str, source: str, /) -> dict[str, dict[str, str]]: ...
+
+
+class SubjectIds(Protocol):
+    """How a contributor finds its enterprises in a roster. ``version`` changes whenever it may find others."""
+
+    @property
+    def version(self) -> int: ...
+
+    def by_subject(self, records: Mapping[str, V], /) -> dict[str, V]:
+        """``records`` (USCC -> anything) by subject id; without those whose subject id the contributor does not know."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RosterKey:
+    """Subject ids of a department: it holds the zone's roster key and computes every enterprise's [P3.1]."""
+
+    key: bytes = field(repr=False)
+    version: int = 0
+
+    def by_subject(self, records: Mapping[str, V], /) -> dict[str, V]:
+        """All of ``records``."""
+        return {subject_id(self.key, uscc): value for uscc, value in records.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Who the contributor is, what it trusts, its records and secrets, and where its answers go.
+
+    ``records_dir``: its drop folder, None where it has none. ``window``: largest window of the encryption tables.
+    """
+
+    identity: Identity
+    trust: ZoneTrust
+    store: KeptRecords
+    outbox: Outbox
+    secrets: EpochSecrets
+    subjects: SubjectIds
+    records_dir: Path | None
+    window: int
