@@ -31,6 +31,9 @@ def model_tables(document: Mapping[str, Any]) -> str:
     )
     if document["products"]:
         console.print(_table("Products", ("id", "title", "line", "months", "vetoes", "provenance"), map(_product, document["products"])))
+    if document["rankings"]:
+        shares = "of each stage, from the top"
+        console.print(_table("Lists of the best 榜单", ("id", "title", "functional", shares, "provenance"), map(_ranking, document["rankings"])))
     if document["exposures"]:
         columns = ("indicator", "to", "stages", "at most", "accepted by", "reason")
         console.print(_table("Exposures that owners accept 披露例外", columns, map(_exposure, document["exposures"])))
@@ -57,6 +60,11 @@ def _product(product: Mapping[str, Any]) -> tuple[str, ...]:
         yuan = product["yuan"]
         line = f"{yuan['base']} + points · ({_pairs(product['yuan_per_point'])}), from {yuan['floor']} to {yuan['cap']} yuan"
     return product["id"], _both(product["title"]), line, str(product["term_months"]), ", ".join(product["vetoes"]), _provenance(product["provenance"])
+
+
+def _ranking(ranking: Mapping[str, Any]) -> tuple[str, ...]:
+    shares = f"from {ranking['from_top']} % to below {ranking['below_top']} %"
+    return ranking["id"], _both(ranking["title"]), ranking["functional"], shares, _provenance(ranking["provenance"])
 
 
 def _exposure(exposure: Mapping[str, Any]) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ def problems(pack: Pack) -> Iterator[Problem]:
     yield from _products(pack)
     yield from _exposures(pack)
     yield from _qualification(pack)
+    yield from _rankings(pack)
 
 
 def all_fields(pack: Pack) -> dict[str, FieldSpec]:
@@ -222,3 +223,13 @@ def _qualification(pack: Pack) -> Iterator[Problem]:
             yield ("qualification", "positive"), f"{name} is not a numeric field of a record"
     if said := uncovered(pack.qualification.provenance, ["criterion"], pack.staging.stages):
         yield ("qualification", "provenance"), said
+
+
+def _rankings(pack: Pack) -> Iterator[Problem]:
+    for name, ranking in pack.rankings.items():
+        here: Path = ("rankings", name)
+        functional = pack.functionals.get(ranking.functional)
+        if functional is None or "authority" not in functional.disclosed_to:
+            yield (*here, "functional"), f"{ranking.functional} is not a functional disclosed to the authority, which draws up the list"
+        if said := uncovered(ranking.provenance, ["name", "criterion"], pack.staging.stages):
+            yield (*here, "provenance"), said

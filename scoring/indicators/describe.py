@@ -10,7 +10,7 @@ from gmpy2 import mpq
 
 from scoring.indicators.functional import functional
 from scoring.indicators.model import Indicator, Model
-from scoring.indicators.pack import Exposure
+from scoring.indicators.pack import Exposure, RankingSpec
 from scoring.indicators.provenance import Notes
 from scoring.rules.credit import Product
 from scoring.rules.points import BestOf, Count, Flag, Linear, Never, Rule, Sum, Table
@@ -126,6 +126,7 @@ def describe(model: Model) -> dict[str, Any]:
         "functionals": [_functional(model, name) for name in pack.functionals],
         "products": [_product(model, product) for product in model.products.values()],
         "exposures": [_exposure(exposure) for exposure in pack.exposures],
+        "rankings": [_ranking(name, ranking) for name, ranking in pack.rankings.items()],
         "qualification": None if pack.qualification is None else _title(pack.qualification.title),
     }
 
@@ -186,6 +187,11 @@ def _exposure(exposure: Exposure) -> dict[str, Any]:
     who = {"indicator": exposure.indicator, "audiences": list(exposure.audiences), "stages": list(exposure.stages)}
     accepted = {"reason": _title(exposure.reason), "accepted_by": _owner(exposure.accepted_by.department, exposure.accepted_by.level)}
     return who | {name: None if limit is None else number(limit) for name, limit in limits.items()} | accepted
+
+
+def _ranking(name: str, ranking: RankingSpec) -> dict[str, Any]:
+    shares = {"from_top": number(ranking.from_top), "below_top": number(ranking.below_top)}
+    return {"id": name, "title": _title(ranking.title), "functional": ranking.functional, **shares, "provenance": _notes(ranking.provenance)}
 
 
 def records_markdown(models: Iterable[Model]) -> str:

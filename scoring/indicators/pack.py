@@ -104,6 +104,25 @@ class Qualification(Part):
     provenance: Notes
 
 
+class RankingSpec(Part):
+    """A list of the best of each stage: those between two shares from the top, in percent; ``from_top`` belongs to it, ``below_top`` does not.
+
+    Who that is, ``scoring.release.percentiles.listed`` says from an epoch's totals.
+    """
+
+    title: Title
+    functional: Name
+    from_top: Annotated[Number, Declared(ge=0, le=100)]
+    below_top: Annotated[Number, Declared(ge=0, le=100)]
+    provenance: Notes
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> RankingSpec:
+        if self.from_top >= self.below_top:
+            raise ValueError("a list goes from a share of the best (inclusive) to a greater one (exclusive), in percent")
+        return self
+
+
 class Pack(Part):
     """A whole indicator model. ``zone`` is the zone it is made for, or ``any``."""
 
@@ -124,3 +143,4 @@ class Pack(Part):
     product_provenance: dict[Name, Notes] = Declared(default_factory=dict)
     exposures: tuple[Exposure, ...] = ()
     qualification: Qualification | None = None
+    rankings: dict[Name, RankingSpec] = Declared(default_factory=dict)

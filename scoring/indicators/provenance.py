@@ -11,7 +11,7 @@ from pydantic import model_validator
 from scoring.rules.values import Part
 from scoring.statements import StageId
 
-Aspect = Literal["name", "rule", "weights", "bands", "line", "floor", "promise", "terms", "criterion"]
+Aspect = Literal["name", "rule", "weights", "bands", "line", "floor", "cap", "promise", "terms", "criterion"]
 
 
 class Provenance(Part):

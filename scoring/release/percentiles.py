@@ -9,14 +9,18 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from gmpy2 import mpq
+
+from scoring.errors import ModelError
 from scoring.indicators.functional import Functional, functional
 from scoring.statements import Band, QuantileTable
 
 if TYPE_CHECKING:
     from scoring.indicators.model import Model
 
+S = TypeVar("S")  # a subject, by whatever name the caller has for it
 EDGE_STEP = 50  # half a point
 FINE_COHORT, COARSE_COHORT = 50, 20
 FINE_BANDS, COARSE_BANDS = 20, 4
@@ -46,6 +50,37 @@ def percentiles(cohort: Iterable[int]) -> dict[int, Decimal]:
 def _percentile(below: int, equal: int, count: int) -> Decimal:
     tenths = (1000 * (2 * below + equal) + count) // (2 * count)  # half-up of 1000·(below + equal/2)/count
     return Decimal(tenths).scaleb(-1)
+
+
+def listed(model: Model, ranking: str, totals: Mapping[S, tuple[str, int, bool]]) -> dict[str, tuple[S, ...]]:
+    """Who stands on the list ``ranking`` of the model, by stage in the model's order: best first, then in the order given [M1].
+
+    ``totals`` gives stage, total in hundredths and whether it reads gated. A subject's share from the top is 100·(number above +
+    ½·number equal)/number of its stage, exactly: those of equal totals stand on the same list or on none. Gated subjects are counted, as
+    totals of 0, and stand on no list. Raises ModelError when the model has no such list.
+
+    >>> from types import SimpleNamespace as Stub
+    >>> model = Stub(id="m", version="1", stages=(Stub(id="S1"),), pack=Stub(rankings={"first": Stub(from_top=0, below_top=20)}))
+    >>> listed(model, "first", {"a": ("S1", 900, False), "b": ("S1", 700, False), "c": ("S1", 0, True), "d": ("S1", 500, False)})
+    {'S1': ('a',)}
+    """
+    try:
+        spec = model.pack.rankings[ranking]
+    except KeyError as error:
+        raise ModelError(f"{model.id}@{model.version} has no list {ranking!r}") from error
+    found: dict[str, tuple[S, ...]] = {}
+    for stage in model.stages:
+        members = [(subject, 0 if gated else total, gated) for subject, (where, total, gated) in totals.items() if where == stage.id]
+        ordered = sorted(total for _, total, _ in members)
+        shares = {total: _from_top(total, ordered) for total in ordered}
+        best = sorted(members, key=lambda member: -member[1])
+        found[stage.id] = tuple(subject for subject, total, gated in best if not gated and spec.from_top <= shares[total] < spec.below_top)
+    return found
+
+
+def _from_top(total: int, ordered: Sequence[int]) -> mpq:
+    low, high = bisect_left(ordered, total), bisect_right(ordered, total)
+    return mpq(100 * (2 * (len(ordered) - high) + high - low), 2 * len(ordered))
 
 
 def quantile_tables(model: Model, name: str, totals: Mapping[str, Sequence[int]]) -> tuple[QuantileTable, ...]:

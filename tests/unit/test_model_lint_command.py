@@ -56,7 +56,10 @@ def written(path: Path, found: dict[str, Any]) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["firm-panel", "sme-tech", "hangzhou-binjiang"])
+LONG = [pytest.param(name, marks=pytest.mark.slow) for name in ("suzhou-snd", "longwan")]
+
+
+@pytest.mark.parametrize("name", ["firm-panel", "sme-tech", "hangzhou-binjiang", *LONG])
 def test_every_shipped_pack_is_admissible_and_its_report_is_the_one_that_owners_sign(name: str) -> None:
     found = answer(name)
     assert found["admissible"] is True

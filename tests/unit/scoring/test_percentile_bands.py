@@ -7,8 +7,10 @@ from itertools import pairwise
 
 import pytest
 
+from scoring.errors import ModelError
 from scoring.indicators.model import Model
-from scoring.release.percentiles import band_of, percentile, percentiles, quantile_tables
+from scoring.release.percentiles import band_of, listed, percentile, percentiles, quantile_tables
+from tests.unit.scoring.conftest import shipped
 
 
 def spread(count: int) -> list[int]:
@@ -91,3 +93,42 @@ def test_a_total_outside_the_model_is_in_no_band(firm_panel: Model) -> None:
     table = quantile_tables(firm_panel, "total", {"S1": spread(60)})[0]
     assert band_of(table, -1) is None
     assert band_of(table, 20_550) is None
+
+
+def standings(count: int, stage: str = "seed") -> dict[str, tuple[str, int, bool]]:
+    """``count`` subjects of one stage, the first with the greatest total."""
+    return {f"{stage}-{place}": (stage, 10_000 - place, False) for place in range(count)}
+
+
+def on_lists(totals: dict[str, tuple[str, int, bool]], stage: str = "seed") -> list[tuple[str, ...]]:
+    model = shipped("longwan")
+    return [listed(model, name, totals)[stage] for name in ("leaders", "contenders", "climbers")]
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(1, [0, 0, 0]), (9, [0, 1, 1]), (10, [0, 1, 1]), (11, [1, 0, 1]), (20, [1, 1, 2]), (200, [10, 10, 20])])
+def test_lists_take_their_share_of_each_stage(count: int, sizes: list[int]) -> None:
+    found = on_lists(standings(count) | standings(7, "mature"))
+    assert [len(part) for part in found] == sizes
+    assert [subject for part in found for subject in part] == [f"seed-{place}" for place in range(sum(sizes))], "the best, best first"
+
+
+def test_equal_totals_stand_on_the_same_list() -> None:
+    tied = {subject: (stage, min(total, 9_996), gated) for subject, (stage, total, gated) in standings(100).items()}
+    leaders, contenders, _ = on_lists(tied)
+    assert leaders == ("seed-0", "seed-1", "seed-2", "seed-3", "seed-4"), "5 of 100 share the first place: 2.5 % from the top"
+    assert contenders == ("seed-5", "seed-6", "seed-7", "seed-8", "seed-9")
+    tied = {subject: (stage, min(total, 9_989), gated) for subject, (stage, total, gated) in standings(100).items()}
+    assert [len(part) for part in on_lists(tied)] == [0, 12, 8], "12 of 100 share the first place: 6 % from the top, so nobody leads"
+
+
+def test_gated_subjects_are_counted_and_never_listed() -> None:
+    losses = {subject: (stage, -total, False) for subject, (stage, total, _) in standings(40).items()}
+    gated = {"gated": ("seed", 9_999, True)}
+    leaders, contenders, climbers = on_lists(losses | gated)
+    assert leaders == ("seed-39",), "the gated one has 0 points, and its place above the others stays empty"
+    assert "gated" not in (*leaders, *contenders, *climbers)
+
+
+def test_an_unknown_list_is_named() -> None:
+    with pytest.raises(ModelError, match="longwan@1 has no list 'winners'"):
+        listed(shipped("longwan"), "winners", {})

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from scoring.indicators.describe import records_markdown
 from scoring.indicators.model import Model
 from scoring.indicators.plain import dimension_totals, score_plain
 from scoring.rules.points import points
@@ -175,8 +174,3 @@ def test_what_is_not_published_is_marked_illustrative(firm_panel: Model, sme_tec
         if note.status == "published" and "rule" in note.of
     ]
     assert published == [("credit", ("thriving",)), ("zero-filing", ()), ("credit-veto", ())]
-
-
-def test_the_list_of_record_fields_is_in_step(firm_panel: Model, sme_tech: Model, hangzhou: Model) -> None:
-    written = (ROOT / "docs" / "records.md").read_text(encoding="utf-8")
-    assert written == records_markdown([firm_panel, hangzhou, sme_tech]), "run: xinqiao model records > docs/records.md"
