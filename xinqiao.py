@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nodes.commands import audit, countersign, draw, epoch, key, model, node, score, verify
+from nodes.commands import audit, connector, countersign, draw, epoch, key, model, node, score, verify
 from nodes.commands.output import run
 from simulators.commands import bench, demo, zone
 
@@ -32,6 +32,7 @@ app.add_typer(countersign.members, name="member")
 app.command("verify")(verify.verify)
 app.command("audit")(audit.audit)
 app.add_typer(draw.app, name="draw")
+app.add_typer(connector.app, name="connector")
 app.command("bench")(bench.bench)
 
 

@@ -7,15 +7,19 @@ Whether a code is registered, and to whom, is not known here.
 from __future__ import annotations
 
 import hmac
+import re
 import warnings
 
 from crypto.encoding import frame, label
 from crypto.errors import SubjectError
 
 CHARSET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-_ORGANISATION_CHARSET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_VALUE = {character: value for value, character in enumerate(CHARSET)}
+_WEIGHTS = tuple(pow(3, position, 31) for position in range(17))
+_ORGANISATION_VALUE = {character: value for value, character in enumerate("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")}
 _ORGANISATION_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 _LENGTH = 18
+_FORM = re.compile(rf"[{CHARSET}]{{2}}[0-9]{{6}}[{CHARSET}]{{10}}")
 
 
 class OuterCheckCharacterWarning(UserWarning):
@@ -37,13 +41,22 @@ def check_uscc(uscc: str) -> None:
 
     When nothing but the last (outer) check character is wrong, it warns with OuterCheckCharacterWarning instead.
     """
+    if remark := examine_uscc(uscc):
+        warnings.warn(remark, OuterCheckCharacterWarning, stacklevel=2)
+
+
+def examine_uscc(uscc: str) -> str:
+    """As ``check_uscc``, for those who read many codes: returns what it would warn of, empty where nothing is wrong.
+
+    >>> examine_uscc("91350100M0001TGQXM")
+    "outer check character is 'M', expected '1'"
+    """
     _check_characters(uscc)
     inner = _inner_character(uscc[8:16])
     if uscc[16] != inner:
         raise SubjectError(f"inner check character of the organisation is {uscc[16]!r}, expected {inner!r}")
     outer = outer_character(uscc[:17])
-    if uscc[17] != outer:
-        warnings.warn(f"outer check character is {uscc[17]!r}, expected {outer!r}", OuterCheckCharacterWarning, stacklevel=2)
+    return "" if uscc[17] == outer else f"outer check character is {uscc[17]!r}, expected {outer!r}"
 
 
 def make_uscc(authority: str, category: str, division: str, organisation: str) -> str:
@@ -60,16 +73,18 @@ def make_uscc(authority: str, category: str, division: str, organisation: str) -
 
 def outer_character(body: str) -> str:
     """Check character of the first 17 characters: (31 − Σ value·3^(i−1)) mod 31. Requires 17 characters of ``CHARSET``."""
-    total = sum(CHARSET.index(character) * pow(3, position, 31) for position, character in enumerate(body))
+    total = sum([_VALUE[character] * weight for character, weight in zip(body, _WEIGHTS, strict=True)])
     return CHARSET[-total % 31]
 
 
 def _inner_character(organisation: str) -> str:
-    total = sum(_ORGANISATION_CHARSET.index(c) * weight for c, weight in zip(organisation, _ORGANISATION_WEIGHTS, strict=True))
+    total = sum([_ORGANISATION_VALUE[c] * weight for c, weight in zip(organisation, _ORGANISATION_WEIGHTS, strict=True)])
     return "0123456789X0"[11 - total % 11]
 
 
 def _check_characters(uscc: str) -> None:
+    if _FORM.fullmatch(uscc):
+        return
     if len(uscc) != _LENGTH:
         raise SubjectError(f"length: {len(uscc)} characters, expected {_LENGTH}")
     _check_charset(uscc)

@@ -1,4 +1,4 @@
-"""YAML text → plain values, with the line of each: the strict subset in which indicator models are written.
+"""YAML text → plain values, with the line of each: the strict subset in which indicator models and connectors' mappings are written.
 
 Refused: duplicate keys, anchors and aliases, tags, several documents, keys that are not text. Plain scalars are null, true or
 false, integers, decimals (exact, never binary floats) or text; quoted scalars are always text. Knows nothing of models.
@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import yaml
+from pydantic import ValidationError
 
 from scoring.errors import ModelError
 
 MAX_SIZE_BYTES = 1 << 20
 MAX_DEPTH = 32
+MAX_SHOWN = 10
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
 _WORDS: dict[str, object] = {"null": None, "~": None, "": None, "true": True, "false": False}
+_WORDING = {"missing": "is required", "extra_forbidden": "is not a name of the format at this place"}
 _TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "map", "seq")}
 
 Path = tuple[str | int, ...]
@@ -49,6 +52,31 @@ class Document:
                 lacking = [str(part)]
         return self.lines[path], dotted((*path, *lacking))
 
+    def report(self, found: Sequence[tuple[Sequence[str | int], str]]) -> str:
+        """Problems, each with its location, as lines that name line, path and what would be right; at most ten are shown."""
+        lines = []
+        for location, message in found[:MAX_SHOWN]:
+            line, path = self.locate(location)
+            lines.append(f"line {line}, {path}: {message}" if path else f"line {line}: {message}")
+        if len(found) > MAX_SHOWN:
+            lines.append(f"and {len(found) - MAX_SHOWN} more")
+        return "\n".join(lines)
+
+    def report_invalid(self, error: ValidationError) -> str:
+        """``report`` of what a pydantic model found in the document."""
+        found = []
+        for item in error.errors(include_url=False, include_input=False):
+            location = item["loc"] if item["type"] == "missing" else self._within(item["loc"])
+            found.append((location, _WORDING.get(item["type"], item["msg"].removeprefix("Value error, "))))
+        return self.report(found)
+
+    def _within(self, location: Sequence[str | int]) -> Path:
+        """A location without the parts that the document lacks: the tag of a union may stand last."""
+        path: Path = ()
+        for part in location:
+            path = (*path, part) if (*path, part) in self.lines else path
+        return path
+
 
 def dotted(path: Path) -> str:
     """A path as its reader writes it.
@@ -60,21 +88,24 @@ def dotted(path: Path) -> str:
     return text.removeprefix(".")
 
 
-def parse_document(data: bytes) -> Document:
-    """The one document in ``data`` (UTF-8). Raises ModelError with line and path for anything outside the subset, or over 1 MiB."""
+def parse_document(data: bytes, what: str = "pack") -> Document:
+    """The one document in ``data`` (UTF-8). Raises ModelError with line and path for anything outside the subset, or over 1 MiB.
+
+    ``what`` names the document in what is said of it.
+    """
     if len(data) > MAX_SIZE_BYTES:
-        raise ModelError(f"a pack has at most {MAX_SIZE_BYTES} bytes, this has {len(data)}")
+        raise ModelError(f"a {what} has at most {MAX_SIZE_BYTES} bytes, this has {len(data)}")
     try:
         node = yaml.compose(data.decode(), Loader=_Loader)
     except UnicodeDecodeError as error:
-        raise ModelError(f"a pack is UTF-8; byte {error.start} is not") from error
+        raise ModelError(f"a {what} is UTF-8; byte {error.start} is not") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise ModelError(f"line {1 if mark is None else mark.line + 1}: not YAML: {error.problem}") from error
     except (yaml.YAMLError, RecursionError) as error:
         raise ModelError(f"not YAML: {type(error).__name__}") from error
     if node is None:
-        raise ModelError("the pack is empty")
+        raise ModelError(f"the {what} is empty")
     lines: dict[Path, int] = {}
     return Document(_value(node, (), lines), lines)
 
@@ -85,7 +116,7 @@ class _Loader(yaml.BaseLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
-            raise ModelError(f"line {line}: aliases are not used in packs: write the value again")
+            raise ModelError(f"line {line}: aliases are not used: write the value again")
         return super().compose_node(parent, index)
 
 
@@ -93,7 +124,7 @@ def _value(node: yaml.Node, path: Path, lines: dict[Path, int]) -> object:
     line = node.start_mark.line + 1
     lines[path] = line
     if node.tag not in _TAGS:
-        raise ModelError(f"line {line}, {dotted(path)}: tag {node.tag!r} is not used in packs")
+        raise ModelError(f"line {line}, {dotted(path)}: tag {node.tag!r} is not used")
     if len(path) > MAX_DEPTH:
         raise ModelError(f"line {line}: nested deeper than {MAX_DEPTH} levels")
     if isinstance(node, yaml.SequenceNode):

@@ -16,7 +16,7 @@ from crypto.packing import interval_bits, slots
 from scoring.errors import ModelError
 from scoring.indicators import functional as functionals
 from scoring.indicators.checks import problems
-from scoring.indicators.document import Document, parse_document
+from scoring.indicators.document import parse_document
 from scoring.indicators.functional import Functional, Reading
 from scoring.indicators.pack import FunctionalSpec, IndicatorSpec, Pack
 from scoring.rules.credit import Product
@@ -24,9 +24,6 @@ from scoring.rules.points import Rule
 from scoring.rules.stages import Owner
 from scoring.rules.values import Field
 from scoring.statements import Title
-
-MAX_SHOWN = 10
-_WORDING = {"missing": "is required", "extra_forbidden": "is not a name of the format at this place"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +186,9 @@ def load_pack(data: bytes) -> Model:
     try:
         pack = Pack.model_validate(document.value)
     except ValidationError as error:
-        found = [(tuple(item["loc"]), _wording(item["type"], item["msg"])) for item in error.errors(include_url=False, include_input=False)]
-        raise _model_error(document, found) from error
+        raise ModelError(document.report_invalid(error)) from error
     if found := list(problems(pack)):
-        raise _model_error(document, found)
+        raise ModelError(document.report(found))
     return _model(pack, sha256(data).hex())
 
 
@@ -211,17 +207,3 @@ def _indicator(pack: Pack, name: str, fields: Mapping[str, Field]) -> Indicator:
     rules = {stage: spec.rule_by_stage.get(stage, spec.rule) for stage in pack.staging.stages}
     read = dict.fromkeys(field for rule in rules.values() for field, _ in rule.uses())
     return Indicator(name, spec, pack.records[spec.record].owner, tuple(fields[field] for field in read), rules)
-
-
-def _wording(kind: str, message: str) -> str:
-    return _WORDING.get(kind, message.removeprefix("Value error, "))
-
-
-def _model_error(document: Document, found: list[tuple[tuple[str | int, ...], str]]) -> ModelError:
-    lines = []
-    for location, message in found[:MAX_SHOWN]:
-        line, path = document.locate(location)
-        lines.append(f"line {line}, {path}: {message}" if path else f"line {line}: {message}")
-    if len(found) > MAX_SHOWN:
-        lines.append(f"and {len(found) - MAX_SHOWN} more")
-    return ModelError("\n".join(lines))

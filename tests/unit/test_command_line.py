@@ -22,6 +22,7 @@ COMMANDS: dict[str, Line] = {  # each with whatever it demands, none of which is
     "audit": ["audit", "nowhere", "--keys", "nowhere"],
     "audit of a URL": ["audit", "https://127.0.0.1:9", "--keys", "nowhere"],
     "draw show": ["draw", "show", "e1", "--config", "nowhere.toml"],
+    "connector check": ["connector", "check", "nowhere.yaml"],
     "model show": ["model", "show", "nowhere"],
     "model lint": ["model", "lint", "nowhere"],
     "model diff": ["model", "diff", "nowhere", "firm-panel"],

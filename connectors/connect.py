@@ -1,0 +1,37 @@
+"""From a mapping's file to the connector that it describes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from connectors.errors import MappingError
+from connectors.files.csv_rows import read_csv
+from connectors.files.folder import Parse, WatchedFolder
+from connectors.files.table import read_table
+from connectors.mapping import ConnectorMapping, load_mapping
+from connectors.records import Connector, Malformed, Record
+from connectors.sources import CsvSource
+
+
+def open_connector(path: Path) -> Connector:
+    """The connector of the mapping in ``path``. Raises MappingError when the mapping, or a file that it names, is not as it should be."""
+    return connect(load_mapping(path), path.absolute().parent)
+
+
+def connect(mapping: ConnectorMapping, base: Path) -> Connector:
+    """The connector of ``mapping``, whose paths are relative to ``base``."""
+    source = mapping.source
+    match source:
+        case CsvSource():
+            return WatchedFolder(mapping.id, base / source.folder, source.pattern, source.quiet_s, _csv(mapping, source))
+        case _:
+            raise MappingError(f"sources of kind {source.kind} cannot be read by this version")
+
+
+def _csv(mapping: ConnectorMapping, source: CsvSource) -> Parse:
+    def parse(file: BinaryIO, name: str) -> Iterator[Record | Malformed]:
+        return read_table(read_csv(file, source.encoding, source.delimiter), mapping, name, source.header_line)
+
+    return parse

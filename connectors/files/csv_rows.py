@@ -1,0 +1,90 @@
+"""Rows of a CSV file, read as it is asked for. One bad line costs itself and nothing else: what a stray quotation mark swallowed is read again."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import deque
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from connectors.cells import MAX_CELL
+from connectors.errors import DeliveryError
+from connectors.files.table import Row
+
+MAX_LINE = 1 << 20
+_UNDECODABLE = re.compile(r"[\ud800-\udfff]")
+
+
+def read_csv(file: BinaryIO, encoding: str, delimiter: str) -> Iterator[Row]:
+    """Rows with the number of the line that each begins on. Bytes that are not of ``encoding`` make their row a fault.
+
+    Raises DeliveryError for a line of more than ``MAX_LINE`` characters.
+    """
+    lines = _Lines(file, "utf-8-sig" if encoding == "utf-8" else encoding)
+    rows = csv.reader(lines, strict=True, delimiter=delimiter)
+    width = 0
+    while True:
+        start = lines.number + 1
+        lines.taken.clear()
+        try:
+            cells = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Row(start, (), _reason(lines.keep_first(), encoding, f"not CSV: {error}"), lines.taken[0])
+            continue
+        if len(lines.taken) > 1 and (len(cells) < width or len(cells) > width > 1):  # a title above may be one cell
+            yield Row(start, (), "a quotation mark is not closed on its line", lines.keep_first())
+            continue
+        width = max(width, len(cells))
+        raw = lines.taken[0] if len(lines.taken) == 1 else "".join(lines.taken)
+        if not raw.isascii() and _UNDECODABLE.search(raw):
+            yield Row(start, (), f"not {encoding} text", raw)
+        elif len(raw) > MAX_CELL and any(len(cell) > MAX_CELL for cell in cells):
+            yield Row(start, (), f"a cell of more than {MAX_CELL} characters", raw)
+        else:
+            yield Row(start, cells)
+
+
+def _reason(raw: str, encoding: str, reason: str) -> str:
+    return f"not {encoding} text" if _UNDECODABLE.search(raw) else reason
+
+
+class _Lines:
+    """Lines of a file for csv.reader. ``number``: of the last one given; ``taken``: those given since it was cleared."""
+
+    def __init__(self, file: BinaryIO, encoding: str) -> None:
+        self._text = io.TextIOWrapper(file, encoding, errors="surrogateescape", newline="")
+        self._again: deque[str] = deque()
+        self.number = 0
+        self.taken: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else self._read()
+        if not line:
+            raise StopIteration
+        self.number += 1
+        self.taken.append(line)
+        return line
+
+    def keep_first(self) -> str:
+        """The first line taken; every later one is given again."""
+        first, *others = self.taken
+        self._again.extendleft(reversed(others))
+        self.number -= len(others)
+        self.taken = [first]
+        return first
+
+    def _read(self) -> str:
+        try:
+            line = self._text.readline(MAX_LINE + 1)
+        except UnicodeError as error:
+            raise DeliveryError(f"line {self.number + 1}: the text cannot be decoded") from error
+        if len(line) > MAX_LINE:
+            raise DeliveryError(f"line {self.number + 1}: more than {MAX_LINE} characters")
+        return line.removeprefix("\ufeff") if self.number == 0 else line

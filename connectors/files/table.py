@@ -1,0 +1,94 @@
+"""A table in a file, whatever its format: the row of the column names is found, every row below it becomes a record or is malformed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from connectors.errors import DeliveryError
+from connectors.mapping import ConnectorMapping
+from connectors.records import Malformed, Origin, Record
+from connectors.rows import RowFaultError, RowReader, malformed
+
+HEADER_WITHIN = 20
+MAX_ROWS = 2_000_000
+MAX_COLUMNS = 1000
+
+
+class Row(NamedTuple):
+    """A row with its number in the file. ``fault``: why it is none, with what stood there in ``raw``."""
+
+    number: int
+    cells: Sequence[str]
+    fault: str = ""
+    raw: str = ""
+
+
+def read_table(rows: Iterator[Row], mapping: ConnectorMapping, delivery: str, header_line: int | None) -> Iterator[Record | Malformed]:
+    """Records and malformed rows in order. Rows that are empty, or that the mapping says to ignore, are passed over.
+
+    Raises DeliveryError when no row names every column of the mapping once, or when there are more than ``MAX_ROWS`` rows.
+    """
+    reader = RowReader(mapping)
+    header, index = _header(rows, mapping, header_line)
+    width = len(header.cells)
+    places = tuple(index.get(_plain(name), -1) for name in reader.columns)
+    for count, row in enumerate(rows):
+        if count >= MAX_ROWS:
+            raise DeliveryError(f"more than {MAX_ROWS} rows")
+        if not row.fault and not any(row.cells):
+            continue
+        origin = Origin(mapping.id, delivery, f"line {row.number}")
+        if row.fault:
+            yield malformed(origin, "", row.fault, row.raw or row.cells)
+            continue
+        if len(row.cells) != width and (len(row.cells) < width or any(cell.strip() for cell in row.cells[width:])):
+            yield malformed(origin, "", f"{len(row.cells)} cells where the row of the names has {width}", row.cells)
+            continue
+        picked = [None if place < 0 else row.cells[place] for place in places]
+        try:
+            yield reader.read(picked, origin)
+        except RowFaultError as fault:
+            if not reader.passes_over(row.cells):
+                yield malformed(origin, fault.field, str(fault), row.cells)
+
+
+def _header(rows: Iterator[Row], mapping: ConnectorMapping, header_line: int | None) -> tuple[Row, dict[str, int]]:
+    needed = [name for name, optional in mapping.columns.items() if not optional]
+    nearest: list[str] = needed
+    unreadable = ""
+    tried = 0
+    for row in rows:
+        if (header_line is not None and row.number < header_line) or not any(row.cells):
+            unreadable = unreadable or row.fault
+            continue
+        if header_line is not None and row.number > header_line:
+            break
+        tried += 1
+        unreadable = unreadable or row.fault
+        lacking = [name for name in needed if _plain(name) not in {_plain(cell) for cell in row.cells}]
+        if not row.fault and not lacking:
+            return row, _index(row, mapping)
+        nearest = min(nearest, lacking, key=len)
+        if tried == HEADER_WITHIN:
+            break
+    where = f"the first {HEADER_WITHIN} rows" if header_line is None else f"line {header_line}"
+    because = f"; {unreadable}" if unreadable else ""
+    raise DeliveryError(f"{where}: no row names every column of the mapping; lacking at best: {', '.join(nearest)}{because}")
+
+
+def _index(row: Row, mapping: ConnectorMapping) -> dict[str, int]:
+    if len(row.cells) > MAX_COLUMNS:
+        raise DeliveryError(f"more than {MAX_COLUMNS} columns")
+    wanted = {_plain(name) for name in mapping.columns}
+    index: dict[str, int] = {}
+    for place, cell in enumerate(row.cells):
+        name = _plain(cell)
+        if name in wanted and index.setdefault(name, place) != place:
+            raise DeliveryError(f"line {row.number}: two columns are named {cell.strip()}")
+    return index
+
+
+def _plain(name: str) -> str:
+    """A column's name without the white space and line breaks that it is set with."""
+    return "".join(name.split())

@@ -1,0 +1,84 @@
+"""``xinqiao connector check``: what would be read and what refused, with nothing stored, moved or kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nodes.commands.output import run
+from tests.support.connecting import MAPPING, row, table
+from xinqiao import app
+
+
+@pytest.fixture
+def mapping(tmp_path: Path) -> Path:
+    (tmp_path / "inbox").mkdir()
+    path = tmp_path / "tax.yaml"
+    path.write_text(MAPPING, encoding="utf-8")
+    return path
+
+
+def check(mapping: Path, capfd: pytest.CaptureFixture[str], *more: str) -> tuple[int, dict[str, Any], str]:
+    """Exit code, the JSON document, and what a person reads."""
+    code = run(app, ["connector", "check", str(mapping), *more])
+    text = capfd.readouterr().out
+    assert run(app, ["connector", "check", str(mapping), "--json", *more]) == code
+    return code, json.loads(capfd.readouterr().out), text
+
+
+def test_a_table_that_can_be_read_is_shown_by_a_sample(mapping: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = mapping.parent / "inbox" / "a.csv"
+    file.write_text(table(row(0), row(1, uscc="91350100M0001TGQXM", revenue="-")))
+    code, document, text = check(mapping, capfd)
+    assert (code, document["records"], document["malformed"], document["complete"]) == (0, 2, 0, True)
+    assert document["deliveries"] == [{"name": "a.csv", "outcome": "taken", "reason": "", "records": 2, "malformed": 0}]
+    assert document["fields"]["revenue"] == {"given": 1, "empty": 1}
+    assert list(document["remarks"].values()) == [1]
+    assert document["sample"][0]["values"]["revenue"] == "12345000"
+    assert "revenue=12345000" in text
+    assert file.exists(), "nothing was moved"
+    assert list(mapping.parent.glob("inbox/*/")) == []
+
+
+def test_what_would_be_refused_is_told_with_its_place_and_reason(mapping: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    inbox = mapping.parent / "inbox"
+    (inbox / "a.csv").write_text(table(row(0), row(1, staff="x"), row(2)))
+    (inbox / "b.csv").write_bytes(table(row(0)).encode("gb18030"))
+    code, document, text = check(mapping, capfd)
+    assert (code, document["records"], document["malformed"]) == (1, 2, 1)
+    assert {item["name"]: item["outcome"] for item in document["deliveries"]} == {"a.csv": "partly", "b.csv": "refused"}
+    (refused,) = document["refused"]
+    assert (refused["delivery"], refused["place"], refused["field"]) == ("a.csv", "line 3", "staff")
+    assert "line 3: staff: an exact decimal number" in text
+    assert "not utf-8 text" in text
+
+
+def test_a_limit_looks_at_the_first_rows_and_says_so(mapping: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (mapping.parent / "inbox" / "a.csv").write_text(table(row(0), row(1), row(2)))
+    code, document, text = check(mapping, capfd, "--limit", "2")
+    assert (code, document["records"], document["complete"]) == (0, 2, False)
+    assert "only the first rows" in text
+    assert check(mapping, capfd, "--limit", "3")[1]["complete"] is True
+
+
+def test_nothing_to_read_is_a_finding(mapping: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    code, document, text = check(mapping, capfd)
+    assert (code, document["records"]) == (1, 0)
+    assert "nothing to read" in text
+
+
+def test_a_folder_that_is_not_there_is_unavailable(mapping: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (mapping.parent / "inbox").rmdir()
+    code, document, _ = check(mapping, capfd)
+    assert (code, document["error"]) == (4, "SOURCE_UNAVAILABLE")
+    assert "does not exist" in document["detail"]
+
+
+def test_a_mistake_in_the_mapping_is_bad_input(mapping: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    mapping.write_text(MAPPING.replace("unit: 10k-yuan, ", ""), encoding="utf-8")
+    code, document, _ = check(mapping, capfd)
+    assert (code, document["error"]) == (2, "MAPPING_INVALID")
+    assert "line 10, fields.revenue.unit: is required" in document["detail"]

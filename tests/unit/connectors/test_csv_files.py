@@ -1,0 +1,250 @@
+"""CSV files in a watched folder: what is read, what is refused and why, and that one bad line costs nothing but itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from connectors.connect import open_connector
+from connectors.errors import DeliveryError, SourceUnavailableError
+from connectors.files.folder import DONE, FAILED, QUARANTINE
+from connectors.records import Delivery, Malformed, Outcome, Record
+from tests.support.connecting import CODES, HEADER, MAPPING, broken_files, row, table
+
+Drop = Callable[[bytes], Path]
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    (tmp_path / "tax.yaml").write_text(MAPPING, encoding="utf-8")
+    return folder
+
+
+def deliveries(inbox: Path) -> list[Delivery]:
+    return list(open_connector(inbox.parent / "tax.yaml").deliveries(""))
+
+
+def read(inbox: Path, data: bytes) -> tuple[list[Record], list[Malformed]]:
+    (inbox / "a.csv").write_bytes(data)
+    (delivery,) = deliveries(inbox)
+    items = list(delivery.items())
+    return [item for item in items if isinstance(item, Record)], [item for item in items if isinstance(item, Malformed)]
+
+
+def test_a_line_becomes_a_record_that_says_where_it_was_read(inbox: Path) -> None:
+    (record,), bad = read(inbox, table(row(0)).encode())
+    assert bad == []
+    assert (record.uscc, record.period, record.valid_from) == (CODES[0], "2023", "2024-01-31")
+    assert record.values == {
+        "revenue": "12345000",
+        "staff": "12",
+        "grade": "A",
+        "enforced": "0",
+        "zero_months": "2023-01;2023-02",
+        "company": "甲公司",
+    }
+    assert (record.origin.connector, record.origin.delivery, record.origin.place) == ("tax-returns", "a.csv", "line 2")
+
+
+def test_an_empty_cell_and_a_spelling_of_nothing_state_that_there_is_nothing(inbox: Path) -> None:
+    (record,), _ = read(inbox, table(row(0, revenue="-", staff="", zero_months="无", since="")).encode())
+    assert (record.values["revenue"], record.values["staff"], record.values["zero_months"], record.valid_from) == ("", "", "", "")
+
+
+def test_a_field_whose_column_may_be_absent_is_then_not_spoken_of(inbox: Path) -> None:
+    lines = [",".join(line.split(",")[:-1]) for line in table(row(0, revenue="1")).splitlines()]
+    (record,), _ = read(inbox, "\n".join(lines).encode())
+    assert "company" not in record.values
+
+
+def test_titles_above_and_totals_below_are_passed_over(inbox: Path) -> None:
+    text = f"纳税申报导出\n\n单位：万元,,,,,,,,\n{table(row(0))}合计,,,,99,,,,\n,,,,,,,,\n"
+    records, bad = read(inbox, text.encode())
+    assert ([record.origin.place for record in records], bad) == (["line 5"], [])
+
+
+def test_names_may_be_set_with_line_breaks_and_in_any_order(inbox: Path) -> None:
+    shuffled = '"营业\n收入(万元)",' + ",".join(name for name in HEADER if name != "营业收入(万元)")
+    cells = row(0, revenue="1234.5").split(",")
+    at = HEADER.index("营业收入(万元)")
+    (record,), _ = read(inbox, f"{shuffled}\n{','.join([cells[at], *cells[:at], *cells[at + 1 :]])}\n".encode())
+    assert record.values["revenue"] == "12345000"
+    assert record.origin.place == "line 3"
+
+
+def test_early_codes_whose_outer_check_character_alone_is_wrong_are_taken(inbox: Path) -> None:
+    for code in ("91350100M0001TGQXM", "91350211M0000XUF46"):
+        records, bad = read(inbox, table(row(0, uscc=code)).encode())
+        assert ([record.uscc for record in records], bad) == ([code], [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_each_encoding_is_read_as_the_mapping_says(inbox: Path, encoding: str) -> None:
+    mapping = inbox.parent / "tax.yaml"
+    mapping.write_text(MAPPING.replace("encoding: utf-8", f"encoding: {encoding}"), encoding="utf-8")
+    (record,), _ = read(inbox, table(row(0, company="镕基㐂𠮷")).encode(encoding))
+    assert record.values["company"] == "镕基㐂𠮷"
+
+
+BROKEN = broken_files()
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_file_is_refused_or_its_bad_lines_are_and_the_rest_goes_on(inbox: Path, name: str) -> None:
+    data, good, reasons = BROKEN[name]
+    path = inbox / "a.csv"
+    path.write_bytes(data)
+    (delivery,) = deliveries(inbox)
+    items: list[Record | Malformed] = []
+    whole = ""
+    try:
+        items += delivery.items()
+    except DeliveryError as error:
+        whole = str(error)
+    if isinstance(reasons, str):
+        assert reasons in whole
+        refused: tuple[Malformed, ...] = ()
+        outcome = Outcome.REFUSED
+    else:
+        assert whole == ""
+        assert [item.uscc for item in items if isinstance(item, Record)] == [CODES[place] for place in good]
+        refused = tuple(item for item in items if isinstance(item, Malformed))
+        assert [(item.field, item.origin.place) for item in refused] == [(field, place) for field, place, _ in reasons]
+        for item, (_, _, reason) in zip(refused, reasons, strict=True):
+            assert reason in item.reason
+            item.content.encode()
+        outcome = Outcome.PARTLY
+    delivery.settle(outcome, refused)
+    kept = inbox / (FAILED if outcome is Outcome.REFUSED else DONE) / "a.csv"
+    assert kept.read_bytes() == data, "nothing is lost"
+    assert (inbox / QUARANTINE).exists() == bool(refused)
+
+
+def test_there_are_twenty_broken_forms() -> None:
+    assert len(BROKEN) >= 20
+
+
+# --- the life of a file [C4] ---
+
+
+def test_files_that_are_not_complete_are_left_alone(inbox: Path) -> None:
+    for name in ("a.csv.tmp", ".a.csv", "~$a.csv", "a.txt", "a.csv.part"):
+        (inbox / name).write_text(table(row(0)))
+    (inbox / "b.csv").mkdir()
+    assert deliveries(inbox) == []
+    mapping = inbox.parent / "tax.yaml"
+    mapping.write_text(MAPPING.replace("quiet_s: 0", "quiet_s: 3600"), encoding="utf-8")
+    (inbox / "growing.csv").write_text(table(row(0)))
+    os.utime(inbox / "growing.csv", (1, 1))  # an old time of writing says nothing: it can be set
+    assert deliveries(inbox) == []
+
+
+def test_files_come_in_the_order_of_their_writing(inbox: Path) -> None:
+    for place, name in enumerate(("c.csv", "a.csv", "b.csv")):
+        (inbox / name).write_text(table(row(0)))
+        os.utime(inbox / name, (place + 1, place + 1))
+    assert [delivery.name for delivery in deliveries(inbox)] == ["c.csv", "a.csv", "b.csv"]
+
+
+def test_settling_again_changes_nothing_and_touches_no_newer_file(inbox: Path) -> None:
+    path = inbox / "a.csv"
+    path.write_text(table(row(0)))
+    (delivery,) = deliveries(inbox)
+    list(delivery.items())
+    delivery.settle(Outcome.TAKEN, ())
+    delivery.settle(Outcome.TAKEN, ())
+    path.write_text(table(row(1)))
+    delivery.settle(Outcome.TAKEN, ())
+    assert path.read_text() == table(row(1))
+    assert (inbox / DONE / "a.csv").read_text() == table(row(0))
+
+
+def test_a_file_that_was_read_before_a_crash_is_put_away_without_being_read(inbox: Path) -> None:
+    path = inbox / "a.csv"
+    path.write_text(table(row(0)))
+    (before,) = deliveries(inbox)
+    (after,) = deliveries(inbox)
+    assert before.digest == after.digest
+    refused = tuple(item for item in after.items() if isinstance(item, Malformed))
+    after.settle(Outcome.TAKEN, refused)
+    assert list(inbox.glob("*.csv")) == []
+
+
+def test_another_file_of_the_same_name_is_kept_beside_the_first(inbox: Path) -> None:
+    for place in (0, 1, 1):
+        (inbox / "a.csv").write_text(table(row(place)))
+        (delivery,) = deliveries(inbox)
+        delivery.settle(Outcome.TAKEN, ())
+    assert sorted(path.read_text() for path in (inbox / DONE).iterdir()) == sorted([table(row(0)), table(row(1))])
+
+
+def test_what_was_refused_is_copied_for_whoever_corrects_it_and_computes_nothing_there(inbox: Path) -> None:
+    (inbox / "a.csv").write_text(table(row(0), "=HYPERLINK(0)" + row(1)[18:]))
+    (delivery,) = deliveries(inbox)
+    refused = tuple(item for item in delivery.items() if isinstance(item, Malformed))
+    delivery.settle(Outcome.PARTLY, refused)
+    (copy,) = (inbox / QUARANTINE).iterdir()
+    text = copy.read_bytes()
+    assert text.startswith(b"\xef\xbb\xbf")
+    lines = text.decode("utf-8-sig").splitlines()
+    assert lines[0] == "位置 place,字段 field,原因 reason,内容 content"
+    assert lines[1].startswith('line 3,uscc,"length')
+    assert ",\"'=HYPERLINK(0)" in lines[1]
+    delivery.settle(Outcome.PARTLY, refused)
+    assert copy.read_bytes() == text
+
+
+def test_a_link_is_not_followed_and_is_put_away_as_itself(inbox: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.csv"
+    secret.write_text(table(row(0)))
+    (inbox / "a.csv").symlink_to(secret)
+    (delivery,) = deliveries(inbox)
+    with pytest.raises(DeliveryError, match="not a file"):
+        list(delivery.items())
+    delivery.settle(Outcome.REFUSED, ())
+    assert (inbox / FAILED / "a.csv").is_symlink()
+    assert secret.exists()
+
+
+def test_a_pipe_does_not_stop_the_reader(inbox: Path) -> None:
+    os.mkfifo(inbox / "a.csv")
+    (delivery,) = deliveries(inbox)
+    with pytest.raises(DeliveryError, match="not a regular file"):
+        list(delivery.items())
+
+
+def test_a_file_that_changes_while_it_is_read_is_read_again_later(inbox: Path) -> None:
+    path = inbox / "a.csv"
+    path.write_text(table(row(0), row(1)))
+    (delivery,) = deliveries(inbox)
+    items = delivery.items()
+    next(items)
+    path.write_text(table(row(2)))
+    with pytest.raises(SourceUnavailableError, match="changed while it was read"):
+        list(items)
+    path.write_text(table(row(0)))
+    with pytest.raises(SourceUnavailableError, match="changed"):
+        list(delivery.items())
+    (again,) = deliveries(inbox)
+    assert len(list(again.items())) == 1
+
+
+def test_a_file_over_the_bound_is_refused_unread(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (inbox / "a.csv").open("wb") as file:
+        file.truncate((512 << 20) + 1)  # a hole: it takes no room
+    (delivery,) = deliveries(inbox)
+    with pytest.raises(DeliveryError, match="a file has at most"):
+        list(delivery.items())
+    delivery.settle(Outcome.REFUSED, ())
+    assert (inbox / FAILED / "a.csv").exists()
+
+
+def test_a_folder_that_is_not_there_is_unavailable(inbox: Path) -> None:
+    inbox.rmdir()
+    with pytest.raises(SourceUnavailableError, match="does not exist"):
+        deliveries(inbox)
