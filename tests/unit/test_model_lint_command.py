@@ -56,7 +56,7 @@ def written(path: Path, found: dict[str, Any]) -> Path:
     return path
 
 
-LONG = [pytest.param(name, marks=pytest.mark.slow) for name in ("suzhou-snd", "longwan")]
+LONG = [pytest.param(name, marks=pytest.mark.slow) for name in ("suzhou-snd", "kunshan", "longwan")]
 
 
 @pytest.mark.parametrize("name", ["firm-panel", "sme-tech", "hangzhou-binjiang", *LONG])

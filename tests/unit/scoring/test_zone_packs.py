@@ -11,8 +11,8 @@ from scoring.indicators.plain import score_plain
 from scoring.rules.credit import line_fen
 from tests.unit.scoring.conftest import shipped
 
-ZONES = ("hangzhou-binjiang", "suzhou-snd", "longwan")
-MADE_OF_ONES = ("suzhou-snd", "longwan")  # every indicator earns one point at most; the weights of a stage sum to 100
+ZONES = ("hangzhou-binjiang", "suzhou-snd", "kunshan", "longwan")
+MADE_OF_ONES = ("suzhou-snd", "kunshan", "longwan")  # every indicator earns one point at most; the weights of a stage sum to 100
 CLEAR = {"credit-veto": 0}
 
 
@@ -99,3 +99,26 @@ def test_longwans_lists_are_the_published_ones(packs: Mapping[str, Model]) -> No
     assert lists == [("领跑榜", 0, 5), ("竞跑榜", 5, 10), ("进取榜", 10, 20)]
     names = set(model.pack.rankings)
     assert published(model) == {("stages", "bands")} | {(name, aspect) for name in names for aspect in ("name", "criterion")}
+
+
+def test_kunshan_has_the_published_shape(packs: Mapping[str, Model]) -> None:
+    model = packs["kunshan"]
+    assert (len(model.pack.dimensions), len(scored(model))) == (7, 48)
+    assert {model.indicators[name].dimension for name in scored(model)} == set(model.pack.dimensions)
+    assert len(model.pack.staging.axes) == 2
+    assert published(model) == set()
+
+
+AGES = {"new": ("0", "2.99"), "growing": ("3", "7.99"), "settled": ("8", "120")}
+REVENUES = {"small": ("0", "4999999.99"), "medium": ("5000000", "49999999.99"), "large": ("50000000", "90000000000")}
+
+
+@pytest.mark.parametrize("age", AGES)
+@pytest.mark.parametrize("size", REVENUES)
+def test_every_corner_of_kunshans_grid_is_in_its_stage(packs: Mapping[str, Model], age: str, size: str) -> None:
+    model = packs["kunshan"]
+    axis = next(name for name in model.pack.staging.axes if name != "revenue")
+    for years in AGES[age]:
+        for revenue in REVENUES[size]:
+            assert model.stage_of({axis: years, "revenue": revenue}) == f"{age}-{size}"
+    assert model.stage_of({"revenue": REVENUES[size][0]}) == model.default_stage, "without an age there is no place on the grid"
