@@ -24,11 +24,11 @@ from simulators.population.records import write_records
 from simulators.population.tables import Population
 from simulators.zone.build import build_zone, processes_of
 from simulators.zone.configs import read_endpoints
-from simulators.zone.layout import MEMBERS, ZonePlan, demo_plan
+from simulators.zone.layout import ZonePlan, demo_plan
 from simulators.zone.processes import ZoneProcesses
 
 ENTERPRISE_SERVICE = "enterprise-binjiang"
-DEPARTMENTS = tuple(member.id for member in MEMBERS if "department" in member.roles)
+DEPARTMENTS = tuple(member.id for member in demo_plan().members if "department" in member.roles)
 START_TIMEOUT_S, EPOCH_TIMEOUT_S, NOTICE_TIMEOUT_S = 120.0, 1800.0, 60.0
 
 Tell = Callable[[str], None]

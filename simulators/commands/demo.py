@@ -17,13 +17,13 @@ from nodes.commands.output import ExitCode, JsonFlag, reporting
 from nodes.errors import SettingsError
 from nodes.runtime.files import write_public
 from simulators.commands.ending import end_on_sigterm
-from simulators.demo.options import FIRM_PANEL, DemoOptions
+from simulators.demo.options import FIRM_PANEL, LENDING_PACKS, DemoOptions
 from simulators.demo.run import DemoResult, run_demo
 from simulators.demo.summary import summary
 
 
 def demo(
-    pack: Annotated[str, typer.Option(help="Indicator model: firm-panel (real firms) or hangzhou-binjiang (simulated ones).")] = FIRM_PANEL,
+    pack: Annotated[str, typer.Option(help=f"Indicator model: {', '.join(LENDING_PACKS)}; all but the first run on simulated firms.")] = FIRM_PANEL,
     zones: Annotated[
         str | None, typer.Option(metavar="ID,ID", help="Several zones, each with its own pack of this name, one after the other, in OUT/<ID>.")
     ] = None,

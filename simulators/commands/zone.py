@@ -15,9 +15,10 @@ import typer
 from nodes.commands.output import ExitCode, JsonFlag, reporting
 from nodes.errors import SettingsError, StateInUseError
 from nodes.runtime.process import READY_FILE
+from scoring.indicators.model import load_pack
 from scoring.statements import DisclosurePolicy, parse_record
 from simulators.zone.build import build_zone, processes_of, shipped_pack
-from simulators.zone.layout import ZONE, demo_plan
+from simulators.zone.layout import demo_plan, plan_for
 
 app = typer.Typer(no_args_is_help=True, help="A whole zone on this machine.")
 READY_TIMEOUT_S = 120.0
@@ -36,7 +37,7 @@ def init(
     directory: Directory,
     pack: Annotated[list[str] | None, typer.Option(help="Indicator model to admit: the id of a shipped pack; may be repeated.")] = None,
     pack_file: Annotated[list[Path] | None, typer.Option(help="Indicator model to admit, from a YAML file; may be repeated.")] = None,
-    zone: Annotated[str, typer.Option(help="The zone's id.")] = ZONE,
+    zone: Annotated[str | None, typer.Option(help="The zone's id; that of the first pack's zone, or hangzhou-binjiang, when absent.")] = None,
     threshold: Annotated[int, typer.Option(help="Custodians, of five, needed to open anything.")] = 3,
     witnesses: Annotated[int, typer.Option(help="Witnesses of the log: 1, for development, or 3, of which two must sign.")] = 1,
     disclosure: Annotated[Path | None, typer.Option(help="Disclosure policy as JSON; what it does not name keeps its default.")] = None,
@@ -51,14 +52,17 @@ def init(
         if witnesses not in {1, 3}:
             raise SettingsError("--witnesses is 1 or 3")
         packs = [shipped_pack(name) for name in pack or ()] + [path.read_bytes() for path in pack_file or ()]
-        plan = demo_plan(zone, threshold=threshold, witnesses=witnesses)
+        models = [load_pack(item) for item in packs]
+        plan = plan_for(models, threshold=threshold, witnesses=witnesses) if models else demo_plan(threshold=threshold, witnesses=witnesses)
+        if zone is not None:
+            plan = replace(plan, zone=zone)
         if disclosure is not None:
             plan = replace(plan, disclosure=parse_record(DisclosurePolicy, disclosure.read_bytes()))
         if plan.development:
             report.progress("one witness: a zone for development; --witnesses 3 makes one whose log cannot show two histories unseen")
         configs = build_zone(plan, directory, packs, key_bits=key_bits, base_port=base_port, progress=report.progress)
-        document = {"zone": zone, "directory": str(directory), "processes": {name: str(path) for name, path in configs.items()}}
-        report.result(document, f"zone {zone} with {len(configs)} processes is in {directory}; start it with: xinqiao zone up {directory}")
+        document = {"zone": plan.zone, "directory": str(directory), "processes": {name: str(path) for name, path in configs.items()}}
+        report.result(document, f"zone {plan.zone} with {len(configs)} processes is in {directory}; start it with: xinqiao zone up {directory}")
 
 
 @app.command("up")

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from nodes.errors import SettingsError
-from simulators.population import binjiang, firm_panel
+from scoring.indicators.model import Model, load_pack
+from simulators.population import firm_panel
+from simulators.population.generate import generate
+from simulators.population.naming import BRANDS
 from simulators.population.tables import Population
+from simulators.zone.build import shipped_pack, shipped_packs
 from simulators.zone.configs import choose_addresses
-from simulators.zone.layout import ZonePlan, demo_plan
+from simulators.zone.layout import ZonePlan, plan_for
 
-FIRM_PANEL, HANGZHOU = "firm-panel", "hangzhou-binjiang"
+FIRM_PANEL = firm_panel.PACK
 DEFAULT_ENTERPRISES = 200
-YEARS = range(1991, 2000)
+_LENDING = re.compile(rb"^(products|extends):", re.MULTILINE)
+LENDING_PACKS = tuple(
+    sorted((name for name in shipped_packs() if _LENDING.search(shipped_pack(name))), key=lambda name: (name != FIRM_PANEL, name)),
+)
+"""Shipped packs with products to lend on; the real firms first."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DemoOptions:
     """``consents``: enterprises that consent to a bank. ``out`` must be absent or empty. ``base_port``: None takes free ports."""
 
@@ -31,21 +41,26 @@ class DemoOptions:
     base_port: int | None = None
     witnesses: int = 1
 
-    @property
+    @cached_property
+    def model(self) -> Model:
+        """The indicator model of this run. Raises SettingsError for a pack that is not shipped."""
+        return load_pack(shipped_pack(self.pack))
+
+    @cached_property
     def plan(self) -> ZonePlan:
-        """The zone of this run."""
-        return demo_plan(witnesses=self.witnesses)
+        """The zone of this run: in the place that the model is made for, with the departments that it needs."""
+        return plan_for([self.model], witnesses=self.witnesses)
 
     def check(self) -> None:
         """Raises SettingsError naming the option and what would be right."""
-        if self.pack not in {FIRM_PANEL, HANGZHOU}:
-            raise SettingsError(f"--pack is {FIRM_PANEL} or {HANGZHOU}: these have a population to run on")
+        if self.pack not in LENDING_PACKS:
+            raise SettingsError(f"--pack is one of {', '.join(LENDING_PACKS)}: models that banks lend on")
         if self.key_bits not in {2048, 3072}:
             raise SettingsError("--key-bits is 3072, or 2048 for 112-bit security")
-        if self.year not in YEARS:
-            raise SettingsError(f"--year is from {YEARS.start} to {YEARS.stop - 1}")
-        if self.enterprises is not None and not 5 <= self.enterprises <= 200_000:
-            raise SettingsError("--enterprises is from 5 to 200000")
+        if self.year not in firm_panel.YEARS:
+            raise SettingsError(f"--year is from {firm_panel.YEARS.start} to {firm_panel.YEARS.stop - 1}")
+        if self.enterprises is not None and not 5 <= self.enterprises <= BRANDS:
+            raise SettingsError(f"--enterprises is from 5 to {BRANDS}")
         if self.witnesses not in {1, 3}:
             raise SettingsError("--witnesses is 1 or 3")
         if self.consents < 1:
@@ -59,4 +74,4 @@ class DemoOptions:
         """The enterprises of this run: the same for the same pack, year, number and seed."""
         if self.pack == FIRM_PANEL:
             return firm_panel.load(self.year, self.seed).first(self.enterprises)
-        return binjiang.generate(self.enterprises or DEFAULT_ENTERPRISES, self.seed)
+        return generate(self.model, self.plan, self.enterprises or DEFAULT_ENTERPRISES, self.seed)

@@ -13,8 +13,8 @@ from nodes.commands.output import ExitCode
 from nodes.errors import NodeError
 from nodes.runtime.files import PRIVATE_DIR, read_private
 from nodes.runtime.peers.identity import load_signing_key
-from scoring.indicators.model import Model, load_pack
 from simulators.demo import artifacts
+from simulators.demo.coverage import coverage
 from simulators.demo.metering import Meter
 from simulators.demo.options import DemoOptions
 from simulators.demo.people import Authority, Bank, Desk, EnterpriseService
@@ -28,7 +28,6 @@ from simulators.zone.processes import ZoneProcesses
 
 START_TIMEOUT_S, EPOCH_TIMEOUT_S, NOTICE_TIMEOUT_S, DRAW_TIMEOUT_S = 90.0, 1800.0, 30.0, 120.0
 BANKS = ("bank-a", "bank-b")
-ENTERPRISE_SERVICE = "enterprise-binjiang"
 
 Tell = Callable[[str], None]
 
@@ -59,7 +58,6 @@ def run_demo(options: DemoOptions, tell: Tell, linger: Callable[[DemoResult], No
     out.mkdir(parents=True, exist_ok=True)
     out.chmod(PRIVATE_DIR)  # it is empty, and keys will lie below it
     population = options.population()
-    model = load_pack(shipped_pack(options.pack))
     with ZoneHolder() as holder:
         meter = Meter(holder.usage, tell)
         with meter.step("records", f"数据 records: {len(population.firms)} enterprises, each department gets its own table"):
@@ -67,7 +65,7 @@ def run_demo(options: DemoOptions, tell: Tell, linger: Callable[[DemoResult], No
         with meter.step("ceremony", f"密钥仪式 key ceremony: 3 of 5, {options.key_bits} bits; members, certificates"):
             build_zone(options.plan, out, [shipped_pack(options.pack)], key_bits=options.key_bits, base_port=options.base_port, progress=tell)
         holder.processes = processes_of(out)
-        run = _Run(options, out, population, model, meter, holder.processes)
+        run = _Run(options, out, population, meter, holder.processes)
         run.start()
         run.evaluate()
         run.release_scores()
@@ -97,8 +95,8 @@ class ZoneHolder:
 class _Run:
     """One run's state: who the enterprises are (the demonstration alone knows), and the desks of its people."""
 
-    def __init__(self, options: DemoOptions, out: Path, population: Population, model: Model, meter: Meter, processes: ZoneProcesses) -> None:
-        self._options, self._out, self._model, self._meter, self._processes = options, out, model, meter, processes
+    def __init__(self, options: DemoOptions, out: Path, population: Population, meter: Meter, processes: ZoneProcesses) -> None:
+        self._options, self._out, self._model, self._meter, self._processes = options, out, options.model, meter, processes
         roster_key = bytes.fromhex(read_private(out / "members" / "authority" / "roster.key").decode().strip())
         self._firms: dict[str, Firm] = {subject_id(roster_key, firm.uscc): firm for firm in population.firms}
         self._period = population.period
@@ -114,10 +112,11 @@ class _Run:
             self._processes.wait_ready(START_TIMEOUT_S)
             endpoints = read_endpoints(self._out)
             ca, state = self._out / "public" / "ca.pem", self._out / "state"
+            service = self._options.plan.with_role("enterprise-service")[0].id
             self.result.gateway = endpoints["gateway"]
             self._authority = Authority(endpoints["gateway"], ca, state / "gateway" / "admin.token")
             self._gateway = Desk(endpoints["gateway"], ca)
-            self._service = EnterpriseService(endpoints["enterprise"], ca, state / ENTERPRISE_SERVICE / "api.token")
+            self._service = EnterpriseService(endpoints["enterprise"], ca, state / service / "api.token")
             self._banks = {name: Bank(endpoints["bank"][name], ca, state / name / "api.token") for name in BANKS}
             self._authority.wait_usable(START_TIMEOUT_S)
 
@@ -187,6 +186,7 @@ class _Run:
             "enterprises": self.result.enterprises,
             "indicators": len(self._model.indicators),
             "key_bits": self._options.key_bits,
+            "coverage": coverage(self._model, self._totals, self._firms).document(),
             "steps": [step.to_json() for step in self._meter.steps],
             "processes": [
                 {"name": name, "peak_rss_mb": round(item.peak_rss_mb, 1), "pss_mb": round(item.peak_pss_mb, 1)}

@@ -21,6 +21,12 @@ def summary(result: DemoResult) -> str:
         yuan = int(item["line_fen"] or 0) // 100
         score = f"stage {item['stage']}  total {item['total']:>7}  band {percentile:>7}  line {yuan:>11,} yuan"
         lines.append(f"  {item['bank']}  {item['subject'][:8]}…  {score}")
+    served = result.report["coverage"]
+    lines += [
+        "",
+        f"授信覆盖面 Lines of {served['at_least_yuan']:,} yuan or more by {served['product']}: {100 * served['share']:.1f} % of {served['scored']} "
+        "enterprises that are scored and not gated",
+    ]
     lines += ["", "被拒绝的请求 Refused, each with its reason, and logged:"]
     lines += [f"  {item['case']:12} {item['reason']:18} leaf {item['leaf_index']}" for item in result.refusals]
     drawn = [item for draw in result.draw.get("draws", []) for item in draw["items"]]

@@ -10,17 +10,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 REGISTRAR = "market-zhejiang"
-REGISTER_FIELDS = ("company", "division")
+REGISTER_FIELDS = ("company", "division", "registered_on", "trade")
+"""What the register says of every enterprise, whatever the model: name, county, date of registration, class of GB/T 4754-2017."""
 
 
 @dataclass(frozen=True, slots=True)
 class Firm:
-    """One enterprise. ``values`` are its record fields as a department writes them down; an absent field is missing data."""
+    """One enterprise. ``values`` are its record fields as a department writes them down; an absent field is missing data.
+
+    ``registered``: ISO date, and ``trade``: class of GB/T 4754-2017; empty where the register does not know them.
+    """
 
     uscc: str
     company: str
     division: str
     values: Mapping[str, str]
+    registered: str = ""
+    trade: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +40,13 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """The enterprises of one zone in one period, and ``owners``: member id -> the fields that member alone holds."""
+    """The enterprises of one zone in one period, and ``owners``: member id -> the fields that member alone holds. ``registrar``: its member."""
 
     pack: str
     period: str
     owners: Mapping[str, tuple[str, ...]]
     firms: tuple[Firm, ...]
+    registrar: str = REGISTRAR
 
     def table(self, member: str) -> Table:
         """Records of one department. A firm of which it knows nothing has no row; the registrar, and a department without fields, has a row for each.
@@ -47,12 +54,12 @@ class Population:
         Requires that ``member`` is in ``owners``; raises KeyError otherwise.
         """
         fields = self.owners[member]
-        registrar = member == REGISTRAR
+        registrar = member == self.registrar
         rows = []
         for firm in self.firms:
             own = tuple(firm.values.get(field, "") for field in fields)
             if registrar:
-                rows.append((firm.uscc, self.period, firm.company, firm.division, *own))
+                rows.append((firm.uscc, self.period, firm.company, firm.division, firm.registered, firm.trade, *own))
             elif any(own) or not fields:
                 rows.append((firm.uscc, self.period, *own))
         return Table(member, ("uscc", "period", *(REGISTER_FIELDS if registrar else ()), *fields), tuple(rows))

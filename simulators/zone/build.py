@@ -55,12 +55,16 @@ def _check_plan(plan: ZonePlan, packs: Sequence[bytes], base_port: int | None) -
         load_pack(pack)
 
 
+def shipped_packs() -> list[str]:
+    """Ids of the packs that come with the program."""
+    return sorted(path.name for path in PACKS.iterdir() if any(path.glob("*.yaml")))
+
+
 def shipped_pack(pack_id: str) -> bytes:
     """Exact bytes of the newest version of a pack that comes with the program. Raises SettingsError naming those that there are."""
     found = sorted((PACKS / pack_id).glob("*.yaml"))
     if not found:
-        known = ", ".join(sorted(path.name for path in PACKS.iterdir() if any(path.glob("*.yaml"))))
-        raise SettingsError(f"no pack {pack_id!r}: there are {known}")
+        raise SettingsError(f"no pack {pack_id!r}: there are {', '.join(shipped_packs())}")
     return found[-1].read_bytes()
 
 

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from scoring.exchange.registry import PRODUCTION_WITNESSES
+from scoring.indicators.model import Model
+from scoring.rules.stages import Level, Owner
 from scoring.statements import DisclosurePolicy, Role, Title
+from simulators.zone.places import HOME, Kind, Place, kind_of, kind_rank, place_of
 
-Level = Literal["", "province", "city", "county"]
-ZONE = "hangzhou-binjiang"
-TITLE = Title(zh="杭州高新区(滨江)", en="Hangzhou High-tech Zone (Binjiang)")
+ZONE = HOME.zone
 FIRST_PORT = 8443
+CUSTODIANS = 5
+DEPARTMENT_CUSTODIANS = 2
+REGISTRAR_DEPARTMENT = "market"
+NOT_DEPARTMENTS = frozenset({"bank"})  # banks may own records too; they are members already
+HOME_OWNERS = (
+    Owner(department="tax", level="city"),
+    Owner(department="market", level="province"),
+    Owner(department="science", level="county"),
+    Owner(department="insurance", level="city"),
+    Owner(department="ip", level="province"),
+    Owner(department="credit", level="county"),
+)
+"""Who owns the records of hangzhou-binjiang, and of firm-panel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +37,7 @@ class MemberPlan:
     title: Title
     roles: tuple[Role, ...]
     division: str = ""
-    level: Level = ""
+    level: Literal["", "province", "city", "county"] = ""
     department: str = ""
     listens: bool = False
 
@@ -52,6 +67,12 @@ class ZonePlan:
     witnesses: tuple[str, ...] | None = None
     outside: tuple[str, ...] = ()
     disclosure: DisclosurePolicy = field(default=DisclosurePolicy())
+    place: Place = HOME
+
+    @property
+    def registrar(self) -> MemberPlan:
+        """The department that compiles the roster."""
+        return self.with_role("registrar")[0]
 
     @property
     def witness_members(self) -> tuple[MemberPlan, ...]:
@@ -73,39 +94,85 @@ class ZonePlan:
         return tuple(member for member in self.members if role in member.roles)
 
 
-def _department(member_id: str, zh: str, en: str, place: tuple[str, Level], department: str, *more: Role) -> MemberPlan:
-    return MemberPlan(member_id, Title(zh=zh, en=en), ("department", *more), place[0], place[1], department)
+PEER_ZONE = MemberPlan("zone-ningbo", Title(zh="宁波高新区", en="Ningbo high-tech zone"), ("witness",))
+"""Witnesses, from outside the zone, beside the auditor and the province's data bureau where two of three must."""
 
 
-_PROVINCE: tuple[str, Level] = ("330000", "province")
-_CITY: tuple[str, Level] = ("330100", "city")
-_COUNTY: tuple[str, Level] = ("330108", "county")
+def plan_for(models: Sequence[Model], zone: str = "", *, threshold: int = 3, witnesses: int = 1) -> ZonePlan:
+    """A zone for ``models``: the departments that own a record of them, in the place that the first is made for.
 
-MEMBERS = (
-    MemberPlan("authority", Title(zh="滨江区科技局", en="Binjiang science bureau"), ("authority", "gateway"), "330108", "county", listens=True),
-    MemberPlan("coordinator", Title(zh="协调节点", en="Coordinator"), ("coordinator",), listens=True),
-    MemberPlan("log", Title(zh="交换日志", en="Exchange log"), ("log",), listens=True),
-    MemberPlan("auditor", Title(zh="审计局", en="Auditor"), ("auditor", "witness")),
-    _department("tax-hangzhou", "杭州市税务局", "Hangzhou tax bureau", _CITY, "tax", "custodian"),
-    _department("market-zhejiang", "浙江省市场监督管理局", "Zhejiang market supervision", _PROVINCE, "market", "registrar"),
-    _department("science-binjiang", "滨江区科技统计中心", "Binjiang science statistics", _COUNTY, "science"),
-    _department("insurance-hangzhou", "杭州市社会保险中心", "Hangzhou social insurance", _CITY, "insurance"),
-    _department("ip-zhejiang", "浙江省知识产权局", "Zhejiang intellectual property office", _PROVINCE, "ip"),
-    _department("credit-binjiang", "滨江区信用办", "Binjiang credit office", _COUNTY, "credit", "custodian"),
-    MemberPlan("notary-hangzhou", Title(zh="杭州市公证处", en="Hangzhou notary"), ("custodian",)),
-    MemberPlan("archive-zhejiang", Title(zh="浙江省档案馆", en="Zhejiang archive"), ("custodian",)),
-    MemberPlan("university-hangzhou", Title(zh="杭州某大学", en="A university in Hangzhou"), ("custodian",)),
-    MemberPlan("bank-a", Title(zh="甲银行", en="Bank A"), ("bank",)),
-    MemberPlan("bank-b", Title(zh="乙银行", en="Bank B"), ("bank",)),
-    MemberPlan("enterprise-binjiang", Title(zh="滨江区企业码服务", en="Binjiang enterprise service"), ("enterprise-service",), "330108", "county"),
-)
+    Besides: a registrar, five custodians (up to two of them departments), two banks, an enterprise service, coordinator, log, gateway (the
+    authority's front) and an auditor who witnesses: alone, or as one of three of which two must. ``zone``: the place's id when empty.
+    Raises ValueError for another number of witnesses than 1 or 3.
+    """
+    owners = [record.owner for model in models for record in model.pack.records.values()] + [model.stage_owner for model in models]
+    return _plan(place_of(models), owners, zone, threshold, witnesses)
 
 
-MORE_WITNESSES = (
-    MemberPlan("data-zhejiang", Title(zh="浙江省数据局", en="Zhejiang data bureau"), ("witness",)),
-    MemberPlan("zone-ningbo", Title(zh="宁波高新区", en="Ningbo high-tech zone"), ("witness",)),
-)
-"""Who witnesses beside the auditor where two of three must; the second is a peer zone."""
+def demo_plan(zone: str = ZONE, *, threshold: int = 3, witnesses: int = 1) -> ZonePlan:
+    """The plan for hangzhou-binjiang and firm-panel: six departments, of which tax and credit are custodians. Raises as ``plan_for``."""
+    return _plan(HOME, HOME_OWNERS, zone, threshold, witnesses)
+
+
+def with_members(plan: ZonePlan, *members: MemberPlan) -> ZonePlan:
+    """The plan with more members, each with its process."""
+    return replace(plan, members=plan.members + members, processes=plan.processes + _processes(members))
+
+
+def _plan(place: Place, owners: Iterable[Owner], zone: str, threshold: int, witnesses: int) -> ZonePlan:
+    if witnesses not in {1, 3}:
+        raise ValueError("the plan has one witness, or three")
+    members = _members(place, _departments(place, owners))
+    plan = ZonePlan(zone or place.zone, place.title, members, _processes(members), threshold, place=place)
+    if witnesses == 1:
+        return plan
+    data = MemberPlan(f"data-{place.province.id}", Title(zh=f"{place.province.zh}数据局", en=f"{place.province.en} data bureau"), ("witness",))
+    return replace(with_members(plan, data, PEER_ZONE), witnesses_required=2, outside=(PEER_ZONE.id,))
+
+
+def _department(place: Place, kind: Kind, level: Level, *more: Role) -> MemberPlan:
+    of = place.at(level)
+    name = f"{kind.id}-{of.id}"
+    return MemberPlan(name, Title(zh=of.zh + kind.zh, en=f"{of.en} {kind.en}"), ("department", *more), of.code, level, kind.id)
+
+
+def _members(place: Place, departments: tuple[MemberPlan, ...]) -> tuple[MemberPlan, ...]:
+    """Everybody: the common members, ``departments``, as many independent custodians as make five, two banks, the enterprise service."""
+    county, city, province = place.counties[0], place.city, place.province
+    authority = Title(zh=f"{county.zh}科技局", en=f"{county.en} science bureau")
+    independent = (
+        MemberPlan(f"notary-{city.id}", Title(zh=f"{city.zh}公证处", en=f"{city.en} notary"), ("custodian",)),
+        MemberPlan(f"archive-{province.id}", Title(zh=f"{province.zh}档案馆", en=f"{province.en} archive"), ("custodian",)),
+        MemberPlan(f"university-{city.id}", Title(zh=f"{city.short}某大学", en=f"A university in {city.en}"), ("custodian",)),
+        MemberPlan(f"arbitration-{city.id}", Title(zh=f"{city.zh}仲裁委员会", en=f"{city.en} arbitration commission"), ("custodian",)),
+        MemberPlan(f"library-{province.id}", Title(zh=f"{province.zh}图书馆", en=f"{province.en} library"), ("custodian",)),
+    )
+    held = sum("custodian" in member.roles for member in departments)
+    service = Title(zh=f"{county.zh}企业码服务", en=f"{county.en} enterprise service")
+    return (
+        MemberPlan("authority", authority, ("authority", "gateway"), county.code, "county", listens=True),
+        MemberPlan("coordinator", Title(zh="协调节点", en="Coordinator"), ("coordinator",), listens=True),
+        MemberPlan("log", Title(zh="交换日志", en="Exchange log"), ("log",), listens=True),
+        MemberPlan("auditor", Title(zh="审计局", en="Auditor"), ("auditor", "witness")),
+        *departments,
+        *independent[: CUSTODIANS - held],
+        MemberPlan("bank-a", Title(zh="甲银行", en="Bank A"), ("bank",)),
+        MemberPlan("bank-b", Title(zh="乙银行", en="Bank B"), ("bank",)),
+        MemberPlan(f"enterprise-{county.id}", service, ("enterprise-service",), county.code, "county"),
+    )
+
+
+def _departments(place: Place, owners: Iterable[Owner]) -> tuple[MemberPlan, ...]:
+    """The owners as members, and a registrar; two of them, tax and credit where they are, carry the custodian's role too."""
+    found = {(owner.department, owner.level) for owner in owners if owner.department not in NOT_DEPARTMENTS}
+    if not any(department == REGISTRAR_DEPARTMENT for department, _ in found):
+        found.add((REGISTRAR_DEPARTMENT, "province"))
+    ordered = sorted(found, key=lambda item: (kind_rank(item[0]), get_args(Level).index(item[1])))
+    registrar = next(item for item in ordered if item[0] == REGISTRAR_DEPARTMENT)
+    others = sorted((item for item in ordered if item != registrar), key=lambda item: item[0] not in {"tax", "credit"})
+    custodians = others[:DEPARTMENT_CUSTODIANS]
+    roles: dict[tuple[str, Level], tuple[Role, ...]] = {registrar: ("registrar",), **dict.fromkeys(custodians, ("custodian",))}
+    return tuple(_department(place, kind_of(item[0]), item[1], *roles.get(item, ())) for item in ordered)
 
 
 def _processes(members: tuple[MemberPlan, ...]) -> tuple[ProcessPlan, ...]:
@@ -119,22 +186,3 @@ def _processes(members: tuple[MemberPlan, ...]) -> tuple[ProcessPlan, ...]:
         listens = bool({"bank", "enterprise", "coordinator", "log", "gateway"} & set(found))
         plans.append(ProcessPlan("gateway" if "gateway" in found else member.id, member.id, found, listens))
     return tuple(plans)
-
-
-def demo_plan(zone: str = ZONE, *, threshold: int = 3, witnesses: int = 1) -> ZonePlan:
-    """The demonstration's zone: six departments (two carry the custodian's role), three custodians, two banks, an enterprise service,
-    coordinator, log, gateway (the authority's front) and an auditor who witnesses: alone, or as one of three of which two must.
-
-    Raises ValueError for another number of witnesses than 1 or 3.
-    """
-    if witnesses not in {1, 3}:
-        raise ValueError("the plan has one witness, or three")
-    if witnesses == 1:
-        return ZonePlan(zone, TITLE, MEMBERS, _processes(MEMBERS), threshold)
-    members = (*MEMBERS, *MORE_WITNESSES)
-    return ZonePlan(zone, TITLE, members, _processes(members), threshold, witnesses_required=2, outside=("zone-ningbo",))
-
-
-def with_members(plan: ZonePlan, *members: MemberPlan) -> ZonePlan:
-    """The plan with more members, each with its process."""
-    return replace(plan, members=plan.members + members, processes=plan.processes + _processes(members))

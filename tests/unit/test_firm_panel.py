@@ -12,7 +12,7 @@ import pytest
 from crypto.subjects import OuterCheckCharacterWarning, check_uscc
 from simulators.population import firm_panel
 from simulators.population.records import write_records
-from simulators.population.tables import REGISTRAR
+from simulators.population.tables import REGISTER_FIELDS, REGISTRAR
 
 
 def test_1995_has_715_firms_of_which_702_have_the_year_before() -> None:
@@ -77,7 +77,7 @@ def test_each_department_is_handed_its_own_fields_only(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
         text = path.read_text(encoding="utf-8")
         header, *rows = csv.reader(text.splitlines())
-        register = ["company", "division"] if member == REGISTRAR else []
+        register = list(REGISTER_FIELDS) if member == REGISTRAR else []
         assert header == ["uscc", "period", *register, *fields]
         assert len(rows) == 715
         assert {row[1] for row in rows} == {"1995"}

@@ -33,7 +33,7 @@ from scoring.statements import Ceremony, DisclosurePolicy, Registry, WitnessPoli
 from simulators.zone.authority import make_zone
 from simulators.zone.build import build_zone, processes_of, shipped_pack
 from simulators.zone.configs import choose_addresses, free_ports, to_toml, write_configs
-from simulators.zone.layout import MEMBERS, ZonePlan, demo_plan
+from simulators.zone.layout import ZonePlan, demo_plan
 
 SETTINGS: dict[str, type[NodeSettings]] = {
     "auditor": AuditorSettings,
@@ -111,7 +111,7 @@ def test_everything_but_the_public_directory_is_private(zone: Path) -> None:
 
 
 def test_certificates_carry_one_uri_and_only_listeners_serve(zone: Path) -> None:
-    for member in MEMBERS:
+    for member in PLAN.members:
         certificate = x509.load_pem_x509_certificate(read_private(zone / "members" / member.id / "cert.pem"))
         assert certificate_uris(certificate) == [f"xinqiao://{PLAN.zone}/{member.id}"]
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -150,7 +150,7 @@ def test_the_ceremony_is_signed_by_dealer_and_witness(zone: Path) -> None:
 
 def test_departments_and_the_authority_share_the_roster_key_and_nobody_else_has_it(zone: Path) -> None:
     holders = {path.parent.name: read_private(path) for path in (zone / "members").glob("*/roster.key")}
-    assert set(holders) == {member.id for member in MEMBERS if {"department", "authority"} & set(member.roles)}
+    assert set(holders) == {member.id for member in PLAN.members if {"department", "authority"} & set(member.roles)}
     assert len(set(holders.values())) == 1
     assert len(bytes.fromhex(holders["authority"].decode())) == 32
 
