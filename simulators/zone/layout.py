@@ -164,7 +164,7 @@ def _members(place: Place, departments: tuple[MemberPlan, ...]) -> tuple[MemberP
 
 def _departments(place: Place, owners: Iterable[Owner]) -> tuple[MemberPlan, ...]:
     """The owners as members, and a registrar; two of them, tax and credit where they are, carry the custodian's role too."""
-    found = {(owner.department, owner.level) for owner in owners if owner.department not in NOT_DEPARTMENTS}
+    found: set[tuple[str, Level]] = {(owner.department, owner.level) for owner in owners if owner.department not in NOT_DEPARTMENTS}
     if not any(department == REGISTRAR_DEPARTMENT for department, _ in found):
         found.add((REGISTRAR_DEPARTMENT, "province"))
     ordered = sorted(found, key=lambda item: (kind_rank(item[0]), get_args(Level).index(item[1])))

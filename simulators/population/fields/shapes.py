@@ -37,6 +37,7 @@ class Shape(Protocol):
 
     def values(self, basis: Basis) -> Floats:
         """A number for every enterprise."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
