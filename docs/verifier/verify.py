@@ -761,30 +761,39 @@ class Model:
 
     # --- products [models.md, Credit lines] ---
 
-    def vetoes(self, product: str) -> list[str]:
-        """Vetoes of a product, then those of the product that it is relative to."""
+    def _said(self, product: str, name: str) -> list[str]:
+        """What a product lists under ``name``, then what the product lists that it is relative to."""
         spec = self.products[product]
         base = self.products[spec["relative"]["to"]] if spec.get("relative") else {}
-        return list(dict.fromkeys([*(spec.get("vetoes") or []), *(base.get("vetoes") or [])]))
+        return list(dict.fromkeys([*(spec.get(name) or []), *(base.get(name) or [])]))
 
-    def line_fen(self, product: str, stage: str, total: int, *, gated: bool, vetoed: bool) -> int:
-        """The credit line for a total in hundredths, in fen; 0 where there is none."""
+    def singles(self, product: str) -> list[str]:
+        """Indicators that are opened by themselves, after the functional: vetoes, conditions, then figures of the line."""
+        spec = self.products[product]
+        line = spec.get("line") or self.products[spec["relative"]["to"]]["line"]
+        return list(dict.fromkeys([*self._said(product, "vetoes"), *self._said(product, "eligibility"), *(line.get("figures") or {})]))
+
+    def line_fen(self, product: str, stage: str, total: int, *, gated: bool, singles: dict[str, int]) -> int:
+        """The credit line for a total and for each of ``singles``, all in hundredths, in fen; 0 where there is none."""
         spec = self.products[product]
         minimum = spec.get("minimum_total")
-        if gated or vetoed or (minimum is not None and total < hundredths(minimum)):
+        vetoed = any(singles[name] > 0 for name in self._said(product, "vetoes"))
+        unmet = any(singles[name] <= 0 for name in self._said(product, "eligibility"))
+        if gated or vetoed or unmet or (minimum is not None and total < hundredths(minimum)):
             return 0
-        return self._amount(spec, stage, total)
+        return self._amount(spec, stage, total, singles)
 
-    def _amount(self, spec: dict[str, Any], stage: str, total: int) -> int:
+    def _amount(self, spec: dict[str, Any], stage: str, total: int, singles: dict[str, int]) -> int:
         if spec.get("line"):
             line = spec["line"]
-            exact = line["base"] * 100 + Fraction(line["slope"][stage]) * max(total, 0)
+            exact = line["base"] * 100 + Fraction((line.get("slope") or {}).get(stage, 0)) * max(total, 0)
+            exact += sum(Fraction(slope) * max(singles[name], 0) for name, slope in (line.get("figures") or {}).items())
             step = line["round_to"] * 100
             steps = min(max(exact, line["floor"] * 100), line["cap"] * 100) // step
             return int(steps) * int(step)
         relative = spec["relative"]
         step = relative["round_to"] * 100
-        base = self._amount(self.products[relative["to"]], stage, total)
+        base = self._amount(self.products[relative["to"]], stage, total, singles)
         return int(math.ceil(Fraction(relative["times"][stage]) * base / step) * step)
 
 
@@ -1288,7 +1297,7 @@ class ReceiptCheck:
     def check_product(self) -> None:
         product, model = self.receipt["product"], self.model
         opened = [opening["functionals"] for opening in self.ticket["openings"]]
-        wanted = None if product not in model.products else [[name] for name in (model.products[product]["functional"], *model.vetoes(product))]
+        wanted = None if product not in model.products else [[name] for name in (model.products[product]["functional"], *model.singles(product))]
         require(opened == wanted, "PRODUCT_MISMATCH", f"the ticket does not open what product {product!r} needs")
 
     # --- openings and result ---
@@ -1334,9 +1343,10 @@ class ReceiptCheck:
                 self.model.functional(opening["functionals"][0], stage).read(value)
                 for opening, value in zip(self.ticket["openings"], values, strict=True)
             ]
-        (total, gated), vetoed = read[0], any(value > 0 for value, _ in read[1:])
+        total, gated = read[0]
+        singles = {opening["functionals"][0]: value for opening, (value, _) in zip(self.ticket["openings"][1:], read[1:], strict=True)}
         require((int(said["total"].replace(".", "")), said["gated"]) == (total, gated), "RESULT_MISMATCH", "it is not what was opened")
-        line = self.model.line_fen(receipt["product"], stage, total, gated=gated, vetoed=vetoed)
+        line = self.model.line_fen(receipt["product"], stage, total, gated=gated, singles=singles)
         require(said["line_fen"] == str(line), "LINE_MISMATCH", f"the product's line is {line} fen")
         band = self.percentile(total)
         require(said["percentile"] == band, "PERCENTILE_MISMATCH", f"the percentile is {band}")

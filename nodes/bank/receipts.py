@@ -91,8 +91,8 @@ def _result(released: Released, product: str) -> Result:
     }
     offered = model.products[product]
     main = readings[offered.functional]
-    vetoes = {name: readings[name].value_hundredths for name in offered.vetoes}
-    line = line_fen(offered, ticket.stage, main.value_hundredths, main.gated, vetoes)
+    singles = {name: readings[name].value_hundredths for name in offered.singles}
+    line = line_fen(offered, ticket.stage, main.value_hundredths, main.gated, singles)
     percentile = published_band(released, offered.functional, main.value_hundredths)
     return Result(stage=ticket.stage, total=points(main.value_hundredths), percentile=percentile, line_fen=str(line.line_fen), gated=main.gated)
 

@@ -12,8 +12,8 @@ from crypto.encoding import canonical_json
 from nodes.ceremony.countersigning import accept_model, admit_model, approve_change, enact_change, read_members
 from nodes.commands.lint_report import lint_text
 from nodes.commands.output import ExitCode, JsonFlag, of_form, reporting
-from nodes.commands.packs import pack_path, read_pack
 from nodes.errors import SettingsError
+from nodes.packs import pack_bytes, read_pack
 from nodes.runtime.files import write_public
 from nodes.runtime.peers.identity import load_signing_key
 from nodes.runtime.peers.signing import fresh_nonce
@@ -98,7 +98,7 @@ def admit(
             report.result(found.document(), lint_text(model, found), ExitCode.NOT_HOLDING)
             return
         accepted = [path.read_bytes() for path in acceptance]
-        admit_model(pack_path(pack).read_bytes(), registry, accepted, signer, public)
+        admit_model(pack_bytes(pack), registry, accepted, signer, public)
         owners = sorted(owners_of(registry, model))
         document = {"model": f"{model.id}@{model.version}", "sha256": model.sha256, "accepted_by": owners}
         report.result(document, f"{model.id}@{model.version} is admitted, accepted by {', '.join(owners)}; the gateway logs it when it starts")

@@ -16,13 +16,14 @@ from nodes.commands.lint_inputs import audiences, patience, records_prior
 from nodes.commands.lint_report import lint_text
 from nodes.commands.model_tables import model_tables
 from nodes.commands.output import ExitCode, JsonFlag, reporting
-from nodes.commands.packs import read_pack, shipped
 from nodes.commands.records_file import RecordRow, read_records, score_rows
+from nodes.packs import pack_bytes, read_pack, shipped
 from scoring.disclosure.lint import lint
 from scoring.indicators.compare import Change, Difference, changes, differences, summaries
-from scoring.indicators.describe import describe, points, records_markdown
+from scoring.indicators.describe import describe, points
 from scoring.indicators.model import Model
 from scoring.indicators.plain import PlainScore
+from scoring.indicators.records import records_markdown
 from scoring.statements import DisclosurePolicy
 
 app = typer.Typer(no_args_is_help=True, help="Indicator models: show, lint, compare, try out.")
@@ -43,6 +44,22 @@ def show(pack: PackArgument, as_json: JsonFlag = False) -> None:
     with reporting(as_json) as report:
         document = describe(read_pack(pack))
         report.result(document, model_tables(document))
+
+
+@app.command("resolve")
+def resolve(
+    pack: PackArgument,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where the resolved pack goes.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Put a pack that extends another one together with its base: the bytes that are signed, admitted and hashed.
+
+    A base lies beside the pack, in the folder of its own id beside the pack's folder, or among the shipped packs.
+    """
+    with reporting(as_json) as report:
+        model, data = read_pack(pack), pack_bytes(pack)
+        output.write_bytes(data)
+        report.result(_identity(model) | {"output": str(output)}, f"{model.id}@{model.version} {model.sha256}: {output}")
 
 
 @app.command("lint")

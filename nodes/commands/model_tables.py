@@ -30,7 +30,8 @@ def model_tables(document: Mapping[str, Any]) -> str:
         )
     )
     if document["products"]:
-        console.print(_table("Products", ("id", "title", "line", "months", "vetoes", "provenance"), map(_product, document["products"])))
+        names = ("id", "title", "line", "months", "vetoes", "conditions", "provenance")
+        console.print(_table("Products", names, map(_product, document["products"])))
     if document["rankings"]:
         shares = "of each stage, from the top"
         console.print(_table("Lists of the best 榜单", ("id", "title", "functional", shares, "provenance"), map(_ranking, document["rankings"])))
@@ -39,6 +40,11 @@ def model_tables(document: Mapping[str, Any]) -> str:
         console.print(_table("Exposures that owners accept 披露例外", columns, map(_exposure, document["exposures"])))
     if document["qualification"] is not None:
         console.print(f"Qualification: {_both(document['qualification'])}")
+        for name, fact in document["public_facts"].items():
+            console.print(f"  judged in clear, from a public register: {_both(fact['title'])} ({name}): {fact['rule']}")
+    if document["resolved_from"]:
+        parts = ("pack", "sha256", "adds", "changes", "removes")
+        console.print(_table("Made of 由以下指标包合成", parts, map(_source, document["resolved_from"])))
     return stream.getvalue().rstrip("\n")
 
 
@@ -49,7 +55,8 @@ def _indicators(indicators: Iterable[Mapping[str, Any]], stages: list[str]) -> T
         weights = "–" if item["role"] != "points" else " ".join(str(item["weights"][stage]) for stage in stages)
         rules = [item["rule"], *(f"{stage}: {rule}" for stage, rule in item["rule_by_stage"].items())]
         kind = "" if item["role"] == "points" else f" [{item['role']}]"
-        rows.append((item["id"] + kind, _both(item["title"]), item["owner"], "\n".join(rules), weights, _provenance(item["provenance"])))
+        said = _provenance(item["provenance"]) + _from(item)
+        rows.append((item["id"] + kind, _both(item["title"]), item["owner"], "\n".join(rules), weights, said))
     return _table("Indicators", columns, rows)
 
 
@@ -58,8 +65,22 @@ def _product(product: Mapping[str, Any]) -> tuple[str, ...]:
         line = f"{_pairs(product['times'])} times {product['relative_to']}"
     else:
         yuan = product["yuan"]
-        line = f"{yuan['base']} + points · ({_pairs(product['yuan_per_point'])}), from {yuan['floor']} to {yuan['cap']} yuan"
-    return product["id"], _both(product["title"]), line, str(product["term_months"]), ", ".join(product["vetoes"]), _provenance(product["provenance"])
+        slopes = [f"points · ({_pairs(product['yuan_per_point'])})"] if product["yuan_per_point"] else []
+        slopes += [f"{slope} · {figure}" for figure, slope in product["yuan_per_unit"].items()]
+        line = f"{' + '.join([str(yuan['base']), *slopes])}, from {yuan['floor']} to {yuan['cap']} yuan"
+    return (
+        product["id"], _both(product["title"]), line, str(product["term_months"]), ", ".join(product["vetoes"]), ", ".join(product["eligibility"]),
+        _provenance(product["provenance"]) + _from(product),
+    )  # fmt: skip
+
+
+def _source(source: Mapping[str, Any]) -> tuple[str, ...]:
+    parts = ("\n".join(source[what]) for what in ("adds", "changes", "removes"))
+    return (f"{source['id']}@{source['version']}", source["sha256"][:16], *parts)
+
+
+def _from(part: Mapping[str, Any]) -> str:
+    return f"; from {', changed by '.join(part['packs'])}" if part["packs"] else ""
 
 
 def _ranking(ranking: Mapping[str, Any]) -> tuple[str, ...]:

@@ -126,14 +126,14 @@ class ConsentDesk:
     def _needed(self, model: Model, products: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """(functionals, open indicators) that the products need."""
         names: dict[str, None] = {}
-        vetoes: dict[str, None] = {}
+        singles: dict[str, None] = {}
         for name in products:
             product = model.products.get(name)
             if product is None:
                 raise NotDisclosedError(f"{model.id}@{model.version} has no product {name!r}: it has {', '.join(model.products)}")
-            names |= dict.fromkeys((product.functional, *product.vetoes))
-            vetoes |= dict.fromkeys(product.vetoes)
-        return tuple(names), tuple(vetoes)
+            names |= dict.fromkeys(product.openings)
+            singles |= dict.fromkeys(product.singles)
+        return tuple(names), tuple(singles)
 
     def _consent(
         self, enterprise: Enterprise, consent_id: str, audience: str, purpose: str, products: Sequence[str], functionals: Sequence[str],

@@ -20,6 +20,7 @@ def consent_text(model: Model, bank: Title, products: Sequence[str], functionals
     day = datetime.fromtimestamp(not_after, UTC).strftime("%Y-%m-%d")
     shown = [_title(model, name) for name in functionals]
     offers = [model.products[name].spec.title for name in products]
+    figures = [model.indicators[name].title for name in functionals if name in model.indicators and model.indicators[name].role == "figure"]
     zh = [
         f"同意{bank.zh}为办理{_zh(offers)}，查询本企业的{_zh(shown)}、所处阶段和百分位区间，有效期至{day}，可随时撤回。",
         "各单项积分和原始数据不提供给银行。总分为零分或满分时，各单项积分随之可知。",
@@ -30,6 +31,9 @@ def consent_text(model: Model, bank: Title, products: Sequence[str], functionals
         "The points of single indicators and the records stay where they are. A total of 0, or the greatest there is, tells all points.",
         "If the total is given again after an appeal or a correction, the bank can tell from the two totals how much the correction changed.",
     ]
+    if figures:
+        zh.append(f"其中{_zh(figures)}为该项数值本身，提供给银行。")
+        en.append(f"Of {_en(figures)} the bank learns the figure itself.")
     for exposure in model.pack.exposures:
         if "bank" in exposure.audiences:
             title, stages = model.indicators[exposure.indicator].title, [stage.title for stage in model.stages if stage.id in exposure.stages]

@@ -91,7 +91,8 @@ class Lineage:
         gates: set[str] = set()
         for model, stage in zip(self.models, stages, strict=True):
             columns = self._columns_of(model, stage, unknowns)
-            known |= {columns[item.id] for item in model.indicators.values() if item.id in columns and _has(audience, item)}
+            shown = _shown_fields(model, audience)
+            known |= {columns[item.id] for item in model.indicators.values() if item.id in columns and (_has(audience, item) or _told(item, shown))}
             for name in disclosed(model, audience):
                 terms = functional(model, name, stage).terms
                 row = {columns[term.indicator]: term.weight for term in terms if term.functional == NO_FUNCTIONAL}
@@ -162,6 +163,17 @@ def independent(model: Model, audience: Audience, stage: str) -> int:
 
 def _has(audience: Audience, item: Indicator) -> bool:
     return bool(set(audience.kinds) & item.open_to) or item.owner in audience.holds
+
+
+def _shown_fields(model: Model, audience: Audience) -> frozenset[str]:
+    """Fields behind the figures that the audience is given."""
+    figures = (item for item in model.indicators.values() if item.role == "figure" and _has(audience, item))
+    return frozenset(field.name for item in figures for field in item.fields)
+
+
+def _told(item: Indicator, shown: frozenset[str]) -> bool:
+    """Whether an indicator is computed from nothing but fields behind a figure that the audience is given: it counts as known [D3]."""
+    return bool(item.fields) and {field.name for field in item.fields} <= shown
 
 
 def _same(other: Unknown, item: Indicator, stage: str) -> bool:

@@ -1,8 +1,8 @@
-"""An indicator model in words: the document behind `model show`, and the list of record fields that each department owns."""
+"""An indicator model in words: the document behind `model show`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -10,21 +10,13 @@ from gmpy2 import mpq
 
 from scoring.indicators.functional import functional
 from scoring.indicators.model import Indicator, Model
-from scoring.indicators.pack import Exposure, RankingSpec
+from scoring.indicators.pack import Exposure, Pack, PublicFact, RankingSpec, SourcePack
 from scoring.indicators.provenance import Notes
 from scoring.rules.credit import Product
 from scoring.rules.points import BestOf, Count, Flag, Linear, Never, Rule, Sum, Table
 from scoring.rules.thresholds import Growth, Percentile, Tier, Tiers
-from scoring.rules.values import Expression, Field
+from scoring.rules.values import Expression
 from scoring.statements import Title
-
-_TYPES = {
-    "decimal": "decimal number",
-    "integer": "whole number",
-    "flag": "0 or 1",
-    "category": "one of the values",
-    "months": "months as 2023-01;2023-02, empty for none",
-}
 
 
 def number(value: mpq | Decimal | int) -> str:
@@ -51,8 +43,8 @@ def points(hundredths: int) -> str:
 
 def expression(value: Expression) -> str:
     """An expression as a pack writes it."""
-    if value.kind == "longest_run":
-        return f"longest_run({value.fields[0]})"
+    if value.kind in {"longest_run", "mean"}:
+        return f"{value.kind}({', '.join(value.fields)})"
     return " / ".join(value.fields)
 
 
@@ -118,7 +110,7 @@ def describe(model: Model) -> dict[str, Any]:
         "valid_until": pack.valid_until,
         "slot_bits": model.slot_bits,
         "dimensions": {name: _title(title) for name, title in pack.dimensions.items()},
-        "stage_owner": _owner(model.stage_owner.department, model.stage_owner.level),
+        "stage_owner": owner_text(model.stage_owner.department, model.stage_owner.level),
         "default_stage": model.default_stage,
         "stages": [{"id": name, "title": _title(stage.title), "on": _bands(stage.on)} for name, stage in pack.staging.stages.items()],
         "stages_provenance": _notes(pack.staging_provenance),
@@ -128,6 +120,8 @@ def describe(model: Model) -> dict[str, Any]:
         "exposures": [_exposure(exposure) for exposure in pack.exposures],
         "rankings": [_ranking(name, ranking) for name, ranking in pack.rankings.items()],
         "qualification": None if pack.qualification is None else _title(pack.qualification.title),
+        "public_facts": {} if pack.qualification is None else {name: _fact(fact) for name, fact in pack.qualification.public.items()},
+        "resolved_from": [_source(source) for source in pack.resolved_from],
     }
 
 
@@ -137,7 +131,7 @@ def _indicator(model: Model, indicator: Indicator) -> dict[str, Any]:
         "title": _title(indicator.title),
         "role": indicator.role,
         "dimension": indicator.dimension,
-        "owner": _owner(indicator.owner.department, indicator.owner.level),
+        "owner": owner_text(indicator.owner.department, indicator.owner.level),
         "unit": indicator.spec.unit,
         "definition": _title(indicator.spec.definition),
         "fields": [field.name for field in indicator.fields],
@@ -147,6 +141,7 @@ def _indicator(model: Model, indicator: Indicator) -> dict[str, Any]:
         "bounds": None if indicator.gate else [points(bound) for bound in indicator.bounds],
         "open_to": sorted(indicator.open_to),
         "provenance": _notes(indicator.spec.provenance),
+        "packs": _packs_of(model.pack, f"indicators.{indicator.id}"),
     }
 
 
@@ -167,7 +162,8 @@ def _product(model: Model, product: Product) -> dict[str, Any]:
     line, relative = product.spec.line, product.spec.relative
     if line is not None:
         amounts = {"base": line.base, "floor": line.floor, "cap": line.cap, "round_to": line.round_to}
-        how: dict[str, Any] = {"yuan": amounts, "yuan_per_point": {stage: number(slope) for stage, slope in line.slope.items()}}
+        slopes = {"yuan_per_point": line.slope, "yuan_per_unit": line.figures}
+        how: dict[str, Any] = {"yuan": amounts} | {name: {key: number(slope) for key, slope in by.items()} for name, by in slopes.items()}
     else:
         assert relative is not None
         how = {"relative_to": relative.to, "times": {stage: number(times) for stage, times in relative.times.items()}}
@@ -177,15 +173,38 @@ def _product(model: Model, product: Product) -> dict[str, Any]:
         "functional": product.functional,
         **how,
         "term_months": product.term_months,
+        "minimum_total": None if product.spec.minimum_total is None else number(product.spec.minimum_total),
         "vetoes": list(product.vetoes),
+        "eligibility": list(product.eligibility),
+        "rate_rule": _title(product.spec.rate_rule),
         "provenance": _notes(model.pack.product_provenance[product.id]),
+        "packs": _packs_of(model.pack, f"products.{product.id}"),
     }
+
+
+def _fact(fact: PublicFact) -> dict[str, Any]:
+    return {"title": _title(fact.title), "definition": _title(fact.definition), "rule": rule_text(fact.rule), "provenance": _notes(fact.provenance)}
+
+
+def _source(source: SourcePack) -> dict[str, Any]:
+    lists = {name: list(part) for name, part in (("adds", source.adds), ("changes", source.changes), ("removes", source.removes))}
+    return {"id": source.id, "version": source.version, "sha256": source.sha256, **lists}
+
+
+def _packs_of(pack: Pack, part: str) -> list[str]:
+    """The packs that a part of a resolved pack comes from: who brought it, then who changed it; empty for a pack that stands by itself."""
+    if not pack.resolved_from:
+        return []
+    first, *rest = pack.resolved_from
+    brought = next((source for source in reversed(rest) if part in source.adds), first)
+    after = pack.resolved_from[pack.resolved_from.index(brought) + 1 :]
+    return [f"{source.id}@{source.version}" for source in (brought, *(source for source in after if part in source.changes))]
 
 
 def _exposure(exposure: Exposure) -> dict[str, Any]:
     limits = {"pinned_at_most": exposure.pinned_at_most, "ratio_at_least": exposure.ratio_at_least}
     who = {"indicator": exposure.indicator, "audiences": list(exposure.audiences), "stages": list(exposure.stages)}
-    accepted = {"reason": _title(exposure.reason), "accepted_by": _owner(exposure.accepted_by.department, exposure.accepted_by.level)}
+    accepted = {"reason": _title(exposure.reason), "accepted_by": owner_text(exposure.accepted_by.department, exposure.accepted_by.level)}
     return who | {name: None if limit is None else number(limit) for name, limit in limits.items()} | accepted
 
 
@@ -194,54 +213,12 @@ def _ranking(name: str, ranking: RankingSpec) -> dict[str, Any]:
     return {"id": name, "title": _title(ranking.title), "functional": ranking.functional, **shares, "provenance": _notes(ranking.provenance)}
 
 
-def records_markdown(models: Iterable[Model]) -> str:
-    """docs/records.md: for each model, which record fields each department owns, with type and unit. Ends with a newline."""
-    lines = [
-        "# Records of each department",
-        "",
-        "Which record fields a department holds for each pack, by the names that its records and `model score` use. An empty field is missing",
-        "data: it earns 0 points and is reported to the owner and the enterprise. This file is made by `xinqiao model records`; a test",
-        "compares it with the packs.",
-    ]
-    for model in models:
-        lines += ["", f"## `{model.id}` version {model.version}", "", f"{model.title.zh} ({model.title.en})"]
-        for name, record in model.pack.records.items():
-            owner = _owner(record.owner.department, record.owner.level)
-            lines += ["", f"### {owner}: {record.title.zh} ({record.title.en})", ""]
-            lines += list(_field_table(model, name)) or ["No fields: this department contributes zeros."]
-        lines += ["", f"Stages are published by {_owner(model.stage_owner.department, model.stage_owner.level)}, {_axes(model)}."]
-    return "\n".join(lines) + "\n"
-
-
-def _field_table(model: Model, record: str) -> Iterator[str]:
-    fields = [field for field in model.fields.values() if field.record == record]
-    if fields:
-        yield "| field | what it is | type | unit | used by |"
-        yield "|---|---|---|---|---|"
-    for field in fields:
-        users = [indicator.id for indicator in model.indicators.values() if field in indicator.fields]
-        used = [*users, *(["stages"] if field.name in model.pack.staging.axes else [])]
-        title = field.spec.title
-        yield f"| `{field.name}` | {title.zh} ({title.en}) | {_type(field)} | {field.spec.unit or '–'} | {', '.join(used) or '–'} |"
-
-
-def _type(field: Field) -> str:
-    if field.spec.type == "category":
-        return ", ".join(field.spec.values)
-    sign = "" if field.spec.signed or field.spec.type not in {"decimal", "integer"} else " >= 0"
-    return _TYPES[field.spec.type] + sign
-
-
-def _axes(model: Model) -> str:
-    axes = model.pack.staging.axes
-    return f"from {', '.join(f'`{axis}`' for axis in axes)}" if axes else "the same for all"
-
-
 def _title(title: Title) -> dict[str, str]:
     return {"zh": title.zh, "en": title.en}
 
 
-def _owner(department: str, level: str) -> str:
+def owner_text(department: str, level: str) -> str:
+    """An owner as every table writes it."""
     return f"{department}/{level}"
 
 

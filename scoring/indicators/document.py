@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 import yaml
@@ -30,15 +30,20 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed document: mappings are dicts, sequences tuples; ``lines`` gives the 1-based line of the value at each path."""
+    """A parsed document: mappings are dicts, sequences tuples; ``lines`` gives the 1-based line of the value at each path.
+
+    ``files`` names the file of each path where the document was put together from several; else it is empty.
+    """
 
     value: object
     lines: dict[Path, int]
+    files: dict[Path, str] = field(default_factory=dict)
 
-    def locate(self, location: Sequence[str | int]) -> tuple[int, str]:
-        """Line and dotted path of a validator's location, whose union tags are not part of the document and are passed over.
+    def located(self, location: Sequence[str | int], message: str) -> str:
+        """``message`` with file (where there are several), line and dotted path of a validator's location.
 
-        A last component that the document lacks (a missing field) stays in the path; its line is that of the mapping.
+        Union tags in a location are not part of the document and are passed over. A last component that the document lacks (a missing
+        field) stays in the path; its line is that of the mapping.
         """
         path: Path = ()
         value = self.value
@@ -50,14 +55,13 @@ class Document:
                 path, lacking = (*path, part), []
             else:
                 lacking = [str(part)]
-        return self.lines[path], dotted((*path, *lacking))
+        name = self.files.get(path)
+        shown = ", ".join(part for part in (name, f"line {self.lines[path]}", dotted((*path, *lacking))) if part)
+        return f"{shown}: {message}"
 
     def report(self, found: Sequence[tuple[Sequence[str | int], str]]) -> str:
-        """Problems, each with its location, as lines that name line, path and what would be right; at most ten are shown."""
-        lines = []
-        for location, message in found[:MAX_SHOWN]:
-            line, path = self.locate(location)
-            lines.append(f"line {line}, {path}: {message}" if path else f"line {line}: {message}")
+        """Problems, each with its location, as lines that name file (where there are several), line, path and what would be right; at most ten are shown."""
+        lines = [self.located(location, message) for location, message in found[:MAX_SHOWN]]
         if len(found) > MAX_SHOWN:
             lines.append(f"and {len(found) - MAX_SHOWN} more")
         return "\n".join(lines)

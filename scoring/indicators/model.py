@@ -15,8 +15,8 @@ from crypto.encoding import sha256
 from crypto.packing import interval_bits, slots
 from scoring.errors import ModelError
 from scoring.indicators import functional as functionals
-from scoring.indicators.checks import problems
-from scoring.indicators.document import parse_document
+from scoring.indicators.checking.problems import problems
+from scoring.indicators.document import Document, parse_document
 from scoring.indicators.functional import Functional, Reading
 from scoring.indicators.pack import FunctionalSpec, IndicatorSpec, Pack
 from scoring.rules.credit import Product
@@ -36,7 +36,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Indicator:
-    """An indicator, gate or veto with what follows from its pack: owner, fields, rule and weight of each stage."""
+    """An indicator, gate, veto or figure with what follows from its pack: owner, fields, rule and weight of each stage."""
 
     id: str
     spec: IndicatorSpec
@@ -78,7 +78,7 @@ class Indicator:
         return int(low * 100), int(high * 100)
 
     def weight(self, stage: str) -> int:
-        """Weight in the functionals that contain it: 1 for a gate, 0 for a veto. Requires a stage of the model."""
+        """Weight in the functionals that contain it: 1 for a gate, 0 for a veto or a figure. Requires a stage of the model."""
         if self.spec.weights is None:
             return functionals.GATE_WEIGHT if self.gate else 0
         return self.spec.weights if isinstance(self.spec.weights, int) else self.spec.weights[stage]
@@ -134,7 +134,7 @@ class Model:
         return self.pack.staging.stage_of(self.fields, record)
 
     def owned(self, owner: Owner) -> tuple[Indicator, ...]:
-        """Indicators, gates and vetoes of a department, in order."""
+        """Indicators, gates, vetoes and figures of a department, in order."""
         return tuple(indicator for indicator in self.indicators.values() if indicator.owner == owner)
 
     def fields_of(self, owner: Owner) -> tuple[Field, ...]:
@@ -181,15 +181,24 @@ class Model:
 
 
 def load_pack(data: bytes) -> Model:
-    """The model in a pack's bytes. Raises ModelError naming line, path and what would be right, for up to ten problems at once."""
-    document = parse_document(data)
+    """The model in a pack's bytes. Raises ModelError naming line, path and what would be right, for up to ten problems at once.
+
+    A pack that extends another one has to be resolved first: ``scoring.indicators.extending.extension``.
+    """
+    return _model(checked(parse_document(data)), sha256(data).hex())
+
+
+def checked(document: Document) -> Pack:
+    """The pack in a document. Raises ModelError as ``load_pack``."""
+    if isinstance(document.value, dict) and "extends" in document.value:
+        raise ModelError(document.located(("extends",), "this pack extends another one: resolve it first (`xinqiao model resolve`)"))
     try:
         pack = Pack.model_validate(document.value)
     except ValidationError as error:
         raise ModelError(document.report_invalid(error)) from error
     if found := list(problems(pack)):
         raise ModelError(document.report(found))
-    return _model(pack, sha256(data).hex())
+    return pack
 
 
 def _model(pack: Pack, sha: str) -> Model:

@@ -1,4 +1,4 @@
-"""What a pack may contain: the schema of an indicator model's YAML. Shape only; ``scoring.indicators.checks`` judges how the parts fit."""
+"""What a pack may contain: the schema of an indicator model's YAML. Shape only; ``scoring.indicators.checking`` judges how the parts fit."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from scoring.rules.credit import ProductSpec
 from scoring.rules.points import Rule
 from scoring.rules.stages import Owner, Staging
 from scoring.rules.values import FieldName, FieldSpec, Number, Part, Points
-from scoring.statements import Name, StageId, Title
+from scoring.statements import Hex32, Name, StageId, Title
 
 FORMAT = "xinqiao/model/v1"
 WEIGHT_LIMIT = 1 << 16
 Audience = Literal["authority", "bank", "enterprise"]
-Role = Literal["points", "gate", "veto"]
+Role = Literal["points", "gate", "veto", "figure"]
 Weight = Annotated[int, Declared(gt=-WEIGHT_LIMIT, lt=WEIGHT_LIMIT)]
 Date = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
 Version = Annotated[str, StringConstraints(pattern=r"^[0-9a-z][0-9a-z.-]{0,30}$")]
@@ -33,10 +33,11 @@ class RecordSpec(Part):
 
 
 class IndicatorSpec(Part):
-    """An indicator, a gate or a veto, computed from one record.
+    """An indicator, a gate, a veto or a figure, computed from one record.
 
     ``bounds`` are points [lowest, highest], declared so that intervals do not depend on reading the rules; gates have none, and
-    gates and vetoes have no weights. ``open_to`` names the audiences that may receive the single value.
+    gates, vetoes and figures have no weights. ``open_to`` names the audiences that may receive the single value. A figure is an amount in
+    ``unit`` that enters no functional: it is opened by itself, for a product's line or as a condition.
     """
 
     title: Title
@@ -56,11 +57,13 @@ class IndicatorSpec(Part):
     def _role(self) -> IndicatorSpec:
         scored = self.role == "points"
         if scored != (self.weights is not None) or scored != (self.dimension is not None):
-            raise ValueError("an indicator has weights and a dimension; a gate or a veto has neither")
+            raise ValueError("an indicator has weights and a dimension; a gate, a veto or a figure has neither")
         if (self.role == "gate") == (self.bounds is not None):
-            raise ValueError("an indicator or a veto has bounds; a gate has none")
+            raise ValueError("an indicator, a veto or a figure has bounds; a gate has none")
         if self.role == "gate" and self.open_to:
             raise ValueError("a gate is open to nobody: what is open is a veto")
+        if self.role == "figure" and not (self.open_to and self.unit):
+            raise ValueError("a figure states its unit, and to whom it is open")
         return self
 
 
@@ -95,12 +98,23 @@ class Exposure(Part):
         return self
 
 
+class PublicFact(Part):
+    """A condition on what a public register says (age, listing): met when the rule gives positive points. Judged in clear, never encrypted."""
+
+    title: Title
+    record: Name
+    definition: Title
+    rule: Rule
+    provenance: Notes
+
+
 class Qualification(Part):
-    """What the rule asks beside the points: a least total, and fields that must be positive. It never changes a point."""
+    """What the rule asks beside the points: a least total, fields that must be positive, public facts. It never changes a point."""
 
     title: Title
     minimum_total: Points
     positive: tuple[FieldName, ...] = ()
+    public: dict[Name, PublicFact] = Declared(default_factory=dict)
     provenance: Notes
 
 
@@ -123,8 +137,20 @@ class RankingSpec(Part):
         return self
 
 
+class SourcePack(Part):
+    """One of the packs that a resolved pack was made of, and what it did to those before it: dotted names of parts."""
+
+    id: Name
+    version: Version
+    sha256: Hex32
+    adds: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    removes: tuple[str, ...] = ()
+
+
 class Pack(Part):
-    """A whole indicator model. ``zone`` is the zone it is made for, or ``any``."""
+    """A whole indicator model. ``zone`` is the zone it is made for, or ``any``. ``resolved_from``: the packs that it was made of by
+    ``extends``, the first base first (docs/specs/models.md); empty for a pack that stands by itself."""
 
     format: Literal["xinqiao/model/v1"]
     id: Name
@@ -144,3 +170,4 @@ class Pack(Part):
     exposures: tuple[Exposure, ...] = ()
     qualification: Qualification | None = None
     rankings: dict[Name, RankingSpec] = Declared(default_factory=dict)
+    resolved_from: tuple[SourcePack, ...] = ()

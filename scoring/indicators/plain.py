@@ -80,4 +80,5 @@ def _qualified(model: Model, record: Mapping[str, object], total: int, gated: bo
         return None
     reader = Reader(model.fields, record)
     positive = [(number := reader.number(name)) is not None and number > 0 for name in qualification.positive]
-    return not gated and total >= int(qualification.minimum_total * 100) and all(positive)
+    public = [(found := fact.rule.evaluate(reader)) is not None and found > 0 for fact in qualification.public.values()]
+    return not gated and total >= int(qualification.minimum_total * 100) and all(positive) and all(public)

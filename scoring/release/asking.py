@@ -96,7 +96,7 @@ def target_of(view: ZoneView, epoch: EpochState, key_id: str, wanted: ScoreAsked
     product = model.products.get(wanted.product)
     if product is None:
         raise NotDisclosedError(f"{model.id}@{model.version} has no product {wanted.product!r}: it has {', '.join(model.products)}")
-    openings = tuple((name,) for name in (product.functional, *product.vetoes))
+    openings = tuple((name,) for name in product.openings)
     return Target(member.id, wanted.purpose, wanted.product, wanted.subject, wanted.consent_id, openings)
 
 

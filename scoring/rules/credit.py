@@ -1,6 +1,6 @@
-"""Product lines: the amount that a bank's product gives for an opened total [M1 credit, P2.5, P5.5].
+"""Product lines: the amount that a bank's product gives for an opened total and opened figures [M1 credit, P2.5, P5.5].
 
-Amounts are integer fen. A line is computed once, after the opening, from public numbers; a product may be stated relative to a
+Amounts are integer fen. A line is computed once, after the openings, from public numbers; a product may be stated relative to a
 base product of the same bank. Whether the enterprise consented, and to what, is not judged here.
 """
 
@@ -19,17 +19,20 @@ from scoring.statements import Name, StageId, Title
 
 Yuan = Annotated[int, Declared(ge=0, le=10**12)]
 FEN = 100
-Reason = Literal["OFFERED", "NOT_ELIGIBLE", "VETOED", "VETO_NOT_SHOWN", "BELOW_MINIMUM"]
+Reason = Literal["OFFERED", "NOT_ELIGIBLE", "VETOED", "CONDITION_NOT_MET", "NOT_SHOWN", "BELOW_MINIMUM"]
+Slope = Annotated[Number, Declared(ge=0)]
 
 
 class LinearLine(Part):
-    """base + slope · total, at least ``floor``, at most ``cap``, rounded down to a multiple of ``round_to``. Yuan.
+    """base + slope · total + Σ slope · figure, at least ``floor``, at most ``cap``, rounded down to a multiple of ``round_to``. Yuan.
 
-    ``slope`` is in yuan a point for each stage, which is the same number as fen a hundredth; a negative total counts as 0.
+    ``slope`` is in yuan a point for each stage (left out: the total does not count), which is the same number as fen a hundredth;
+    ``figures`` gives yuan a unit for opened figures. A negative total or figure counts as 0.
     """
 
     base: Yuan
-    slope: dict[StageId, Annotated[Number, Declared(ge=0)]]
+    slope: dict[StageId, Slope] = Declared(default_factory=dict)
+    figures: dict[Name, Slope] = Declared(default_factory=dict)
     floor: Yuan
     cap: Yuan
     round_to: Annotated[int, Declared(ge=1, le=10**9)]
@@ -40,14 +43,18 @@ class LinearLine(Part):
             raise ValueError("floor is at most cap, and a multiple of round_to: rounding down never goes below it")
         return self
 
-    def fen(self, stage: str, total_hundredths: int) -> int:
-        """Line of a total in hundredths, in fen. Requires a stage of the model.
+    def fen(self, stage: str, total_hundredths: int, figures: Mapping[str, int]) -> int:
+        """Line of a total and of figures, all in hundredths, in fen. Requires a stage of the model, and every figure of the line.
 
         >>> line = LinearLine(base=500_000, slope={"S1": 20_000}, floor=500_000, cap=3_000_000, round_to=10_000)
-        >>> [line.fen("S1", total) // FEN for total in (0, -1000, 5_049, 5_050, 20_000)]
+        >>> [line.fen("S1", total, {}) // FEN for total in (0, -1000, 5_049, 5_050, 20_000)]
         [500000, 500000, 1500000, 1510000, 3000000]
+        >>> of_revenue = LinearLine(base=0, figures={"revenue": 10_000}, floor=0, cap=10_000_000, round_to=10_000)
+        >>> [of_revenue.fen("S1", 0, {"revenue": hundredths}) // FEN for hundredths in (-5, 100, 12_399, 200_000)]
+        [0, 10000, 1230000, 10000000]
         """
-        exact = self.base * FEN + self.slope[stage] * max(total_hundredths, 0)
+        exact = self.base * FEN + self.slope.get(stage, mpq(0)) * max(total_hundredths, 0)
+        exact += sum((slope * max(figures[name], 0) for name, slope in self.figures.items()), mpq(0))
         bounded = min(max(exact, mpq(self.floor * FEN)), mpq(self.cap * FEN))
         step = self.round_to * FEN
         return int(bounded // step) * step
@@ -74,7 +81,11 @@ class Promise(Part):
 
 
 class ProductSpec(Part):
-    """A bank product as the pack states it. ``vetoes`` are indicators of role veto: one that is triggered refuses the line."""
+    """A bank product as the pack states it.
+
+    ``vetoes`` are indicators of role veto: one that is triggered refuses the line. ``eligibility`` are figures of which each must be
+    positive: a condition that the enterprise has to meet, so that missing data, which gives 0, refuses.
+    """
 
     title: Title
     functional: Name
@@ -85,6 +96,7 @@ class ProductSpec(Part):
     term_months: Annotated[int, Declared(ge=1, le=600)]
     rate_rule: Title
     vetoes: tuple[Name, ...] = ()
+    eligibility: tuple[Name, ...] = ()
 
     @model_validator(mode="after")
     def _one_line(self) -> ProductSpec:
@@ -111,6 +123,27 @@ class Product:
         return tuple(dict.fromkeys((*self.spec.vetoes, *(() if self.base is None else self.base.vetoes))))
 
     @property
+    def eligibility(self) -> tuple[str, ...]:
+        """Conditions of the product and of its base product."""
+        return tuple(dict.fromkeys((*self.spec.eligibility, *(() if self.base is None else self.base.eligibility))))
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """Figures that the line is computed from."""
+        line = self.spec.line if self.base is None else self.base.spec.line
+        return () if line is None else tuple(line.figures)
+
+    @property
+    def singles(self) -> tuple[str, ...]:
+        """Indicators that are opened by themselves, each once, after the functional: vetoes, conditions, then figures of the line."""
+        return tuple(dict.fromkeys((*self.vetoes, *self.eligibility, *self.figures)))
+
+    @property
+    def openings(self) -> tuple[str, ...]:
+        """What a request for the product opens, in order [P5.1]."""
+        return self.functional, *self.singles
+
+    @property
     def term_months(self) -> int:
         return self.spec.term_months
 
@@ -123,28 +156,38 @@ class LineResult:
     reason: Reason
 
 
-def line_fen(product: Product, stage: str, total_hundredths: int, gated: bool, vetoes: Mapping[str, int] | None = None) -> LineResult:
+def line_fen(product: Product, stage: str, total_hundredths: int, gated: bool, singles: Mapping[str, int] | None = None) -> LineResult:
     """The line of ``product`` for an opened total.
 
-    ``vetoes`` gives the opened value, in hundredths, of each veto indicator that the product names; positive means triggered. One
-    that was not opened refuses (VETO_NOT_SHOWN): its absence is never taken for good news. Floors never apply to a gated or vetoed
-    enterprise. Requires a stage of the model.
+    ``singles`` gives the opened value, in hundredths, of each of ``product.singles``: a veto that is positive is triggered, a condition
+    that is not positive is not met. One that was not opened refuses (NOT_SHOWN): its absence is never taken for good news. Floors never
+    apply to whom anything refuses. Requires a stage of the model.
     """
+    shown = {} if singles is None else singles
+    reason = _refused(product, total_hundredths, gated, shown)
+    if reason is not None:
+        return LineResult(0, reason)
+    return LineResult(_amount_fen(product, stage, total_hundredths, shown), "OFFERED")
+
+
+def _refused(product: Product, total_hundredths: int, gated: bool, shown: Mapping[str, int]) -> Reason | None:
+    minimum = product.spec.minimum_total
     if gated:
-        return LineResult(0, "NOT_ELIGIBLE")
-    shown = {} if vetoes is None else vetoes
+        return "NOT_ELIGIBLE"
     if any(shown.get(name, 0) > 0 for name in product.vetoes):
-        return LineResult(0, "VETOED")
-    if any(name not in shown for name in product.vetoes):
-        return LineResult(0, "VETO_NOT_SHOWN")
-    if product.spec.minimum_total is not None and total_hundredths < int(product.spec.minimum_total * 100):
-        return LineResult(0, "BELOW_MINIMUM")
-    return LineResult(_amount_fen(product, stage, total_hundredths), "OFFERED")
+        return "VETOED"
+    if any(name not in shown for name in product.singles):
+        return "NOT_SHOWN"
+    if any(shown[name] <= 0 for name in product.eligibility):
+        return "CONDITION_NOT_MET"
+    if minimum is not None and total_hundredths < int(minimum * 100):
+        return "BELOW_MINIMUM"
+    return None
 
 
-def _amount_fen(product: Product, stage: str, total_hundredths: int) -> int:
+def _amount_fen(product: Product, stage: str, total_hundredths: int, figures: Mapping[str, int]) -> int:
     if product.spec.line is not None:
-        return product.spec.line.fen(stage, total_hundredths)
+        return product.spec.line.fen(stage, total_hundredths, figures)
     assert product.spec.relative is not None
     assert product.base is not None
-    return product.spec.relative.fen(stage, _amount_fen(product.base, stage, total_hundredths))
+    return product.spec.relative.fen(stage, _amount_fen(product.base, stage, total_hundredths, figures))

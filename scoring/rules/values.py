@@ -154,9 +154,9 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """What a rule looks at: ``field``, ``field / field`` or ``longest_run(field)`` (most consecutive months)."""
+    """What a rule looks at: ``field``, ``field / field``, ``longest_run(field)`` (most consecutive months) or ``mean(field, field …)``."""
 
-    kind: Literal["field", "ratio", "longest_run"]
+    kind: Literal["field", "ratio", "longest_run", "mean"]
     fields: tuple[str, ...]
 
     @classmethod
@@ -165,8 +165,11 @@ class Expression:
 
         >>> Expression.parse("rd_staff / staff")
         Expression(kind='ratio', fields=('rd_staff', 'staff'))
+        >>> Expression.parse("mean(revenue, revenue_previous)")
+        Expression(kind='mean', fields=('revenue', 'revenue_previous'))
         """
-        name = r"([a-z][a-z0-9_]*)"
+        field = "[a-z][a-z0-9_]*"
+        name = f"({field})"
         if isinstance(text, str):
             if match := re.fullmatch(name, text):
                 return cls("field", match.groups())
@@ -174,13 +177,21 @@ class Expression:
                 return cls("ratio", match.groups())
             if match := re.fullmatch(rf"longest_run\({name}\)", text):
                 return cls("longest_run", match.groups())
-        raise ValueError("a value is FIELD, FIELD / FIELD or longest_run(FIELD)")
+            if match := re.fullmatch(rf"mean\(({field}(?:, {field})+)\)", text):
+                return cls("mean", tuple(match[1].split(", ")))
+        raise ValueError("a value is FIELD, FIELD / FIELD, longest_run(FIELD) or mean(FIELD, FIELD)")
 
     def number(self, reader: Reader) -> mpq | None:
-        """Exact value; None when a field is missing. A ratio over a denominator <= 0 has no value, and the denominator counts as missing."""
+        """Exact value; None when a field is missing. A ratio over a denominator <= 0 has no value, and the denominator counts as missing.
+
+        A mean is that of the fields which have a value (an enterprise in its second year has one year's revenue); None when none has.
+        """
         if self.kind == "longest_run":
             months = reader.get(self.fields[0])
             return mpq(longest_run(months)) if isinstance(months, tuple) else None
+        if self.kind == "mean":
+            known = [number for name in self.fields if (number := reader.number(name)) is not None]
+            return sum(known, mpq(0)) / len(known) if known else None
         first = reader.number(self.fields[0])
         if self.kind == "field":
             return first

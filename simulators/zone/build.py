@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import scoring
 from nodes.ceremony.dealer import CeremonyPlan, hold_ceremony
 from nodes.errors import SettingsError
+from nodes.packs import shipped_pack as shipped_pack  # noqa: PLC0414 - offered again beside what takes it
+from nodes.packs import shipped_packs as shipped_packs  # noqa: PLC0414
 from nodes.runtime.peers.identity import load_signing_key
 from scoring.indicators.model import load_pack
 from scoring.release.ceremony import Recipient
@@ -17,7 +18,6 @@ from simulators.zone.configs import choose_addresses, write_configs
 from simulators.zone.layout import ZonePlan
 from simulators.zone.processes import ZoneProcesses
 
-PACKS = Path(scoring.__file__).parent / "packs"
 ZONE_ID = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 
@@ -53,19 +53,6 @@ def _check_plan(plan: ZonePlan, packs: Sequence[bytes], base_port: int | None) -
         choose_addresses(plan, base_port)
     for pack in packs:
         load_pack(pack)
-
-
-def shipped_packs() -> list[str]:
-    """Ids of the packs that come with the program."""
-    return sorted(path.name for path in PACKS.iterdir() if any(path.glob("*.yaml")))
-
-
-def shipped_pack(pack_id: str) -> bytes:
-    """Exact bytes of the newest version of a pack that comes with the program. Raises SettingsError naming those that there are."""
-    found = sorted((PACKS / pack_id).glob("*.yaml"))
-    if not found:
-        raise SettingsError(f"no pack {pack_id!r}: there are {', '.join(shipped_packs())}")
-    return found[-1].read_bytes()
 
 
 def processes_of(directory: Path) -> ZoneProcesses:

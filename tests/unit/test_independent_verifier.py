@@ -219,10 +219,16 @@ def test_every_functional_and_line_of_every_pack_is_the_same(path: Path) -> None
             except ValueError:
                 assert expected is ValueError
     for name, product in ours.products.items():
-        assert theirs.vetoes(name) == list(product.vetoes)
+        assert theirs.singles(name) == list(product.singles)
         for stage in (item.id for item in ours.stages):
             for total in (-500, 0, 1, 4999, 5000, 12_345, 30_000):
-                cleared = dict.fromkeys(product.vetoes, 0)
-                assert theirs.line_fen(name, stage, total, gated=False, vetoed=False) == line_fen(product, stage, total, False, cleared).line_fen
-            assert theirs.line_fen(name, stage, 9000, gated=True, vetoed=False) == 0
-            assert theirs.line_fen(name, stage, 9000, gated=False, vetoed=True) == 0
+                for shown in (*([figure] * len(product.singles) for figure in (0, 100, 4_321, 99_999_999)), range(len(product.singles))):
+                    singles = dict(zip(product.singles, shown, strict=True)) | dict.fromkeys(product.vetoes, 0)
+                    line = line_fen(product, stage, total, False, singles).line_fen
+                    assert theirs.line_fen(name, stage, total, gated=False, singles=singles) == line
+            cleared = dict.fromkeys(product.singles, 100) | dict.fromkeys(product.vetoes, 0)
+            assert theirs.line_fen(name, stage, 9000, gated=True, singles=cleared) == 0
+            for veto in product.vetoes:
+                assert theirs.line_fen(name, stage, 9000, gated=False, singles=cleared | {veto: 100}) == 0
+            for condition in product.eligibility:
+                assert theirs.line_fen(name, stage, 9000, gated=False, singles=cleared | {condition: 0}) == 0

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from nodes.commands.model import app
-from nodes.commands.packs import pack_path, read_pack, shipped
+from nodes.packs import pack_path, read_pack, shipped
 from scoring.errors import ModelError
 from scoring.indicators.compare import differences
 from tests.oracles import firm_panel as panel

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from crypto.keygen import PrivateKey
 from nodes.commands import lint_inputs
 from nodes.commands.model import app
-from nodes.commands.packs import pack_path, read_pack
+from nodes.packs import pack_path, read_pack
 from scoring.disclosure.lint import lint
 from scoring.statements import DisclosurePolicy
 from simulators.population import binjiang

@@ -211,7 +211,7 @@ def test_a_zone_of_one_witness_says_that_it_is_for_development(zone: Path) -> No
 
 
 def test_an_unknown_pack_is_named_with_those_that_there_are() -> None:
-    with pytest.raises(SettingsError, match=r"no pack 'nowhere': there are .*firm-panel"):
+    with pytest.raises(ModelError, match=r"no pack 'nowhere': there are .*firm-panel"):
         shipped_pack("nowhere")
 
 

@@ -283,7 +283,7 @@ class _Verifier:
         self._check_request(ticket, leaf, consent)
         product = model.products.get(receipt.product)
         openings = tuple(opening.functionals for opening in ticket.openings)
-        wanted = None if product is None else tuple((name,) for name in (product.functional, *product.vetoes))
+        wanted = None if product is None else tuple((name,) for name in product.openings)
         _require(openings == wanted, "PRODUCT_MISMATCH", f"the ticket does not open what product {receipt.product!r} needs")
 
     def _check_request(self, ticket: Ticket, leaf: Leaf, consent: Consent) -> None:
@@ -349,8 +349,8 @@ class _Verifier:
         total = readings[0].value_hundredths
         _require((int(said.total.replace(".", "")), said.gated) == (total, readings[0].gated), "RESULT_MISMATCH", "it is not what was opened")
         product = model.products[receipt.product]
-        vetoes = {opening.functionals[0]: reading.value_hundredths for opening, reading in zip(ticket.openings[1:], readings[1:], strict=True)}
-        line = line_fen(product, ticket.stage, total, readings[0].gated, vetoes)
+        singles = {opening.functionals[0]: reading.value_hundredths for opening, reading in zip(ticket.openings[1:], readings[1:], strict=True)}
+        line = line_fen(product, ticket.stage, total, readings[0].gated, singles)
         _require(said.line_fen is not None and int(said.line_fen) == line.line_fen, "LINE_MISMATCH", "it is not what the formula gives")
         percentile = self._percentile(ticket, total, checkpoint)
         _require(said.percentile == percentile, "PERCENTILE_MISMATCH", f"the percentile is {percentile}, the receipt says {said.percentile}")

@@ -9,10 +9,11 @@ import pytest
 from scoring.disclosure.lint import lint
 from scoring.disclosure.report import Finding, Leak, LintReport
 from scoring.disclosure.views import Audience, usual
-from scoring.indicators.model import Model
+from scoring.indicators.model import Model, load_pack
 from scoring.rules.stages import Owner
 from scoring.statements import DisclosurePolicy
-from tests.support.models import ALL, item, linear, model, plain, tiers
+from tests.oracles import small_pack
+from tests.support.models import ALL, document, item, linear, model, plain, tiers
 
 BANK = {"disclosed_to": ["bank"]}
 
@@ -130,6 +131,20 @@ def test_indicators_that_are_open_to_the_audience_count_as_its_own() -> None:
     assert found(report, "isolated").indicators == ("hidden",)
     assert refused(report, "authority") == set()
     assert next(part for part in report.audiences if part.audience == "bank").known == tuple(sorted(rest))
+
+
+def test_an_indicator_of_nothing_but_what_a_figure_shows_counts_as_known() -> None:
+    pack = document(plain(6) | {"shown": item("market", linear(10))})
+    notes = [{"of": ["name", "rule"], "status": "illustrative"}]
+    title, rule = small_pack.TITLE, {"kind": "linear", "of": "x_market", "reference": 100, "points": 1000}
+    figure = {"title": title, "role": "figure", "record": "of-market", "unit": "yuan", "definition": title, "rule": rule, "bounds": [0, 1000]}
+    closed = load_pack(small_pack.to_bytes(pack))
+    pack["indicators"]["amount"] = figure | {"open_to": ["bank"], "provenance": notes}
+    report = lint(load_pack(small_pack.to_bytes(pack)))
+    known = {part.audience: part.known for part in report.audiences}
+    assert (known["bank"], known["authority"]) == (("shown",), ())
+    assert set(leaks(report)) == {f"i{place}" for place in range(6)}
+    assert worst(report)[0] < worst(lint(closed))[0], "one unknown less in the same total"
 
 
 def test_total_and_a_line_that_isolate_an_indicator_are_refused() -> None:

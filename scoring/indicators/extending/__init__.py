@@ -1,0 +1,1 @@
+"""Packs that extend others: put together, and written down."""
