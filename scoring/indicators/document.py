@@ -60,7 +60,7 @@ class Document:
         return f"{shown}: {message}"
 
     def report(self, found: Sequence[tuple[Sequence[str | int], str]]) -> str:
-        """Problems, each with its location, as lines that name file (where there are several), line, path and what would be right; at most ten are shown."""
+        """Problems, each with its location, as lines that name file, line, path and what would be right; at most ten are shown."""
         lines = [self.located(location, message) for location, message in found[:MAX_SHOWN]]
         if len(found) > MAX_SHOWN:
             lines.append(f"and {len(found) - MAX_SHOWN} more")

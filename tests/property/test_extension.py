@@ -33,6 +33,7 @@ def whole(indicators: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return pack
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     st.dictionaries(st.sampled_from(NAMES), PARTS, min_size=1),
     st.dictionaries(st.sampled_from(NAMES), PARTS, min_size=1),
@@ -62,7 +63,7 @@ def test_what_extends_is_what_is_written_out(before: dict[str, Any], after: dict
     }
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_damaged_extension_is_refused_or_is_a_pack(data: st.DataObject) -> None:
     base = small_pack.to_bytes(small_pack.document())
@@ -92,6 +93,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(min_size=1, max_size=5).filter(str.isprintable), VALUES, min_size=1, max_size=4))
 def test_what_is_written_is_read_again(value: dict[str, object]) -> None:
     assert parse_document(yaml_text(value).encode()).value == value
