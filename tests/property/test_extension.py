@@ -24,7 +24,7 @@ HEAD = ("format", "id", "version", "title", "zone", "valid_from")
 
 def whole(indicators: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """A pack of these indicators, of the small pack's shape."""
-    pack = small_pack.document() | {"id": "wide", "zone": "here"}
+    pack: dict[str, Any] = small_pack.document() | {"id": "wide", "zone": "here"}
     pack["indicators"] = {
         name: small_pack.indicator({"kind": "linear", "of": spec["of"], "reference": 10, "points": spec["points"]}, spec["weights"])
         for name, spec in indicators.items()
@@ -40,7 +40,7 @@ def whole(indicators: dict[str, dict[str, Any]]) -> dict[str, Any]:
     st.booleans(),
 )  # fmt: skip
 def test_what_extends_is_what_is_written_out(before: dict[str, Any], after: dict[str, Any], keep_products: bool) -> None:
-    base = whole(before) | {"id": "base"}
+    base: dict[str, Any] = whole(before) | {"id": "base"}
     data = small_pack.to_bytes(base)
     written = whole({name: after[name] for name in (*(name for name in before if name in after), *(name for name in after if name not in before))})
     removed = {"indicators": [name for name in before if name not in after]}

@@ -169,7 +169,7 @@ def test_four_bases_in_a_row_are_resolved_and_five_are_refused() -> None:
     sources = {"small": BASE}
     before, name = BASE, "small"
     for place in range(1, 6):
-        pack = extension(before) | {"id": f"over-{place}"}
+        pack: Pack = extension(before) | {"id": f"over-{place}"}
         pack["extends"]["id"] = name
         before, name = small_pack.to_bytes(pack), f"over-{place}"
         sources[name] = before
