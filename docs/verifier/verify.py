@@ -1176,13 +1176,14 @@ class ReceiptCheck:
             statement = envelope.statement()
             require(envelope.kind == kind, "STATEMENT_KIND", f"expected a {kind} statement, found {envelope.kind}")
             key_id, member = envelope.signatures[0][0], ""
+            members: Members | None = None
             if enterprise is not None and key_id == enterprise.key_id:
                 key = enterprise
             else:
                 members = self.members_with(key_id) if at is None else self.members_at(at)
                 key, member = members.keys[key_id]
             require(envelope.signed_by(key), "SIGNATURE_INVALID", f"the {kind} statement is not signed by {key_id}")
-            if member:
+            if members is not None:
                 require(role in members.roles(member), "SIGNER_NOT_ALLOWED", f"{member} may not sign a {kind} statement")
             require(statement["zone"] == self.roots.zone, "ZONE_MISMATCH", f"the {kind} statement is of zone {statement['zone']}")
         return statement, member, envelope.digest
