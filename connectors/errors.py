@@ -17,3 +17,7 @@ class DeliveryError(ConnectorError):
 
 class SourceUnavailableError(ConnectorError):
     """A database, API or folder cannot be reached now."""
+
+
+class DeclarationError(ConnectorError):
+    """A customs declaration cannot be built as it is: the message names the field and its limit."""

@@ -147,6 +147,7 @@ _SCORING = {
 _CONNECTORS = {
     "MappingError": _own("MAPPING_INVALID", "A connector's mapping is wrong."),
     "DeliveryError": _bad("DELIVERY_UNREADABLE", "What was delivered cannot be read as a whole.", explain=False),
+    "DeclarationError": _bad("DECLARATION_INVALID", "A customs declaration has a field of another form than its message takes."),
     "SourceUnavailableError": Refusal(
         "SOURCE_UNAVAILABLE", Code.UNAVAILABLE, 503, "A department's system cannot be reached; ask again.", explain=False
     ),

@@ -18,7 +18,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(  # pyright: ignore[reportAttributeAccessIssue]  # atheris has no stubs
-    include=["crypto", "scoring", "nodes", "protos", "gateway"], enable_loader_override=False
+    include=["connectors", "crypto", "scoring", "nodes", "protos", "gateway"], enable_loader_override=False
 ):
     from crypto.keygen import generate_private_key
     from tests.fuzz.judge import Parser, judge

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from connectors.errors import ConnectorError
 from crypto.errors import CryptoError
 from nodes.errors import NodeError, WireFormatError
 from protos.errors import INTERNAL, detail_of, refusal_of
 from scoring.errors import ScoringError
 
-DOMAIN = (CryptoError, ScoringError, NodeError)
+DOMAIN = (ConnectorError, CryptoError, ScoringError, NodeError)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from scoring.indicators.model import load_pack
 from scoring.release.asking import asked
 from scoring.release.partials import sealing_aad, sealing_info
 from scoring.statements import PAYLOAD_TYPE_PREFIX, parse_leaf, parse_statement
+from tests.fuzz.customs import customs_parsers
 from tests.fuzz.files import file_parsers
 from tests.fuzz.formats import crypto_parsers, log_parsers
 from tests.fuzz.judge import Parser, document, read_each
@@ -38,6 +39,7 @@ NAMES: tuple[str, ...] = (
     *("note", "vkey", "checkpoint", "tlog-proof", "tile-path", "entry-bundle", "inclusion-proof", "consistency-proof", "frontier"),
     *("leaf", "statement", "signed-statement", "request-document", "request-headers", "request-body"),
     *("pack", "roster", "stages", "receipt", "epoch-records", "gateway-answer", "sealed-answers", "partial", "sealed-message", "sealed-binding"),
+    *(f"customs-{name}" for name in ("declaration", "response", "receipt", "old-receipt", "failure", "envelope", "zip")),
     *("settings", "share-file", "token-file", "key-file", "records-file", "records-drop"),
     *(f"pinned-{name}" for name in ("ceremony.dsse.json", "key.json", "log.vkey", "registry.dsse.json", "witness-policy.json", "witnesses.vkey")),
 )
@@ -59,6 +61,7 @@ def all_parsers(private_key: PrivateKey, directory: Path) -> dict[str, Parser]:
         | _requests(zone, made.document)
         | _documents(zone, canonical_json(receipt))
         | _sealed(zone, answer)
+        | customs_parsers()
         | file_parsers(zone, public, directory)
     )
 
