@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.pool import StaticPool
+
+from connectors.customs.channels import Channels
+from connectors.customs.folders import ClientFolders
+from connectors.customs.records import SingleWindow
+from connectors.customs.store import CustomsStore
 from connectors.errors import MappingError
 from connectors.files.csv_rows import read_csv
 from connectors.files.folder import Parse, WatchedFolder
 from connectors.files.table import read_table
 from connectors.mapping import ConnectorMapping, load_mapping
 from connectors.records import Connector, Malformed, Record
-from connectors.sources import CsvSource
+from connectors.sources import CsvSource, SingleWindowSource
 
 
 def open_connector(path: Path) -> Connector:
@@ -20,12 +28,17 @@ def open_connector(path: Path) -> Connector:
     return connect(load_mapping(path), path.absolute().parent)
 
 
-def connect(mapping: ConnectorMapping, base: Path) -> Connector:
-    """The connector of ``mapping``, whose paths are relative to ``base``."""
+def connect(mapping: ConnectorMapping, base: Path, customs: Engine | None = None) -> Connector:
+    """The connector of ``mapping``, whose paths are relative to ``base``. ``customs``: where one over the customs client's folders keeps its
+    messages, apart from the records' own database; without it they are kept for as long as the connector is, as a dry run needs it."""
     source = mapping.source
     match source:
         case CsvSource():
             return WatchedFolder(mapping.id, base / source.folder, source.pattern, source.quiet_s, _csv(mapping, source))
+        case SingleWindowSource():
+            engine = customs or create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+            store = CustomsStore(engine, mapping.id, Channels(source.dialect), lambda: int(time.time()))
+            return SingleWindow(mapping.id, ClientFolders(base / source.folder, source.quiet_s), store, time.time, source.rates)
         case _:
             raise MappingError(f"sources of kind {source.kind} cannot be read by this version")
 

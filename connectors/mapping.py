@@ -170,6 +170,9 @@ def load_mapping(path: Path) -> ConnectorMapping:
 
 def _problems(mapping: ConnectorMapping) -> Iterator[tuple[tuple[str | int, ...], str]]:
     if mapping.source.kind == "single-window":
+        for part in ("keys", "valid_from", "fields"):
+            if getattr(mapping, part):
+                yield (part,), "is not for a single-window source: its record fields are those of the customs messages"
         return
     if mapping.keys is None:
         yield ("keys",), "is required"

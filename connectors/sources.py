@@ -160,12 +160,26 @@ class HttpSource(Part):
         return self
 
 
+def _rate(value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)) or not 0 < value < 10**6:
+        raise ValueError("yuan for one unit of the currency are expected, a number above 0 without quotes")
+    return Decimal(value)
+
+
+Rate = Annotated[Decimal, PlainValidator(_rate)]
+Year = Annotated[str, StringConstraints(pattern=r"^(19|20|21)[0-9]{2}$")]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,5}$")]
+
+
 class SingleWindowSource(Part):
-    """The folders of the customs import client."""
+    """The folders of the customs import client. ``dialect``: whose table of channel codes its receipts follow. ``rates``: year -> currency -> yuan
+    for one unit of it; where it is left out, no value in yuan is given."""
 
     kind: Literal["single-window"]
     folder: Text
-    dialect: Text
+    dialect: Literal["a", "b", "c", "d"]
+    rates: dict[Year, dict[Currency, Rate]] | None = None
+    quiet_s: Seconds = 3.0
 
 
 Source = Annotated[CsvSource | XlsxSource | SqlSource | HttpSource | SingleWindowSource, Field(discriminator="kind")]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from xml.sax.saxutils import escape
 
 from connectors.customs.forms import ANY, amount_fields, fields, number
@@ -30,6 +30,8 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
 BARE = {"EdocRealation": "documents", "EcoRelation": "origins"}
 """Lists whose items stand in the message without a wrapper."""
 MAX_KEY = 64
+EXACT = Context(prec=200, traps=[Inexact, InvalidOperation])
+"""Decimal arithmetic that would rather fail than round; amounts have at most 29 digits."""
 _LISTS = frozenset({"DecLists", *SECTIONS})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _CARRIAGE_RETURN = {"\r": "&#13;"}
@@ -102,7 +104,7 @@ class Declaration:
         """Currency -> declared value of all lines in it."""
         found: dict[str, Decimal] = {}
         for line in self.goods:
-            found[line.currency] = found.get(line.currency, Decimal(0)) + line.total
+            found[line.currency] = EXACT.add(found.get(line.currency, Decimal(0)), line.total)
         return found
 
 

@@ -20,7 +20,7 @@ from connectors.errors import DeliveryError, SourceUnavailableError
 
 BOXES = ("outbox", "sentbox", "failbox", "inbox")
 CLIENT = "deccus001"
-QUIET_S = 2.0
+QUIET_S = 3.0
 MAX_FILE_BYTES = 64 << 20
 MAX_UNPACKED_BYTES = 64 << 20
 MAX_MEMBERS = 2_000
@@ -30,11 +30,13 @@ _ZIP_FAULTS = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One file of a box: ``name`` as people know it, box and file; ``look`` is its size and time of change."""
+    """One file of a box: ``name`` as people know it, box and file; ``look`` is its size and time of writing; ``changed`` when it last changed in
+    any way, which whoever copies a file cannot set."""
 
     name: str
     path: Path
     look: tuple[int, int]
+    changed: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,12 @@ class Piece:
 class ClientFolders:
     """The boxes below ``root``, which is the client's ImpPath or its Deccus001; letters' case does not matter."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, quiet_s: float = QUIET_S) -> None:
+        self._root, self._quiet_s = root, quiet_s
         self._looks: dict[str, tuple[tuple[int, int], float]] = {}
 
     def complete(self, now: float) -> Iterator[Found]:
-        """Files that no longer grow at ``now`` (seconds of Unix time), box by box and by name: unchanged for QUIET_S by their own time, or since
+        """Files that no longer grow at ``now`` (seconds of Unix time), box by box and by name: unchanged for ``quiet_s`` by their own time, or since
         a look so long ago.
 
         Raises SourceUnavailableError when there are no such folders or they cannot be read.
@@ -65,7 +67,7 @@ class ClientFolders:
                 look, since = self._looks.get(found.name, (found.look, now))
                 since = since if look == found.look else now
                 looks[found.name] = (found.look, since)
-                if now - since >= QUIET_S or now - found.look[1] / 1e9 >= QUIET_S:
+                if now - since >= self._quiet_s or now - found.changed >= self._quiet_s:
                     yield found
         self._looks = looks
 
@@ -169,7 +171,7 @@ def _files(box: Path) -> Iterable[Found]:
             except FileNotFoundError:
                 continue  # the client moved it on
             if stat.S_ISREG(state.st_mode):
-                found.append(Found(f"{box.name}/{shown_name(entry.name)}", Path(entry.path), _look(state)))
+                found.append(Found(f"{box.name}/{shown_name(entry.name)}", Path(entry.path), _look(state), state.st_ctime))
     return sorted(found, key=lambda file: file.name)
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal
 
-from connectors.customs.channels import PHASES, TROUBLE, UNKNOWN, Channels
+from connectors.customs.channels import BY_CUSTOMS, PHASES, TROUBLE, UNKNOWN, Channels
 from connectors.customs.declarations import Declaration
 from connectors.customs.messages import ClientFailure, ImportResponse, Message, Receipt
 
@@ -72,7 +73,7 @@ class Case:
     entry_ids: tuple[str, ...]
     versions: tuple[Fact, ...]
     history: tuple[Step, ...]
-    declared_on: str
+    days: tuple[str, ...]
     troubles: tuple[Trouble, ...]
 
     @property
@@ -81,9 +82,31 @@ class Case:
         return self.versions[-1] if self.versions else None
 
     @property
+    def declared_on(self) -> str:
+        """The day of declaration, empty while none is known; ``days`` are all that it was, or may have been, taken for."""
+        return self.days[0] if self.days else ""
+
+    @property
     def status(self) -> Step | None:
         """The last step, None where there is no answer yet."""
         return self.history[-1] if self.history else None
+
+    def figures(self) -> dict[str, Any]:
+        """What this declaration adds to the records of its enterprise [K8]: JSON. ``year`` is empty while the day of declaration is not known."""
+        phases = {step.phase for step in self.history}
+        counted = bool(phases & BY_CUSTOMS) and self.history[-1].phase not in {"rejected", "deleted"}
+        cleared = next((step.at[:10] for step in self.history if step.phase == "cleared"), "")
+        days = (date.fromisoformat(cleared) - date.fromisoformat(self.declared_on)).days if cleared and self.declared_on else -1
+        said = {} if self.declared is None else self.declared.said
+        return {
+            "year": self.declared_on[:4],
+            "counted": counted,
+            "flow": said.get("flow", ""),
+            "totals": dict(said.get("totals", {})),
+            "days": days if counted and days >= 0 else None,
+            "inspected": counted and "inspection" in phases,
+            "rejected": "rejected" in phases,
+        }
 
     def to_json(self) -> dict[str, Any]:
         """What people see."""
@@ -164,7 +187,7 @@ def _case(name: str, facts: list[Fact], channels: Channels) -> Case:
     receipts = [fact for fact in ordered if fact.kind == "receipt"]
     client, seq, entry = (tuple(sorted({getattr(f, n) for f in ordered} - {""})) for n in ("client_seq_no", "seq_no", "entry_id"))
     history = (*_answers(responses), *_steps(receipts, channels))
-    return Case(name, client, seq, entry, versions, history, _declared_on(receipts, channels), tuple(_troubles(versions, seq, history)))
+    return Case(name, client, seq, entry, versions, history, _days(receipts, channels), tuple(_troubles(versions, seq, history)))
 
 
 def _order(fact: Fact) -> tuple[str, ...]:
@@ -197,11 +220,12 @@ def _steps(receipts: list[Fact], channels: Channels) -> list[Step]:
     return steps
 
 
-def _declared_on(receipts: list[Fact], channels: Channels) -> str:
-    """The earliest D_DATE; without one the day of the earliest receipt by which the declaration was made or taken. Empty: not known yet."""
-    days = sorted({str(fact.said["day"]) for fact in receipts} - {""})
-    made = sorted(fact.at[:10] for fact in receipts if channels[str(fact.said["code"])].phase in {"submitted", "accepted"})
-    return next(iter(days or made), "")
+def _days(receipts: list[Fact], channels: Channels) -> tuple[str, ...]:
+    """Days that may be that of declaration, the one that counts first: the earliest D_DATE, without one the day of the earliest receipt by which
+    the declaration was made or taken. Empty: none is known yet."""
+    stated = sorted({str(fact.said["day"]) for fact in receipts} - {""})
+    made = sorted({fact.at[:10] for fact in receipts if channels[str(fact.said["code"])].phase in {"submitted", "accepted"}})
+    return tuple(dict.fromkeys((*stated, *made)))
 
 
 def _troubles(versions: tuple[Fact, ...], seq_nos: tuple[str, ...], history: tuple[Step, ...]) -> Iterable[Trouble]:

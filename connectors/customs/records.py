@@ -6,16 +6,15 @@ currency, in the currency's own unit. Nothing is converted unless the mapping st
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
-from connectors.customs.channels import BY_CUSTOMS, Channels
-from connectors.customs.folders import ClientFolders, Found, Piece, read_file
+from connectors.customs.declarations import EXACT
+from connectors.customs.folders import ClientFolders, Found, Piece, read_file, shown_name
 from connectors.customs.join import Case, fact_of
 from connectors.customs.messages import read_message
 from connectors.customs.store import CustomsStore, Taken
@@ -26,30 +25,14 @@ from crypto.errors import SubjectError
 from crypto.subjects import check_uscc
 
 BATCH_FILES, BATCH_BYTES = 256, 32 << 20
-CONTENT = 4_000
+CONTENT = 64_000
 FLOWS = {"E": "exports", "I": "imports"}
 COUNTS = ("declarations", "inspections", "rejections", "cleared")
+PLACE = " > "
+"""Between the name of a zip and that of a file in it."""
+_DECLARATION = re.compile(r"\A\s*<\?xml[^>]{0,200}\?>\s*")
 Rates = Mapping[str, Mapping[str, Decimal]]
 """Year -> currency -> yuan for one unit of it."""
-
-
-def figures(case: Case) -> dict[str, Any]:
-    """What one declaration adds to the records of its enterprise: JSON. ``year`` is empty while the day of declaration is not known."""
-    phases = {step.phase for step in case.history}
-    status = "" if case.status is None else case.status.phase
-    counted = bool(phases & BY_CUSTOMS) and status not in {"rejected", "deleted"}
-    cleared = next((step.at[:10] for step in case.history if step.phase == "cleared"), "")
-    days = (date.fromisoformat(cleared) - date.fromisoformat(case.declared_on)).days if cleared and case.declared_on else None
-    said = {} if case.declared is None else case.declared.said
-    return {
-        "year": case.declared_on[:4],
-        "counted": counted,
-        "flow": said.get("flow", ""),
-        "totals": said.get("totals", {}),
-        "days": days if counted and days is not None and days >= 0 else None,
-        "inspected": counted and "inspection" in phases,
-        "rejected": "rejected" in phases,
-    }
 
 
 @dataclass(slots=True)
@@ -61,7 +44,7 @@ class _Year:
     values: dict[tuple[str, str], Decimal] = field(default_factory=dict)
 
     def add(self, item: Mapping[str, Any]) -> None:
-        """Count one declaration's ``figures``."""
+        """Count one declaration's ``Case.figures``."""
         self.counts["rejections"] += item["rejected"]
         self.counts["inspections"] += item["inspected"]
         self.counts["declarations"] += item["counted"]
@@ -73,23 +56,26 @@ class _Year:
 
     def mention(self, flow: str, currency: str, value: Decimal = Decimal(0)) -> None:
         """Add ``value``; zero makes the currency appear, so that a value said before is taken back."""
-        self.values[flow, currency] = self.values.get((flow, currency), Decimal(0)) + value
+        self.values[flow, currency] = EXACT.add(self.values.get((flow, currency), Decimal(0)), value)
 
-    def fields(self, rates: Mapping[str, Decimal] | None) -> tuple[dict[str, str], list[str]]:
-        """Record fields, canonical; and the currencies that ``rates`` lack, for which no value in yuan is given."""
+    def yuan(self, rates: Mapping[str, Decimal]) -> tuple[dict[str, str], list[str]]:
+        """Values in yuan by their fields' names; or none, and the currencies that ``rates`` lack."""
+        known = {**rates, "CNY": Decimal(1)}
+        lacking = sorted({currency for _, currency in self.values} - known.keys())
+        found = dict.fromkeys((f"customs_{name}_value_cny" for name in FLOWS.values()), Decimal(0))
+        if lacking:
+            return {}, lacking
+        for (flow, currency), value in self.values.items():
+            name = f"customs_{FLOWS[flow]}_value_cny"
+            found[name] = EXACT.add(found[name], EXACT.multiply(value, known[currency]))
+        return {name: _canonical(value) for name, value in found.items()}, []
+
+    def fields(self) -> dict[str, str]:
+        """Record fields but those in yuan, canonical."""
         found = {f"customs_{name}": str(count) for name, count in self.counts.items()}
         found["customs_clearance_days_total"] = str(self.days)
         found["customs_clearance_days"] = _mean(self.days, self.counts["cleared"])
-        for (flow, currency), value in sorted(self.values.items()):
-            found[f"customs_{FLOWS[flow]}_{currency.lower()}"] = f"{value:f}"
-        if rates is None:
-            return found, []
-        lacking = sorted({currency for _, currency in self.values if currency not in rates and currency != "CNY"})
-        for flow, name in FLOWS.items():
-            mine = [(currency, value) for (way, currency), value in self.values.items() if way == flow]
-            if not lacking:
-                found[f"customs_{name}_value_cny"] = f"{sum((value * rates.get(currency, Decimal(1)) for currency, value in mine), Decimal(0)):f}"
-        return found, lacking
+        return found | {f"customs_{FLOWS[flow]}_{currency.lower()}": _canonical(value) for (flow, currency), value in sorted(self.values.items())}
 
 
 def _mean(total: int, count: int) -> str:
@@ -97,7 +83,13 @@ def _mean(total: int, count: int) -> str:
     if not count:
         return ""
     tenthousandths = (Fraction(total, count) * 20_000 + 1) // 2
-    return f"{Decimal(int(tenthousandths)).scaleb(-4):f}"
+    return _canonical(Decimal(int(tenthousandths)).scaleb(-4))
+
+
+def _canonical(value: Decimal) -> str:
+    """No zeros at the end of a fraction, as connectors.md C3 has it."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 class SingleWindow:
@@ -107,10 +99,9 @@ class SingleWindow:
     moves or deletes from the folders. ``now``: seconds of Unix time.
     """
 
-    def __init__(self, id_: str, folder: Path, store: CustomsStore, now: Callable[[], float], rates: Rates | None = None) -> None:
-        self.id = id_
-        self.store = store
-        self._folders, self._now, self._rates = ClientFolders(folder), now, rates
+    def __init__(self, id_: str, folders: ClientFolders, store: CustomsStore, now: Callable[[], float], rates: Rates | None = None) -> None:
+        self.id, self.store = id_, store
+        self._folders, self._now, self._rates = folders, now, rates
 
     def deliveries(self, cursor: str) -> Iterator[Batch]:
         """Complete files that were not read yet, in batches; ``cursor`` is not needed, the store knows. Raises SourceUnavailableError."""
@@ -118,12 +109,47 @@ class SingleWindow:
         size = 0
         for found in self.store.unseen(self._folders.complete(self._now())):
             if batch and (len(batch) == BATCH_FILES or size + found.look[0] > BATCH_BYTES):
-                yield Batch(self.id, batch, self.store, self._rates)
+                yield Batch(self, batch)
                 batch, size = [], 0
             batch.append(found)
             size += found.look[0]
         if batch:
-            yield Batch(self.id, batch, self.store, self._rates)
+            yield Batch(self, batch)
+
+    def read_again(self, kept: Malformed, content: str) -> Iterator[Record | Malformed]:
+        """A message that was quarantined, as a person corrected it; it is kept, and gives records, as if it had come so.
+
+        Raises DeliveryError where what is wrong is no message by itself: a damaged zip, a trader's code, a rate that is missing.
+        """
+        if kept.field or not kept.content or len(kept.content) >= CONTENT:
+            raise DeliveryError("this cannot be corrected by itself: deliver it again")
+        plain = _DECLARATION.sub("", content.lstrip("\ufeff"), count=1)  # what it says of its encoding was of the file
+        try:
+            taken = _taken(kept.origin.place, Piece("", plain.encode("utf-8", "surrogatepass")))
+        except DeliveryError as error:
+            yield Malformed(kept.origin, "", str(error), content)
+            return
+        yield from self.records(self.store.take([taken]), kept.origin)
+
+    def records(self, cases: Iterable[Case], origin: Origin) -> Iterator[Record | Malformed]:
+        """The records of every enterprise that ``cases`` speak of, as they are now."""
+        for uscc, years in _mentions(cases).items():
+            mine = replace(origin, place=shown_name(uscc))
+            try:
+                check_uscc(uscc)
+            except SubjectError as error:
+                yield Malformed(mine, "TradeCoScc", str(error), uscc[:CONTENT])
+                continue
+            for item in self.store.figures_of(uscc):
+                if item["year"]:
+                    years.setdefault(item["year"], _Year()).add(item)
+            before: dict[str, str] = {}
+            for year, sums in sorted(years.items()):
+                yuan, lacking = ({}, []) if self._rates is None else sums.yuan(self._rates.get(year, {}))
+                yield Record(uscc, year, sums.fields() | yuan | {f"{name}_previous": value for name, value in before.items()}, mine)
+                for currency in lacking:
+                    yield Malformed(mine, "customs_exports_value_cny", f"the mapping states no rate for {currency} in {year}", currency)
+                before = yuan if str(int(year) + 1) in years else {}
 
 
 class Batch:
@@ -131,15 +157,15 @@ class Batch:
 
     cursor = ""
 
-    def __init__(self, connector: str, files: Sequence[Found], store: CustomsStore, rates: Rates | None) -> None:
-        self._connector, self._files, self._store, self._rates = connector, files, store, rates
-        self._read: list[Found] = []
-        more = f" … {files[-1].name} ({len(files)})" if len(files) > 1 else ""
-        self.name = files[0].name + more
+    def __init__(self, connector: SingleWindow, files: Sequence[Found]) -> None:
+        self._connector, self._files = connector, files
+        self._read = list(files)
+        self.name = files[0].name + (f" +{len(files) - 1}" if len(files) > 1 else "")
         self.digest = sha256("\n".join(f"{file.name} {file.look}" for file in files).encode()).hex()
 
     def items(self) -> Iterator[Record | Malformed]:
-        """What could not be read; then the records of every enterprise that the messages speak of, as they are now."""
+        """What could not be read; then the records of every enterprise that the messages speak of."""
+        store = self._connector.store
         taken: list[Taken] = []
         cases: list[Case] = []
         size = 0
@@ -153,57 +179,40 @@ class Batch:
                 continue  # moved or changed since: it is found again
             self._read.append(file)
             for piece in pieces:
+                place = f"{file.name}{PLACE}{piece.place}" if piece.place else file.name
                 try:
-                    taken.append(_taken(file, piece))
+                    taken.append(_taken(place, piece))
                     size += len(piece.data)
                 except DeliveryError as error:
-                    yield Malformed(Origin(self._connector, file.name, piece.place), "", str(error), _content(piece.data))
+                    yield Malformed(Origin(self._connector.id, self.name, place), "", str(error), _content(piece.data))
             if size > BATCH_BYTES:  # what zips unpack to is not held in memory all at once
-                cases += self._store.take(taken)
+                cases += store.take(taken)
                 taken, size = [], 0
-        yield from self._records([*cases, *self._store.take(taken)])
+        yield from self._connector.records([*cases, *store.take(taken)], Origin(self._connector.id, self.name, ""))
 
     def settle(self, outcome: Outcome, refused: tuple[Malformed, ...]) -> None:
         """Note that the files were read; they stay where they are. A file is read again when it changes."""
         faults: dict[str, list[str]] = {}
         for malformed in refused:
-            place = f"{malformed.origin.place}: " if malformed.origin.place else ""
-            faults.setdefault(malformed.origin.delivery, []).append(place + malformed.reason)
-        self._store.note(self._read, faults)
-
-    def _records(self, cases: Iterable[Case]) -> Iterator[Record | Malformed]:
-        for uscc, years in _mentions(cases).items():
-            origin = Origin(self._connector, self.name, uscc[:40])
-            try:
-                check_uscc(uscc)
-            except SubjectError as error:
-                yield Malformed(origin, "TradeCoScc", str(error), uscc[:CONTENT])
-                continue
-            for item in self._store.figures_of(uscc):
-                if item["year"]:
-                    years.setdefault(item["year"], _Year()).add(item)
-            for year, sums in sorted(years.items()):
-                rates = None if self._rates is None else self._rates.get(year, {})
-                values, lacking = sums.fields(rates)
-                yield Record(uscc, year, values, origin)
-                for currency in lacking:
-                    yield Malformed(origin, "customs_exports_value_cny", f"the mapping states no rate for {currency} in {year}", currency)
+            file, _, place = malformed.origin.place.partition(PLACE)
+            faults.setdefault(file, []).append(f"{place}: {malformed.reason}" if place else malformed.reason)
+        self._connector.store.note(self._read, faults)
 
 
-def _taken(file: Found, piece: Piece) -> Taken:
+def _taken(place: str, piece: Piece) -> Taken:
     """Raises DeliveryError."""
     if piece.fault:
         raise DeliveryError(piece.fault)
     read = read_message(piece.data)
-    place = f"{file.name}: {piece.place}" if piece.place else file.name
     return Taken(sha256(read.inner).hex(), fact_of(read.message), piece.data, place)
 
 
 def _mentions(cases: Iterable[Case]) -> dict[str, dict[str, _Year]]:
-    """Enterprise -> year -> the currencies that any version of these declarations speaks of, with nothing in them."""
+    """Enterprise -> year -> the currencies that any version of these declarations speaks of, with nothing in them: of every year that a
+    declaration may have been counted in."""
     found: dict[str, dict[str, _Year]] = {}
     for case in cases:
-        years = {day[:4] for day in (case.declared_on, *(step.at for step in case.history)) if day}
+        years = {day[:4] for day in case.days}
         for version in case.versions:
             mine = found.setdefault(str(version.said["uscc"]), {})
             for year in years:
@@ -213,9 +222,9 @@ def _mentions(cases: Iterable[Case]) -> dict[str, dict[str, _Year]]:
 
 
 def _content(data: bytes) -> str:
-    return data[:CONTENT].decode("utf-8", "replace").replace("\0", "\ufffd")
-
-
-def single_window(id_: str, folder: Path, dialect: str, engine: Any, now: Callable[[], int], rates: Rates | None = None) -> SingleWindow:
-    """The connector over ``folder`` that keeps its messages in ``engine`` under its own id. Raises MappingError for an unknown dialect."""
-    return SingleWindow(id_, folder, CustomsStore(engine, id_, Channels(dialect), figures, now), now, rates)
+    """A message as a person can read and correct it."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = data.decode("gb18030", "replace")
+    return text.replace("\0", "\ufffd")[:CONTENT]

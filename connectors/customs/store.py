@@ -93,14 +93,14 @@ class Taken:
 
 
 class CustomsStore:
-    """The messages of one ``source``. ``figures`` gives what is kept of a declaration for records; ``now``: seconds of Unix time.
+    """The messages of one ``source``.  ``now``: seconds of Unix time.
 
     Makes its tables where they are missing. Several processes may write: the source's row is locked first.
     """
 
-    def __init__(self, engine: Engine, source: str, channels: Channels, figures: Callable[[Case], Any], now: Callable[[], int]) -> None:
+    def __init__(self, engine: Engine, source: str, channels: Channels, now: Callable[[], int]) -> None:
         METADATA.create_all(engine)
-        self._engine, self._source, self._channels, self._figures, self._now = engine, source, channels, figures, now
+        self._engine, self._source, self._channels, self._now = engine, source, channels, now
         with suppress(IntegrityError), engine.begin() as connection:  # another process made the row first
             self._lock(connection)
 
@@ -140,7 +140,7 @@ class CustomsStore:
             return [{**json.loads(fact)["said"], "origin": origin} for fact, origin in connection.execute(query)]
 
     def figures_of(self, uscc: str) -> Iterator[Any]:
-        """What ``figures`` gave for each declaration of one enterprise."""
+        """``Case.figures`` of each declaration of one enterprise."""
         query = select(_cases.c.figures).where(_cases.c.source == self._source, _cases.c.uscc == uscc)
         with self._engine.connect() as connection:
             for text in connection.execute(query).scalars():
@@ -233,7 +233,7 @@ class CustomsStore:
         uscc = "" if case.declared is None else str(case.declared.said["uscc"])
         keys = {"source": self._source, "id": case.id, "uscc": uscc if len(uscc) <= 18 else "", "declared_on": case.declared_on}
         marks = {"has_declaration": case.declared is not None, "troubled": bool(case.troubles)}
-        return {**keys, **marks, "shown": json.dumps(case.to_json(), ensure_ascii=False), "figures": json.dumps(self._figures(case))}
+        return {**keys, **marks, "shown": json.dumps(case.to_json(), ensure_ascii=False), "figures": json.dumps(case.figures())}
 
     def _shown(self, *conditions: ColumnElement[bool], limit: int, offset: int = 0) -> list[dict[str, Any]]:
         query = select(_cases.c.shown).where(_cases.c.source == self._source, *conditions)

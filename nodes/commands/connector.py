@@ -92,7 +92,7 @@ class Trial:
             return
         self.records += 1
         for name, value in read.values.items():
-            self.fields[name]["given" if value else "empty"] += 1
+            self.fields.setdefault(name, Counter())["given" if value else "empty"] += 1
         if examine_uscc(read.uscc):
             self.remarks["outer check character of the code is not the standard's; taken all the same"] += 1
         if len(self.sample) < SAMPLE:

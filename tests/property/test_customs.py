@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -80,12 +81,20 @@ def declarations(draw: st.DrawFn) -> Declaration:
 @settings(max_examples=10, deadline=None)
 @given(sent=declarations())
 def test_what_is_built_is_read_back_the_same(sent: Declaration) -> None:
+    check_round_trip(sent)
+
+
+@pytest.mark.slow
+@settings(max_examples=80, deadline=None)
+@given(sent=declarations())
+def test_what_is_built_is_read_back_the_same_at_length(sent: Declaration) -> None:
+    check_round_trip(sent)
+
+
+def check_round_trip(sent: Declaration) -> None:
     read = read_message(build_declaration(sent, sent.version)).message
     assert isinstance(read, Declaration)
     assert read == sent
-
-
-test_what_is_built_is_read_back_the_same_at_length = pytest.mark.slow(settings(max_examples=100)(test_what_is_built_is_read_back_the_same))
 
 
 def messages() -> list[bytes]:
@@ -121,9 +130,24 @@ def in_order() -> dict[str, Any]:
 WHOLE = in_order()
 
 
-@settings(max_examples=6, deadline=None)
-@given(order=st.permutations(range(len(MESSAGES))), again=st.lists(st.sampled_from(range(len(MESSAGES))), max_size=12), size=st.integers(1, 9))
+ORDERS = st.permutations(range(len(MESSAGES)))
+AGAIN = st.lists(st.sampled_from(range(len(MESSAGES))), max_size=12)
+
+
+@settings(max_examples=4, deadline=None)
+@given(order=ORDERS, again=AGAIN, size=st.integers(2, 9))
 def test_any_order_with_repetitions_and_delays_gives_the_same_state(order: list[int], again: list[int], size: int) -> None:
+    check_state(order, again, size)
+
+
+@pytest.mark.slow
+@settings(max_examples=40, deadline=None)
+@given(order=ORDERS, again=AGAIN, size=st.integers(1, 9))
+def test_any_order_gives_the_same_state_at_length(order: list[int], again: list[int], size: int) -> None:
+    check_state(order, again, size)
+
+
+def check_state(order: list[int], again: list[int], size: int) -> None:
     sequence = [*order, *again]
     one = store()
     for start in range(0, len(sequence), size):
@@ -131,8 +155,8 @@ def test_any_order_with_repetitions_and_delays_gives_the_same_state(order: list[
     assert state(one) == WHOLE
 
 
-@settings(max_examples=40, deadline=None)
-@given(order=st.permutations(range(len(MESSAGES))), again=st.lists(st.sampled_from(range(len(MESSAGES))), max_size=12))
+@settings(max_examples=20, deadline=None)
+@given(order=ORDERS, again=AGAIN)
 def test_the_join_is_a_function_of_the_set_of_messages(order: list[int], again: list[int]) -> None:
     facts = [fact_of(read_message(data).message) for data in MESSAGES]
     assert join([facts[place] for place in (*order, *again)], Channels("a")) == join(facts, Channels("a"))

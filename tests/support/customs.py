@@ -15,15 +15,16 @@ from sqlalchemy.pool import StaticPool
 
 from connectors.customs.channels import Channels
 from connectors.customs.declarations import Declaration, GoodsLine, build_declaration
+from connectors.customs.folders import ClientFolders
 from connectors.customs.markup import Part
-from connectors.customs.records import SingleWindow, figures
+from connectors.customs.records import Rates, SingleWindow
 from connectors.customs.store import CustomsStore
 from connectors.records import Malformed, Outcome, Record
 from crypto.subjects import make_uscc
 
 USCC = make_uscc("9", "1", "330108", "MA2AAAAA")
 OTHER = make_uscc("9", "1", "330108", "MA2BBBBB")
-NOW = 1_800_000_000
+NOW = 4_000_000_000
 NOTICED = datetime(2023, 3, 1, 9, 30)
 HEAD = f"""
 SeqNo=;IEFlag=;Type=;AgentCode=3301980001;AgentName=杭州某某报关有限公司;ApprNo=;BillNo=MSKU20230301001;ContrNo=XQ-2023-001;CustomMaster=2900
@@ -146,7 +147,7 @@ class Client:
             (self._client / box).mkdir(parents=True)
 
     def put(self, name: str, data: bytes, *, age_s: float = 60) -> Path:
-        """Drop a file into a box, last changed ``age_s`` before NOW."""
+        """Drop a file into a box, last written ``age_s`` before NOW."""
         path = self._client / name
         path.write_bytes(data)
         os.utime(path, (NOW - age_s, NOW - age_s))
@@ -160,13 +161,18 @@ def memory_engine() -> Engine:
 
 def store(engine: Engine | None = None, dialect: str = "a", source: str = "customs") -> CustomsStore:
     """The store of one source."""
-    return CustomsStore(engine or memory_engine(), source, Channels(dialect), figures, lambda: NOW)
+    return CustomsStore(engine or memory_engine(), source, Channels(dialect), lambda: NOW)
 
 
-def taken(connector: SingleWindow) -> list[Record | Malformed]:
+def connector(root: Path, engine: Engine | None = None, rates: Rates | None = None, source: str = "customs") -> SingleWindow:
+    """The connector over the client's folders below ``root``."""
+    return SingleWindow(source, ClientFolders(root), store(engine, source=source), lambda: NOW, rates)
+
+
+def taken(source: SingleWindow) -> list[Record | Malformed]:
     """Everything that there is now, read and settled as an intake does it."""
     found: list[Record | Malformed] = []
-    for batch in connector.deliveries(""):
+    for batch in source.deliveries(""):
         items = list(batch.items())
         refused = tuple(item for item in items if isinstance(item, Malformed))
         batch.settle(Outcome.PARTLY if refused else Outcome.TAKEN, refused)

@@ -34,18 +34,26 @@ def test_files_are_taken_by_their_names(tmp_path: Path) -> None:
 
 def test_a_file_that_still_grows_is_left_alone_until_it_rests(tmp_path: Path) -> None:
     client, folders = Client(tmp_path), ClientFolders(tmp_path)
-    client.put("InBox/Receipt_1.xml", receipt()[:20], age_s=0)
-    assert names(folders, NOW) == []
-    path = client.put("InBox/Receipt_1.xml", receipt(), age_s=-1)
-    assert names(folders, NOW + 1) == []
-    assert names(folders, NOW + 1 + QUIET_S) == [f"InBox/{path.name}"]
+    path = client.put("InBox/Receipt_1.xml", receipt()[:20])
+    now = path.stat().st_ctime
+    assert names(folders, now) == []
+    path.write_bytes(receipt())
+    later = max(now + QUIET_S, path.stat().st_ctime)
+    assert names(folders, later) == []
+    assert names(folders, later + QUIET_S) == [f"InBox/{path.name}"]
 
 
-def test_a_file_from_the_future_is_taken_once_it_was_seen_to_rest(tmp_path: Path) -> None:
-    client, folders = Client(tmp_path), ClientFolders(tmp_path)
-    client.put("InBox/Receipt_1.xml", receipt(), age_s=-86_400)
-    assert names(folders, NOW) == []
-    assert names(folders, NOW + QUIET_S) == ["InBox/Receipt_1.xml"]
+def test_a_time_of_writing_that_was_set_makes_no_file_complete(tmp_path: Path) -> None:
+    path = Client(tmp_path).put("InBox/Receipt_1.xml", receipt(), age_s=NOW)
+    assert path.stat().st_mtime == 0
+    assert names(ClientFolders(tmp_path), path.stat().st_ctime) == []
+
+
+def test_a_clock_that_is_ahead_of_ours_keeps_no_file_back(tmp_path: Path) -> None:
+    path, folders = Client(tmp_path).put("InBox/Receipt_1.xml", receipt()), ClientFolders(tmp_path)
+    now = path.stat().st_ctime - 86_400
+    assert names(folders, now) == []
+    assert names(folders, now + QUIET_S) == ["InBox/Receipt_1.xml"]
 
 
 def test_a_file_that_changes_or_goes_while_it_is_read_is_left_for_later(tmp_path: Path) -> None:

@@ -9,20 +9,22 @@ from pathlib import Path
 import pytest
 
 from connectors.customs.declarations import build_declaration
-from connectors.customs.records import BATCH_FILES, Rates, single_window
+from connectors.customs.records import BATCH_FILES, Rates
 from connectors.customs.store import CustomsStore
+from connectors.errors import DeliveryError
 from connectors.records import Malformed, Outcome, Record
 from crypto.encoding import sha256
 from tests.support.customs import (
     NOTICED,
-    NOW,
     OTHER,
     USCC,
     Client,
+    connector,
     declaration,
     enveloped,
     failure,
     memory_engine,
+    old_receipt,
     receipt,
     response,
     store,
@@ -38,7 +40,7 @@ class Site:
 
     def __init__(self, root: Path, rates: Rates | None = None) -> None:
         self.client = Client(root)
-        self.connector = single_window("customs", root, "a", memory_engine(), lambda: NOW, rates)
+        self.connector = connector(root, rates=rates)
         self.store: CustomsStore = self.connector.store
 
     def records(self) -> dict[tuple[str, str], dict[str, str]]:
@@ -82,15 +84,15 @@ def test_a_years_records_by_hand(site: Site) -> None:
             "customs_rejections": "1",
             "customs_cleared": "2",
             "customs_clearance_days_total": "5",
-            "customs_clearance_days": "2.5000",
-            "customs_exports_usd": "20.50",
-            "customs_exports_eur": "1.50",
+            "customs_clearance_days": "2.5",
+            "customs_exports_usd": "20.5",
+            "customs_exports_eur": "1.5",
             "customs_imports_usd": "200",
         }
     }
 
 
-@pytest.mark.parametrize(("days", "mean"), [([1], "1.0000"), ([1, 1, 2], "1.3333"), ([1, 2, 2], "1.6667"), ([0], "0.0000")])
+@pytest.mark.parametrize(("days", "mean"), [([1], "1"), ([1, 1, 2], "1.3333"), ([1, 2, 2], "1.6667"), ([0], "0")])
 def test_the_mean_is_rounded_once_from_exact_sums(site: Site, days: list[int], mean: str) -> None:
     for place, length in enumerate(days):
         site.send(place, "L")
@@ -107,7 +109,7 @@ def test_an_enterprise_without_a_clearance_has_no_mean(site: Site) -> None:
 
 def test_a_value_that_was_said_is_taken_back_when_the_declaration_is_deleted(site: Site) -> None:
     site.send(1)
-    assert site.records()[USCC, "2023"]["customs_exports_usd"] == "20.50"
+    assert site.records()[USCC, "2023"]["customs_exports_usd"] == "20.5"
     site.client.put("InBox/Receipt_late.xml", receipt("D", "I1", NOTICED + 9 * DAY))
     later = site.records()[USCC, "2023"]
     assert (later["customs_exports_usd"], later["customs_declarations"]) == ("0", "0")
@@ -118,7 +120,7 @@ def test_a_late_day_of_declaration_moves_it_to_its_year_and_takes_it_back_from_t
     assert set(site.records()) == {(USCC, "2023")}
     site.client.put("InBox/Receipt_late.xml", receipt("R", "I1", NOTICED + 9 * DAY, day="2022-12-30"))
     later = site.records()
-    assert later[USCC, "2022"]["customs_exports_usd"] == "20.50"
+    assert later[USCC, "2022"]["customs_exports_usd"] == "20.5"
     assert later[USCC, "2023"]["customs_exports_usd"] == "0"
 
 
@@ -135,7 +137,7 @@ def test_an_amendment_to_another_enterprise_takes_the_value_from_the_first(site:
 def test_yuan_are_given_only_at_rates_that_the_mapping_states(tmp_path: Path) -> None:
     for name, rates, value, reasons in (
         ("none", None, None, []),
-        ("all", {"2023": {"USD": Decimal("7.05"), "EUR": Decimal("7.6")}}, "155.9250", []),
+        ("all", {"2023": {"USD": Decimal("7.05"), "EUR": Decimal("7.6")}}, "155.925", []),
         ("some", {"2023": {"USD": Decimal("7.05")}}, None, ["the mapping states no rate for EUR in 2023"]),
         (
             "another year",
@@ -189,9 +191,9 @@ def test_malformed_files_are_told_with_place_and_reason_and_the_others_go_on(sit
     site.client.put("InBox/Receipt_bad.xml", b"<DEC_RESULT>")
     site.client.put("SentBox/bad.zip", zipped({"ok.xml": receipt("L", "I7"), "bad.xml": b"nonsense", "../x.xml": receipt()}))
     items = taken(site.connector)
-    told = {(item.origin.delivery, item.origin.place): item for item in items if isinstance(item, Malformed)}
-    assert set(told) == {("InBox/Receipt_bad.xml", ""), ("SentBox/bad.zip", "bad.xml"), ("SentBox/bad.zip", "../x.xml")}
-    assert told["InBox/Receipt_bad.xml", ""].content == "<DEC_RESULT>"
+    told = {item.origin.place: item for item in items if isinstance(item, Malformed)}
+    assert set(told) == {"InBox/Receipt_bad.xml", "SentBox/bad.zip > bad.xml", "SentBox/bad.zip > ../x.xml"}
+    assert told["InBox/Receipt_bad.xml"].content == "<DEC_RESULT>"
     assert [item["file"] for item in site.store.refused()] == ["InBox/Receipt_bad.xml", "SentBox/bad.zip"]
     assert len(site.store.waiting()) == 1
     assert len([item for item in items if isinstance(item, Record)]) == 1
@@ -213,11 +215,59 @@ def test_a_trader_without_a_valid_code_gets_no_record_but_its_declaration_is_kep
     assert len(site.store.declarations()) == 1
 
 
+def test_a_message_that_a_person_corrected_is_taken_in_whatever_encoding_it_came(site: Site) -> None:
+    site.send(1, "L")
+    wrong = old_receipt("P", "I1").replace(b"20180208T15032200", b"20180208T1503")
+    site.client.put("InBox/Receipt_bad.xml", wrong)
+    (bad,) = [item for item in taken(site.connector) if isinstance(item, Malformed)]
+    assert "接单交单，请递交单证" in bad.content
+    (still,) = site.connector.read_again(bad, bad.content)
+    assert isinstance(still, Malformed)
+    (record,) = site.connector.read_again(bad, bad.content.replace("20180208T1503<", "20180208T15032200<"))
+    assert isinstance(record, Record)
+    assert [step["code"] for step in site.store.declarations()[0]["history"]] == ["0", "P", "L"]
+
+
+def test_what_is_no_message_by_itself_is_delivered_again(site: Site) -> None:
+    site.client.put("SentBox/bad.zip", zipped({"a.xml": b"x"})[:-9])
+    site.send(1, uscc="91330108MA2AAAAA00")
+    for bad in taken(site.connector):
+        assert isinstance(bad, Malformed)
+        with pytest.raises(DeliveryError, match="deliver it again"):
+            list(site.connector.read_again(bad, bad.content))
+
+
+def test_growth_has_the_year_before_where_it_is_known(tmp_path: Path) -> None:
+    rates = {year: {"USD": Decimal(7)} for year in ("2021", "2022", "2023")}
+    site = Site(tmp_path, rates)
+    for place, day in enumerate(("2021-05-01", "2023-05-01")):
+        site.send(place, day=day, total=str(place + 1))
+    assert "customs_exports_value_cny_previous" not in site.records()[USCC, "2023"]
+    site.send(2, day="2022-05-01", total="10")
+    records = site.records()
+    before = {year: values.get("customs_exports_value_cny_previous") for (_, year), values in records.items()}
+    assert before == {
+        "2021": None,
+        "2022": "14",
+        "2023": "140",
+    }
+
+
+def test_sums_of_the_largest_amounts_are_exact(site: Site) -> None:
+    for place in range(3):
+        site.send(place, total="999999999999999.99")
+        long = build_declaration(declaration(f"L{place}", lines=2)).replace(b">1000.50<", b">9999999999999999999.0000000001<")
+        site.client.put(f"SentBox/L{place}.xml", long)
+        site.client.put(f"InBox/Receipt_L{place}.xml", response(f"L{place}", f"J{place}"))
+        site.client.put(f"InBox/Receipt_M{place}.xml", receipt("L", f"J{place}"))
+    assert site.records()[USCC, "2023"]["customs_exports_usd"] == "60005999999999999993.9400000006"
+
+
 def test_many_files_come_in_batches(site: Site) -> None:
     for place in range(BATCH_FILES + 1):
         site.client.put(f"InBox/Receipt_{place:04}.xml", receipt("L", f"I{place}"))
     names = [batch.name for batch in site.connector.deliveries("")]
-    assert names == [f"InBox/Receipt_0000.xml … InBox/Receipt_0255.xml ({BATCH_FILES})", "InBox/Receipt_0256.xml"]
+    assert names == [f"InBox/Receipt_0000.xml +{BATCH_FILES - 1}", "InBox/Receipt_0256.xml"]
 
 
 # --- the store ---
@@ -257,6 +307,6 @@ def test_the_folders_of_two_clients_are_not_joined(tmp_path: Path) -> None:
     second.put("InBox/Receipt.xml", receipt("E", "C0001"))
     second.put("InBox/Successed.xml", response())
     for name, client in (("one", first), ("two", second)):
-        taken(single_window(name, client.root, "a", engine, lambda: NOW))
+        taken(connector(client.root, engine, source=name))
     assert [case["status"] for case in one.declarations()] == [None]
     assert (two.declarations(), len(two.waiting())) == ([], 2)
