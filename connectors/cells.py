@@ -155,11 +155,11 @@ def spelled(spellings: Mapping[str, str]) -> Reader:
 
 
 def words(text: str) -> str:
-    """Text such as a company's name: one line of at most 200 characters; what a spreadsheet writes for an error is none."""
+    """Text such as a company's name: one line of at most 200 characters; what is written in the place of a value is none, such as #REF!."""
     if len(text) > MAX_TEXT or _BARRED.search(text):
         raise ValueError(f"one line of at most {MAX_TEXT} characters is expected")
     if _ERROR.fullmatch(text):
-        raise ValueError("the spreadsheet could not compute this cell")
+        raise ValueError("the source has no value for this")
     return text
 
 

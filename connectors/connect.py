@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import StaticPool
 
+from connectors.api.client import Client, trust_of
+from connectors.api.pages import ApiConnector
+from connectors.api.signing import credentials_of
 from connectors.customs.channels import Channels
 from connectors.customs.folders import ClientFolders
 from connectors.customs.records import SingleWindow
 from connectors.customs.store import CustomsStore
-from connectors.errors import MappingError
+from connectors.database.engine import open_engine
+from connectors.database.view import ViewConnector
 from connectors.files.csv_rows import read_csv
-from connectors.files.folder import Parse, WatchedFolder
+from connectors.files.folder import WatchedFolder
 from connectors.files.table import read_table
+from connectors.files.xlsx_rows import read_xlsx
 from connectors.mapping import ConnectorMapping, load_mapping
 from connectors.records import Connector, Malformed, Record
-from connectors.sources import CsvSource, SingleWindowSource
+from connectors.sources import CsvSource, HttpSource, SingleWindowSource, SqlSource, XlsxSource
 
 
 def open_connector(path: Path) -> Connector:
@@ -34,17 +40,23 @@ def connect(mapping: ConnectorMapping, base: Path, customs: Engine | None = None
     source = mapping.source
     match source:
         case CsvSource():
-            return WatchedFolder(mapping.id, base / source.folder, source.pattern, source.quiet_s, _csv(mapping, source))
+            return WatchedFolder(mapping.id, base / source.folder, source.pattern, source.quiet_s, partial(_read_csv, mapping, source))
+        case XlsxSource():
+            return WatchedFolder(mapping.id, base / source.folder, source.pattern, source.quiet_s, partial(_read_xlsx, mapping, source))
+        case SqlSource():
+            return ViewConnector(mapping, source, open_engine(source, base))
+        case HttpSource():
+            return ApiConnector(mapping, source, partial(Client, source, trust_of(source, base), credentials_of(source.auth, base)))
         case SingleWindowSource():
             engine = customs or create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
             store = CustomsStore(engine, mapping.id, Channels(source.dialect), lambda: int(time.time()))
             return SingleWindow(mapping.id, ClientFolders(base / source.folder, source.quiet_s), store, time.time, source.rates)
-        case _:
-            raise MappingError(f"sources of kind {source.kind} cannot be read by this version")
 
 
-def _csv(mapping: ConnectorMapping, source: CsvSource) -> Parse:
-    def parse(file: BinaryIO, name: str) -> Iterator[Record | Malformed]:
-        return read_table(read_csv(file, source.encoding, source.delimiter), mapping, name, source.header_line)
+def _read_csv(mapping: ConnectorMapping, source: CsvSource, file: BinaryIO, name: str) -> Iterator[Record | Malformed]:
+    rows = read_csv(file, source.encoding, source.delimiter)
+    return read_table(rows, mapping, name, source.header_line, ragged=False)
 
-    return parse
+
+def _read_xlsx(mapping: ConnectorMapping, source: XlsxSource, file: BinaryIO, name: str) -> Iterator[Record | Malformed]:
+    return read_table(read_xlsx(file, source.sheet), mapping, name, source.header_line, ragged=True)

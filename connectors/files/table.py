@@ -24,9 +24,12 @@ class Row(NamedTuple):
     raw: str = ""
 
 
-def read_table(rows: Iterator[Row], mapping: ConnectorMapping, delivery: str, header_line: int | None) -> Iterator[Record | Malformed]:
+def read_table(
+    rows: Iterator[Row], mapping: ConnectorMapping, delivery: str, header_line: int | None, *, ragged: bool
+) -> Iterator[Record | Malformed]:
     """Records and malformed rows in order. Rows that are empty, or that the mapping says to ignore, are passed over.
 
+    ``ragged``: a row ends with its last cell that holds something; otherwise a row with fewer cells than there are names was cut short.
     Raises DeliveryError when no row names every column of the mapping once, or when there are more than ``MAX_ROWS`` rows.
     """
     reader = RowReader(mapping)
@@ -42,15 +45,17 @@ def read_table(rows: Iterator[Row], mapping: ConnectorMapping, delivery: str, he
         if row.fault:
             yield malformed(origin, "", row.fault, row.raw or row.cells)
             continue
-        if len(row.cells) != width and (len(row.cells) < width or any(cell.strip() for cell in row.cells[width:])):
-            yield malformed(origin, "", f"{len(row.cells)} cells where the row of the names has {width}", row.cells)
+        cells = row.cells
+        if len(cells) < width and ragged:
+            cells = [*cells, *[""] * (width - len(cells))]
+        elif len(cells) != width and (len(cells) < width or any(cell.strip() for cell in cells[width:])):
+            yield malformed(origin, "", f"{len(cells)} cells where the row of the names has {width}", cells)
             continue
-        picked = [None if place < 0 else row.cells[place] for place in places]
         try:
-            yield reader.read(picked, origin)
+            yield reader.read([None if place < 0 else cells[place] for place in places], origin)
         except RowFaultError as fault:
-            if not reader.passes_over(row.cells):
-                yield malformed(origin, fault.field, str(fault), row.cells)
+            if not reader.passes_over(cells):
+                yield malformed(origin, fault.field, str(fault), cells)
 
 
 def _header(rows: Iterator[Row], mapping: ConnectorMapping, header_line: int | None) -> tuple[Row, dict[str, int]]:

@@ -89,7 +89,7 @@ def broken_files() -> dict[str, Broken]:
         "a category that is none": second("grade", "one of A级, B级", grade="C级"),
         "a flag that is none": second("enforced", "one of 是, 1, 否, 0", enforced="也许"),
         "a month that is none": second("zero_months", "a month is expected", zero_months="2023-13"),
-        "an error of the spreadsheet": second("company", "could not compute", company="#REF!"),
+        "an error of the spreadsheet": second("company", "has no value", company="#REF!"),
         "a control character": second("company", "one line", company="甲\0乙"),
         "a cell too long": second("", "a cell of more than 4000", company="字" * 4001),
         "a second row for one enterprise": (lines(row(0), row(0, staff="13"), row(2)), (0, 2), [("", "line 3", "a second row")]),

@@ -1,0 +1,1 @@
+"""JSON APIs over HTTP, read page by page."""

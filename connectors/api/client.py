@@ -1,0 +1,147 @@
+"""GET with manners: no faster than agreed, again after a while where the server asks for it, never more than a bounded answer, never to
+another host than the mapping's."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+
+from connectors.api.addresses import joined, origin_of
+from connectors.api.signing import Credentials
+from connectors.errors import DeliveryError, MappingError, SourceUnavailableError
+from connectors.sources import HttpSource
+
+MAX_REDIRECTS = 3
+MAX_PAUSE_S = 60.0
+Trust = ssl.SSLContext | bool
+_AGAIN = {429, 500, 502, 503, 504}
+_MOVED = {301, 302, 303, 307, 308}
+_BACK_OFF = wait_exponential_jitter(multiplier=0.5, max=30, jitter=0.5)
+
+
+class _TryLaterError(Exception):
+    """An answer or failure after which the same may be asked again. ``after_s``: what the server said, if it did."""
+
+    def __init__(self, said: str, after_s: float | None = None) -> None:
+        super().__init__(said)
+        self.after_s = after_s
+
+
+class Client:
+    """Asks one API. ``sleep`` waits; every request goes through it, so that tests see what was waited for."""
+
+    def __init__(self, source: HttpSource, trust: Trust, credentials: Credentials, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._source = source
+        self._credentials = credentials
+        self._sleep = sleep
+        self._next_at = 0.0
+        self._origin = origin_of(source.url)
+        self._http = httpx.Client(
+            verify=trust,
+            timeout=source.timeout_s,
+            follow_redirects=False,
+            trust_env=False,
+            headers={"Accept": "application/json", "Accept-Encoding": "identity", **source.headers},
+        )
+
+    def close(self) -> None:
+        """End the connections."""
+        self._http.close()
+
+    def get(self, uri: str) -> bytes:
+        """The body of the answer to a GET of ``uri``.
+
+        Raises SourceUnavailableError when the server cannot be reached, refuses, or goes on asking for patience; DeliveryError when the
+        answer is too large, packed, or leads to another host.
+        """
+        attempts = Retrying(
+            stop=stop_after_attempt(self._source.retries + 1),
+            wait=_pause,
+            retry=retry_if_exception_type(_TryLaterError),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            return attempts(self._follow, uri)
+        except _TryLaterError as error:
+            raise SourceUnavailableError(f"{_shown(uri)}: {error}, after {self._source.retries + 1} attempts") from error
+
+    def _follow(self, uri: str) -> bytes:
+        for _ in range(MAX_REDIRECTS + 1):
+            if origin_of(uri) != self._origin:
+                raise DeliveryError("the answer leads to another host, which is not asked")
+            body, moved = self._ask(uri)
+            if moved is None:
+                return body
+            uri = joined(uri, moved)
+        raise SourceUnavailableError(f"{_shown(uri)}: more than {MAX_REDIRECTS} redirections")
+
+    def _ask(self, uri: str) -> tuple[bytes, str | None]:
+        self._keep_pace()
+        try:
+            with self._http.stream("GET", uri, headers=dict(self._credentials(uri))) as answer:
+                if answer.status_code in _AGAIN:
+                    raise _TryLaterError(f"status {answer.status_code}", _retry_after(answer.headers.get("Retry-After", "")))
+                if answer.status_code in _MOVED:
+                    return b"", answer.headers.get("Location", "")
+                if answer.status_code != 200:
+                    raise SourceUnavailableError(f"{_shown(uri)}: status {answer.status_code}")
+                return self._body(answer), None
+        except httpx.TransportError as error:
+            raise _TryLaterError(type(error).__name__) from error
+        except (httpx.InvalidURL, httpx.HTTPError, UnicodeError) as error:
+            raise SourceUnavailableError(f"{_shown(uri)}: {type(error).__name__}") from error
+
+    def _body(self, answer: httpx.Response) -> bytes:
+        if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise DeliveryError("the answer is packed, though it was asked for as it is")
+        body = bytearray()
+        for chunk in answer.iter_raw():
+            body += chunk
+            if len(body) > self._source.max_bytes:
+                raise DeliveryError(f"the answer has more than {self._source.max_bytes} bytes")
+        return bytes(body)
+
+    def _keep_pace(self) -> None:
+        wait = self._next_at - time.monotonic()
+        if wait > 0:
+            self._sleep(wait)
+        self._next_at = time.monotonic() + 1 / self._source.rate_per_s
+
+
+def trust_of(source: HttpSource, base: Path) -> Trust:
+    """Whom the client believes to be the server: the certificates of ``ca_file``, or the public authorities. Raises MappingError when the
+    file holds none."""
+    if source.ca_file is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=base / source.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise MappingError(f"source.ca_file: {base / source.ca_file} holds no certificate that can be read") from error
+
+
+def _shown(uri: str) -> str:
+    """``uri`` without what it asks for: parameters may hold what no log should."""
+    return uri.partition("?")[0]
+
+
+def _pause(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome is not None else None
+    asked = error.after_s if isinstance(error, _TryLaterError) else None
+    return _BACK_OFF(state) if asked is None else min(max(asked, 0.0), MAX_PAUSE_S)
+
+
+def _retry_after(text: str) -> float | None:
+    """Seconds of a Retry-After header, given as seconds or as a date; None where there is none that can be read."""
+    if text.isascii() and text.isdecimal() and len(text) < 7:
+        return float(text)
+    try:
+        return parsedate_to_datetime(text).timestamp() - time.time()
+    except ValueError:
+        return None

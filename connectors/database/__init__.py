@@ -1,0 +1,1 @@
+"""Views of a department's database, read in batches."""
