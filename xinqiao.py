@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nodes.commands import audit, connector, countersign, draw, epoch, key, model, node, score, verify
+from nodes.commands import audit, connector, countersign, department, draw, epoch, key, model, node, score, verify
 from nodes.commands.output import run
 from simulators.commands import bench, demo, zone
 
@@ -25,6 +25,7 @@ app.add_typer(node.app, name="node")
 app.add_typer(key.app, name="key")
 app.add_typer(epoch.app, name="epoch")
 app.add_typer(score.app, name="score")
+app.add_typer(department.app, name="department")
 model.app.command("sign")(countersign.sign)
 model.app.command("admit")(countersign.admit)
 app.add_typer(model.app, name="model")

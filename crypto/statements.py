@@ -71,12 +71,17 @@ class Envelope:
     @property
     def said(self) -> bytes:
         """32 bytes that name the statement itself, type and payload: the same whatever the signatures and the layout around it."""
-        return digest("statement", self.payload_type.encode(), self.payload)
+        return said(self.payload_type, self.payload)
 
     @property
     def key_ids(self) -> tuple[str, ...]:
         """Key ids that claim to have signed, in the envelope's order."""
         return tuple(key_id for key_id, _ in self.signatures)
+
+
+def said(payload_type: str, payload: bytes) -> bytes:
+    """32 bytes that name a statement, signed or not: the same as ``Envelope.said`` of any envelope of it."""
+    return digest("statement", payload_type.encode(), payload)
 
 
 def sign_envelope(payload_type: str, payload: bytes, *signers: SignKey) -> bytes:

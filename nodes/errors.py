@@ -77,6 +77,22 @@ class TokenError(NodeError):
     """A call of a process's own people came without its bearer token."""
 
 
+class SignInError(NodeError):
+    """A person did not sign in: no such person, another password, or a session that has ended. It does not tell which name exists."""
+
+
+class FormError(NodeError):
+    """A form or call came from elsewhere than the page that this session was given: another site, another session, an old page."""
+
+
+class DecisionError(NodeError):
+    """A person's decision does not count: said twice, about bytes that are not held any more, or by somebody who may not."""
+
+
+class SecondPersonMissingError(NodeError):
+    """Two different persons of the department have not let a contribution go: it stays on the node."""
+
+
 class PeerUnavailableError(NodeError):
     """Another process could not be reached, or did not answer in time; the message says which and why."""
 

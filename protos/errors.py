@@ -176,6 +176,10 @@ _NODES = {
     ),
     "RateLimitedError": Refusal("RATE_LIMITED", Code.RESOURCE_EXHAUSTED, 429, "Too many requests; ask again later."),
     "TokenError": _unauthenticated("TOKEN_INVALID", "This needs the process's bearer token."),
+    "SignInError": _unauthenticated("SIGN_IN_REQUIRED", "Sign in with your name and password."),
+    "FormError": _denied("FORM_NOT_OURS", "The form is not one that this session was given: open the page again."),
+    "DecisionError": _state("DECISION_INVALID", "The decision does not count."),
+    "SecondPersonMissingError": _state("SECOND_PERSON_MISSING", "Two different persons of the department have not approved this contribution."),
     "PeerUnavailableError": Refusal("PEER_UNAVAILABLE", Code.UNAVAILABLE, 503, "Another process cannot be reached; ask again.", explain=False),
     "StorageUnavailableError": Refusal(
         "STORAGE_UNAVAILABLE", Code.UNAVAILABLE, 503, "The server's disk or database takes nothing at the moment; ask again.", explain=False

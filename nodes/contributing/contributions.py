@@ -29,33 +29,42 @@ _log = logging.logger("contributing.points")
 
 
 @dataclass(frozen=True, slots=True)
+class Scored:
+    """Points of one indicator, hundredths, in roster order; ``incomplete``: positions whose data is missing or unusable, ascending."""
+
+    indicator: str
+    points: list[int]
+    incomplete: list[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Contributor:
     """Makes the contributions of one member to one epoch.
 
     ``records`` are its own, by subject id; ``secret`` is its K of this epoch. Equal arguments give equal bytes, as long as ``signer``
-    signs deterministically.
+    signs deterministically. Without a signer messages carry the statement alone: people let it go before it is signed [A3].
     """
 
     member: Member
-    signer: SignKey
+    signer: SignKey | None
     encryptor: Encryptor
     epoch: OpenEpoch
     secret: bytes
     records: Records
 
-    def columns(self) -> Iterator[tuple[Prepared, list[int]]]:
+    def columns(self) -> Iterator[tuple[Prepared, Scored]]:
         """One column for each entry that the member owes the epoch: indicators, and gates for each functional that they close.
 
         With each come its points in roster order, to be kept under its source: rows of the epoch say the same [P4.5].
         """
-        known: dict[str, list[int]] = {}
+        known: dict[str, Scored] = {}
         for entry in owed_entries(self.epoch.model, self.member, self.epoch.model.disclosures("authority")):
             if entry.indicator not in known:
-                known[entry.indicator] = self._points(entry.indicator)
+                known[entry.indicator] = self._scored(entry.indicator)
             place = f"column/{self.epoch.opened.epoch}/{entry.indicator}/{entry.functional}"
-            points = known[entry.indicator]
-            source = self._source(entry.indicator, points)
-            yield Prepared(place, source, partial(self._column, place, entry, points, source)), points
+            scored = known[entry.indicator]
+            source = self._source(entry.indicator, scored.points)
+            yield Prepared(place, source, partial(self._column, place, entry, scored.points, source)), scored
 
     def row(self, given: GivenConsent, said: Callable[[str], list[int] | None]) -> tuple[Prepared, list[int]] | None:
         """The row of a consent's subject for its audience, with the points of its entries; None when the member owes no entry of it.
@@ -78,15 +87,16 @@ class Contributor:
             return column[self.epoch.position_of[subject]]
         return contributed_points(self.epoch.model, indicator, self.records.get(subject, {}), self.epoch.stage_of[subject])[0]
 
-    def _points(self, indicator: str) -> list[int]:
+    def _scored(self, indicator: str) -> Scored:
         """Points in roster order, and a line in the log about how many could not be read."""
-        found, unusable = [], 0
-        for subject, stage in self.epoch.subjects:
+        points, incomplete = [], []
+        for position, (subject, stage) in enumerate(self.epoch.subjects):
             value, missing = contributed_points(self.epoch.model, indicator, self.records.get(subject, {}), stage)
-            found.append(value)
-            unusable += missing
-        _log.info(POINTS_COMPUTED, epoch=self.epoch.opened.epoch, indicator=indicator, subjects=len(found), incomplete=unusable)
-        return found
+            points.append(value)
+            if missing:
+                incomplete.append(position)
+        _log.info(POINTS_COMPUTED, epoch=self.epoch.opened.epoch, indicator=indicator, subjects=len(points), incomplete=len(incomplete))
+        return Scored(indicator, points, incomplete)
 
     def _column(self, place: str, entry: Entry, points: list[int], source: str, revision: int) -> Message:
         opened = self.epoch.opened
@@ -123,7 +133,8 @@ class Contributor:
             header=ContributionHeader.model_validate_json(canonical_json(made.header)),
             proof=_proof(made),
         )
-        return Message(place, revision, "contribute", sign_statement(statement, self.signer), made.ciphertext_bytes, source=source)
+        said = statement.payload() if self.signer is None else sign_statement(statement, self.signer)
+        return Message(place, revision, "contribute", said, made.ciphertext_bytes, source=source)
 
     def _source(self, about: object, points: list[int]) -> str:
         """Digest of what a contribution says, under the secret: equal for equal values, and tells nothing else."""

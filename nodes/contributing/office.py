@@ -9,6 +9,8 @@ from typing import Protocol, TypeVar
 
 from crypto.subjects import subject_id
 from nodes.contributing.epoch_secrets import EpochSecrets
+from nodes.contributing.four_eyes.book import FourEyes
+from nodes.contributing.four_eyes.summaries import Summaries
 from nodes.contributing.outbox import Outbox
 from nodes.contributing.trust import ZoneTrust
 from nodes.runtime.peers.identity import Identity
@@ -60,7 +62,8 @@ class RosterKey:
 class Office:
     """Who the contributor is, what it trusts, its records and secrets, and where its answers go.
 
-    ``records_dir``: its drop folder, None where it has none. ``window``: largest window of the encryption tables.
+    ``records_dir``: its drop folder, None where it has none. ``window``: largest window of the encryption tables. ``four_eyes``: who lets
+    its contributions go, and ``summaries`` what they are shown, where it has people of its own.
     """
 
     identity: Identity
@@ -71,3 +74,10 @@ class Office:
     subjects: SubjectIds
     records_dir: Path | None
     window: int
+    four_eyes: FourEyes | None = None
+    summaries: Summaries | None = None
+
+    @property
+    def holds_columns(self) -> bool:
+        """Whether columns wait for people [A3]."""
+        return self.four_eyes is not None and self.four_eyes.policy.columns

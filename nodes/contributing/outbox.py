@@ -1,7 +1,8 @@
 """What a contributor has to say, kept until it is acknowledged.
 
 A message is final before it enters: exactly the bytes kept here are sent, as often as it takes, also after a restart [P4.4]. Each
-message has a place (what it is about) and a revision.
+message has a place (what it is about) and a revision. A message that waits for people is held: it is final but for the department's
+signature, which it gets when they let it go [A3].
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from nodes.runtime.database import reading, writing
 Call = Literal["contribute", "publish", "submit", "relay", "log"]
 
 METADATA = MetaData()
-_messages = Table(
+MESSAGES = Table(  # four_eyes.book decides over those that are held
     "outbox",
     METADATA,
     Column("id", Integer, primary_key=True),
@@ -46,7 +47,7 @@ _messages = Table(
     Column("receiver", String(64), nullable=False),
     Column("subject_matter", String(64), nullable=False),
     Column("source", String(64), nullable=False),
-    Column("state", String(10), nullable=False, index=True),
+    Column("state", String(10), nullable=False, index=True),  # held, rejected, superseded: not signed; waiting, sent, refused
     Column("reason", String(50), nullable=False, default=""),
     Column("leaf_index", BigInteger),
     Column("leaf", LargeBinary),
@@ -87,7 +88,8 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A message in the outbox: waiting, sent, or refused for ``reason``. ``leaf_index`` is -1 where no leaf came back."""
+    """A message in the outbox: held for people, rejected by them, superseded while it was held; waiting, sent, or refused for ``reason``.
+    ``leaf_index`` is -1 where no leaf came back."""
 
     id: int
     message: Message
@@ -132,30 +134,34 @@ class Outbox:
         with writing(self._engine) as connection:
             connection.execute(delete(_refused).where(_refused.c.seq == seq))
 
-    def offer(self, said: Prepared) -> None:
-        """See that ``said`` is sent; afterwards it is on disk.
+    def offer(self, said: Prepared, *, held: bool = False) -> None:
+        """See that ``said`` is sent, with ``held`` once people let it go; afterwards it is on disk.
 
-        When the newest message in its place was made from the same source, those bytes are sent again. Otherwise a message is made with
-        the next revision, from 0, and kept as well.
+        When the newest message in its place was made from the same source, those bytes are sent again; what is held or was rejected stays
+        so. Otherwise a message is made with the next revision, from 0, and kept as well; with ``held`` it is made without a signature.
         """
         latest = self.latest(said.place)
         if latest is None or latest.message.source != said.source:
-            self.keep(said.make(0 if latest is None else latest.message.revision + 1))
-        elif latest.state != "waiting":
+            self.keep(said.make(0 if latest is None else latest.message.revision + 1), held=held)
+        elif latest.state in {"sent", "refused"}:
             with writing(self._engine) as connection:
-                connection.execute(update(_messages).where(_messages.c.id == latest.id).values(state="waiting", reason=""))
+                connection.execute(update(MESSAGES).where(MESSAGES.c.id == latest.id).values(state="waiting", reason=""))
             self.waiting.set()
 
-    def keep(self, message: Message) -> None:
-        """Keep ``message`` for sending; afterwards it is on disk. The same message again is kept once.
+    def keep(self, message: Message, *, held: bool = False) -> None:
+        """Keep ``message`` for sending, or for people to decide on; afterwards it is on disk. The same message again is kept once.
+
+        What was held in its place is superseded: it says what the records do not say any more.
 
         Raises StorageError when other bytes are here under the same place and revision: sending both would say two things [P4.1].
         """
         with writing(self._engine) as connection:
-            here = _one(connection, (_messages.c.place == message.place) & (_messages.c.revision == message.revision))
+            here = _one(connection, (MESSAGES.c.place == message.place) & (MESSAGES.c.revision == message.revision))
             if here is None:
                 values = {name: getattr(message, name) for name in Message.__slots__}
-                connection.execute(insert(_messages).values(**values, state="waiting"))
+                older = (MESSAGES.c.place == message.place) & (MESSAGES.c.state == "held")
+                connection.execute(update(MESSAGES).where(older).values(state="superseded"))
+                connection.execute(insert(MESSAGES).values(**values, state="held" if held else "waiting"))
             elif here.message != message:
                 raise StorageError(f"revision {message.revision} of {message.place} is in the outbox with other bytes")
         self.waiting.set()
@@ -163,31 +169,31 @@ class Outbox:
     def latest(self, place: str) -> Kept | None:
         """The highest revision kept under ``place``."""
         with reading(self._engine) as connection:
-            newest = select(func.max(_messages.c.revision)).where(_messages.c.place == place).scalar_subquery()
-            return _one(connection, (_messages.c.place == place) & (_messages.c.revision == newest))
+            newest = select(func.max(MESSAGES.c.revision)).where(MESSAGES.c.place == place).scalar_subquery()
+            return _one(connection, (MESSAGES.c.place == place) & (MESSAGES.c.revision == newest))
 
     def said(self, places: str) -> str | None:
         """``source`` of the newest message whose place begins with ``places``: of those acknowledged, else of those that wait."""
-        here = _messages.c.place.startswith(places, autoescape=True)
-        newest = select(_messages.c.source).order_by(_messages.c.revision.desc()).limit(1)
+        here = MESSAGES.c.place.startswith(places, autoescape=True)
+        newest = select(MESSAGES.c.source).order_by(MESSAGES.c.revision.desc()).limit(1)
         with reading(self._engine) as connection:
             for state in ("sent", "waiting"):
-                source = connection.execute(newest.where(here, _messages.c.state == state)).scalar_one_or_none()
+                source = connection.execute(newest.where(here, MESSAGES.c.state == state)).scalar_one_or_none()
                 if source is not None:
                     return str(source)
         return None
 
     def acknowledged(self, places: str) -> list[Acknowledged]:
         """Messages of places that begin with ``places`` and were acknowledged with a leaf, in order of leaf."""
-        columns = [getattr(_messages.c, name) for name in Acknowledged.__slots__]
-        here = _messages.c.place.startswith(places, autoescape=True) & (_messages.c.leaf_index >= 0)
+        columns = [getattr(MESSAGES.c, name) for name in Acknowledged.__slots__]
+        here = MESSAGES.c.place.startswith(places, autoescape=True) & (MESSAGES.c.leaf_index >= 0)
         with reading(self._engine) as connection:
-            return [Acknowledged(*row) for row in connection.execute(select(*columns).where(here).order_by(_messages.c.leaf_index))]
+            return [Acknowledged(*row) for row in connection.execute(select(*columns).where(here).order_by(MESSAGES.c.leaf_index))]
 
     def content(self, message_id: int) -> bytes:
         """Content of a message by its id. Raises StorageError."""
         with reading(self._engine) as connection:
-            content = connection.execute(select(_messages.c.content).where(_messages.c.id == message_id)).scalar_one_or_none()
+            content = connection.execute(select(MESSAGES.c.content).where(MESSAGES.c.id == message_id)).scalar_one_or_none()
         if content is None:
             raise StorageError(f"message {message_id} is not in the outbox")
         return bytes(content)
@@ -196,8 +202,8 @@ class Outbox:
         """The oldest message that waits; clears ``waiting`` when there is none."""
         self.waiting.clear()
         with reading(self._engine) as connection:
-            oldest = select(func.min(_messages.c.id)).where(_messages.c.state == "waiting").scalar_subquery()
-            kept = _one(connection, _messages.c.id == oldest)
+            oldest = select(func.min(MESSAGES.c.id)).where(MESSAGES.c.state == "waiting").scalar_subquery()
+            kept = _one(connection, MESSAGES.c.id == oldest)
         if kept is not None:
             self.waiting.set()
         return kept
@@ -206,16 +212,16 @@ class Outbox:
         """Note the coordinator's acknowledgement, with the leaf where there is one."""
         with writing(self._engine) as connection:
             values = {"state": "sent", "reason": "", "leaf_index": leaf_index, "leaf": leaf}
-            connection.execute(update(_messages).where(_messages.c.id == kept.id).values(**values))
+            connection.execute(update(MESSAGES).where(MESSAGES.c.id == kept.id).values(**values))
 
     def refused(self, kept: Kept, reason: str) -> None:
         """Note that the coordinator refused the message for good."""
         with writing(self._engine) as connection:
-            connection.execute(update(_messages).where(_messages.c.id == kept.id).values(state="refused", reason=reason[:50]))
+            connection.execute(update(MESSAGES).where(MESSAGES.c.id == kept.id).values(state="refused", reason=reason[:50]))
 
 
 def _one(connection: Any, where: Any) -> Kept | None:
-    row = connection.execute(select(_messages).where(where)).one_or_none()
+    row = connection.execute(select(MESSAGES).where(where)).one_or_none()
     if row is None:
         return None
     message = Message(**{name: getattr(row, name) for name in Message.__slots__})

@@ -47,15 +47,22 @@ class Log(Protocol):
     def append(self, envelope: bytes, /) -> Appended: ...
 
 
+Admits = Callable[[Kept], bool]
+"""Whether a message may leave now; one that may not does not wait for sending any more when this returns."""
+
 Settled = Callable[[Kept, int, str], None]
 """Told of each message that was acknowledged (leaf index, -1 where there is none) or refused (reason), before it is marked so."""
 
 
 class Sender:
-    """The one thread that sends. ``settled`` must be idempotent: after a crash it hears of the same message again."""
+    """The one thread that sends. ``settled`` must be idempotent: after a crash it hears of the same message again. Without
+    ``admits`` nobody is asked before."""
 
-    def __init__(self, outbox: Outbox, exchange: Exchange, log: Log, settled: Settled, stopping: threading.Event) -> None:
+    def __init__(
+        self, outbox: Outbox, exchange: Exchange, log: Log, settled: Settled, stopping: threading.Event, admits: Admits = lambda _kept: True
+    ) -> None:
         self._outbox, self._exchange, self._log, self._settled, self._stopping = outbox, exchange, log, settled, stopping
+        self._admits = admits
 
     def run(self) -> None:
         """Send whatever waits until the process stops."""
@@ -75,8 +82,10 @@ class Sender:
         self._outbox.waiting.set()
 
     def send(self, kept: Kept) -> bool:
-        """Send one message; whether it is settled. False means that the other side could not be reached and nothing changed."""
+        """Send one message; whether it is settled, or held back for people. False: the other side could not be reached, nothing changed."""
         place, revision = kept.message.place, kept.message.revision
+        if not self._admits(kept):
+            return True
         try:
             leaf_index, leaf = self._call(kept.message)
         except PeerUnavailableError:

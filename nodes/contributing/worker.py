@@ -1,8 +1,8 @@
 """A contributor at work: takes each item that the coordinator asks for, checks it, and puts the answer into the outbox.
 
 What it cannot check it does not do: the refusal is signed and logged, and the next item is taken. Work that fails for want of
-records, of a pack or of the key, or because our clock is behind a consent, is set aside and tried again when records come and when the
-process starts.
+records, of a pack or of the key, because our clock is behind a consent or our people have not let a column go, is set aside and tried
+again when records come, when people let something go, and when the process starts.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from crypto.errors import CryptoError
 from crypto.paillier import Encryptor
 from nodes.contributing.audit.desk import AuditDesk
 from nodes.contributing.contributions import Contributor, Records
+from nodes.contributing.four_eyes.summaries import summarise
 from nodes.contributing.office import Office
 from nodes.contributing.outbox import Kept, Message, Prepared
 from nodes.contributing.trust import OpenEpoch
-from nodes.errors import FatalError, NodeError, PeerUnavailableError, RecordsMissingError, RpcRefusal, SettingsError
+from nodes.errors import FatalError, NodeError, PeerUnavailableError, RecordsMissingError, RpcRefusal, SecondPersonMissingError, SettingsError
 from nodes.runtime import logging
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.relay import AUDIT_REQUEST
@@ -28,14 +29,14 @@ from protos.errors import refusal_of
 from protos.v1.exchange_pb2 import ContributeColumns, WorkItem
 from scoring.errors import ConsentNotYetError, ScoringError, WrongModelError
 from scoring.exchange.contributions import owed_entries
-from scoring.statements import Refusal
+from scoring.statements import Entry, Refusal
 
 EPOCHS_REMEMBERED = 4
 ROWS_AHEAD = 256  # ciphertexts of rows for which a table is made: consents seldom come alone
 SCAN_DELAYED = "records.scan_delayed"
 WORK_DONE = "work.done"
 WORK_REFUSED = "work.refused"
-_LATER = (RecordsMissingError, SettingsError, WrongModelError, ConsentNotYetError)
+_LATER = (RecordsMissingError, SettingsError, WrongModelError, ConsentNotYetError, SecondPersonMissingError)
 _log = logging.logger("contributing.worker")
 
 
@@ -72,19 +73,32 @@ class ContributingMember:
             self._import()
             self._retry()
 
+    def go_on(self, released: threading.Event, stopping: threading.Event, every_s: float) -> None:
+        """``resume`` whenever ``released`` is set, people having let something go, until ``stopping`` is: rows wait for their columns [A4]."""
+        while not stopping.is_set():
+            released.wait()
+            released.clear()
+            while not stopping.is_set() and not self._done(self.resume):
+                stopping.wait(every_s)
+
     def watch(self, stopping: threading.Event, every_s: float) -> None:
         """``resume``, then ``scan`` every so many seconds, until ``stopping`` is set."""
         look = self.resume
         while not stopping.is_set():
-            try:
-                look()
+            if self._done(look):
                 look = self.scan
-            except (PeerUnavailableError, RpcRefusal) as error:
-                _log.warning(SCAN_DELAYED, error=type(error).__name__)
             stopping.wait(every_s)
 
     def settled(self, kept: Kept, leaf_index: int, reason: str) -> None:
         """What follows from a message that was acknowledged or refused."""
+
+    def _done(self, look: Callable[[], None]) -> bool:
+        try:
+            look()
+        except (PeerUnavailableError, RpcRefusal) as error:
+            _log.warning(SCAN_DELAYED, error=type(error).__name__)
+            return False
+        return True
 
     def _import(self) -> int:
         folder = self._office.records_dir
@@ -144,19 +158,26 @@ class ContributingMember:
     # --- columns ---
 
     def _columns(self, work: ContributeColumns) -> None:
-        epoch, member = self._epoch(work.epoch_open_envelope), self._office.trust.member
-        owed = owed_entries(epoch.model, member, epoch.model.disclosures("authority"))
-        contributor = self._contributor(work.epoch_open_envelope, len(owed) * len(epoch.batches))
-        for prepared, points in contributor.columns():
-            self._office.store.keep_points(prepared.source, points)
-            self._office.outbox.offer(prepared)
+        office, epoch = self._office, self._epoch(work.epoch_open_envelope)
+        held = office.holds_columns
+        contributor = self._contributor(work.epoch_open_envelope, len(self._owed(epoch)) * len(epoch.batches), held=held)
+        for prepared, scored in contributor.columns():
+            office.store.keep_points(prepared.source, scored.points)
+            if office.summaries is not None:
+                office.summaries.keep(prepared.source, summarise(epoch, scored, contributor.records))
+            office.outbox.offer(prepared, held=held)
 
-    def _contributor(self, raw: bytes, encryptions: int = ROWS_AHEAD) -> Contributor:
+    def _owed(self, epoch: OpenEpoch) -> tuple[Entry, ...]:
+        """The entries of the columns that we owe to ``epoch``."""
+        return owed_entries(epoch.model, self._office.trust.member, epoch.model.disclosures("authority"))
+
+    def _contributor(self, raw: bytes, encryptions: int = ROWS_AHEAD, *, held: bool = False) -> Contributor:
         office, epoch = self._office, self._epoch(raw)
         records = self._records(epoch.opened.period)
         self._check_records(epoch, records)
         secret = office.secrets.secret(epoch.opened.epoch)
-        return Contributor(office.trust.member, office.identity.signer, self._encryptor(epoch.opened.key, encryptions), epoch, secret, records)
+        signer = None if held else office.identity.signer
+        return Contributor(office.trust.member, signer, self._encryptor(epoch.opened.key, encryptions), epoch, secret, records)
 
     def _check_records(self, epoch: OpenEpoch, records: Records) -> None:
         """There are records to contribute from. Raises RecordsMissingError: a contribution of zeros for want of a file would count."""

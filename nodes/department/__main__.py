@@ -17,10 +17,10 @@ def main(config: Path) -> int:
     settings = DepartmentSettings.load(config)
     process = Process(settings)
     identity = Identity.load(settings)
-    DepartmentRole(process, identity, settings, settings.department)
+    department = DepartmentRole(process, identity, settings, settings.department)
     if settings.custodian is not None:
         CustodianRole(process, identity, settings, settings.custodian)
-    return process.run()
+    return process.run(department.ready)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,18 @@ from sqlalchemy import MetaData
 
 from nodes.contributing import outbox
 from nodes.contributing.epoch_secrets import EpochSecrets
+from nodes.contributing.four_eyes import book, summaries
+from nodes.contributing.four_eyes.book import FourEyes, Policy
+from nodes.contributing.four_eyes.people import People
+from nodes.contributing.four_eyes.summaries import Summaries
 from nodes.contributing.office import Office, RosterKey
 from nodes.contributing.outbox import Outbox
 from nodes.contributing.sender import Sender
 from nodes.contributing.trust import ZoneTrust
 from nodes.department import store
+from nodes.department.desk.app import create_app
+from nodes.department.desk.intake import DropFolder
+from nodes.department.desk.outgoing import Outgoing
 from nodes.department.settings import DepartmentTable
 from nodes.department.store import RecordStore
 from nodes.department.worker import Department
@@ -25,16 +32,18 @@ from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.process import Process
 from nodes.runtime.replica.members import Members
 from nodes.runtime.settings import NodeSettings
+from nodes.runtime.web.server import WebServer
 from protos.v1.exchange_pb2 import WorkItem
 
 
 def metadata() -> MetaData:
     """The tables of a department's database."""
-    return joined(store.METADATA, outbox.METADATA)
+    return joined(store.METADATA, outbox.METADATA, book.METADATA, summaries.METADATA)
 
 
 class DepartmentRole:
-    """Three workers: one follows the coordinator's work, one sends, one looks into the drop folder. Own work stream and cursor."""
+    """Workers: one follows the coordinator's work, one sends, one looks into the drop folder, one goes on with what people let go; and
+    the department's page where it has one, whose port is then in ``ready``. Own work stream and cursor."""
 
     def __init__(self, process: Process, identity: Identity, settings: NodeSettings, table: DepartmentTable) -> None:
         state_dir = settings.state_dir / "department"
@@ -46,23 +55,40 @@ class DepartmentRole:
         trust = ZoneTrust(settings.public_dir, settings.zone, settings.member)
         self._members = Members(process, identity, settings, trust.registry, state_dir)
         roster_key = read_roster_key(read_private(table.roster_key_file))
+        desk, kept = table.desk, Outbox(engine)
+        people = None if desk is None else People(desk.people_dir, desk.people)
+        policy = Policy() if desk is None else Policy(desk.approval == "two-persons", desk.approve_rows)
+        four_eyes = FourEyes(engine, kept, people, policy, identity, now)
+        four_eyes.settle()
+        records = RecordStore(engine)
         office = Office(
             identity=identity,
             trust=trust,
-            store=RecordStore(engine),
-            outbox=Outbox(engine),
+            store=records,
+            outbox=kept,
             secrets=EpochSecrets(state_dir / "epochs", table.epoch_secrets_kept),
             subjects=RosterKey(roster_key),
             records_dir=table.records_dir,
             window=table.encryption_window,
+            four_eyes=four_eyes,
+            summaries=Summaries(engine),
         )
         self._department = Department(office, roster_key, self._exchange.fetch_blob, now)
-        sender = Sender(office.outbox, self._exchange, log, self._department.settled, process.stopping)
+        sender = Sender(office.outbox, self._exchange, log, self._department.settled, process.stopping, four_eyes.admits)
         process.worker("department.work", self._follow)
         process.worker("department.sender", sender.run)
         process.worker("department.records", lambda: self._department.watch(process.stopping, table.scan_s))
-        for action in (engine.dispose, log.close, self._exchange.close, self._exchange.cancel, sender.stop):
+        process.worker("department.released", lambda: self._department.go_on(four_eyes.released, process.stopping, table.scan_s))
+        for action in (engine.dispose, log.close, self._exchange.close, self._exchange.cancel, sender.stop, four_eyes.released.set):
             process.on_stop(action)
+        self.ready: dict[str, int] = {}
+        if desk is not None and people is not None:
+            page = create_app(
+                identity.member, people, four_eyes, Outgoing(engine, Summaries(engine), four_eyes), DropFolder(records, table.records_dir)
+            )
+            server = WebServer(page, desk.listen)
+            server.attach(process)
+            self.ready["port"] = server.port
 
     def _follow(self) -> None:
         self._exchange.follow_work(self._cursor.get, self._handle, self._process.stopping)

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from nodes.custodian.settings import CustodianTable
+from nodes.department.desk.settings import DeskTable
 from nodes.runtime.settings import ConfigPath, NodeSettings, Table
 
 
@@ -15,7 +16,7 @@ class DepartmentTable(Table):
 
     ``epoch_secrets_kept``: how many epochs' secrets are kept, so that audits can draw over them. ``encryption_window``: largest window
     of the fixed-base tables (10 takes 75 MB at 3072 bits); fewer ciphertexts get smaller ones. ``scan_s``: how often the drop folder
-    is looked at while no work comes.
+    is looked at while no work comes. ``desk``: the department's page, where it is to be served.
     """
 
     records_dir: ConfigPath
@@ -23,6 +24,7 @@ class DepartmentTable(Table):
     epoch_secrets_kept: Annotated[int, Field(ge=1, le=64)] = 3
     encryption_window: Annotated[int, Field(ge=2, le=12)] = 10
     scan_s: Annotated[float, Field(gt=0, le=86_400)] = 10.0
+    desk: DeskTable | None = None
 
 
 class DepartmentSettings(NodeSettings):

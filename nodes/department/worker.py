@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from crypto.encoding import sha256
 from nodes.contributing.office import Office
@@ -15,6 +16,7 @@ from nodes.runtime.clock import Clock
 from nodes.runtime.replica.relay import ENROLMENT_REQUEST
 from protos.v1.exchange_pb2 import ContributeRow, PrepareEpoch, WorkItem
 from scoring.errors import WrongOwnerError, WrongRosterError
+from scoring.exchange.contributions import owed_entries
 from scoring.exchange.roster import check_compiled, parse_roster
 from scoring.statements import RosterCompiled
 
@@ -71,11 +73,20 @@ class Department(ContributingMember):
             source = self._office.outbox.said(f"{places}{indicator}/")
             return None if source is None else self._office.store.points(source)
 
-        made = contributor.row(given, said)
+        held = self._row_held(contributor.epoch, given.consent.functionals)
+        made = (replace(contributor, signer=None) if held else contributor).row(given, said)
         if made is not None:
             prepared, points = made
             self._office.store.keep_points(prepared.source, points)
-            self._office.outbox.offer(prepared)
+            self._office.outbox.offer(prepared, held=held)
+
+    def _row_held(self, epoch: OpenEpoch, functionals: Iterable[str]) -> bool:
+        """Whether a row for ``functionals`` waits for people. Raises SecondPersonMissingError when it waits for one of its columns [A4]."""
+        four_eyes = self._office.four_eyes
+        if four_eyes is None:
+            return False
+        entries = owed_entries(epoch.model, self._office.trust.member, functionals)
+        return four_eyes.row_held(epoch.opened.epoch, entries, {entry.indicator for entry in self._owed(epoch)})
 
     def _check_own_documents(self, epoch: OpenEpoch) -> None:
         """The epoch is over the roster that we compiled and the stages that we published, where that was ours to do."""

@@ -26,6 +26,7 @@ from tests.support.live_zone import EPOCH, PACK, STANDALONE_CUSTODIANS, LiveZone
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("commands"), pytest.mark.timeout(600)]
 PRODUCT = next(iter(load_pack(shipped_pack(PACK)).products))
 TIMEOUT_S = 300.0
+OFFICE, PEOPLE = "ip-zhejiang", ("li-wei", "wang-fang")
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,25 @@ def refused(done: Ended, code: int, reason: str) -> None:
 @pytest.fixture(scope="module")
 def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveZone]:
     """A zone that runs, with no epoch yet. The tests of this module do its work in their order."""
-    with live_zone(tmp_path_factory.mktemp("live") / "zone") as running:
+    with live_zone(tmp_path_factory.mktemp("live") / "zone", tune=under_four_eyes) as running:
         yield running
+
+
+def under_four_eyes(out: Path) -> None:
+    """The intellectual property office gets its page and two people, by the commands that an operator would use."""
+    settings = out / "config" / f"{OFFICE}.toml"
+    people = ", ".join(f'"{name}"' for name in PEOPLE)
+    desk = f'\n[department.desk]\nlisten = "127.0.0.1:0"\npeople_dir = "../people"\npeople = [{people}]\napproval = "two-persons"\n'
+    settings.write_text(settings.read_text() + desk)
+    for name in PEOPLE:
+        write_private(out / f"{name}.password", f"password of {name}\n".encode())
+        done = xinqiao("department", "person", "add", name, "--config", settings, "--password-file", out / f"{name}.password")
+        assert (done.code, done.document["named"]) == (0, True), done.errors
+
+
+def department(zone: LiveZone, command: str, person: str, *arguments: object) -> Ended:
+    people = ("--person", person, "--password-file", zone.out / f"{person}.password")
+    return xinqiao("department", command, *arguments, "--config", config(zone, OFFICE), *people)
 
 
 def config(zone: LiveZone, name: str) -> Path:
@@ -118,15 +136,50 @@ def test_an_epoch_that_cannot_be_is_refused(zone: LiveZone) -> None:
         refused(epoch(zone, "status", name), 2, "USAGE")
 
 
-def test_an_epoch_is_opened_watched_closed_and_released(zone: LiveZone) -> None:
+def test_an_epoch_is_opened(zone: LiveZone) -> None:
     opened = epoch(zone, "open", EPOCH, "--period", zone.population.period, "--model", PACK)
     assert (opened.code, opened.document["state"], opened.document["epoch"]) == (0, "OPEN", EPOCH)
     again = epoch(zone, "open", EPOCH, "--period", zone.population.period, "--model", PACK)
     assert (again.code, again.document["state"]) == (0, "OPEN")
     refused(epoch(zone, "open", EPOCH, "--period", "1996", "--model", PACK), 3, "EPOCH_INVALID")
+
+
+def awaited(zone: LiveZone) -> set[str]:
+    """Members whose columns the epoch still waits for."""
+    return {column["member"] for column in epoch(zone, "status", EPOCH).document["columns"] if not column["received"]}
+
+
+def outgoing(zone: LiveZone) -> list[dict[str, Any]]:
+    """The office's contributions as its people see them."""
+    found = department(zone, "outgoing", PEOPLE[0]).document["epochs"]
+    return [item for epoch in found for item in epoch["contributions"]]
+
+
+def test_the_epoch_waits_for_two_people_of_a_department_under_four_eyes(zone: LiveZone) -> None:
     timer = Timer(TIMEOUT_S)
-    while not all(column["received"] for column in epoch(zone, "status", EPOCH).document["columns"]):
+    while awaited(zone) != {OFFICE} or len(outgoing(zone)) < 2:
         assert timer.left_s() > 0
+    refused(epoch(zone, "close", EPOCH), 4, "NOT_READY")
+    names = [item["contribution"] for item in outgoing(zone)]
+    assert {item["state"] for item in outgoing(zone)} == {"held"}
+    refused(department(zone, "outgoing", "nobody"), 2, "SECRET_FILE")
+    proposed = department(zone, "approve", PEOPLE[0], *names)
+    assert (proposed.code, {item["act"] for item in proposed.document["decisions"]}) == (0, {"propose"}), proposed.errors
+    refused(department(zone, "approve", PEOPLE[0], *names), 3, "DECISION_INVALID")
+    zone.processes.kill(OFFICE)
+    refused(department(zone, "approve", PEOPLE[1], *names), 4, "PEER_UNAVAILABLE")
+    zone.processes.start([OFFICE])
+    zone.processes.wait_ready(120, [OFFICE])
+    refused(department(zone, "approve", PEOPLE[1], "00" * 32), 3, "DECISION_INVALID")
+    assert awaited(zone) == {OFFICE}
+    approved = department(zone, "approve", PEOPLE[1], *names)
+    assert (approved.code, {item["act"] for item in approved.document["decisions"]}) == (0, {"approve"}), approved.errors
+    while awaited(zone):
+        assert timer.left_s() > 0
+    assert all(item["leaf_index"] > 0 and item["state"] == "sent" for item in outgoing(zone))
+
+
+def test_an_epoch_is_closed_and_released(zone: LiveZone) -> None:
     closed = epoch(zone, "close", EPOCH, "--wait", 120)
     assert (closed.code, closed.document["state"]) == (0, "RELEASED"), closed.errors
     status = epoch(zone, "status", EPOCH)

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -22,6 +23,9 @@ from crypto.proofs import KnowledgeProof
 from crypto.sealing import public_key
 from crypto.statements import parse_envelope
 from nodes.contributing.epoch_secrets import EpochSecrets
+from nodes.contributing.four_eyes.book import FourEyes, Policy
+from nodes.contributing.four_eyes.people import People
+from nodes.contributing.four_eyes.summaries import Summaries
 from nodes.contributing.office import Office, RosterKey
 from nodes.contributing.outbox import Outbox
 from nodes.contributing.sender import Sender
@@ -146,7 +150,11 @@ class Node:
     office: Office = field(init=False)
     department: Department = field(init=False)
     sender: Sender = field(init=False)
+    four_eyes: FourEyes = field(init=False)
+    summaries: Summaries = field(init=False)
     seq: int = 0
+    policy: Policy = field(default_factory=Policy)
+    people: People | None = None
 
     def __post_init__(self) -> None:
         ledger, name = self.ledger, self.name
@@ -155,11 +163,16 @@ class Node:
         self.engine = open_database(self.root / "state", "department", metadata())
         private = ledger.keys.hpke[name]
         identity = Identity(ZONE, name, ledger.keys.signers[name], private, public_key(private), TlsFiles(b"", b"", b""))
+        outbox, self.summaries = Outbox(self.engine), Summaries(self.engine)
+        self.four_eyes = FourEyes(self.engine, outbox, self.people, self.policy, identity, lambda: ledger.now)
+        self.four_eyes.settle()
         self.office = Office(
             identity=identity,
             trust=ZoneTrust(_public(ledger, self.root), ZONE, name, SMALL_BITS),
             store=RecordStore(self.engine),
-            outbox=Outbox(self.engine),
+            outbox=outbox,
+            four_eyes=self.four_eyes,
+            summaries=self.summaries,
             secrets=EpochSecrets(self.root / "state" / "epochs", 3),
             subjects=RosterKey(ROSTER_KEY),
             records_dir=self.root / "records",
@@ -167,11 +180,13 @@ class Node:
         )
         self.office.trust._models = {ledger.model.sha256: ledger.model}  # read once for all: YAML is slow
         self.department = Department(self.office, ROSTER_KEY, self.exchange.fetch, lambda: ledger.now)
-        self.sender = Sender(self.office.outbox, self.exchange, self.exchange, self.department.settled, threading.Event())
+        self.sender = Sender(self.office.outbox, self.exchange, self.exchange, self.department.settled, threading.Event(), self.four_eyes.admits)
 
-    def restart(self) -> Node:
+    def restart(self, **changes: Any) -> Node:
+        """Another process over the same folder; ``changes``: of its policy and people."""
         self.engine.dispose()
-        return Node(self.ledger, self.name, self.root, self.exchange, seq=self.seq)
+        kept = {"seq": self.seq, "policy": self.policy, "people": self.people}
+        return Node(self.ledger, self.name, self.root, self.exchange, **{**kept, **changes})
 
     def give(self, columns: tuple[str, ...], rows: list[tuple[str, ...]], name: str = "records.csv") -> None:
         """Drop a file of records."""

@@ -49,19 +49,20 @@ class Answer:
 
 class GatewayClient:
     """One connection pool to ``base``: the gateway (https://host:port), whose certificate must come from ``ca_file``, or a loopback
-    interface (http://127.0.0.1:port). ``token``: bearer token of the process's own people. ``transport`` replaces the network.
+    interface (http://127.0.0.1:port). ``token``: bearer token of the process's own people; ``login``: name and password of one of them.
+    ``transport`` replaces the network.
 
     Every method raises GatewayRefusal and PeerUnavailableError.
     """
 
     def __init__(
-        self, base: str, ca_file: Path | None = None, *, token: str = "", timeout_s: float = TIMEOUT_S,
+        self, base: str, ca_file: Path | None = None, *, token: str = "", login: tuple[str, str] | None = None, timeout_s: float = TIMEOUT_S,
         now: Clock = clock.now, nonce: Callable[[], str] = lambda: secrets.token_urlsafe(18), transport: httpx.BaseTransport | None = None,
     ) -> None:  # fmt: skip
         self._base, self._now, self._nonce = base, now, nonce
         verify = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx.Client(verify=verify, headers=headers, trust_env=False, timeout=timeout_s, transport=transport)
+        self._client = httpx.Client(verify=verify, headers=headers, auth=login, trust_env=False, timeout=timeout_s, transport=transport)
 
     def ask(self, endpoint: Endpoint, body: bytes, signer: RequestSigner) -> Answer:
         """Sign ``body`` afresh and send it to ``endpoint``."""

@@ -157,7 +157,9 @@ class Line:
 
 def sender_of(outbox: Outbox, line: Line, told: list[tuple[str, int, str]] | None = None) -> Sender:
     heard = [] if told is None else told
-    return Sender(outbox, line, line, lambda kept, index, reason: heard.append((kept.message.place, index, reason)), threading.Event())
+    return Sender(
+        outbox, line, line, lambda kept, index, reason: heard.append((kept.message.place, index, reason)), threading.Event(), lambda _kept: True
+    )
 
 
 def test_each_kind_of_message_takes_its_own_call(outbox: Outbox) -> None:
@@ -217,7 +219,7 @@ def test_a_receipt_for_other_bytes_is_no_receipt(outbox: Outbox) -> None:
 def test_the_sending_thread_sends_what_comes_later_and_ends_when_told(outbox: Outbox) -> None:
     stopping, sent = threading.Event(), threading.Event()
     line = Line([PeerUnavailableError("away")])
-    sender = Sender(outbox, line, line, lambda _kept, _index, _reason: sent.set(), stopping)
+    sender = Sender(outbox, line, line, lambda _kept, _index, _reason: sent.set(), stopping, lambda _kept: True)
     thread = threading.Thread(target=sender.run)
     thread.start()
     outbox.offer(prepared("a", "1"))

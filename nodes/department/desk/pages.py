@@ -1,0 +1,179 @@
+"""The pages themselves: server-rendered, without scripts, Chinese and English beside each other. Every view of the department's data is logged."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from fastapi import Depends, FastAPI, Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from nodes.contributing.four_eyes.book import FourEyes
+from nodes.contributing.four_eyes.decisions import LONGEST_REASON
+from nodes.department.desk.api import VIEWED
+from nodes.department.desk.intake import Intake
+from nodes.department.desk.outgoing import Outgoing
+from nodes.department.desk.sessions import IDLE_S, Doorkeeper, Session, check_form
+from nodes.errors import FormError, RateLimitedError, SignInError
+from nodes.runtime import logging
+
+HERE = Path(__file__).parent
+SHOWN_ASIDE = 500
+STATES = {
+    "held": ("等待复核", "waits for people"),
+    "rejected": ("已退回", "rejected"),
+    "superseded": ("已被替代", "superseded"),
+    "waiting": ("等待发送", "waits to be sent"),
+    "sent": ("已入日志", "in the log"),
+    "refused": ("被拒收", "refused by the zone"),
+}
+ACTS = {"propose": ("提交", "proposed"), "approve": ("复核通过", "approved"), "reject": ("退回", "rejected")}
+_log = logging.logger("department.desk")
+
+
+class Pages:
+    """The templates. ``member``: whose page it is."""
+
+    def __init__(self, member: str) -> None:
+        self._templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+        self._templates.globals |= {"member": member, "states": STATES, "acts": ACTS, "when": _when, "path": ""}
+        self.cookie = f"xinqiao-{member}"
+
+    def page(self, name: str, session: Session | None, path: str = "", status: int = 200, **values: Any) -> HTMLResponse:
+        """One page; ``session`` is None for strangers."""
+        return HTMLResponse(self._templates.get_template(name).render(session=session, path=path, **values), status)
+
+    def error(self, problem: Response, document: bytes) -> HTMLResponse:
+        """An error for a person, from the problem document that a program would get."""
+        told: dict[str, Any] = json.loads(document)
+        shown = self.page("error.html.j2", None, status=problem.status_code, problem=told)
+        shown.headers.update({name: value for name, value in problem.headers.items() if name in {"retry-after", "connection"}})
+        return shown
+
+
+def add_pages(app: FastAPI, pages: Pages, doorkeeper: Doorkeeper, four_eyes: FourEyes, outgoing: Outgoing, intake: Intake) -> None:
+    """Add the routes of the pages. Each but sign-in and the style sheet needs a session."""
+    style = (HERE / "static" / "desk.css").read_bytes()
+
+    def signed_in(request: Request) -> Session:
+        session = doorkeeper.session(request.cookies.get(pages.cookie, ""))
+        if request.method == "GET":
+            _log.info(VIEWED, person=session.person.name, page=request.url.path)
+        return session
+
+    signed: Session = Depends(signed_in)
+    sent: dict[str, list[str]] = Depends(_form)
+
+    @app.get("/favicon.ico", status_code=204)
+    def icon() -> Response:
+        return Response(status_code=204)
+
+    @app.get("/")
+    def start() -> RedirectResponse:
+        return RedirectResponse("/outgoing", 303)
+
+    @app.get("/static/desk.css")
+    def stylesheet() -> Response:
+        return Response(style, media_type="text/css", headers={"cache-control": "no-store"})
+
+    @app.get("/sign-in")
+    def sign_in_page() -> Response:
+        return _sign_in_page(pages, doorkeeper, "")
+
+    @app.post("/sign-in")
+    def sign_in(request: Request, form: dict[str, list[str]] = sent) -> Response:
+        doorkeeper.check_visitor(request.cookies.get(f"{pages.cookie}-visitor", ""), _one(form, "form"))
+        try:
+            token = doorkeeper.sign_in(_one(form, "name"), _one(form, "password"))
+        except SignInError:
+            return _sign_in_page(pages, doorkeeper, "姓名或密码不对。 No such person, or another password.", 401)
+        except RateLimitedError as error:
+            wait = f"尝试过多，请 {error.retry_after_s:.0f} 秒后再试。 Too many attempts: try again in {error.retry_after_s:.0f} s."
+            return _sign_in_page(pages, doorkeeper, wait, 429)
+        answer = RedirectResponse("/outgoing", 303)
+        answer.set_cookie(pages.cookie, token, path="/", secure=True, httponly=True, samesite="strict")
+        return answer
+
+    @app.post("/sign-out")
+    def sign_out(request: Request, session: Session = signed, form: dict[str, list[str]] = sent) -> Response:
+        check_form(session, _one(form, "form"))
+        doorkeeper.sign_out(request.cookies.get(pages.cookie, ""))
+        answer = RedirectResponse("/sign-in", 303)
+        answer.delete_cookie(pages.cookie, path="/", secure=True, httponly=True, samesite="strict")
+        return answer
+
+    @app.get("/outgoing")
+    def outgoing_page(session: Session = signed) -> Response:
+        return pages.page("outgoing.html.j2", session, "/outgoing", epochs=outgoing.epochs(), two_persons=four_eyes.policy.columns)
+
+    @app.get("/contributions/{contribution}")
+    def contribution_page(contribution: str, session: Session = signed) -> Response:
+        return pages.page("contribution.html.j2", session, "/outgoing", item=outgoing.find(contribution), longest=LONGEST_REASON)
+
+    @app.get("/contributions/{contribution}/decisions")
+    def evidence(contribution: str, session: Session = signed) -> Response:
+        """Decisions as they were signed, for an auditor to keep and to verify [A3]."""
+        item = outgoing.find(contribution)
+        decided = [{"envelope": json.loads(raw), "public": public} for raw, public in four_eyes.evidence(contribution)]
+        found = {"contribution": contribution, "digest": item.digest, "leaf_index": item.leaf_index, "decisions": decided}
+        return JSONResponse(found, headers={"content-disposition": f'attachment; filename="decisions-{contribution[:16]}.json"'})
+
+    @app.post("/decisions")
+    def decide(session: Session = signed, form: dict[str, list[str]] = sent) -> Response:
+        check_form(session, _one(form, "form"))
+        verdict, reason = _one(form, "verdict"), _one(form, "reason").strip()
+        if verdict not in {"approve", "reject"} or len(reason) > LONGEST_REASON or (verdict == "reject" and not reason):
+            raise FormError("choose approve or reject; a rejection gives its reason")
+        key = doorkeeper.unlock(session.person.name, _one(form, "password"))
+        four_eyes.decide(key, form.get("contribution", []), approve=verdict == "approve", reason=reason)
+        return RedirectResponse("/outgoing", 303)
+
+    @app.get("/coverage")
+    def coverage(session: Session = signed) -> Response:
+        return pages.page("coverage.html.j2", session, "/coverage", epochs=outgoing.newest())
+
+    @app.get("/quarantine")
+    def quarantine(session: Session = signed) -> Response:
+        aside = intake.set_aside()
+        return pages.page("quarantine.html.j2", session, "/quarantine", aside=aside[-SHOWN_ASIDE:][::-1], count=len(aside))
+
+    @app.get("/connectors")
+    def connectors(session: Session = signed) -> Response:
+        return pages.page("connectors.html.j2", session, "/connectors", feeds=intake.feeds())
+
+
+def _sign_in_page(pages: Pages, doorkeeper: Doorkeeper, fault: str, status: int = 200) -> Response:
+    visitor = secrets.token_urlsafe(32)
+    answer = pages.page("sign_in.html.j2", None, status=status, form=doorkeeper.visitor_form(visitor), fault=fault)
+    answer.set_cookie(f"{pages.cookie}-visitor", visitor, max_age=int(IDLE_S), path="/", secure=True, httponly=True, samesite="strict")
+    return answer
+
+
+async def _form(request: Request) -> dict[str, list[str]]:
+    """The fields of a form as browsers send it. Raises FormError for anything else."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+        raise FormError("the page's own form sends application/x-www-form-urlencoded")
+    found: dict[str, list[str]] = {}
+    try:
+        for name, value in parse_qsl((await request.body()).decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1000):
+            found.setdefault(name, []).append(value)
+    except ValueError as error:
+        raise FormError("the form is not as the page's own") from error
+    return found
+
+
+def _one(form: Mapping[str, list[str]], name: str) -> str:
+    values = form.get(name, [""])
+    if len(values) != 1:
+        raise FormError(f"the form names {name} more than once")
+    return values[0]
+
+
+def _when(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
