@@ -12,6 +12,8 @@ from scoring.indicators.extending.extension import Source, resolve
 from scoring.indicators.model import Model, load_pack
 
 PACKS = Path(scoring.__file__).parent / "packs"
+_PRODUCTS = re.compile(rb"^products:", re.MULTILINE)
+_BASE = re.compile(rb"^extends:\n  id: (?P<id>[a-z0-9_-]+)\n  version: \"?(?P<version>[0-9a-z.-]+)\"?$", re.MULTILINE)
 _FILE = re.compile(r"(?P<id>[a-z][a-z0-9_-]*)@(?P<version>[0-9a-z][0-9a-z.-]*)\.yaml")
 
 
@@ -59,6 +61,17 @@ def shipped_pack(pack_id: str) -> bytes:
     if pack_id not in shipped():
         raise ModelError(f"no pack {pack_id!r}: there are {', '.join(shipped_packs())}")
     return pack_bytes(pack_id)
+
+
+def lends(reference: str) -> bool:
+    """Whether a pack, or one that it extends, states products: read off their text, which is not checked."""
+    path = pack_path(reference)
+    text = path.read_bytes()
+    if _PRODUCTS.search(text):
+        return True
+    base = _BASE.search(text)
+    found = None if base is None else _base(path, base["id"].decode(), base["version"].decode())
+    return found is not None and lends(found.name)
 
 
 def read_pack(reference: str) -> Model:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from nodes.errors import SettingsError
-from nodes.packs import pack_path
+from nodes.packs import lends
 from scoring.indicators.model import Model, load_pack
 from simulators.population import firm_panel
 from simulators.population.generate import generate
@@ -20,9 +19,8 @@ from simulators.zone.layout import ZonePlan, plan_for
 
 FIRM_PANEL = firm_panel.PACK
 DEFAULT_ENTERPRISES = 200
-_LENDING = re.compile(rb"^(products|extends):", re.MULTILINE)
 LENDING_PACKS = tuple(
-    sorted((name for name in shipped_packs() if _LENDING.search(pack_path(name).read_bytes())), key=lambda name: (name != FIRM_PANEL, name)),
+    sorted((name for name in shipped_packs() if lends(name)), key=lambda name: (name != FIRM_PANEL, name)),
 )
 """Shipped packs with products to lend on; the real firms first."""
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from nodes.packs import read_pack
 from scoring.indicators.model import Model, load_pack
 from tests.oracles import small_pack
 
 ROOT = Path(__file__).parents[3]
-PACKS = ROOT / "scoring" / "packs"
 
 
 def shipped(name: str) -> Model:
-    return load_pack((PACKS / name / f"{name}@1.yaml").read_bytes())
+    return read_pack(name)
 
 
 @pytest.fixture(scope="session")
