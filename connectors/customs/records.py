@@ -36,7 +36,7 @@ Rates = Mapping[str, Mapping[str, Decimal]]
 
 
 @dataclass(slots=True)
-class _Year:
+class Year:
     """Sums of one enterprise and year."""
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
@@ -134,22 +134,27 @@ class SingleWindow:
     def records(self, cases: Iterable[Case], origin: Origin) -> Iterator[Record | Malformed]:
         """The records of every enterprise that ``cases`` speak of, as they are now."""
         for uscc, years in _mentions(cases).items():
-            mine = replace(origin, place=shown_name(uscc))
-            try:
-                check_uscc(uscc)
-            except SubjectError as error:
-                yield Malformed(mine, "TradeCoScc", str(error), uscc[:CONTENT])
-                continue
-            for item in self.store.figures_of(uscc):
-                if item["year"]:
-                    years.setdefault(item["year"], _Year()).add(item)
-            before: dict[str, str] = {}
-            for year, sums in sorted(years.items()):
-                yuan, lacking = ({}, []) if self._rates is None else sums.yuan(self._rates.get(year, {}))
-                yield Record(uscc, year, sums.fields() | yuan | {f"{name}_previous": value for name, value in before.items()}, mine)
-                for currency in lacking:
-                    yield Malformed(mine, "customs_exports_value_cny", f"the mapping states no rate for {currency} in {year}", currency)
-                before = yuan if str(int(year) + 1) in years else {}
+            yield from self.records_of(uscc, years, origin)
+
+    def records_of(self, uscc: str, years: dict[str, Year] | None = None, origin: Origin | None = None) -> Iterator[Record | Malformed]:
+        """The records of one enterprise, of every year that it declared in, and of ``years``."""
+        mine = replace(origin or Origin(self.id, "", ""), place=shown_name(uscc))
+        try:
+            check_uscc(uscc)
+        except SubjectError as error:
+            yield Malformed(mine, "TradeCoScc", str(error), uscc[:CONTENT])
+            return
+        found = {} if years is None else years
+        for item in self.store.figures_of(uscc):
+            if item["year"]:
+                found.setdefault(item["year"], Year()).add(item)
+        before: dict[str, str] = {}
+        for year, sums in sorted(found.items()):
+            yuan, lacking = ({}, []) if self._rates is None else sums.yuan(self._rates.get(year, {}))
+            yield Record(uscc, year, sums.fields() | yuan | {f"{name}_previous": value for name, value in before.items()}, mine)
+            for currency in lacking:
+                yield Malformed(mine, "customs_exports_value_cny", f"the mapping states no rate for {currency} in {year}", currency)
+            before = yuan if str(int(year) + 1) in found else {}
 
 
 class Batch:
@@ -160,6 +165,7 @@ class Batch:
     def __init__(self, connector: SingleWindow, files: Sequence[Found]) -> None:
         self._connector, self._files = connector, files
         self._read = list(files)
+        self.files = len(files)
         self.name = files[0].name + (f" +{len(files) - 1}" if len(files) > 1 else "")
         self.digest = sha256("\n".join(f"{file.name} {file.look}" for file in files).encode()).hex()
 
@@ -207,17 +213,17 @@ def _taken(place: str, piece: Piece) -> Taken:
     return Taken(sha256(read.inner).hex(), fact_of(read.message), piece.data, place)
 
 
-def _mentions(cases: Iterable[Case]) -> dict[str, dict[str, _Year]]:
+def _mentions(cases: Iterable[Case]) -> dict[str, dict[str, Year]]:
     """Enterprise -> year -> the currencies that any version of these declarations speaks of, with nothing in them: of every year that a
     declaration may have been counted in."""
-    found: dict[str, dict[str, _Year]] = {}
+    found: dict[str, dict[str, Year]] = {}
     for case in cases:
         years = {day[:4] for day in case.days}
         for version in case.versions:
             mine = found.setdefault(str(version.said["uscc"]), {})
             for year in years:
                 for currency in version.said["totals"]:
-                    mine.setdefault(year, _Year()).mention(str(version.said["flow"]), currency)
+                    mine.setdefault(year, Year()).mention(str(version.said["flow"]), currency)
     return found
 
 

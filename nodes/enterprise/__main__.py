@@ -9,6 +9,7 @@ from sqlalchemy import MetaData
 from nodes.auditor.evidence.roots import Roots
 from nodes.enterprise.api import create_app
 from nodes.enterprise.consents import ConsentDesk
+from nodes.enterprise.customs import CustomsDesk
 from nodes.enterprise.enrolment import Enrolments
 from nodes.enterprise.keyring import Keyring
 from nodes.enterprise.portraits import PortraitDesk
@@ -60,6 +61,8 @@ def main(config: Path) -> int:
     reports = FailureReports(settings.state_dir / "failures", exchange.submit)
     portraits = PortraitDesk(registry, keyring, store, enrolments, consents, gateway, opener, reports, process.stopping)
 
+    customs = CustomsDesk(settings.enterprise.customs, engine, now, settings.enterprise.customs_scan_s)
+
     def resend() -> None:
         """What was signed before a crash or an outage reaches the zone in the end."""
         while not process.stopping.is_set():
@@ -71,7 +74,7 @@ def main(config: Path) -> int:
             process.stopping.wait(RETRY_S)
 
     token = token_file(settings.state_dir / "api.token")
-    server = WebServer(create_app(enrolments, consents, portraits, straight, store, token), settings.enterprise.listen)
+    server = WebServer(create_app(enrolments, consents, portraits, straight, customs, store, token), settings.enterprise.listen)
     for action in (engine.dispose, gateway.close, exchange.close, exchange.cancel, *(board.close for board in boards)):
         process.on_stop(action)
     process.worker("work", lambda: exchange.follow_work(store.cursor, enrolments.handle, process.stopping))
@@ -79,6 +82,7 @@ def main(config: Path) -> int:
     process.worker("resend", resend)
     process.worker("straight", lambda: straight.run(process.stopping))
     process.on_stop(straight.stop)
+    process.worker("customs", lambda: customs.run(process.stopping))
     process.worker("disputes", lambda: disputes.run(process.stopping, opener.generation))
     process.on_stop(disputes.stop)
     server.attach(process)

@@ -8,8 +8,10 @@ from fastapi import Depends, FastAPI, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from nodes.enterprise.consents import ConsentDesk
+from nodes.enterprise.customs import CustomsDesk, routes
 from nodes.enterprise.enrolment import Enrolments
 from nodes.enterprise.portraits import PortraitDesk
+from nodes.enterprise.settings import USCC
 from nodes.enterprise.store import Store
 from nodes.enterprise.straight import StraightDesk
 from nodes.runtime.web import problems
@@ -17,7 +19,6 @@ from nodes.runtime.web.bounds import Bounds
 from nodes.runtime.web.tokens import check_bearer
 from scoring.statements import MemberId, Name, Title
 
-USCC = r"^[0-9A-HJ-NPQRTUWXY]{18}$"
 UsccPath = Annotated[str, Path(pattern=USCC)]
 ConsentId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
@@ -51,7 +52,9 @@ class PortraitBody(Body):
     wait_s: float = Field(default=30.0, ge=0, le=120)
 
 
-def create_app(enrolments: Enrolments, consents: ConsentDesk, portraits: PortraitDesk, straight: StraightDesk, store: Store, token: str) -> FastAPI:
+def create_app(
+    enrolments: Enrolments, consents: ConsentDesk, portraits: PortraitDesk, straight: StraightDesk, customs: CustomsDesk, store: Store, token: str
+) -> FastAPI:
     """The ASGI application of one enterprise service."""
 
     def staff(authorization: Annotated[str | None, Header()] = None) -> None:
@@ -106,6 +109,8 @@ def create_app(enrolments: Enrolments, consents: ConsentDesk, portraits: Portrai
     def portraits_of(uscc: UsccPath) -> dict[str, Any]:
         """Portraits of one enterprise, the newest first."""
         return {"portraits": store.portraits(uscc)}
+
+    app.include_router(routes(customs))
 
     @app.get("/healthz")
     def health() -> dict[str, str]:

@@ -20,9 +20,11 @@ from crypto.keygen import PrivateKey
 from nodes.custodian.revocations import Revocations
 from nodes.enterprise.api import create_app
 from nodes.enterprise.consents import ConsentDesk
+from nodes.enterprise.customs import CustomsDesk
 from nodes.enterprise.enrolment import Enrolments
 from nodes.enterprise.keyring import Keyring
 from nodes.enterprise.portraits import PortraitDesk
+from nodes.enterprise.settings import CustomsTable
 from nodes.enterprise.store import NOT_LOGGED, Store
 from nodes.enterprise.straight import StraightDesk
 from nodes.errors import NotFoundError, NotReadyError, PeerUnavailableError
@@ -74,6 +76,7 @@ class Service:
     consents: ConsentDesk
     portraits: PortraitDesk
     straight: StraightDesk
+    customs: CustomsDesk
     board: Board
     state_dir: Path
     network: Network
@@ -131,7 +134,8 @@ class Network(httpx.BaseTransport):
 
 def service(site: Front, state_dir: Path) -> Service:
     zone, identity, roots = site.zone, identity_of(site.zone.keys, SERVICE), roots_of(site.zone)
-    store, keyring = Store(open_database(state_dir, "enterprise", MetaData())), Keyring(state_dir / "keys")
+    engine = open_database(state_dir, "enterprise", MetaData())
+    store, keyring = Store(engine), Keyring(state_dir / "keys")
     network = Network(site.client._transport)
     gateway = GatewayClient(BASE, now=lambda: zone.now, transport=network)
     enrolments = Enrolments(identity, roots.registry, keyring, store, site.exchange.client())
@@ -140,7 +144,9 @@ def service(site: Front, state_dir: Path) -> Service:
     consents = ConsentDesk(identity, roots.registry, roots.packs, keyring, store, enrolments, gateway, lambda: zone.now, 365, straight.announce)
     reports = FailureReports(state_dir / "failures", site.exchange.client().submit)
     portraits = PortraitDesk(roots.registry, keyring, store, enrolments, consents, gateway, opener_of(zone), reports, threading.Event())
-    return Service(site, store, enrolments, consents, portraits, straight, board, state_dir, network)
+    client = CustomsTable(uscc=uscc_of(0), folder=state_dir / "ImpPath", dialect="a", quiet_s=0)
+    customs = CustomsDesk([client], engine, lambda: zone.now, 1.0)
+    return Service(site, store, enrolments, consents, portraits, straight, customs, board, state_dir, network)
 
 
 @pytest.fixture(scope="module")
@@ -453,7 +459,7 @@ def test_a_portrait_over_a_row_that_is_not_its_owners_is_refused(portrayed: tupl
 
 @pytest.fixture
 def staff(desk: Service) -> TestClient:
-    app = create_app(desk.enrolments, desk.consents, desk.portraits, desk.straight, desk.store, TOKEN)
+    app = create_app(desk.enrolments, desk.consents, desk.portraits, desk.straight, desk.customs, desk.store, TOKEN)
     return TestClient(app, headers={"Authorization": f"Bearer {TOKEN}"})
 
 
@@ -491,6 +497,6 @@ def test_waiting_for_the_registrar_is_told_as_not_ready(staff: TestClient) -> No
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/enrolments"), ("GET", "/consents"), ("POST", "/portraits"), ("GET", "/healthz")])
 def test_without_the_token_nobody_gets_in(desk: Service, method: str, path: str) -> None:
-    app = create_app(desk.enrolments, desk.consents, desk.portraits, desk.straight, desk.store, TOKEN)
+    app = create_app(desk.enrolments, desk.consents, desk.portraits, desk.straight, desk.customs, desk.store, TOKEN)
     response = TestClient(app).request(method, path, json={} if method == "POST" else None)
     assert (response.status_code, response.json()["reason"]) == (401, "TOKEN_INVALID")

@@ -12,12 +12,15 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from connectors.customs.declarations import build_declaration
 from nodes.commands.audit import audit
 from nodes.errors import RpcRefusal
+from nodes.runtime.clock import Timer
 from scoring.indicators.model import load_pack
 from simulators.population import firm_panel as panel
 from simulators.zone.build import shipped_pack
 from tests.oracles import firm_panel as oracle
+from tests.support.customs import USCC, Client, declaration, receipt, response, zipped
 from tests.support.live_zone import EPOCH, STANDALONE_CUSTODIANS, LiveZone, live_zone
 
 pytestmark = [pytest.mark.xdist_group("live"), pytest.mark.timeout(400)]
@@ -27,9 +30,17 @@ PRODUCT = next(iter(load_pack(shipped_pack("firm-panel")).products))
 @pytest.fixture(scope="module")
 def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveZone]:
     """A zone whose epoch is released and whose first enterprise has consented to bank-a."""
-    with live_zone(tmp_path_factory.mktemp("live") / "zone") as running:
+    with live_zone(tmp_path_factory.mktemp("live") / "zone", tune=with_customs_client) as running:
         running.evaluate()
         yield running
+
+
+def with_customs_client(out: Path) -> None:
+    """Give the enterprise service the folders of one enterprise's import client."""
+    client = Client(out.parent / "ImpPath")
+    path = out / "config" / "enterprise-binjiang.toml"
+    table = f'\n[[enterprise.customs]]\nuscc = "{USCC}"\nfolder = "{client.root}"\ndialect = "a"\nquiet_s = 0\n'
+    path.write_text(path.read_text().replace("[enterprise]\n", "[enterprise]\ncustoms_scan_s = 0.2\n") + table)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +65,21 @@ def check_totals(zone: LiveZone) -> None:
 
 def test_totals_are_right(zone: LiveZone) -> None:
     check_totals(zone)
+
+
+def test_an_enterprises_declarations_are_shown_as_its_client_gets_the_answers(zone: LiveZone) -> None:
+    folder = zone.out.parent / "ImpPath" / "Deccus001"
+    (folder / "SentBox" / "a.zip").write_bytes(zipped({"a.xml": build_declaration(declaration())}))
+    (folder / "InBox" / "Receipt_a.xml").write_bytes(receipt("H"))
+    (folder / "InBox" / "Successed_a.xml").write_bytes(response())
+    timer = Timer(60)
+    told: list[Any] = []
+    codes: list[str] = []
+    while codes != ["0", "H"]:
+        assert timer.left_s() > 0, f"the messages are not read, only {codes}"
+        told = zone.service.call("GET", f"/customs/{USCC}/exceptions")["declarations"]
+        codes = [step["code"] for step in told[0]["history"]] if told and told[0]["client_seq_nos"] else []
+    assert zone.service.call("GET", f"/customs/{USCC}/declarations")["declarations"] == told
 
 
 def test_no_process_has_another_ones_files_open(zone: LiveZone) -> None:
