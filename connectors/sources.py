@@ -83,7 +83,7 @@ class TokenAuth(Part):
 
 
 class SignatureAuth(Part):
-    """A signature by RFC 9421 with HMAC-SHA-256 over method and URI [C7]. ``file`` (0600): the shared key, one line of hex."""
+    """A signature by RFC 9421 with HMAC-SHA-256 over method and URI [C8]. ``file`` (0600): the shared key, one line of hex."""
 
     kind: Literal["signature"]
     file: Text

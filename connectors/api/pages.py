@@ -1,4 +1,4 @@
-"""A JSON API as a connector: each page is a delivery, and one that cannot be read does not keep the others [C7]."""
+"""A JSON API as a connector: each page is a delivery, and one that cannot be read does not keep the others [C8]."""
 
 from __future__ import annotations
 
@@ -100,10 +100,11 @@ class _Page:
             if not isinstance(item, dict):
                 yield malformed(origin, "", "an object is expected", _shown(item))
                 continue
+            cells = [_cell(value_at(item, name)) for name in reader.columns]
             try:
-                yield reader.read([_cell(value_at(item, name)) for name in reader.columns], origin)
+                yield reader.read(cells, origin)
             except RowFaultError as fault:
-                yield malformed(origin, fault.field, str(fault), _shown(item))
+                yield malformed(origin, fault.field, str(fault), cells)
 
     def settle(self, outcome: Outcome, refused: tuple[Malformed, ...]) -> None:
         """An answer has no life of its own."""

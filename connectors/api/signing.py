@@ -1,4 +1,4 @@
-"""How a request says who asks: a bearer token, or a signature by RFC 9421 with HMAC-SHA-256 [C7]."""
+"""How a request says who asks: a bearer token, or a signature by RFC 9421 with HMAC-SHA-256 [C8]."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Position:
             kept = json.loads(text)
             value = _FORMS[kept["form"]](kept["value"]) if kept["form"] else None
             tally, unplaced = (Tally(int(rows), int(total, 16)) for rows, total in kept["tallies"])
-        except (ValueError, TypeError, KeyError, ArithmeticError) as error:
+        except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
             raise SourceUnavailableError("the kept cursor is none of this connector: forget it to read everything again") from error
         return cls(value, tally, unplaced)
 

@@ -1,4 +1,4 @@
-"""A view or query of a database as a connector: rows in batches, each a delivery of its own [C6].
+"""A view or query of a database as a connector: rows in batches, each a delivery of its own [C7].
 
 With a cursor column, what is new is what has a greater value, and the last value again where other rows have it now: rows that come
 later with the same value are not lost. Without one, the whole is read when anything in it changed.

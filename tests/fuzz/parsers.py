@@ -28,6 +28,7 @@ from tests.fuzz.customs import customs_parsers
 from tests.fuzz.files import file_parsers
 from tests.fuzz.formats import crypto_parsers, log_parsers
 from tests.fuzz.judge import Parser, document, read_each
+from tests.fuzz.tables import table_parsers
 from tests.support.artifacts import receipt_of, records_of, write_zone
 from tests.support.bank import opener_of, roots_of
 from tests.support.exchange import MemoryExchange, MemoryLog
@@ -39,6 +40,7 @@ NAMES: tuple[str, ...] = (
     *("note", "vkey", "checkpoint", "tlog-proof", "tile-path", "entry-bundle", "inclusion-proof", "consistency-proof", "frontier"),
     *("leaf", "statement", "signed-statement", "request-document", "request-headers", "request-body"),
     *("pack", "roster", "stages", "receipt", "epoch-records", "gateway-answer", "sealed-answers", "partial", "sealed-message", "sealed-binding"),
+    *("mapping", "table-csv", "table-csv-gb18030", "table-xlsx", "table-sheet", "table-page", "view-cursor"),
     *(f"customs-{name}" for name in ("declaration", "response", "receipt", "old-receipt", "failure", "envelope", "zip")),
     *("settings", "share-file", "token-file", "key-file", "records-file", "records-drop"),
     *(f"pinned-{name}" for name in ("ceremony.dsse.json", "key.json", "log.vkey", "registry.dsse.json", "witness-policy.json", "witnesses.vkey")),
@@ -61,6 +63,7 @@ def all_parsers(private_key: PrivateKey, directory: Path) -> dict[str, Parser]:
         | _requests(zone, made.document)
         | _documents(zone, canonical_json(receipt))
         | _sealed(zone, answer)
+        | table_parsers()
         | customs_parsers()
         | file_parsers(zone, public, directory)
     )
