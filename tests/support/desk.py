@@ -6,20 +6,28 @@ import functools
 import re
 import shutil
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from html import unescape
 from pathlib import Path
 
 from fastapi.testclient import TestClient
 from httpx import Response
 
+from crypto.keygen import PrivateKey
+from nodes.contributing.four_eyes.book import Policy
 from nodes.contributing.four_eyes.people import People, add_person
 from nodes.department.desk.app import create_app
-from nodes.department.desk.intake import Intake
+from nodes.department.desk.intake import Feed, Intake, SetAside
 from nodes.department.desk.outgoing import Outgoing
 from nodes.runtime.peers.identity import SigningKeyPair
-from tests.support.departments import Node
+from simulators.population import firm_panel
+from simulators.population.tables import Population
+from tests.support.departments import EPOCH, MEMBER_OF, DepartmentZone, Exchange, Node, columns_asked
+from tests.support.ledger import Ledger
 
 NAMES = ("li-wei", "wang-fang", "zhao-min")
+HOSTILE = '<script>alert("杭州")</script><img src=x onerror=alert(1)>'
 BASE = "http://127.0.0.1:8460"
 FORM = re.compile(r'name="form" value="([^"]+)"')
 
@@ -95,3 +103,72 @@ def page_of(node: Node, people: People, intake: Intake, monotonic: object = None
     outgoing = Outgoing(node.engine, node.summaries, node.four_eyes)
     clock = {} if monotonic is None else {"monotonic": monotonic}
     return create_app(node.name, people, node.four_eyes, outgoing, intake, **clock)  # type: ignore[arg-type]
+
+
+@dataclass
+class OneIntake:
+    """An intake that holds what a hostile deliverer could have written."""
+
+    aside: list[SetAside] = field(default_factory=lambda: [SetAside("tax-returns", HOSTILE, "7", "revenue", f"not a number: {HOSTILE}", HOSTILE)])
+
+    def set_aside(self) -> Sequence[SetAside]:
+        return self.aside
+
+    def feeds(self) -> Sequence[Feed]:
+        return [Feed("tax-returns", "csv", HOSTILE, "2026-11-25T12:00:00Z", "17", 3, 1, HOSTILE)]
+
+
+@dataclass
+class Time:
+    """Monotonic seconds that a test moves."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Desk:
+    node: Node
+    people: People
+    directory: Path
+    time: Time
+    app: object
+
+    def visitor(self, base: str = BASE) -> Visitor:
+        return Visitor(self.app, base)
+
+    def signed_in(self, name: str = NAMES[0]) -> Visitor:
+        visitor = self.visitor()
+        assert visitor.sign_in(name).status_code == 303
+        return visitor
+
+    def held(self) -> list[str]:
+        return [item.contribution for item in self.node.four_eyes.held() if item.state == "held"]
+
+    def sent(self) -> int:
+        self.node.flush()
+        return len(self.node.exchange.sent("contribute"))
+
+
+def opened_zone(private_key: PrivateKey, directory: Path) -> DepartmentZone:
+    """An open epoch over thirty real firms, to which the intellectual property office has not contributed."""
+    whole = firm_panel.load()
+    firms = Population(whole.pack, whole.period, whole.owners, whole.firms[::24])
+    ledger = Ledger(private_key)
+    ledger.found()
+    tables = {MEMBER_OF[table.member]: (table.columns, list(table.rows)) for table in firms.tables()}
+    zone = DepartmentZone.build(ledger, directory, tables)
+    zone.prepare()
+    return zone
+
+
+def desk_in(opened: DepartmentZone, directory: Path) -> Desk:
+    """The intellectual property office under four eyes, its columns held, and its page."""
+    ledger, people = opened.ledger.fork(), people_in(directory / "people")
+    shutil.copytree(opened.nodes["ip"].root / "records", directory / "ip" / "records")
+    node = Node(ledger, "ip", directory / "ip", Exchange(ledger, "ip", dict(opened.blobs)), policy=Policy(columns=True), people=people)
+    node.do(columns_asked(ledger.view.at(ledger.view.epoch(EPOCH).open_index).envelope))
+    time = Time()
+    return Desk(node, people, directory / "people", time, page_of(node, people, OneIntake(), time))

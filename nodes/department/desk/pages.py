@@ -22,6 +22,7 @@ from nodes.department.desk.outgoing import Outgoing
 from nodes.department.desk.sessions import IDLE_S, Doorkeeper, Session, check_form
 from nodes.errors import FormError, RateLimitedError, SignInError
 from nodes.runtime import logging
+from nodes.runtime.web.problems import Refused
 
 HERE = Path(__file__).parent
 SHOWN_ASIDE = 500
@@ -32,6 +33,13 @@ STATES = {
     "waiting": ("等待发送", "waits to be sent"),
     "sent": ("已入日志", "in the log"),
     "refused": ("被拒收", "refused by the zone"),
+}
+FAULTS = {
+    "SIGN_IN_REQUIRED": "姓名或密码不对。",
+    "FORM_NOT_OURS": "表单无效或已过期，请重新打开页面。",
+    "DECISION_INVALID": "该意见无效。",
+    "RATE_LIMITED": "尝试过多，请稍后再试。",
+    "NOT_FOUND": "没有此页。",
 }
 ACTS = {"propose": ("提交", "proposed"), "approve": ("复核通过", "approved"), "reject": ("退回", "rejected")}
 _log = logging.logger("department.desk")
@@ -52,7 +60,7 @@ class Pages:
     def error(self, problem: Response, document: bytes) -> HTMLResponse:
         """An error for a person, from the problem document that a program would get."""
         told: dict[str, Any] = json.loads(document)
-        shown = self.page("error.html.j2", None, status=problem.status_code, problem=told)
+        shown = self.page("error.html.j2", None, status=problem.status_code, problem=told, zh=FAULTS.get(told["reason"], ""))
         shown.headers.update({name: value for name, value in problem.headers.items() if name in {"retry-after", "connection"}})
         return shown
 
@@ -130,7 +138,10 @@ def add_pages(app: FastAPI, pages: Pages, doorkeeper: Doorkeeper, four_eyes: Fou
         verdict, reason = _one(form, "verdict"), _one(form, "reason").strip()
         if verdict not in {"approve", "reject"} or len(reason) > LONGEST_REASON or (verdict == "reject" and not reason):
             raise FormError("choose approve or reject; a rejection gives its reason")
-        key = doorkeeper.unlock(session.person.name, _one(form, "password"))
+        try:
+            key = doorkeeper.unlock(session.person.name, _one(form, "password"))
+        except SignInError as error:
+            raise Refused.of(error) from error  # the session goes on: to be told, not to be led to sign in
         four_eyes.decide(key, form.get("contribution", []), approve=verdict == "approve", reason=reason)
         return RedirectResponse("/outgoing", 303)
 

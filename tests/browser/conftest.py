@@ -1,0 +1,61 @@
+"""A real browser before a page that a process serves: Debian's Chromium, driven by playwright, with every complaint and request kept.
+
+What is installed is used: nothing is downloaded. Where there is no Chromium the tests are skipped; CI installs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Request, sync_playwright
+
+from tests.support.browser import Visit
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, for all tests of a worker."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is not installed")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
+    """Makes a visitor at a base such as http://127.0.0.1:8460; ``scripts=False``: with JavaScript switched off."""
+    contexts = []
+
+    def begin(base: str, *, scripts: bool = True, width: int = 1280) -> Visit:
+        context = browser.new_context(locale="zh-CN", java_script_enabled=scripts, viewport={"width": width, "height": 900})
+        contexts.append(context)
+        made = Visit(context.new_page(), base)
+
+        def spoken(message: ConsoleMessage) -> None:
+            if message.type in {"error", "warning"}:
+                made.errors.append(message.text)
+
+        def asked(request: Request) -> None:
+            parts = urlsplit(request.url)
+            if f"{parts.scheme}://{parts.netloc}" != base:
+                made.foreign.append(request.url)
+
+        made.page.on("console", spoken)
+        made.page.on("pageerror", lambda error: made.errors.append(str(error)))
+        made.page.on("request", asked)
+        return made
+
+    yield begin
+    for context in contexts:
+        context.close()
