@@ -167,7 +167,8 @@ class Batch:
         self._read = list(files)
         self.files = len(files)
         self.name = files[0].name + (f" +{len(files) - 1}" if len(files) > 1 else "")
-        self.digest = sha256("\n".join(f"{file.name} {file.look}" for file in files).encode()).hex()
+        looks = (f"{file.name} {file.look}" for file in files)
+        self.digest = sha256("\n".join((connector.store.mark, *looks)).encode()).hex()  # the same to another store is not taken yet
 
     def items(self) -> Iterator[Record | Malformed]:
         """What could not be read; then the records of every enterprise that the messages speak of."""

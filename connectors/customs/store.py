@@ -7,6 +7,7 @@ several clients apart: nothing of one is joined to another's.
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ from connectors.customs.folders import Found
 from connectors.customs.join import Case, Fact, join
 
 METADATA = MetaData()
-_sources = Table("customs_sources", METADATA, Column("source", String(64), primary_key=True), Column("taken", BigInteger, nullable=False))
+_sources = Table("customs_sources", METADATA, Column("source", String(64), primary_key=True), Column("mark", String(32)), Column("taken", BigInteger))
 _messages = Table(
     "customs_messages",
     METADATA,
@@ -93,7 +94,7 @@ class Taken:
 
 
 class CustomsStore:
-    """The messages of one ``source``.  ``now``: seconds of Unix time.
+    """The messages of one ``source``. ``mark`` is another for every database that begins empty; ``now``: seconds of Unix time.
 
     Makes its tables where they are missing. Several processes may write: the source's row is locked first.
     """
@@ -103,6 +104,8 @@ class CustomsStore:
         self._engine, self._source, self._channels, self._now = engine, source, channels, now
         with suppress(IntegrityError), engine.begin() as connection:  # another process made the row first
             self._lock(connection)
+        with engine.connect() as connection:
+            self.mark: str = connection.execute(select(_sources.c.mark).where(_sources.c.source == source)).scalar_one()
 
     def take(self, messages: Sequence[Taken]) -> list[Case]:
         """Keep what is new of ``messages`` and join it; durable when this returns. The declarations that any of ``messages`` speaks of,
@@ -188,7 +191,7 @@ class CustomsStore:
         """Take the source's row, as the transaction's first statement: SQLite then has the write lock, PostgreSQL the row."""
         one = _sources.c.source == self._source
         if not connection.execute(update(_sources).where(one).values(taken=_sources.c.taken + 1)).rowcount:
-            connection.execute(insert(_sources).values(source=self._source, taken=0))
+            connection.execute(insert(_sources).values(source=self._source, mark=secrets.token_hex(16), taken=0))
 
     def _known(self, connection: Connection, digests: Sequence[str]) -> set[str]:
         found: set[str] = set()

@@ -186,6 +186,14 @@ def test_a_crash_before_the_records_are_kept_gives_them_again(site: Site) -> Non
     assert list(site.connector.deliveries("")) == []
 
 
+def test_the_same_files_are_another_delivery_to_a_store_that_was_lost(site: Site, tmp_path: Path) -> None:
+    site.send(1)
+    (before,) = site.connector.deliveries("")
+    assert [batch.digest for batch in site.connector.deliveries("")] == [before.digest]
+    (after,) = connector(tmp_path).deliveries("")
+    assert (after.name, after.digest == before.digest) == (before.name, False)
+
+
 def test_malformed_files_are_told_with_place_and_reason_and_the_others_go_on(site: Site) -> None:
     site.send(1)
     site.client.put("InBox/Receipt_bad.xml", b"<DEC_RESULT>")

@@ -1,0 +1,48 @@
+"""The store of customs messages on SQLite and PostgreSQL: the same declarations, also when several processes write."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from connectors.customs.store import METADATA
+from nodes.runtime.database import open_database
+from tests.property.test_customs import MESSAGES, WHOLE, kept, state
+from tests.support.customs import store
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    url = request.getfixturevalue("postgresql_url") if request.param == "postgresql" else ""
+    engine = open_database(tmp_path / "state", "customs", METADATA, url)
+    yield engine
+    METADATA.drop_all(engine)
+    engine.dispose()
+
+
+def test_the_declarations_are_those_of_the_pure_join(engine: Engine) -> None:
+    one = store(engine)
+    for message in MESSAGES:
+        kept(one, [message])
+    assert state(one) == WHOLE
+    assert state(store(engine)) == WHOLE
+
+
+def test_writers_at_the_same_time_lose_and_double_nothing(engine: Engine) -> None:
+    def write(seed: int) -> None:
+        messages, own = list(MESSAGES), store(engine)
+        random.Random(seed).shuffle(messages)
+        for start in range(0, len(messages), 5):
+            kept(own, messages[start : start + 5])
+
+    threads = [threading.Thread(target=write, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert state(store(engine)) == WHOLE
