@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from crypto.packing import unpack
 from crypto.paillier import Opening, PublicKey, balanced, check_opening
 from scoring.errors import AggregateError, TicketInputsError
-from scoring.exchange.contributions import required_entries
-from scoring.indicators.functional import functional
+from scoring.exchange.contributors import formed, missing_columns
+from scoring.indicators.functional import contributed, functional
 from scoring.indicators.model import Model
 from scoring.release.aggregate import Placement, aggregate_hash
 from scoring.release.percentiles import quantile_tables
-from scoring.statements import EpochRelease, Ticket
+from scoring.statements import EpochOpen, EpochRelease, Ticket
 
 if TYPE_CHECKING:
     from scoring.exchange.epoch import EpochState
@@ -71,20 +71,14 @@ def closing_findings(view: ZoneView) -> Iterator[Finding]:
     for state in view.epochs.values():
         if state.close_index is None:
             continue
-        model, opened = view.model(state.opened.model), state.opened
-        expected = {
-            (entry.indicator, entry.functional, opened.contributors[entry.indicator][0])
-            for entry in required_entries(model, model.disclosures("authority"))
-        }
-        received = {(indicator, gate_of, sender) for epoch, sender, indicator, gate_of in view.columns if epoch == opened.epoch}
-        said, absent = set(view.at(state.close_index).statement.absent), expected - received
+        said, absent = set(view.at(state.close_index).statement.absent), set(missing_columns(view, state))
         for indicator, gate_of, member in sorted(said ^ absent):
             wrong = "is said to be absent" if (indicator, gate_of, member) in said else "is missing and not said to be absent"
             yield Finding("EPOCH_ABSENT", state.close_index, f"column {indicator}/{gate_of} of {member} {wrong}")
 
 
 def release_findings(view: ZoneView, judged: Container[str]) -> Iterator[Finding]:
-    """Released epochs of which a batch of a disclosed functional has no ticket, or none that the release names.
+    """Released epochs of which a batch of a disclosed functional that could be formed has no ticket, or none that the release names.
 
     ``judged``: epochs whose number of batches was found to be that of their roster.
     """
@@ -92,7 +86,7 @@ def release_findings(view: ZoneView, judged: Container[str]) -> Iterator[Finding
         if state.release is None or state.opened.epoch not in judged:
             continue
         named = set(state.release.tickets)
-        for name in view.model(state.opened.model).disclosures("authority"):
+        for name in formed(view, state):
             for batch in range(state.opened.batches):
                 logged = view.bulk.get((state.opened.epoch, name, batch))
                 if logged is None or logged.digest not in named:
@@ -102,7 +96,15 @@ def release_findings(view: ZoneView, judged: Container[str]) -> Iterator[Finding
 
 
 def judge_batch(
-    key: PublicKey, model: Model, ticket: Ticket, place: int, placement: Placement, order: tuple[str, ...], value: int, opening: Opening
+    key: PublicKey,
+    model: Model,
+    opened: EpochOpen,
+    ticket: Ticket,
+    place: int,
+    placement: Placement,
+    order: tuple[str, ...],
+    value: int,
+    opening: Opening,
 ) -> list[OpenedTotal]:
     """What opening number ``place`` of a bulk ticket gave: one total for each subject of its batch.
 
@@ -114,7 +116,7 @@ def judge_batch(
         raise AggregateError("the aggregate opened is not the one that the ticket names")
     check_opening(key, value, Opening(balanced(opening.m, key.n), opening.r))
     batch = placement.batches[line.batch]
-    form = functional(model, line.functionals[0], ticket.stage)
+    form = contributed(model, functional(model, line.functionals[0], ticket.stage), opened.contributors)
     values = unpack(balanced(opening.m, key.n), model.slot_bits, batch.count)
     subjects = order[batch.first_position : batch.first_position + batch.count]
     return [OpenedTotal(subject, batch.stage, model.read(form, value).value_hundredths) for subject, value in zip(subjects, values, strict=True)]

@@ -24,7 +24,9 @@ from nodes.runtime.replica.zone import Zone
 from protos.errors import refusal_of
 from scoring.custody.generations import Generation
 from scoring.errors import EpochDefinitionError, ScoringError, WrongModelError
+from scoring.exchange.contributors import contributors_of
 from scoring.exchange.epoch import EpochState, Phase
+from scoring.exchange.order import order_of
 from scoring.exchange.roster import Stages, batches, build_roster, check_compiled, check_published, parse_stages
 from scoring.exchange.view import Logged, ZoneView
 from scoring.indicators.model import Model
@@ -91,9 +93,7 @@ class Evaluation:
     def _opening(self, epoch: str, period: str, model: Model, stages: Stages, stages_leaf: Logged) -> EpochOpen:
         with self._zone.reading() as view:
             key = view.public_key
-            owners: dict[str, tuple[str, ...]] = {
-                name: (view.registry.owner(item.owner.department, item.owner.level).id,) for name, item in model.indicators.items()
-            }
+            owners = contributors_of(view, model, period)
         if key is None:
             raise NotReadyError("the zone has no key yet")
         slots = model.slots_per_ciphertext(key.bits)
@@ -110,6 +110,7 @@ class Evaluation:
             slots=slots,
             batches=len(batches(stages.counts(), slots)),
             contributors=owners,
+            order="" if model.contributors is None else sha256(order_of(stages, slots).to_bytes()).hex(),
         )
 
     # --- close ---

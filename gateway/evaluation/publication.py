@@ -19,6 +19,7 @@ from nodes.runtime.replica.disputes import Disputes
 from nodes.runtime.replica.zone import Zone
 from protos.v1.exchange_pb2 import BulkPart
 from scoring.errors import EpochStateError
+from scoring.exchange.contributors import formed
 from scoring.exchange.epoch import Phase
 from scoring.exchange.roster import Stages
 from scoring.exchange.view import verify_key
@@ -57,7 +58,7 @@ class Publication:
         done = self._store.opened_tickets(epoch)
         with ThreadPoolExecutor(self._workers, thread_name_prefix="combine") as executor:
             reader = self._reader(epoch, stages, executor)
-            progress.expected = len(reader.placement.batches) * len(reader.model.disclosures("authority"))
+            progress.expected = len(reader.placement.batches) * len(self._formed(epoch))
             opened = 0
             for part in self._exchange.open_bulk(epoch):
                 answered = self._answered(part)
@@ -82,7 +83,8 @@ class Publication:
             raise
 
     def publish(self, epoch: str, stages: Stages) -> None:
-        """Sign and submit the release, once every subject has every disclosed value. Raises EpochStateError when one is missing."""
+        """Sign and submit the release, once every subject has every disclosed value that could be formed. Raises EpochStateError when one
+        is missing."""
         with self._zone.reading() as view:
             model = view.model(view.epoch(epoch).opened.model)
             tickets = {logged.index: digest for digest, logged in view.tickets.items() if logged.statement.epoch == epoch}
@@ -101,7 +103,7 @@ class Publication:
     def _tables(self, epoch: str, model: Model, subjects: int) -> tuple[QuantileTable, ...]:
         """Tables of the declared functionals that banks or enterprises may be given, in every stage."""
         tables: list[QuantileTable] = []
-        for name in model.disclosures("authority"):
+        for name in self._formed(epoch):
             totals = self._store.totals(epoch, name)
             if len(totals) != subjects:
                 raise EpochStateError(f"{len(totals)} of {subjects} values of {name} are opened")
@@ -109,6 +111,10 @@ class Publication:
             if spec is not None and not {"bank", "enterprise"}.isdisjoint(spec.disclosed_to):
                 tables += quantile_tables(model, name, by_stage(totals))
         return tuple(tables)
+
+    def _formed(self, epoch: str) -> tuple[str, ...]:
+        with self._zone.reading() as view:
+            return formed(view, view.epoch(epoch))
 
     def _reader(self, epoch: str, stages: Stages, executor: ThreadPoolExecutor) -> Reader:
         with self._zone.reading() as view:

@@ -13,7 +13,7 @@ from gateway.store import Total
 from nodes.runtime.replica.disputes import Disputes, OpenerOf
 from scoring.errors import AggregateError, RangeError
 from scoring.exchange.roster import Batch, Stages
-from scoring.indicators.functional import Functional, functional
+from scoring.indicators.functional import Functional, contributed, functional
 from scoring.indicators.model import Model
 from scoring.release.aggregate import Placement, aggregate_hash
 from scoring.release.opening import SealedPartial
@@ -76,7 +76,7 @@ class Reader:
         combined = self.disputes.open(self.opener_of, ticket, answered.digest, answered.aggregates, answered.sealed, self.executor)
         found, impossible = [], []
         for opening, aggregate, result in zip(ticket.openings, answered.aggregates, combined, strict=True):
-            form = functional(self.model, opening.functionals[0], ticket.stage)
+            form = contributed(self.model, functional(self.model, opening.functionals[0], ticket.stage), self.opened.contributors)
             try:
                 found.append(OpenedBatch(opening.batch, aggregate, result, self._totals(form, opening.batch, result)))
             except (RangeError, PackingError):

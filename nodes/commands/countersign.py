@@ -21,6 +21,7 @@ from scoring.disclosure.countersigning import adds_power, exposures_of, owners_o
 from scoring.disclosure.lint import lint
 from scoring.disclosure.report import LintReport
 from scoring.disclosure.views import registered
+from scoring.exchange.contributions import owns
 from scoring.exchange.registry import MemberRegistry
 from scoring.indicators.model import Model
 from scoring.statements import Hex32, Member, MemberChange, MemberId, parse_record
@@ -62,7 +63,7 @@ def sign(
         signer = _signer(registry, member, key)
         if member not in owners_of(registry, model):
             raise SettingsError(f"{member} owns no indicator of {model.id}@{model.version}: nobody waits for its acceptance")
-        own = [name for name, item in model.indicators.items() if registry.owner(item.owner.department, item.owner.level).id == member]
+        own = [name for name in model.indicators if owns(model, registry.member(member), name)]
         exposures, exposed = sorted(set(accept or [])), exposures_of(registry, model).get(member, ())
         if foreign := set(exposures) - set(own):
             raise SettingsError(f"{member} can accept exposures of {', '.join(own)}, not of {', '.join(sorted(foreign))}")

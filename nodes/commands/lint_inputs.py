@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import cast, get_args
 
@@ -34,7 +35,7 @@ def audiences(models: Sequence[Model], members: Sequence[Member], holds: Sequenc
 
     Raises SettingsError for another form or owner.
     """
-    owners = {item.owner for model in models for item in model.indicators.values()}
+    owners = {item.owner for model in models for item in model.indicators.values() if isinstance(item.owner, Owner)}
     single = {audience.name: audience for audience in registered(members, models) if len(audience.kinds) == 1}
     for text in holds:
         match = _HOLDS.fullmatch(text)
@@ -42,10 +43,10 @@ def audiences(models: Sequence[Model], members: Sequence[Member], holds: Sequenc
             raise SettingsError(f"--holds {text}: AUDIENCE=DEPARTMENT/LEVEL is expected, with {AUTHORITY} or {BANK} as AUDIENCE")
         owner = Owner(department=match["department"], level=cast(Level, match["level"]))
         if owner not in owners:
-            known = ", ".join(sorted(f"{item.department}/{item.level}" for item in owners))
+            known = ", ".join(sorted(item.name for item in owners))
             raise SettingsError(f"--holds {text}: no indicator has this owner; there are {known}")
         before = single[match["audience"]]
-        single[before.name] = Audience(before.name, before.kinds, before.holds | {owner})
+        single[before.name] = replace(before, holds=before.holds | {owner})
     return (*single.values(), joint(single[AUTHORITY], single[BANK]))
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from scoring.disclosure.inference.priors import UNIFORM
 from scoring.disclosure.report import SCALE, AudienceReport, Combination, Finding, Leak, LintReport
+from scoring.disclosure.views import indicator_of
 from scoring.indicators.describe import number
 from scoring.indicators.model import Indicator, Model
 
@@ -118,7 +119,7 @@ def _percent(share: int) -> str:
 
 
 def _indicator(model: Model, name: str) -> str:
-    item = model.indicators.get(name)
+    item = model.indicators.get(indicator_of(name))
     return name if item is None else f"{item.title.zh} {name}"
 
 
@@ -182,7 +183,7 @@ def _remedy(model: Model, alike: list[Finding]) -> str:
     bound = f"ratio_at_least: {limit}" if finding.rule == "ratio" else f"pinned_at_most: {limit}"
     return (
         f"add indicators beside {name}, give it finer points (linear instead of few tiers) or less weight, disclose fewer functionals; or "
-        f"{_owner(model, name)} accepts: exposures: [{{indicator: {name}, audiences: [{audiences}], stages: [{stages}], {bound}, "
+        f"{_owner(model, name)} accepts: exposures: [{{indicator: {indicator_of(name)}, audiences: [{audiences}], stages: [{stages}], {bound}, "
         f"reason: …, accepted_by: …}}]. 增加并列指标、细化分档、降低权重、减少披露，或由所有者接受披露例外。"
     )
 
@@ -202,7 +203,7 @@ def _exposure(model: Model, place: int) -> str:
     limits = [
         f"{name} {number(value)}" for name, value in (("at most", exposure.pinned_at_most), ("ratio at least", exposure.ratio_at_least)) if value
     ]
-    owner = f"{exposure.accepted_by.department}/{exposure.accepted_by.level}"
+    owner = exposure.accepted_by.name
     return f"accepted by 接受方 {owner}, {', '.join(limits)}: {exposure.reason.zh} ({exposure.reason.en})"
 
 
@@ -217,5 +218,5 @@ def _combination(factors: Combination) -> str:
 
 
 def _owner(model: Model, name: str) -> str:
-    item: Indicator | None = model.indicators.get(name)
-    return "its owner" if item is None else f"{item.owner.department}/{item.owner.level}"
+    item: Indicator | None = model.indicators.get(indicator_of(name))
+    return "its owner" if item is None else item.owner.name

@@ -19,7 +19,7 @@ from nodes.contributing.outbox import Message, Prepared
 from nodes.contributing.trust import GivenConsent, OpenEpoch
 from nodes.runtime import logging
 from nodes.runtime.peers.signing import sign_statement
-from scoring.exchange.contributions import NO_FUNCTIONAL, owed_entries
+from scoring.exchange.contributions import NO_FUNCTIONAL, owed_entries, roster_named, row_entries
 from scoring.rules.points import contributed_points
 from scoring.statements import Column, ContributionHeader, Entry, KnowledgeProof, Member, Row
 
@@ -72,7 +72,7 @@ class Contributor:
         ``said(indicator)`` gives the points of the column that the epoch has of us; only where there is none are they computed [P4.5].
         """
         consent = given.consent
-        entries = owed_entries(self.epoch.model, self.member, consent.functionals)
+        entries = row_entries(self.epoch.model, self.member, consent.functionals)
         if not entries:
             return None
         place = f"row/{self.epoch.opened.epoch}/{consent.subject}/{consent.audience}"
@@ -121,7 +121,8 @@ class Contributor:
         opened = self.epoch.opened
         return {
             "sender": self.member.id, "zone": opened.zone, "key": opened.key, "kind": kind, "epoch": opened.epoch, "period": opened.period,
-            "model": opened.model, "roster": self.epoch.roster, "entries": [entry.model_dump(mode="json") for entry in entries],
+            "model": opened.model, "roster": roster_named(self.epoch.model, opened, entries),
+            "entries": [entry.model_dump(mode="json") for entry in entries],
             "revision": revision, "proof": "djn",
         }  # fmt: skip
 

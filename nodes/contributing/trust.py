@@ -34,6 +34,7 @@ from scoring.errors import (
 )
 from scoring.exchange.consent import ConsentState, check_consent
 from scoring.exchange.contributions import owns
+from scoring.exchange.order import check_order, parse_order
 from scoring.exchange.registry import MemberRegistry
 from scoring.exchange.roster import Batch, Stages, batches, parse_stages
 from scoring.exchange.view import verify_key
@@ -47,14 +48,13 @@ S = TypeVar("S", bound=Statement)
 class OpenEpoch:
     """An epoch that was opened by the authority, checked, with its roster in order.
 
-    ``roster``: SHA-256 of the document that the order was read from, which our headers name. ``subjects``: (id, stage) in order.
-    ``stages``: that document, where it was the whole roster.
+    ``subjects``: (id, stage) in order. ``stages``: the roster, where we were given all of it; a bank knows the order alone, and every stage
+    is the default one to it: what it contributes does not depend on stages [M5].
     """
 
     opened: EpochOpen
     digest: str
     model: Model
-    roster: str
     subjects: tuple[tuple[str, str], ...]
     batches: tuple[Batch, ...]
     stages: Stages | None = None
@@ -130,20 +130,44 @@ class ZoneTrust:
         model, key = self.model(opened.model), self.public_key(opened.key)
         if (opened.slot_bits, opened.slots) != (model.slot_bits, model.slots_per_ciphertext(key.bits)):
             raise LayoutError("the epoch's slots are not those that model and key give")
-        for name in model.indicators:
-            if owns(model, self.member, name) and opened.contributors.get(name) != (self.member.id,):
-                raise WrongOwnerError(f"the epoch names another contributor than us for {name!r}")
+        self._check_contributors(opened, model)
+        if "department" not in self.member.roles:
+            return self._ordered(raw, opened, model, fetch)
         content = fetch(opened.roster)
         if sha256(content).hex() != opened.roster:
             raise WrongRosterError("the roster that we were given is not the one that the epoch names")
         stages = parse_stages(content, [stage.id for stage in model.stages])
         if (stages.zone, stages.epoch, stages.period, stages.model) != (self._zone, opened.epoch, opened.period, opened.model):
             raise WrongRosterError("the roster belongs to another zone, epoch, period or model")
+        check_order(opened, stages)
         layout = tuple(batches(stages.counts(), opened.slots))
         if len(layout) != opened.batches:
             raise LayoutError(f"the roster fills {len(layout)} batches, the epoch says {opened.batches}")
         placed = tuple((subject, stage) for subject, _, stage in stages.subjects)
-        return OpenEpoch(opened, sha256(raw).hex(), model, opened.roster, placed, layout, stages)
+        return OpenEpoch(opened, sha256(raw).hex(), model, placed, layout, stages)
+
+    def _check_contributors(self, opened: EpochOpen, model: Model) -> None:
+        """We contribute what is ours, and of what is summed over banks so many others do as the model asks: fewer would show ours [M5]."""
+        for name, item in model.indicators.items():
+            if not owns(model, self.member, name):
+                continue
+            named = opened.contributors.get(name, ())
+            fewest = model.contributors.at_least if item.summed and model.contributors is not None else 1
+            if self.member.id not in named or not fewest <= len(set(named)) == len(named) <= item.most_contributors:
+                raise WrongOwnerError(f"the epoch names {', '.join(named) or 'nobody'} as contributors of {name!r}")
+
+    def _ordered(self, raw: bytes, opened: EpochOpen, model: Model, fetch: Callable[[str], bytes]) -> OpenEpoch:
+        """The epoch as a bank is given it: ids in order, and where each batch ends."""
+        content = fetch(opened.order)
+        if sha256(content).hex() != opened.order:
+            raise WrongRosterError("the order that we were given is not the one that the epoch names")
+        order = parse_order(content)
+        if (order.zone, order.epoch, order.period) != (self._zone, opened.epoch, opened.period):
+            raise WrongRosterError("the order belongs to another zone, epoch or period")
+        if len(order.counts) != opened.batches or max(order.counts) > opened.slots:
+            raise LayoutError(f"the order fills {len(order.counts)} batches, the epoch says {opened.batches} of {opened.slots} slots")
+        placed = tuple((subject, model.default_stage) for subject in order.subjects)
+        return OpenEpoch(opened, sha256(raw).hex(), model, placed, order.batches(model.default_stage))
 
     def consent(self, consent_raw: bytes, enrolment_raw: bytes, epoch: OpenEpoch, now: int) -> GivenConsent:
         """A consent that holds at Unix time ``now``: signed by the enrolled enterprise, or by its service, for what the model discloses.

@@ -12,7 +12,10 @@ from nodes.coordinator.work import WorkQueue
 from nodes.runtime.replica.material import Placements
 from nodes.runtime.replica.zone import Zone
 from protos.v1.exchange_pb2 import PrepareEpoch, WorkItem
+from scoring.errors import RowsAwaitedError
 from scoring.exchange.contributions import required_entries
+from scoring.exchange.contributors import formed, missing_columns
+from scoring.exchange.order import order_of
 from scoring.exchange.roster import Batch
 from scoring.exchange.view import Logged, ZoneView
 from scoring.release.opening import SealedPartial
@@ -56,13 +59,25 @@ class Epochs:
             return found
 
     def open_bulk(self, epoch_id: str, batches_per_ticket: int, timeout_s: float) -> Iterator[tuple[Issued, list[SealedPartial]]]:
-        """Every disclosed functional of a closed epoch, a ticket at a time in roster order, several of them under way at once."""
+        """Every disclosed functional of a closed epoch that could be formed, a ticket at a time in roster order, several of them under way
+        at once. Raises RowsAwaitedError when columns are missing from all of them."""
         with self._zone.reading() as view:
-            model = view.model(view.epoch(epoch_id).opened.model)
-            functionals = model.disclosures("authority")
+            state = view.epoch(epoch_id)
+            functionals, missing = formed(view, state), missing_columns(view, state)
+        if not functionals:
+            raise RowsAwaitedError(f"no functional of epoch {epoch_id} can be formed: {len(missing)} columns are missing")
         jobs = [(name, group) for name in functionals for group in self._groups(epoch_id, batches_per_ticket)]
         with ThreadPoolExecutor(TICKETS_AT_A_TIME, thread_name_prefix="bulk") as pool:
             yield from pool.map(lambda job: self._open_one(epoch_id, job[0], job[1], timeout_s), jobs)
+
+    def order(self, digest: str) -> bytes | None:
+        """The order document with this SHA-256 that an epoch gives to banks, made from its roster [M5]; None where no epoch names it.
+
+        Raises RosterError when the authority named one that is not the roster's.
+        """
+        with self._zone.reading() as view:
+            found = next((state.opened for state in view.epochs.values() if state.opened.order == digest), None)
+        return None if found is None else order_of(self._placements.stages(found.epoch), found.slots).to_bytes()
 
     def _open_one(self, epoch_id: str, functional: str, batches: tuple[Batch, ...], timeout_s: float) -> tuple[Issued, list[SealedPartial]]:
         issued = self._office.issue_bulk(epoch_id, functional, batches)

@@ -11,9 +11,10 @@ from nodes.coordinator.work import WorkQueue
 from nodes.runtime.replica.zone import Zone
 from protos.v1.exchange_pb2 import ConsentNotice, ContributeColumns, ContributeRow, WorkItem
 from scoring.exchange.consent import ConsentState
-from scoring.exchange.contributions import owed_entries
+from scoring.exchange.contributions import owed_entries, row_entries
 from scoring.exchange.epoch import EpochState, Phase
 from scoring.exchange.view import Logged, ZoneView
+from scoring.release.asking import answering_epochs
 from scoring.statements import Consent, EpochOpen, Revocation
 
 Work = tuple[str, str, WorkItem]  # member, idempotency key, item
@@ -51,16 +52,18 @@ def work_for(view: ZoneView, logged: Logged) -> Iterator[Work]:
 
 
 def row_epochs(view: ZoneView) -> list[EpochState]:
-    """Epochs that still take rows: from the newest RELEASED one on [P4.3]."""
-    epochs = sorted(view.epochs.values(), key=lambda state: state.open_index)
+    """Epochs that still take rows: from the newest RELEASED one on [P4.3], of those whose model answers releases at all."""
+    epochs = answering_epochs(view)
     released = [place for place, state in enumerate(epochs) if state.phase is Phase.RELEASED]
     return epochs[released[-1] if released else 0 :]
 
 
 def _columns(view: ZoneView, logged: Logged) -> Iterator[Work]:
-    model = view.model(logged.statement.model)
-    for member in view.registry.with_role("department"):
-        if owed_entries(model, member, model.disclosures("authority")):
+    opened: EpochOpen = logged.statement
+    model = view.model(opened.model)
+    frozen = {name for owners in opened.contributors.values() for name in owners}
+    for member in view.registry.members.values():
+        if member.id in frozen and owed_entries(model, member, model.disclosures("authority")):
             item = WorkItem(columns=ContributeColumns(epoch_open_envelope=logged.envelope, leaf_index=logged.index))
             yield member.id, f"columns/{logged.digest}", item
 
@@ -74,7 +77,7 @@ def _rows(view: ZoneView, epoch: EpochState, state: ConsentState) -> Iterator[Wo
     consent = view.at(state.index).envelope
     enrolment = view.enrolment_behind(state).envelope
     for member in view.registry.with_role("department"):
-        if owed_entries(model, member, state.consent.functionals):
+        if row_entries(model, member, state.consent.functionals):
             row = ContributeRow(epoch_open_envelope=opened, consent_envelope=consent, consent_leaf_index=state.index, enrolment_envelope=enrolment)
             yield member.id, f"row/{epoch.opened.epoch}/{state.digest}", WorkItem(row=row)
 

@@ -10,7 +10,7 @@ import grpc
 
 from crypto.paillier import encode_ciphertext
 from crypto.statements import parse_envelope
-from nodes.coordinator.blobs import BlobStore
+from nodes.coordinator.blobs import PART_BYTES, BlobStore
 from nodes.coordinator.epochs import Epochs
 from nodes.coordinator.evidence import EvidenceDesk
 from nodes.coordinator.intake import Intake
@@ -87,6 +87,11 @@ class ExchangeService(ExchangeServicer):
 
     def FetchBlob(self, request: wire.BlobRequest, context: grpc.ServicerContext) -> Iterator[wire.BlobPart]:
         digest = request.digest.hex()
+        order = self._epochs.order(digest)
+        if order is not None:
+            self._require(context, READERS_OF_ROSTERS | {"bank"})
+            yield from (wire.BlobPart(content=order[start : start + PART_BYTES]) for start in range(0, len(order), PART_BYTES))
+            return
         with self._zone.reading() as view:
             rosters = {item.statement.sha256 for item in (*view.rosters.values(), *view.stages.values())}
         self._require(context, READERS_OF_ROSTERS if digest in rosters else READERS_OF_CIPHERTEXTS)

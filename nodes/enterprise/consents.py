@@ -102,19 +102,22 @@ class ConsentDesk:
                 self._send_revocation(sent)
 
     def model(self) -> Model:
-        """The model that releases are answered with: the newest released epoch's, else the newest epoch's, else the zone's only one.
+        """The model that releases are answered with: the newest released epoch's, else the newest epoch's, else the zone's only one; models
+        that are for the authority alone are left out.
 
         Raises NotReadyError while that cannot be told.
         """
-        epochs = self._gateway.get("/v1/epochs")["epochs"]
+        unasked = {sha for sha, model in self._packs.items() if not model.answers_releases}
+        epochs = [epoch for epoch in self._gateway.get("/v1/epochs")["epochs"] if epoch["model"]["sha256"] not in unasked]
         released = [epoch for epoch in epochs if epoch["state"] == "RELEASED"]
         for epoch in (released or epochs)[-1:]:
             model = self._packs.get(epoch["model"]["sha256"])
             if model is None:
                 raise WrongModelError("the pack of the current epoch's model is not in the public directory")
             return model
-        if len(self._packs) == 1:
-            return next(iter(self._packs.values()))
+        asked = [model for sha, model in self._packs.items() if sha not in unasked]
+        if len(asked) == 1:
+            return asked[0]
         raise NotReadyError("the zone has several models and no epoch yet: what a consent must name is not known")
 
     def _bank(self, audience: str, products: Sequence[str]) -> Member:

@@ -13,27 +13,30 @@ from typing import TYPE_CHECKING, TypeVar
 from crypto.errors import CryptoError
 from crypto.statements import check_signature, parse_envelope
 from scoring.errors import AcceptanceError, ApprovalError, ScoringError
+from scoring.rules.stages import Owner
 from scoring.statements import ChangeApproval, Member, MemberChange, ModelAcceptance, ModelAdmitted, Statement, parse_statement
 
 if TYPE_CHECKING:
     from scoring.exchange.registry import MemberRegistry
     from scoring.indicators.model import Model
+    from scoring.indicators.pack import Contributors
 
 S = TypeVar("S", bound=Statement)
 
 
 def owners_of(registry: MemberRegistry, model: Model) -> dict[str, Member]:
-    """The owners of a model's indicators, gates and vetoes, by member id. Raises WrongOwnerError where the zone has not exactly one."""
-    owners = {item.owner: registry.owner(item.owner.department, item.owner.level) for item in model.indicators.values()}
-    return {member.id: member for member in owners.values()}
+    """The owners of a model's indicators, gates and vetoes, by member id; of what is summed over banks, every bank. Raises WrongOwnerError
+    where the zone has not exactly one department."""
+    owners = dict.fromkeys(item.owner for item in model.indicators.values())
+    return {member.id: member for owner in owners for member in _members(registry, owner)}
 
 
 def exposures_of(registry: MemberRegistry, model: Model) -> dict[str, tuple[str, ...]]:
     """Indicators for which the pack names an exposure, by the member that owns them and has to accept it. Raises WrongOwnerError."""
     found: dict[str, dict[str, None]] = {}
     for exposure in model.pack.exposures:
-        owner = model.indicators[exposure.indicator].owner
-        found.setdefault(registry.owner(owner.department, owner.level).id, {})[exposure.indicator] = None
+        for member in _members(registry, model.indicators[exposure.indicator].owner):
+            found.setdefault(member.id, {})[exposure.indicator] = None
     return {member: tuple(names) for member, names in found.items()}
 
 
@@ -90,6 +93,10 @@ def check_approvals(registry: MemberRegistry, change: MemberChange, custodians: 
 def embed(envelopes: Iterable[bytes]) -> tuple[str, ...]:
     """Envelopes in the form in which a statement carries them."""
     return tuple(base64.b64encode(raw).decode() for raw in envelopes)
+
+
+def _members(registry: MemberRegistry, owner: Owner | Contributors) -> list[Member]:
+    return [registry.owner(owner.department, owner.level)] if isinstance(owner, Owner) else registry.with_role(owner.sum)
 
 
 def _embedded(

@@ -107,12 +107,11 @@ class _Lint:
                 yield Finding("budget", "refused", audience.name, stage.id, (), names, value=given, limit=self.policy.bank_functionals)
 
     def _isolated(self, audience: Audience, stage: str, view: View) -> Iterator[Finding]:
-        """(a) Combinations that are supported on one department's indicators, or in which the gates cancel."""
+        """(a) Combinations that are supported on one owner's indicators, a department's or one bank's, or in which the gates cancel."""
         rows = view.protected()
         outcome: Outcome = "refused" if audience.binding else "reported"
-        owners = dict.fromkeys(unknown.indicator.owner for unknown in view.unknowns.values())
-        for owner in owners:
-            own = [column for column, unknown in view.unknowns.items() if unknown.indicator.owner == owner]
+        for owner in dict.fromkeys(unknown.owner for unknown in view.unknowns.values()):
+            own = [column for column, unknown in view.unknowns.items() if unknown.owner == owner]
             if (found := isolation(rows, own)) is not None:
                 yield Finding("isolated", outcome, audience.name, stage, tuple(found.value), _factors(view, found.coefficients))
         if (shown := ungated(view.masked(), view.gates)) is not None:

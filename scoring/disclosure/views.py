@@ -15,29 +15,42 @@ from scoring.disclosure.inference.span import reduced
 from scoring.disclosure.report import ModelRef
 from scoring.indicators.functional import NO_FUNCTIONAL, functional
 from scoring.indicators.model import Indicator, Model
+from scoring.indicators.pack import Contributors
 from scoring.rules.stages import Owner
 from scoring.statements import Member
 
 AUTHORITY, BANK = "authority", "bank"
+OF_BANK = " of bank "  # one bank's value of what is summed over banks; no name contains it
 
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Who learns something: kinds of audience (several together are a joint audience), and the owners whose records it holds itself."""
+    """Who learns something: kinds of audience (several together are a joint audience), and the owners whose records it holds itself.
+
+    ``contributes``: it is, or is together with, one of the banks over which a model sums, and knows that bank's own values [M5].
+    """
 
     name: str
     kinds: tuple[str, ...]
     holds: frozenset[Owner] = frozenset()
     binding: bool = True
+    contributes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """An indicator as one model has it in one stage; ``model`` is the SHA-256."""
+    """An indicator as one model has it in one stage; ``model`` is the SHA-256. ``contributor``: whose value of it, counted from 1, where it
+    is summed over banks; 0 where it has one owner."""
 
     model: str
     stage: str
     indicator: Indicator
+    contributor: int = 0
+
+    @property
+    def owner(self) -> tuple[Owner | Contributors, int]:
+        """Whose it is: a department's, or one bank's."""
+        return self.indicator.owner, self.contributor
 
 
 @dataclass(frozen=True)
@@ -92,50 +105,75 @@ class Lineage:
         for model, stage in zip(self.models, stages, strict=True):
             columns = self._columns_of(model, stage, unknowns)
             shown = _shown_fields(model, audience)
-            known |= {columns[item.id] for item in model.indicators.values() if item.id in columns and (_has(audience, item) or _told(item, shown))}
+            known |= {column for found in columns.values() for column in found if _knows(audience, unknowns[column], shown)}
             for name in disclosed(model, audience):
                 terms = functional(model, name, stage).terms
-                row = {columns[term.indicator]: term.weight for term in terms if term.functional == NO_FUNCTIONAL}
+                plain = [term for term in terms if term.functional == NO_FUNCTIONAL]
+                row = {column: term.weight for term in plain for column in columns[term.indicator]}
                 masks = {f"{self._name(model, name)} / {term.indicator}": term.weight for term in terms if term.functional != NO_FUNCTIONAL}
                 gates |= set(masks)
                 names.append(self._name(model, name))
                 rows.append(row | masks)
         return View(tuple(names), tuple(rows), unknowns, frozenset(known), frozenset(gates))
 
-    def _columns_of(self, model: Model, stage: str, unknowns: dict[str, Unknown]) -> dict[str, str]:
-        """Column of each indicator that earns points; adds those that are not among ``unknowns`` yet."""
-        found = {}
+    def _columns_of(self, model: Model, stage: str, unknowns: dict[str, Unknown]) -> dict[str, list[str]]:
+        """Columns of each indicator that earns points: one, or one for each bank that it is summed over, as few as the models allow. Adds
+        those that are not among ``unknowns`` yet."""
+        fewest = max((owner.at_least for owner in (model.contributors for model in self.models) if owner is not None), default=0)
+        found: dict[str, list[str]] = {}
         for item in model.indicators.values():
             if item.role != "points":
                 continue
-            column = next((name for name, other in unknowns.items() if _same(other, item, stage)), None)
-            if column is None:
-                column = item.id if item.id not in unknowns else f"{item.id} ({model.id}@{model.version})"
-                unknowns[column] = Unknown(model.sha256, stage, item)
-            found[item.id] = column
+            owners = range(1, fewest + 1) if item.summed else (0,)
+            found[item.id] = [self._column(model, stage, unknowns, Unknown(model.sha256, stage, item, owner)) for owner in owners]
         return found
+
+    @staticmethod
+    def _column(model: Model, stage: str, unknowns: dict[str, Unknown], sought: Unknown) -> str:
+        column = next((name for name, other in unknowns.items() if _same(other, sought)), None)
+        if column is None:
+            item = sought.indicator
+            column = f"{item.id}{OF_BANK}{sought.contributor}" if sought.contributor else item.id
+            if column in unknowns:
+                column = f"{column} ({model.id}@{model.version})"
+            unknowns[column] = sought
+        return column
 
     def _name(self, model: Model, name: str) -> str:
         return name if len(self.models) == 1 else f"{model.id}@{model.version}:{name}"
 
 
+def indicator_of(column: str) -> str:
+    """The indicator that a report's column is about.
+
+    >>> indicator_of("overdue of bank 2"), indicator_of("growth")
+    ('overdue', 'growth')
+    """
+    return column.partition(OF_BANK)[0]
+
+
 def usual(models: Sequence[Model]) -> tuple[Audience, ...]:
     """Authority and bank, each with the records of a department of its own name, and both together, which is reported only."""
-    owners = {item.owner for model in models for item in model.indicators.values()}
+    owners = {item.owner for model in models for item in model.indicators.values() if isinstance(item.owner, Owner)}
     held = {kind: frozenset(owner for owner in owners if owner.department == kind) for kind in (AUTHORITY, BANK)}
-    single = tuple(Audience(kind, (kind,), held[kind]) for kind in (AUTHORITY, BANK))
+    single = tuple(Audience(kind, (kind,), held[kind], contributes=kind == BANK) for kind in (AUTHORITY, BANK))
     return (*single, joint(*single))
 
 
 def registered(members: Sequence[Member], models: Sequence[Model]) -> tuple[Audience, ...]:
-    """As ``usual``, and each authority or bank of a zone that is a department too, which knows its own records."""
+    """As ``usual``, and each authority or bank of a zone that is a department too, or an authority that is a bank: it knows its own records."""
     *single, _ = usual(models)
     found = list(single)
     for audience in single:
         for member in members:
-            if audience.name in member.roles and "department" in member.roles and member.level:
-                own = Owner(department=member.department, level=member.level)
-                found.append(Audience(f"{audience.name} {member.id}", audience.kinds, audience.holds | {own}))
+            if audience.name not in member.roles:
+                continue
+            own: set[Owner] = set()
+            if "department" in member.roles and member.level:
+                own = {Owner(department=member.department, level=member.level)}
+            if own or (BANK in member.roles and not audience.contributes):
+                contributes = audience.contributes or BANK in member.roles
+                found.append(Audience(f"{audience.name} {member.id}", audience.kinds, audience.holds | own, contributes=contributes))
     return (*found, joint(*single))
 
 
@@ -143,7 +181,8 @@ def joint(*audiences: Audience) -> Audience:
     """Audiences that put together what they are given: reported, not binding."""
     kinds = tuple(dict.fromkeys(kind for audience in audiences for kind in audience.kinds))
     held = frozenset().union(*(audience.holds for audience in audiences))
-    return Audience("+".join(audience.name for audience in audiences), kinds, held, binding=False)
+    contributes = any(audience.contributes for audience in audiences)
+    return Audience("+".join(audience.name for audience in audiences), kinds, held, binding=False, contributes=contributes)
 
 
 def disclosed(model: Model, audience: Audience) -> list[str]:
@@ -161,6 +200,12 @@ def independent(model: Model, audience: Audience, stage: str) -> int:
     return len(shapes)
 
 
+def _knows(audience: Audience, unknown: Unknown, shown: frozenset[str]) -> bool:
+    if unknown.contributor:
+        return audience.contributes and unknown.contributor == 1
+    return _has(audience, unknown.indicator) or _told(unknown.indicator, shown)
+
+
 def _has(audience: Audience, item: Indicator) -> bool:
     return bool(set(audience.kinds) & item.open_to) or item.owner in audience.holds
 
@@ -176,7 +221,9 @@ def _told(item: Indicator, shown: frozenset[str]) -> bool:
     return bool(item.fields) and {field.name for field in item.fields} <= shown
 
 
-def _same(other: Unknown, item: Indicator, stage: str) -> bool:
-    """Whether an unknown of an earlier model in the lineage is this indicator: the same points come out of the same record."""
-    alike = other.indicator.id == item.id and other.indicator.owner == item.owner
-    return alike and other.indicator.rules[other.stage] == item.rules[stage]
+def _same(other: Unknown, sought: Unknown) -> bool:
+    """Whether an unknown of an earlier model in the lineage is this one: the same points come out of the same owner's same record."""
+    one, two = other.indicator, sought.indicator
+    same_owner = one.owner == two.owner or (one.summed and two.summed)
+    alike = one.id == two.id and same_owner and other.contributor == sought.contributor
+    return alike and one.rules[other.stage] == two.rules[sought.stage]

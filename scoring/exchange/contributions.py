@@ -11,7 +11,8 @@ from scoring.errors import LayoutError, WrongKeyError, WrongModelError, WrongOwn
 from scoring.exchange.epoch import EpochState
 from scoring.indicators.functional import functional
 from scoring.indicators.model import Model
-from scoring.statements import ContributionHeader, Entry, Member
+from scoring.indicators.pack import Contributors
+from scoring.statements import ContributionHeader, Entry, EpochOpen, Member
 
 NO_FUNCTIONAL = "-"
 
@@ -34,36 +35,51 @@ def required_entries(model: Model, functionals: Iterable[str]) -> tuple[Entry, .
 
 
 def owed_entries(model: Model, member: Member, functionals: Iterable[str]) -> tuple[Entry, ...]:
-    """The part of ``required_entries`` that ``member`` owns. Empty when it owns nothing of the model."""
+    """The part of ``required_entries`` that ``member`` owes as columns. Empty when it owns nothing of the model."""
     return tuple(entry for entry in required_entries(model, functionals) if owns(model, member, entry.indicator))
 
 
+def row_entries(model: Model, member: Member, functionals: Iterable[str]) -> tuple[Entry, ...]:
+    """What ``member`` owes as a row: its columns' entries, but for what is summed over banks, of which there are no rows [M5]."""
+    return tuple(entry for entry in owed_entries(model, member, functionals) if not model.indicators[entry.indicator].summed)
+
+
 def owns(model: Model, member: Member, indicator: str) -> bool:
-    """Whether the model assigns ``indicator`` to this member's department and level."""
+    """Whether the model assigns ``indicator`` to this member's department and level, or to every member of its role."""
     owner = model.indicators[indicator].owner
+    if isinstance(owner, Contributors):
+        return owner.sum in member.roles
     return "department" in member.roles and (owner.department, owner.level) == (member.department, member.level)
 
 
 def check_header(header: ContributionHeader, member: Member, model: Model, epoch: EpochState, functionals: Iterable[str]) -> None:
     """The header is what ``member`` owes to ``epoch`` for ``functionals`` (those disclosed to the authority, or those of the consent).
 
-    Raises WrongModelError, WrongKeyError, WrongRosterError, WrongOwnerError or LayoutError, in that order.
+    Raises WrongModelError, WrongKeyError, WrongOwnerError, WrongRosterError or LayoutError, in that order.
     """
     opened = epoch.opened
     if header.model != opened.model or model.sha256 != opened.model:
         raise WrongModelError(f"the model of epoch {opened.epoch} is {opened.model}, not {header.model}")
     if header.key != opened.key:
         raise WrongKeyError("the contribution is encrypted under another key than the epoch's")
-    if header.roster != opened.roster or header.period != opened.period:
-        raise WrongRosterError(f"the roster of epoch {opened.epoch} is {opened.roster} for period {opened.period}")
     for entry in header.entries:
         if entry.indicator not in model.indicators or not owns(model, member, entry.indicator):
             raise WrongOwnerError(f"{member.id} does not own indicator {entry.indicator!r} in {model.id}@{model.version}")
-    owed = owed_entries(model, member, functionals)
+        if member.id not in opened.contributors[entry.indicator]:
+            raise WrongOwnerError(f"epoch {opened.epoch} froze {', '.join(opened.contributors[entry.indicator])} as owners of {entry.indicator!r}")
+    wanted = roster_named(model, opened, header.entries)
+    if header.roster != wanted or header.period != opened.period:
+        raise WrongRosterError(f"the roster of epoch {opened.epoch} is {wanted} for period {opened.period}")
     if header.kind == "column":
-        _check_column(header, epoch, owed)
+        _check_column(header, epoch, owed_entries(model, member, functionals))
     else:
-        _check_row(header, owed)
+        _check_row(header, row_entries(model, member, functionals))
+
+
+def roster_named(model: Model, opened: EpochOpen, entries: Iterable[Entry]) -> str:
+    """The document, by SHA-256, over which a contribution of these entries is made: the ordered roster, or for banks, which are given no
+    more, its order alone [M5]."""
+    return opened.order if any(model.indicators[entry.indicator].summed for entry in entries) else opened.roster
 
 
 def _check_column(header: ContributionHeader, epoch: EpochState, owed: tuple[Entry, ...]) -> None:

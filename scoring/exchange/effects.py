@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from crypto.paillier import PublicKey
 from scoring.custody.generations import first_generation
 from scoring.custody.rules import EFFECTS as CUSTODY_EFFECTS
+from scoring.disclosure.countersigning import check_acceptances
 from scoring.draws import failures
 from scoring.draws import rules as draws
 from scoring.exchange.consent import ConsentState
@@ -65,7 +66,9 @@ def _commit_share(view: ZoneView, logged: Logged) -> None:
 
 
 def _commit_model(view: ZoneView, logged: Logged) -> None:
-    view.admitted[logged.statement.sha256] = logged
+    admission: ModelAdmitted = logged.statement
+    view.admitted[admission.sha256] = logged
+    view.accepted[admission.sha256] = frozenset(check_acceptances(view.registry, view.models.get(admission.sha256), admission))
 
 
 def _commit_roster(view: ZoneView, logged: Logged) -> None:

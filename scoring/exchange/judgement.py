@@ -26,6 +26,7 @@ from scoring.errors import (
 from scoring.exchange.consent import RULES as CONSENT_RULES
 from scoring.exchange.consent import check_consent
 from scoring.exchange.contributions import check_header
+from scoring.exchange.contributors import contributors_of
 from scoring.exchange.epoch import Phase
 from scoring.exchange.tickets import check_ticket
 from scoring.statements import (
@@ -127,9 +128,10 @@ def _judge_open(view: ZoneView, statement: EpochOpen, signer: Signer, time: int)
         raise EpochDefinitionError("stages_leaf is not the stage column of this epoch, model and period")
     if (statement.slot_bits, statement.slots) != (model.slot_bits, model.slots_per_ciphertext(view.public_key.bits)):
         raise EpochDefinitionError("slot layout is not the model's [P2.2]")
-    owners = {name: (view.registry.owner(i.owner.department, i.owner.level).id,) for name, i in model.indicators.items()}
-    if dict(statement.contributors) != owners:
+    if dict(statement.contributors) != contributors_of(view, model, statement.period):
         raise EpochDefinitionError("contributors are not the owners that the model names")
+    if bool(statement.order) != (model.contributors is not None):
+        raise EpochDefinitionError("an order is named exactly where the model sums records over banks [M5]")
 
 
 def _check_interval(view: ZoneView, statement: EpochOpen, time: int) -> None:

@@ -60,15 +60,18 @@ def combination(model: Model, names: Iterable[str], stage: str, slot_bits: int) 
 
 
 def derive_inputs(view: ZoneView, epoch: EpochState, names: Iterable[str], stage: str, *, subject: str = "", audience: str = "") -> tuple[Input, ...]:
-    """The inputs of an opening: exactly one for every (indicator, functional) with a non-zero weight, latest revision [P5.3 (5)].
+    """The inputs of an opening: for every (indicator, functional) with a non-zero weight exactly one of each of its contributors, latest
+    revision [P5.3 (5)].
 
     Rows when ``subject`` is given (up to the first ticket for this audience, subject and epoch), else columns before the close.
     Raises RowsAwaitedError when one is missing: a release with and without one input would reveal it.
     """
     model = view.model(epoch.opened.model)
     needed = {key: None for name in names for key in combination(model, [name], stage, 0).weights}
-    find = _row_input if subject else _column_input
-    return tuple(find(view, epoch, indicator, gate_of, subject, audience) for indicator, gate_of in needed)
+    if subject:
+        return tuple(_row_input(view, epoch, indicator, gate_of, subject, audience) for indicator, gate_of in needed)
+    owners = epoch.opened.contributors
+    return tuple(_column_input(view, epoch, indicator, gate_of, owner) for indicator, gate_of in needed for owner in owners[indicator])
 
 
 def check_ticket(view: ZoneView, ticket: Ticket, time: int) -> None:
@@ -111,7 +114,7 @@ def release_of(view: ZoneView, ticket: Ticket) -> Release | None:
     epoch = view.epoch(ticket.epoch)
     model, audience = view.model(epoch.opened.model), view.registry.member(ticket.audience)
     owners = {
-        name: GATE if item.gate else f"{item.owner.department}/{item.owner.level}"
+        name: GATE if item.gate else item.owner.name
         for name, item in model.indicators.items()
         if item.gate or ("bank" not in item.open_to and not owns(model, audience, name))
     }
@@ -196,17 +199,17 @@ def _require_disclosed(model: Model, audience_kind: str, names: Iterable[str]) -
             raise NotDisclosedError(f"{model.id}@{model.version} does not disclose {name!r} to audience {audience_kind}")
 
 
-def _column_input(view: ZoneView, epoch: EpochState, indicator: str, gate_of: str, _subject: str, _audience: str) -> Input:
-    opened = epoch.opened
-    found = view.columns.get((opened.epoch, _owner(epoch, indicator), indicator, gate_of), [])
-    return Input(indicator=indicator, functional=gate_of, leaf_index=_latest(found, epoch.close_index, indicator), position=COLUMN_POSITION)
+def _column_input(view: ZoneView, epoch: EpochState, indicator: str, gate_of: str, owner: str) -> Input:
+    found = view.columns.get((epoch.opened.epoch, owner, indicator, gate_of), [])
+    return Input(indicator=indicator, functional=gate_of, leaf_index=_latest(found, epoch.close_index, indicator, owner), position=COLUMN_POSITION)
 
 
 def _row_input(view: ZoneView, epoch: EpochState, indicator: str, gate_of: str, subject: str, audience: str) -> Input:
     opened = epoch.opened
     first = view.first_tickets.get((audience, subject, opened.epoch))
-    found = view.rows.get((opened.epoch, _owner(epoch, indicator), subject, audience), [])
-    leaf_index = _latest(found, None if first is None else first.index, indicator)
+    owner = _owner(epoch, indicator)
+    found = view.rows.get((opened.epoch, owner, subject, audience), [])
+    leaf_index = _latest(found, None if first is None else first.index, indicator, owner)
     entries = view.contributions[leaf_index].statement.header.entries
     for position, entry in enumerate(entries):
         if (entry.indicator, entry.functional) == (indicator, gate_of):
@@ -217,14 +220,14 @@ def _row_input(view: ZoneView, epoch: EpochState, indicator: str, gate_of: str, 
 def _owner(epoch: EpochState, indicator: str) -> str:
     owners = epoch.opened.contributors[indicator]
     if len(owners) != 1:
-        raise TicketInputsError(f"{indicator} has {len(owners)} owners and cannot enter this functional")
+        raise TicketInputsError(f"{indicator} has {len(owners)} owners: there are no rows of it [M5]")
     return owners[0]
 
 
-def _latest(found: list[Logged], before: int | None, indicator: str) -> int:
+def _latest(found: list[Logged], before: int | None, indicator: str, owner: str) -> int:
     usable = [logged.index for logged in found if before is None or logged.index < before]
     if not usable:
-        raise RowsAwaitedError(f"no contribution of {indicator} is in the log yet")
+        raise RowsAwaitedError(f"no contribution of {indicator} by {owner} is in the log yet")
     return usable[-1]
 
 

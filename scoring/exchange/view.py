@@ -106,6 +106,7 @@ class ZoneView:
     partial_proofs: dict[tuple[str, str], Logged] = field(default_factory=dict)  # demand, custodian
     blamed: dict[tuple[str, int, str], Logged] = field(default_factory=dict)  # ticket, opening, custodian
     admitted: dict[str, Logged] = field(default_factory=dict)  # by model sha256
+    accepted: dict[str, frozenset[str]] = field(default_factory=dict)  # by model sha256: the members that countersigned it
     rosters: dict[str, Logged] = field(default_factory=dict)  # by epoch
     stages: dict[int, Logged] = field(default_factory=dict)  # by leaf
     epochs: dict[str, EpochState] = field(default_factory=dict)

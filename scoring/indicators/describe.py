@@ -10,10 +10,11 @@ from gmpy2 import mpq
 
 from scoring.indicators.functional import functional
 from scoring.indicators.model import Indicator, Model
-from scoring.indicators.pack import Exposure, Pack, PublicFact, RankingSpec, SourcePack
+from scoring.indicators.pack import Contributors, Exposure, Pack, PublicFact, RankingSpec, SourcePack
 from scoring.indicators.provenance import Notes
 from scoring.rules.credit import Product
 from scoring.rules.points import BestOf, Count, Flag, Linear, Never, Rule, Sum, Table
+from scoring.rules.stages import Owner
 from scoring.rules.thresholds import Growth, Percentile, Tier, Tiers
 from scoring.rules.values import Expression
 from scoring.statements import Title
@@ -131,7 +132,8 @@ def _indicator(model: Model, indicator: Indicator) -> dict[str, Any]:
         "title": _title(indicator.title),
         "role": indicator.role,
         "dimension": indicator.dimension,
-        "owner": owner_text(indicator.owner.department, indicator.owner.level),
+        "owner": indicator.owner.name,
+        "contributors": _contributors(indicator.owner),
         "unit": indicator.spec.unit,
         "definition": _title(indicator.spec.definition),
         "fields": [field.name for field in indicator.fields],
@@ -204,7 +206,7 @@ def _packs_of(pack: Pack, part: str) -> list[str]:
 def _exposure(exposure: Exposure) -> dict[str, Any]:
     limits = {"pinned_at_most": exposure.pinned_at_most, "ratio_at_least": exposure.ratio_at_least}
     who = {"indicator": exposure.indicator, "audiences": list(exposure.audiences), "stages": list(exposure.stages)}
-    accepted = {"reason": _title(exposure.reason), "accepted_by": owner_text(exposure.accepted_by.department, exposure.accepted_by.level)}
+    accepted = {"reason": _title(exposure.reason), "accepted_by": exposure.accepted_by.name}
     return who | {name: None if limit is None else number(limit) for name, limit in limits.items()} | accepted
 
 
@@ -215,6 +217,11 @@ def _ranking(name: str, ranking: RankingSpec) -> dict[str, Any]:
 
 def _title(title: Title) -> dict[str, str]:
     return {"zh": title.zh, "en": title.en}
+
+
+def _contributors(owner: Owner | Contributors) -> dict[str, int] | None:
+    """How many members own the value between them; None where it is one department's."""
+    return {"at_least": owner.at_least, "at_most": owner.at_most} if isinstance(owner, Contributors) else None
 
 
 def owner_text(department: str, level: str) -> str:

@@ -7,8 +7,8 @@ below 2^(s+40), where s = bitlen(max |S|) + 1 and S is the functional without it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from crypto.encoding import canonical_json, digest
@@ -110,7 +110,7 @@ def _sized(
 def _form(name: str, stage: str, weighted: tuple[tuple[Indicator, int], ...], gates: tuple[str, ...], constant: int) -> _Form:
     lo = hi = constant
     for indicator, weight in weighted:
-        edges = [weight * bound for bound in indicator.bounds]
+        edges = [weight * bound * indicator.most_contributors for bound in indicator.bounds]
         lo, hi = lo + min(edges), hi + max(edges)
     terms = [Term(indicator.id, NO_FUNCTIONAL, weight) for indicator, weight in weighted if weight]
     return _Form(name, stage, (*terms, *(Term(gate, name, GATE_WEIGHT) for gate in gates)), gates, constant, lo, hi)
@@ -132,6 +132,19 @@ def _functional(form: _Form, gate_bits: int, sha256: str) -> Functional:
         gate_bits=gate_bits,
         hash=digest("functional", bytes.fromhex(sha256), canonical_json(document)).hex(),
     )
+
+
+def contributed(model: Model, form: Functional, contributors: Mapping[str, Sequence[str]]) -> Functional:
+    """The functional as an epoch with these contributors (by indicator) can give it: bounds count each of them once [M5].
+
+    Requires the contributors of every indicator of the functional, no more than the model allows.
+    """
+    lo = hi = form.constant
+    for term in form.terms:
+        if term.functional == NO_FUNCTIONAL:
+            edges = [term.weight * bound * len(contributors[term.indicator]) for bound in model.indicators[term.indicator].bounds]
+            lo, hi = lo + min(edges), hi + max(edges)
+    return replace(form, plain_lo=lo, plain_hi=hi, lo=lo - form.gates * largest_gate(form.gate_bits), hi=hi)
 
 
 def largest_gate(gate_bits: int) -> int:

@@ -18,7 +18,7 @@ from scoring.indicators import functional as functionals
 from scoring.indicators.checking.problems import problems
 from scoring.indicators.document import Document, parse_document
 from scoring.indicators.functional import Functional, Reading
-from scoring.indicators.pack import FunctionalSpec, IndicatorSpec, Pack
+from scoring.indicators.pack import Contributors, FunctionalSpec, IndicatorSpec, Pack
 from scoring.rules.credit import Product
 from scoring.rules.points import Rule
 from scoring.rules.stages import Owner
@@ -40,7 +40,7 @@ class Indicator:
 
     id: str
     spec: IndicatorSpec
-    owner: Owner
+    owner: Owner | Contributors
     fields: tuple[Field, ...]
     rules: Mapping[str, Rule]
 
@@ -59,6 +59,16 @@ class Indicator:
     @property
     def veto(self) -> bool:
         return self.spec.role == "veto"
+
+    @property
+    def summed(self) -> bool:
+        """Whether each bank owns its own value and only their sum is used [M5]."""
+        return isinstance(self.owner, Contributors)
+
+    @property
+    def most_contributors(self) -> int:
+        """How many members' values stand in one functional at most: 1 unless it is summed."""
+        return self.owner.at_most if isinstance(self.owner, Contributors) else 1
 
     @property
     def dimension(self) -> str | None:
@@ -125,6 +135,11 @@ class Model:
         return self.pack.staging.owner
 
     @property
+    def contributors(self) -> Contributors | None:
+        """How many banks own each summed record; None where the model has none."""
+        return next((item.owner for item in self.indicators.values() if isinstance(item.owner, Contributors)), None)
+
+    @property
     def functionals(self) -> Mapping[str, FunctionalSpec]:
         """The declared functionals; unit functionals are named by their indicators."""
         return self.pack.functionals
@@ -144,12 +159,19 @@ class Model:
     def disclosures(self, audience_kind: str) -> tuple[str, ...]:
         """Functionals that an audience of this kind (authority, bank, enterprise) may be given.
 
-        These are the declared ones, then unit functionals of the indicators open to it; an enterprise has them all.
+        These are the declared ones, then unit functionals of the indicators open to it; an enterprise has them all but those that are
+        summed over banks, of which there is no row.
         """
         declared = [name for name, spec in self.pack.functionals.items() if audience_kind in spec.disclosed_to]
         everything = audience_kind == "enterprise"
-        units = [item.id for item in self.indicators.values() if not item.gate and (everything or audience_kind in item.open_to)]
+        own = [item for item in self.indicators.values() if not (item.gate or item.summed)]
+        units = [item.id for item in own if everything or audience_kind in item.open_to]
         return (*declared, *units)
+
+    @property
+    def answers_releases(self) -> bool:
+        """Whether banks or enterprises may be given anything under the model; else it is for the authority alone."""
+        return bool(self.disclosures("bank") or self.disclosures("enterprise"))
 
     @cached_property
     def slot_bits(self) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from gmpy2 import mpq
+from pydantic import Discriminator, StringConstraints, Tag, model_validator
 from pydantic import Field as Declared
-from pydantic import StringConstraints, model_validator
 
 from scoring.indicators.provenance import Notes
 from scoring.rules.credit import ProductSpec
@@ -17,6 +17,7 @@ from scoring.statements import Hex32, Name, StageId, Title
 
 FORMAT = "xinqiao/model/v1"
 WEIGHT_LIMIT = 1 << 16
+CONTRIBUTORS_LIMIT = 64
 Audience = Literal["authority", "bank", "enterprise"]
 Role = Literal["points", "gate", "veto", "figure"]
 Weight = Annotated[int, Declared(gt=-WEIGHT_LIMIT, lt=WEIGHT_LIMIT)]
@@ -24,11 +25,40 @@ Date = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1
 Version = Annotated[str, StringConstraints(pattern=r"^[0-9a-z][0-9a-z.-]{0,30}$")]
 
 
+class Contributors(Part):
+    """Every bank of the zone: each owns its own record of a firm, and nothing but the sum over all of them is ever opened [M5].
+
+    So many, at least and at most, contribute to an epoch: the fewest are what the lint reckons with, the most what a slot has room for.
+    """
+
+    sum: Literal["bank"]
+    at_least: Annotated[int, Declared(ge=2, le=CONTRIBUTORS_LIMIT)] = 2
+    at_most: Annotated[int, Declared(ge=2, le=CONTRIBUTORS_LIMIT)] = 16
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Contributors:
+        if self.at_least > self.at_most:
+            raise ValueError("at_least is no more than at_most")
+        return self
+
+    @property
+    def name(self) -> str:
+        """How reports and tables name the owners."""
+        return f"each {self.sum}"
+
+
+def _owner_kind(value: Any) -> str:
+    return "sum" if isinstance(value, Contributors) or (isinstance(value, dict) and "sum" in value) else "one"
+
+
+RecordOwner = Annotated[Annotated[Owner, Tag("one")] | Annotated[Contributors, Tag("sum")], Discriminator(_owner_kind)]
+
+
 class RecordSpec(Part):
-    """A record of one department: what it is, who owns it, and its fields. Field names are unique in the pack."""
+    """A record of one department, or of each bank: what it is, who owns it, and its fields. Field names are unique in the pack."""
 
     title: Title
-    owner: Owner
+    owner: RecordOwner
     fields: dict[FieldName, FieldSpec]
 
 
@@ -89,7 +119,7 @@ class Exposure(Part):
     pinned_at_most: Annotated[Number, Declared(ge=0, le=1)] | None = None
     ratio_at_least: Annotated[Number, Declared(ge=0, le=1)] | None = None
     reason: Title
-    accepted_by: Owner
+    accepted_by: RecordOwner
 
     @model_validator(mode="after")
     def _limited(self) -> Exposure:

@@ -22,15 +22,14 @@ def records_markdown(models: Iterable[Model]) -> str:
     lines = [
         "# Records of each department",
         "",
-        "Which record fields a department holds for each pack, by the names that its records and `model score` use. An empty field is missing",
-        "data: it earns 0 points and is reported to the owner and the enterprise. This file is made by `xinqiao model records`; a test",
-        "compares it with the packs.",
+        "Which record fields a department, or each bank, holds for each pack, by the names that its records and `model score` use. An empty",
+        "field is missing data: it earns 0 points and is reported to the owner and the enterprise. This file is made by `xinqiao model",
+        "records`; a test compares it with the packs.",
     ]
     for model in models:
         lines += ["", f"## `{model.id}` version {model.version}", "", f"{model.title.zh} ({model.title.en})"]
         for name, record in model.pack.records.items():
-            owner = owner_text(record.owner.department, record.owner.level)
-            lines += ["", f"### {owner}: {record.title.zh} ({record.title.en})", ""]
+            lines += ["", f"### {record.owner.name}: {record.title.zh} ({record.title.en})", ""]
             lines += list(_field_table(model, name)) or ["No fields: this department contributes zeros."]
         lines += ["", f"Stages are published by {owner_text(model.stage_owner.department, model.stage_owner.level)}, {_axes(model)}."]
     return "\n".join(lines) + "\n"

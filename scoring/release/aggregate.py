@@ -67,12 +67,14 @@ def aggregate(
     ``batch`` is None for rows. For a column the constant stands in each of the batch's slots.
     """
     form = combination(model, names, stage, model.slot_bits if len(names) > 1 else 0)
-    by_entry = {(item.indicator, item.functional): item for item in inputs}
+    by_entry: dict[tuple[str, str], list[Input]] = {}
+    for item in inputs:
+        by_entry.setdefault((item.indicator, item.functional), []).append(item)
     bases, weights = [], []
     for entry, weight in form.weights.items():
-        item = by_entry[entry]
-        bases.append(ciphertext(item.leaf_index, item.position if batch is None else batch.index))
-        weights.append(weight)
+        for item in by_entry[entry]:  # one of each contributor, under the same weight
+            bases.append(ciphertext(item.leaf_index, item.position if batch is None else batch.index))
+            weights.append(weight)
     constant = form.constant if batch is None else pack([form.constant] * batch.count, model.slot_bits)
     return linear_combination(key, tuple(weights), tuple(bases), constant)
 

@@ -108,12 +108,19 @@ def check_target(ticket: Ticket, target: Target) -> None:
 
 
 def answering_epoch(view: ZoneView) -> EpochState:
-    """The epoch that releases are answered from: the newest RELEASED one, else the newest. Raises EpochUnknownError when there is none."""
-    epochs = sorted(view.epochs.values(), key=lambda state: state.open_index)
+    """The epoch that releases are answered from: of ``answering_epochs`` the newest RELEASED one, else the newest. Raises EpochUnknownError
+    when there is none."""
+    epochs = answering_epochs(view)
     if not epochs:
         raise EpochUnknownError("no epoch has been opened yet")
     released = [state for state in epochs if state.phase is Phase.RELEASED]
     return (released or epochs)[-1]
+
+
+def answering_epochs(view: ZoneView) -> list[EpochState]:
+    """Epochs whose model discloses anything to banks or enterprises, the oldest first: one for the authority alone answers no release."""
+    epochs = sorted(view.epochs.values(), key=lambda state: state.open_index)
+    return [state for state in epochs if view.model(state.opened.model).answers_releases]
 
 
 def batch_items(body: dict[str, Any]) -> tuple[ScoreAsked, ...]:

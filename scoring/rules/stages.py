@@ -22,6 +22,11 @@ class Owner(Part):
     department: Name
     level: Level
 
+    @property
+    def name(self) -> str:
+        """How reports and tables name the owner."""
+        return f"{self.department}/{self.level}"
+
 
 class Interval(Part):
     """Values from ``from`` (closed) to ``below`` (open); an absent bound leaves that side open-ended."""

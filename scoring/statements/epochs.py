@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from scoring.statements.base import Hex32, Index, MemberId, Name, Record, StageId, Statement
 
 
@@ -29,7 +31,8 @@ class StagesPublished(Statement):
 
 
 class EpochOpen(Statement):
-    """Freezes model, key, roster order and stages [P3.3]. ``roster`` is the sha256 of the stages document (the ordered roster)."""
+    """Freezes model, key, roster order, stages and contributors [P3.3]. ``roster`` is the sha256 of the stages document (the ordered
+    roster), ``order`` that of the order alone, which banks contribute over; empty where the model sums nothing over banks [M5]."""
 
     kind = "epoch-open"
     epoch: Name
@@ -42,6 +45,7 @@ class EpochOpen(Statement):
     slots: int
     batches: int
     contributors: dict[Name, tuple[MemberId, ...]]  # indicator -> its owners (one; several for `sum`)
+    order: Hex32 | Literal[""] = ""
 
 
 class EpochClose(Statement):

@@ -29,6 +29,7 @@ from nodes.runtime.database import open_database
 from nodes.runtime.files import read_private
 from nodes.runtime.peers.identity import load_private_key
 from nodes.runtime.replica.zone import load_packs, read_public
+from scoring.exchange.contributions import owns
 from scoring.exchange.roster import Stages, parse_stages
 from scoring.exchange.view import Logged, ZoneView, verify_key
 from scoring.indicators.functional import NO_FUNCTIONAL, functional, read
@@ -190,7 +191,7 @@ class Coalition:
         store = RecordStore(open_database(self.run / "state" / name / "department", "department", METADATA))
         roster_key = read_roster_key(read_private(keys / "roster.key"))
         records = {subject_id(roster_key, uscc): fields for uscc, fields in store.period(opened.period).items()}
-        mine = [item for item in model.indicators.values() if (item.owner.department, item.owner.level) == (member.department, member.level)]
+        mine = [item for name, item in model.indicators.items() if owns(model, member, name)]
         for subject, _, stage in self.stages(epoch).subjects:
             for item in mine:
                 if item.role == "points":

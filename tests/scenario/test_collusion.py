@@ -19,6 +19,7 @@ from nodes.runtime.files import read_private
 from scoring.disclosure.inference.span import isolation, null_space, primitive, rank
 from scoring.disclosure.views import AUTHORITY, BANK, Audience, Lineage
 from scoring.indicators.model import Model
+from scoring.rules.stages import Owner
 from scoring.statements import Row
 from simulators.adversaries.collusion import Coalition, Fact
 from tests.scenario.conftest import DemoRun
@@ -59,9 +60,9 @@ def model_of(coalition: Coalition) -> Model:
 
 def protected(model: Model, coalition: Coalition) -> list[str]:
     """Indicators that earn points, are open to none of them, and belong to none of them."""
-    held = {(member.department, member.level) for member in coalition.members()}
+    held = {f"{member.department}/{member.level}" for member in coalition.members()}
     closed = [item for item in model.indicators.values() if item.role == "points" and not item.open_to & {AUTHORITY, BANK}]
-    return [item.id for item in closed if (item.owner.department, item.owner.level) not in held]
+    return [item.id for item in closed if item.owner.name not in held]
 
 
 # --- what they can open ---
@@ -113,8 +114,8 @@ def held_by(coalition: Coalition, custodian: str) -> Share:
 def test_what_was_not_released_stays_undetermined_as_the_linter_says(coalition: Coalition, known: dict[str, list[Fact]]) -> None:
     """For each firm the rows that they have are those that the linter gives an audience of this kind, and span no value of anybody else."""
     model, secret = model_of(coalition), protected(model_of(coalition), coalition)
-    held = {(member.department, member.level) for member in coalition.members()}
-    owners = frozenset(item.owner for item in model.indicators.values() if (item.owner.department, item.owner.level) in held)
+    held = {f"{member.department}/{member.level}" for member in coalition.members()}
+    owners = frozenset(item.owner for item in model.indicators.values() if isinstance(item.owner, Owner) and item.owner.name in held)
     audience = Audience("coalition", (AUTHORITY, BANK), owners)
     unknowns, equations, firms = 0, 0, 0
     for subject, _, stage in coalition.stages(epoch_of(coalition)).subjects:

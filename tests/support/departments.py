@@ -42,6 +42,7 @@ from nodes.runtime.replica.relay import BindingAnswer, EnrolmentRequest
 from protos.errors import refusal_of
 from protos.v1.exchange_pb2 import ContributeColumns, ContributeRow, PrepareEpoch, Sealed, WorkItem
 from scoring.errors import ScoringError
+from scoring.exchange.contributors import contributors_of
 from scoring.exchange.roster import check_compiled, check_published, parse_roster, parse_stages
 from scoring.exchange.view import Logged, verify_key
 from scoring.statements import Column, Consent, EpochOpen, RosterCompiled, Row, StagesPublished, parse_statement
@@ -241,9 +242,7 @@ class DepartmentZone:
             "zone": ZONE, "nonce": "00" * 16, "epoch": EPOCH, "period": PERIOD, "model": model.sha256,
             "key": self.ledger.public_key.key_hash.hex(), "roster": stages.statement.sha256, "stages_leaf": leaf,
             "slot_bits": model.slot_bits, "slots": slots, "batches": sum(-(-count // slots) for _, count in content.counts()),
-            "contributors": {
-                name: (view.registry.owner(item.owner.department, item.owner.level).id,) for name, item in model.indicators.items()
-            },
+            "contributors": contributors_of(view, model, PERIOD),
         }  # fmt: skip
         return EpochOpen.model_validate({**said, **changes})
 

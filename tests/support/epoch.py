@@ -12,7 +12,9 @@ from crypto.encoding import canonical_json, sha256
 from crypto.packing import pack
 from crypto.paillier import Encryptor
 from nodes.runtime.peers.signing import fresh_nonce
-from scoring.exchange.contributions import NO_FUNCTIONAL, owed_entries
+from scoring.exchange.contributions import NO_FUNCTIONAL, owed_entries, roster_named
+from scoring.exchange.contributors import contributors_of
+from scoring.exchange.order import order_of
 from scoring.exchange.roster import Batch, Roster, Stages, build_roster, build_stages
 from scoring.exchange.tickets import derive_inputs, opening_for
 from scoring.exchange.view import Logged
@@ -33,7 +35,7 @@ from scoring.statements import (
     TicketOpening,
 )
 from tests.support.ledger import Ledger
-from tests.support.members import DEPARTMENTS, ZONE
+from tests.support.members import ORGANISATIONS, ZONE
 
 EPOCH, PERIOD = "epoch-1995", "1995"
 STAGES = ("S1", "S1", "S1", "S1", "S1", "S2", "S2", "S2", "S2", "S3", "S3", "S4")  # of the twelve firms
@@ -44,7 +46,7 @@ DIVISIONS = ("330108", "330109")
 @dataclass
 class EpochLedger(Ledger):
     """A ledger with firms, one for each of ``firms``, its stage. ``blobs``: documents by SHA-256, ciphertexts by Merkle root. ``points``:
-    hundredths by subject and indicator."""
+    hundredths by subject and indicator, of one of several owners by "indicator of member" where that is there."""
 
     firms: tuple[str, ...] = STAGES
     blobs: dict[str, bytes] = field(default_factory=dict)
@@ -104,9 +106,7 @@ class EpochLedger(Ledger):
         )
 
     def opening_statement(self, stages_leaf: int) -> EpochOpen:
-        owners: dict[str, tuple[str, ...]] = {
-            name: (self.view.registry.owner(item.owner.department, item.owner.level).id,) for name, item in self.model.indicators.items()
-        }
+        order = order_of(self.stages, self.slots).to_bytes()
         return EpochOpen(
             zone=ZONE,
             nonce=fresh_nonce(),
@@ -119,7 +119,8 @@ class EpochLedger(Ledger):
             slot_bits=self.model.slot_bits,
             slots=self.slots,
             batches=len(self.placement.batches),
-            contributors=owners,
+            contributors=contributors_of(self.view, self.model, PERIOD),
+            order="" if self.model.contributors is None else self._keep(order),
         )
 
     def open_epoch(self, epoch: str = EPOCH) -> Logged:
@@ -141,12 +142,12 @@ class EpochLedger(Ledger):
         return Column(zone=ZONE, nonce=fresh_nonce(), **self._encrypted(sender, header, [pack(part, opened.slot_bits) for part in slices]))
 
     def owed_columns(self) -> list[tuple[str, Entry]]:
-        """(sender, entry) of every column that the departments owe an epoch."""
+        """(sender, entry) of every column that departments and banks owe an epoch."""
         disclosed = self.model.disclosures("authority")
-        return [(name, entry) for name in DEPARTMENTS for entry in owed_entries(self.model, self.keys.member(name), disclosed)]
+        return [(name, entry) for name in ORGANISATIONS for entry in owed_entries(self.model, self.keys.member(name), disclosed)]
 
     def contribute_columns(self, revision: int = 0, epoch: str = EPOCH) -> list[Logged]:
-        """Every column that the departments owe."""
+        """Every column that is owed."""
         return [self.say(self.column(name, entry, revision, epoch), name) for name, entry in self.owed_columns()]
 
     def ciphertext(self, leaf_index: int, position: int) -> int:
@@ -196,12 +197,13 @@ class EpochLedger(Ledger):
         opened = self.view.epoch(epoch).opened
         return {
             "sender": sender, "zone": ZONE, "key": opened.key, "kind": kind, "epoch": epoch, "period": opened.period, "model": opened.model,
-            "roster": opened.roster, "entries": [entry.model_dump(mode="json") for entry in entries], "revision": revision, "proof": "djn",
+            "roster": roster_named(self.model, opened, entries), "entries": [entry.model_dump(mode="json") for entry in entries],
+            "revision": revision, "proof": "djn",
         }  # fmt: skip
 
     def _value(self, header: dict[str, Any], index: int, subject: str, entry: Entry) -> int:
         if entry.functional == NO_FUNCTIONAL:
-            return self.points[subject][entry.indicator]
+            return self.points[subject].get(f"{entry.indicator} of {header['sender']}", self.points[subject][entry.indicator])
         secret, context = _secret(header["sender"]), entry.functional.encode()
         return self.model.gate_value(
             entry.indicator, entry.functional, subject in self.gated, lambda bits: gate_mask(secret, header, index, context, bits)

@@ -19,7 +19,7 @@ from nodes.ceremony.countersigning import accept_model, approve_change
 from nodes.runtime.peers.identity import log_name, witness_name
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from scoring.custody.generations import sharing_of
-from scoring.disclosure.countersigning import embed, exposures_of
+from scoring.disclosure.countersigning import embed, exposures_of, owners_of
 from scoring.exchange.view import Logged, ZoneView
 from scoring.indicators.model import Model, load_pack
 from scoring.release.ceremony import make_ceremony, open_share
@@ -34,7 +34,7 @@ from scoring.statements import (
     Title,
     WitnessPolicy,
 )
-from tests.support.members import CUSTODIANS, DEPARTMENTS, ORGANISATIONS, ZONE, Keys
+from tests.support.members import CUSTODIANS, ORGANISATIONS, ZONE, Keys
 
 START = 1_700_000_000
 SMALL_BITS, THRESHOLD = 512, 2
@@ -132,9 +132,10 @@ class Ledger:
         index = CUSTODIANS.index(custodian) + 1
         return ShareAccepted(zone=ZONE, nonce=fresh_nonce(), ceremony=ceremony.digest, custodian=custodian, index=index)
 
-    def admission(self, owners: Sequence[str] = DEPARTMENTS) -> ModelAdmitted:
-        """The model's admission with the acceptances of ``owners``."""
+    def admission(self, owners: Sequence[str] | None = None) -> ModelAdmitted:
+        """The model's admission with the acceptances of ``owners``, by default all."""
         model, signers = self.model, self.keys.signers
+        owners = list(owners_of(self.view.registry, model)) if owners is None else owners
         exposed = exposures_of(self.view.registry, model)
         accepted = [accept_model(model, ZONE, name, signers[name], exposed.get(name, ())) for name in owners]
         return ModelAdmitted(zone=ZONE, nonce=fresh_nonce(), id=model.id, version=model.version, sha256=model.sha256, acceptances=embed(accepted))

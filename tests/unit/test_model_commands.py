@@ -181,7 +181,7 @@ def test_show_tells_every_indicator_with_owner_rule_and_provenance(name: str) ->
     text = run("show", name).stdout
     for indicator in model.indicators.values():
         assert indicator.title.zh in text.replace("\n", "") or indicator.id in text
-        assert f"{indicator.owner.department}/{indicator.owner.level}" in text
+        assert indicator.owner.name in text
 
 
 def test_diff_of_a_pack_with_itself_is_empty() -> None:

@@ -20,6 +20,7 @@ from nodes.auditor.evidence.archive import Archive
 from nodes.errors import NotFoundError
 from scoring.audit import Finding, Scope
 from scoring.errors import AggregateError, RosterError, ScoringError, SubjectUnknownError, TicketInputsError
+from scoring.exchange.order import check_order
 from scoring.exchange.roster import Roster, Stages, check_compiled, check_published, parse_roster, parse_stages
 from scoring.exchange.view import Logged, ZoneView
 from scoring.release.aggregate import Placement, check_stage, recompute
@@ -90,6 +91,7 @@ class Contents:
         placement = Placement.of(stages, opened.slots)
         if len(placement.batches) != opened.batches:
             raise RosterError(f"the roster fills {len(placement.batches)} batches, the epoch says {opened.batches}")
+        check_order(opened, stages)
         self.orders[opened.epoch], self.placements[opened.epoch] = stages, placement
 
     def _stages(self, digest: str, model: str) -> Stages:

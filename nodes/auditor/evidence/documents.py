@@ -157,6 +157,7 @@ class Documents:
         found = judge_batch(
             key,
             model,
+            self._view.epoch(epoch).opened,
             ticket,
             place,
             self._contents.placements[epoch],

@@ -16,6 +16,7 @@ from crypto.proofs import KnowledgeProof
 from nodes.runtime.replica.zone import Zone
 from nodes.runtime.spool import Spool
 from scoring.errors import RosterError, SubjectUnknownError, TicketInputsError
+from scoring.exchange.order import check_order
 from scoring.exchange.roster import StageProof, Stages, parse_stages
 from scoring.exchange.view import Logged
 from scoring.release.aggregate import Placement
@@ -33,6 +34,10 @@ class Placements:
     def placement(self, epoch_id: str) -> Placement:
         """Stage and batch look-ups of an epoch. Raises EpochUnknownError, RosterError."""
         return self._get(epoch_id)[1]
+
+    def stages(self, epoch_id: str) -> Stages:
+        """The ordered roster of an epoch. Raises EpochUnknownError, RosterError."""
+        return self._get(epoch_id)[0]
 
     def stage_proof(self, epoch_id: str, subject: str) -> StageProof:
         """Proof of a subject's stage and place in the epoch's order. Raises SubjectUnknownError."""
@@ -61,6 +66,7 @@ class Placements:
         stages = parse_stages(content, order)
         if stages.merkle_root().hex() != statement.merkle_root:
             raise RosterError("the ordered roster does not have the stage column's Merkle root")
+        check_order(opened, stages)
         placement = Placement.of(stages, opened.slots)
         if len(placement.batches) != opened.batches:
             raise RosterError(f"the roster fills {len(placement.batches)} batches, the epoch says {opened.batches}")

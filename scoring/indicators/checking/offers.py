@@ -94,7 +94,7 @@ def exposure_problems(pack: Pack) -> Iterator[Problem]:
             continue
         record = pack.records.get(indicator.record)
         if record is not None and exposure.accepted_by != record.owner:
-            yield (*here, "accepted_by"), f"only the owner of {exposure.indicator} accepts: {record.owner.department}, {record.owner.level}"
+            yield (*here, "accepted_by"), f"only the owner of {exposure.indicator} accepts: {record.owner.name}"
         yield from stages_given(pack, (*here, "stages"), exposure.stages, complete=False)
         for audience in exposure.audiences:
             if audience in indicator.open_to:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from scoring.indicators.checking.fields import Problem, all_fields
 from scoring.indicators.checking.indicators import indicator_problems, rule_problems
 from scoring.indicators.checking.offers import exposure_problems, functional_problems, product_problems
+from scoring.indicators.checking.summed import summed_problems
 from scoring.indicators.document import Path
 from scoring.indicators.pack import Pack, PublicFact
 from scoring.indicators.provenance import uncovered
@@ -22,6 +23,7 @@ def problems(pack: Pack) -> Iterator[Problem]:
     yield from _staging(pack)
     for name, indicator in pack.indicators.items():
         yield from indicator_problems(pack, name, indicator)
+    yield from summed_problems(pack)
     yield from functional_problems(pack)
     yield from product_problems(pack)
     yield from exposure_problems(pack)

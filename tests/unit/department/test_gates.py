@@ -86,7 +86,7 @@ def contributor(model: Model, population: Population, keys: Keys, small_private_
         contributors={},
     )
     placed = tuple((subject, stage) for subject, _, stage in stages.subjects)
-    epoch = OpenEpoch(opened, "22" * 32, model, opened.roster, placed, layout, stages)
+    epoch = OpenEpoch(opened, "22" * 32, model, placed, layout, stages)
     return Contributor(keys.member("tax"), keys.signers["tax"], Encryptor(key, 4), epoch, SECRET, records)
 
 
