@@ -706,19 +706,27 @@ class Model:
         self.products: dict[str, dict[str, Any]] = self.pack.get("products") or {}
 
     def owner(self, indicator: str) -> tuple[str, str]:
-        """(department, level) that contributes an indicator."""
+        """(department, level) that contributes an indicator; ("", role) where every member of a role does, and only sums are opened [M7]."""
         owner = self.pack["records"][self.pack["indicators"][indicator]["record"]]["owner"]
-        return owner["department"], owner["level"]
+        return ("", owner["sum"]) if "sum" in owner else (owner["department"], owner["level"])
+
+    def most(self, indicator: str) -> int:
+        """How many contributors' values stand in one functional at most."""
+        owner = self.pack["records"][self.pack["indicators"][indicator]["record"]]["owner"]
+        return int(owner.get("at_most", 16)) if "sum" in owner else 1
 
     @property
     def stage_owner(self) -> tuple[str, str]:
         owner = self.pack["staging"]["owner"]
         return owner["department"], owner["level"]
 
-    def functional(self, name: str, stage: str) -> Functional:
-        """The functional ``name`` in ``stage``; an indicator's id names its unit functional. Raises KeyError."""
+    def functional(self, name: str, stage: str, contributors: dict[str, list[str]] | None = None) -> Functional:
+        """The functional ``name`` in ``stage``; an indicator's id names its unit functional. Raises KeyError.
+
+        ``contributors``: an epoch's, by indicator, for the interval of what it can give; else of the most that the model allows.
+        """
         s = max(max(abs(low), abs(high)).bit_length() + 1 for low, high in (self._plain(name, each)[2:] for each in self.stages))
-        terms, constant, low, high = self._plain(name, stage)
+        terms, constant, low, high = self._plain(name, stage, contributors)
         gates = self._spec(name).get("gates") or []
         terms += [(gate, name, 1) for gate in gates]
         said = [{"functional": gate_of, "indicator": indicator, "weight": weight} for indicator, gate_of, weight in terms]
@@ -730,7 +738,7 @@ class Model:
         found: dict[str, Any] = self.pack["functionals"].get(name) or {}
         return found
 
-    def _plain(self, name: str, stage: str) -> tuple[list[tuple[str, str, int]], int, int, int]:
+    def _plain(self, name: str, stage: str, contributors: dict[str, list[str]] | None = None) -> tuple[list[tuple[str, str, int]], int, int, int]:
         """(terms, constant, least, greatest value) without gates."""
         if stage not in self.stages:
             raise KeyError(f"the model has no stage {stage!r}")
@@ -750,7 +758,8 @@ class Model:
             chosen = {name: 1}
         low = high = constant
         for each, weight in chosen.items():
-            edges = [weight * hundredths(bound) for bound in indicators[each]["bounds"]]
+            count = self.most(each) if contributors is None else len(contributors[each])
+            edges = [weight * hundredths(bound) * count for bound in indicators[each]["bounds"]]
             low, high = low + min(edges), high + max(edges)
         return [(each, "-", weight) for each, weight in chosen.items() if weight], constant, low, high
 
@@ -897,11 +906,18 @@ class Members:
         return self.members[member].get("department", ""), self.members[member].get("level", "")
 
     def owner(self, place: tuple[str, str]) -> str:
-        """The one department node at ``place``. Raises ValueError."""
+        """The one department node at ``place``. Raises ValueError. Where every bank owns: ``owners_of``."""
         found = [name for name in self.members if "department" in self.roles(name) and self.place(name) == place]
         if len(found) != 1:
             raise ValueError(f"{len(found)} departments are {place}")
         return found[0]
+
+
+def owners_of(model: Model, members: Members) -> set[str]:
+    """Who owns an indicator of the model: departments, and every bank where records are summed over them [M7]. Raises ValueError."""
+    places = {model.owner(name) for name in model.pack["indicators"]}
+    banks = {name for department, role in places if not department for name in members.members if role in members.roles(name)}
+    return banks | {members.owner(place) for place in places if place[0]}
 
 
 def _adds_power(before: dict[str, Any], after: dict[str, Any]) -> bool:
@@ -1527,6 +1543,7 @@ class Replay:
         self.rounds: dict[str, tuple[list[str], int]] = {}  # digest of a key-round: custodians to be, threshold
         self.said: set[bytes] = set()
         self.ciphertexts: dict[int, list[int]] = {}  # of contributions that hold, by leaf
+        self.senders: dict[int, str] = {}  # of the same
         self.tickets: dict[str, tuple[int, dict[str, Any]]] = {}  # that hold, by digest: leaf, ticket
         self.epochs: dict[str, dict[str, Any]] = {}  # by id: their openings
         self.orders: dict[str, list[Any]] = {}  # by digest of the document: [subject, division, stage] in order
@@ -1581,12 +1598,13 @@ class Replay:
         elif kind in {"roster", "stages"}:
             self.check_document(kind, statement)
         elif kind in {"column", "row"}:
-            self.ciphertexts[index] = self.check_contribution(statement)
+            self.ciphertexts[index], self.senders[index] = self.check_contribution(statement), member
         elif kind == "ticket":
             self.check_ticket(statement)
             self.tickets[envelope.digest] = (index, statement)
         elif kind == "epoch-open":
             self.epochs[statement["epoch"]] = statement
+            self.check_order(statement)
         return kind
 
     def check_signer(self, kind: str, statement: dict[str, Any], member: str, subject: str) -> None:
@@ -1600,7 +1618,8 @@ class Replay:
             require(right, void, f"an enterprise's key may not sign this {kind} statement")
             return
         role = SIGNERS[kind]
-        require(not role or role in self.members.roles(member), void, f"{member} may not sign a {kind} statement")
+        right = not role or role in self.members.roles(member) or (kind == "column" and "bank" in self.members.roles(member))
+        require(right, void, f"{member} may not sign a {kind} statement")
         if kind in NAMED:
             said = statement[NAMED[kind]]
             said = said["sender"] if isinstance(said, dict) else said
@@ -1640,7 +1659,7 @@ class Replay:
         if model is None:
             self.log.faults.append(Fault("PACK_MISSING", f"no pinned pack has the hash {admission['sha256']}"))
             return
-        owners = {self.members.owner(model.owner(name)) for name in model.pack["indicators"]}
+        owners = owners_of(model, self.members)
         require(owners <= found, reason, f"owners that have not accepted the model: {', '.join(sorted(owners - found))}")
 
     # --- what a statement only names ---
@@ -1684,18 +1703,46 @@ class Replay:
         model = self.roots.packs.get(ticket["model"])
         if model is None:
             raise Fault("PACK_MISSING", f"no pinned pack has the hash {ticket['model']}")
-        places = {(item["indicator"], item.get("functional", "-")): (item["leaf_index"], item["position"]) for item in ticket["inputs"]}
+        places: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        for item in ticket["inputs"]:
+            places.setdefault((item["indicator"], item.get("functional", "-")), []).append((item["leaf_index"], item["position"]))
+        self.check_contributors(ticket, places)
         for at, opening in enumerate(ticket["openings"]):
             with because("AGGREGATE_MISMATCH", f"opening {at}"):
                 total = 1
                 for name in reversed(opening["functionals"]):  # Horner: functional k sits in slot k
                     form = model.functional(name, ticket["stage"])
-                    inputs = [self.input(*places[term[:2]], opening["batch"]) for term in form.terms]
-                    value = self.roots.key.aggregate([term[2] for term in form.terms], inputs, form.constant)
+                    taken = [(term[2], place) for term in form.terms for place in places[term[:2]]]
+                    inputs = [self.input(*place, opening["batch"]) for _, place in taken]
+                    value = self.roots.key.aggregate([weight for weight, _ in taken], inputs, form.constant)
                     square = self.roots.key.n**2
                     total = pow(total, 1 << opening["slot_bits"], square) * value % square
                 named = sha256(self.roots.key.c_bytes(total)).hex()
                 require(named == opening["aggregate"], "AGGREGATE_MISMATCH", f"opening {at} is not the aggregate of its inputs")
+
+    def check_contributors(self, ticket: dict[str, Any], places: dict[tuple[str, str], list[tuple[int, int]]]) -> None:
+        """Columns are one of each contributor that the epoch froze; a row is its owner's alone [M7, P5.3 (5)]."""
+        frozen = self.epochs.get(ticket["epoch"], {}).get("contributors", {})
+        for (indicator, _), found in places.items():
+            senders = [self.senders.get(leaf) for leaf, _ in found]
+            if None in senders:
+                continue  # that an input is not at hand is said where it is read
+            named = frozen.get(indicator, []) if found[0][1] == -1 else senders[:1]
+            agree = sorted(map(str, senders)) == sorted(map(str, named))
+            require(agree, "AGGREGATE_MISMATCH", f"inputs of {indicator} are of {senders}, not of {named}")
+
+    def check_order(self, opened: dict[str, Any]) -> None:
+        """The order that banks contribute over is that of the epoch's roster [M7]."""
+        if not opened.get("order") or opened["roster"] not in self.orders:
+            return
+        subjects, counts = self.orders[opened["roster"]], list[int]()
+        for at, (_, _, stage) in enumerate(subjects):
+            if not counts or counts[-1] == opened["slots"] or stage != subjects[at - 1][2]:
+                counts.append(0)
+            counts[-1] += 1
+        said = {"format": "xinqiao/order/v1", **{name: opened[name] for name in ("zone", "epoch", "period")}}
+        document = canonical({**said, "subjects": [subject for subject, _, _ in subjects], "batches": [str(count) for count in counts]})
+        require(sha256(document).hex() == opened["order"], "ROSTER_INVALID", "the order that the epoch gives to banks is not that of its roster")
 
     def input(self, leaf: int, position: int, batch: int) -> int:
         if leaf not in self.ciphertexts:
@@ -1756,7 +1803,7 @@ class Documents:
         require(self.key.opens(aggregate, m, r), "OPENING_INVALID", "m and r do not open the aggregate")
         model, opened = self.log.roots.packs[ticket["model"]], self.replay.epochs[ticket["epoch"]]
         subjects = self.batches(opened)[batch]
-        form = model.functional(said["name"], ticket["stage"])
+        form = model.functional(said["name"], ticket["stage"], opened["contributors"])
         with because("VALUE_IMPOSSIBLE", "opened value"):
             for value in self.slots(self.key.balanced(m), opened["slot_bits"], len(subjects)):
                 form.read(value)

@@ -49,7 +49,7 @@ class OpenEpoch:
     """An epoch that was opened by the authority, checked, with its roster in order.
 
     ``subjects``: (id, stage) in order. ``stages``: the roster, where we were given all of it; a bank knows the order alone, and every stage
-    is the default one to it: what it contributes does not depend on stages [M5].
+    is the default one to it: what it contributes does not depend on stages [M7].
     """
 
     opened: EpochOpen
@@ -147,7 +147,7 @@ class ZoneTrust:
         return OpenEpoch(opened, sha256(raw).hex(), model, placed, layout, stages)
 
     def _check_contributors(self, opened: EpochOpen, model: Model) -> None:
-        """We contribute what is ours, and of what is summed over banks so many others do as the model asks: fewer would show ours [M5]."""
+        """We contribute what is ours, and of what is summed over banks so many others do as the model asks: fewer would show ours [M7]."""
         for name, item in model.indicators.items():
             if not owns(model, self.member, name):
                 continue

@@ -71,7 +71,7 @@ class Epochs:
             yield from pool.map(lambda job: self._open_one(epoch_id, job[0], job[1], timeout_s), jobs)
 
     def order(self, digest: str) -> bytes | None:
-        """The order document with this SHA-256 that an epoch gives to banks, made from its roster [M5]; None where no epoch names it.
+        """The order document with this SHA-256 that an epoch gives to banks, made from its roster [M7]; None where no epoch names it.
 
         Raises RosterError when the authority named one that is not the roster's.
         """

@@ -27,7 +27,7 @@ OF_BANK = " of bank "  # one bank's value of what is summed over banks; no name 
 class Audience:
     """Who learns something: kinds of audience (several together are a joint audience), and the owners whose records it holds itself.
 
-    ``contributes``: it is, or is together with, one of the banks over which a model sums, and knows that bank's own values [M5].
+    ``contributes``: it is, or is together with, one of the banks over which a model sums, and knows that bank's own values [M7].
     """
 
     name: str

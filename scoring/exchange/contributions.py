@@ -40,7 +40,7 @@ def owed_entries(model: Model, member: Member, functionals: Iterable[str]) -> tu
 
 
 def row_entries(model: Model, member: Member, functionals: Iterable[str]) -> tuple[Entry, ...]:
-    """What ``member`` owes as a row: its columns' entries, but for what is summed over banks, of which there are no rows [M5]."""
+    """What ``member`` owes as a row: its columns' entries, but for what is summed over banks, of which there are no rows [M7]."""
     return tuple(entry for entry in owed_entries(model, member, functionals) if not model.indicators[entry.indicator].summed)
 
 
@@ -78,7 +78,7 @@ def check_header(header: ContributionHeader, member: Member, model: Model, epoch
 
 def roster_named(model: Model, opened: EpochOpen, entries: Iterable[Entry]) -> str:
     """The document, by SHA-256, over which a contribution of these entries is made: the ordered roster, or for banks, which are given no
-    more, its order alone [M5]."""
+    more, its order alone [M7]."""
     return opened.order if any(model.indicators[entry.indicator].summed for entry in entries) else opened.roster
 
 

@@ -1,4 +1,4 @@
-"""Who contributes each indicator to an epoch, and what can be formed of what came [M5, P3.3].
+"""Who contributes each indicator to an epoch, and what can be formed of what came [M7, P3.3].
 
 Of an indicator that is summed over banks the list is no one's choice: it is every bank that accepted the model, and within one data
 period always the same. Two sums over the same records and different banks would differ by one bank's value.
@@ -70,10 +70,10 @@ def _banks(view: ZoneView, model: Model, period: str, owner: Contributors) -> tu
     frozen = _frozen(view, period)
     if frozen is not None and not set(frozen) <= set(present):
         gone = ", ".join(sorted(set(frozen) - set(present)))
-        raise EpochDefinitionError(f"{gone} contributed to an earlier epoch of data period {period}: a sum without them would show theirs [M5]")
+        raise EpochDefinitionError(f"{gone} contributed to an earlier epoch of data period {period}: a sum without them would show theirs [M7]")
     chosen = present if frozen is None else frozen
     if not owner.at_least <= len(chosen) <= owner.at_most:
-        raise EpochDefinitionError(f"{len(chosen)} banks have accepted {model.id}@{model.version}: it takes {owner.at_least} to {owner.at_most} [M5]")
+        raise EpochDefinitionError(f"{len(chosen)} banks have accepted {model.id}@{model.version}: it takes {owner.at_least} to {owner.at_most} [M7]")
     return chosen
 
 

@@ -131,7 +131,7 @@ def _judge_open(view: ZoneView, statement: EpochOpen, signer: Signer, time: int)
     if dict(statement.contributors) != contributors_of(view, model, statement.period):
         raise EpochDefinitionError("contributors are not the owners that the model names")
     if bool(statement.order) != (model.contributors is not None):
-        raise EpochDefinitionError("an order is named exactly where the model sums records over banks [M5]")
+        raise EpochDefinitionError("an order is named exactly where the model sums records over banks [M7]")
 
 
 def _check_interval(view: ZoneView, statement: EpochOpen, time: int) -> None:

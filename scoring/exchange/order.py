@@ -1,4 +1,4 @@
-"""The order of an epoch's roster alone: subject ids and the batches that they fall into. It is all that a contributing bank is given [M5].
+"""The order of an epoch's roster alone: subject ids and the batches that they fall into. It is all that a contributing bank is given [M7].
 
 Divisions and stages stay out of it. EpochOpen names it beside the ordered roster, and whoever has that checks that the two agree: an
 order of somebody's own making, another one for each bank, would let a sum hold one bank's value alone.

@@ -220,7 +220,7 @@ def _row_input(view: ZoneView, epoch: EpochState, indicator: str, gate_of: str, 
 def _owner(epoch: EpochState, indicator: str) -> str:
     owners = epoch.opened.contributors[indicator]
     if len(owners) != 1:
-        raise TicketInputsError(f"{indicator} has {len(owners)} owners: there are no rows of it [M5]")
+        raise TicketInputsError(f"{indicator} has {len(owners)} owners: there are no rows of it [M7]")
     return owners[0]
 
 

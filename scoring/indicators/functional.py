@@ -135,7 +135,7 @@ def _functional(form: _Form, gate_bits: int, sha256: str) -> Functional:
 
 
 def contributed(model: Model, form: Functional, contributors: Mapping[str, Sequence[str]]) -> Functional:
-    """The functional as an epoch with these contributors (by indicator) can give it: bounds count each of them once [M5].
+    """The functional as an epoch with these contributors (by indicator) can give it: bounds count each of them once [M7].
 
     Requires the contributors of every indicator of the functional, no more than the model allows.
     """

@@ -62,7 +62,7 @@ class Indicator:
 
     @property
     def summed(self) -> bool:
-        """Whether each bank owns its own value and only their sum is used [M5]."""
+        """Whether each bank owns its own value and only their sum is used [M7]."""
         return isinstance(self.owner, Contributors)
 
     @property

@@ -26,7 +26,7 @@ Version = Annotated[str, StringConstraints(pattern=r"^[0-9a-z][0-9a-z.-]{0,30}$"
 
 
 class Contributors(Part):
-    """Every bank of the zone: each owns its own record of a firm, and nothing but the sum over all of them is ever opened [M5].
+    """Every bank of the zone: each owns its own record of a firm, and nothing but the sum over all of them is ever opened [M7].
 
     So many, at least and at most, contribute to an epoch: the fewest are what the lint reckons with, the most what a slot has room for.
     """

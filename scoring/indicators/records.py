@@ -23,8 +23,8 @@ def records_markdown(models: Iterable[Model]) -> str:
         "# Records of each department",
         "",
         "Which record fields a department, or each bank, holds for each pack, by the names that its records and `model score` use. An empty",
-        "field is missing data: it earns 0 points and is reported to the owner and the enterprise. This file is made by `xinqiao model",
-        "records`; a test compares it with the packs.",
+        "field is missing data: it earns 0 points and is reported to the owner and the enterprise. This file is made by",
+        "`xinqiao model records`; a test compares it with the packs.",
     ]
     for model in models:
         lines += ["", f"## `{model.id}` version {model.version}", "", f"{model.title.zh} ({model.title.en})"]

@@ -32,7 +32,7 @@ class StagesPublished(Statement):
 
 class EpochOpen(Statement):
     """Freezes model, key, roster order, stages and contributors [P3.3]. ``roster`` is the sha256 of the stages document (the ordered
-    roster), ``order`` that of the order alone, which banks contribute over; empty where the model sums nothing over banks [M5]."""
+    roster), ``order`` that of the order alone, which banks contribute over; empty where the model sums nothing over banks [M7]."""
 
     kind = "epoch-open"
     epoch: Name

@@ -15,6 +15,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from scoring.indicators.model import Model
+from scoring.rules.stages import Owner
 from scoring.rules.values import Field
 from simulators.population.fields.catalogue import CATALOGUE
 from simulators.population.fields.core import draw_core
@@ -76,7 +77,8 @@ def owners_of(model: Model, plan: ZonePlan) -> Mapping[str, tuple[str, ...]]:
     held: dict[tuple[str, str], list[str]] = {}
     for name, field in model.fields.items():
         owner = model.pack.records[field.record].owner
-        held.setdefault((owner.department, owner.level), []).append(name)
+        if isinstance(owner, Owner):  # loan books of banks: simulators.population.loans
+            held.setdefault((owner.department, owner.level), []).append(name)
     departments = [member for member in plan.members if "department" in member.roles]
     return {member.id: tuple(held.get((member.department, member.level), ())) for member in departments}
 

@@ -15,7 +15,12 @@ def write_records(population: Population, directory: Path, name: str = "records.
 
     Folders are made 0700 and files 0600. A file already there is replaced as a whole, so that a reader sees the old or the new one.
     """
-    return tuple(_write(table, directory / "records" / table.member, name) for table in population.tables())
+    return tuple(write_table(table, directory, name) for table in population.tables())
+
+
+def write_table(table: Table, directory: Path, name: str = "records.csv") -> Path:
+    """Write one member's table as ``write_records`` does; the file."""
+    return _write(table, directory / "records" / table.member, name)
 
 
 def _write(table: Table, folder: Path, name: str) -> Path:

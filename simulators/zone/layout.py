@@ -105,7 +105,8 @@ def plan_for(models: Sequence[Model], zone: str = "", *, threshold: int = 3, wit
     authority's front) and an auditor who witnesses: alone, or as one of three of which two must. ``zone``: the place's id when empty.
     Raises ValueError for another number of witnesses than 1 or 3.
     """
-    owners = [record.owner for model in models for record in model.pack.records.values()] + [model.stage_owner for model in models]
+    records = [record.owner for model in models for record in model.pack.records.values()]
+    owners = [owner for owner in records if isinstance(owner, Owner)] + [model.stage_owner for model in models]
     return _plan(place_of(models), owners, zone, threshold, witnesses)
 
 

@@ -10,7 +10,6 @@ import pytest
 from crypto.subjects import OuterCheckCharacterWarning, check_uscc
 from scoring.indicators.model import Model, load_pack
 from scoring.indicators.plain import score_plain
-from scoring.rules.stages import Owner
 from simulators.population import firm_panel
 from simulators.population.generate import generate, owners_of
 from simulators.population.tables import Population
@@ -69,8 +68,8 @@ def test_every_owner_of_the_model_is_a_member_and_holds_its_fields_alone(simulat
     model, plan, population = simulated
     assert population.owners == owners_of(model, plan)
     placed = [name for names in population.owners.values() for name in names]
-    banks = {Owner(department="bank", level=level) for level in ("province", "city", "county")}
-    assert sorted(placed) == sorted(name for name, field in model.fields.items() if model.pack.records[field.record].owner not in banks)
+    of_banks = {f"bank/{level}" for level in ("province", "city", "county")} | {"each bank"}
+    assert sorted(placed) == sorted(name for name, field in model.fields.items() if model.pack.records[field.record].owner.name not in of_banks)
 
 
 @pytest.mark.parametrize("pack", [firm_panel.PACK, *SIMULATED])

@@ -1,4 +1,4 @@
-"""Records that each bank owns and of which only the sum is used: what a pack may do with them [M5].
+"""Records that each bank owns and of which only the sum is used: what a pack may do with them [M7].
 
 A single bank's value must reach nobody, and a row for one bank would tell it that its borrower asks another: such indicators exist as
 columns alone, in functionals that are for the authority alone.
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from scoring.indicators.checking.fields import Problem
 from scoring.indicators.document import Path
 from scoring.indicators.pack import Contributors, IndicatorSpec, Pack
+
 
 def summed_problems(pack: Pack) -> Iterator[Problem]:
     """Everything about summed records that does not fit."""
