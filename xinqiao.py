@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nodes.commands import audit, connector, countersign, department, draw, epoch, key, model, node, score, verify
+from nodes.commands import audit, connector, countersign, department, draw, epoch, key, model, model_files, node, score, verify
 from nodes.commands.output import run
 from simulators.commands import bench, demo, zone
 
@@ -26,6 +26,8 @@ app.add_typer(key.app, name="key")
 app.add_typer(epoch.app, name="epoch")
 app.add_typer(score.app, name="score")
 app.add_typer(department.app, name="department")
+model.app.command("export")(model_files.export)
+model.app.command("import")(model_files.import_)
 model.app.command("sign")(countersign.sign)
 model.app.command("admit")(countersign.admit)
 app.add_typer(model.app, name="model")

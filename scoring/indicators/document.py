@@ -55,9 +55,13 @@ class Document:
                 path, lacking = (*path, part), []
             else:
                 lacking = [str(part)]
-        name = self.files.get(path)
-        shown = ", ".join(part for part in (name, f"line {self.lines[path]}", dotted((*path, *lacking))) if part)
+        shown = ", ".join(part for part in (self.where(path), dotted((*path, *lacking))) if part)
         return f"{shown}: {message}"
+
+    def where(self, path: Path) -> str:
+        """The place of a path as errors call it. Requires a path of the document."""
+        name = self.files.get(path)
+        return f"{f'{name}, ' if name else ''}line {self.lines[path]}"
 
     def report(self, found: Sequence[tuple[Sequence[str | int], str]]) -> str:
         """Problems, each with its location, as lines that name file, line, path and what would be right; at most ten are shown."""

@@ -1,0 +1,1 @@
+"""A model as the sheets of a workbook, both ways. Cells only; files are `nodes.commands.workbook`."""
