@@ -10,7 +10,7 @@ import typer
 
 from nodes.commands import audit, connector, countersign, department, draw, epoch, key, model, model_files, node, score, verify
 from nodes.commands.output import run
-from simulators.commands import bench, demo, zone
+from simulators.commands import bench, demo, simulate, zone
 
 app = typer.Typer(
     name="xinqiao",
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.add_typer(zone.app, name="zone")
+app.add_typer(simulate.app, name="simulate")
 app.add_typer(node.app, name="node")
 app.add_typer(key.app, name="key")
 app.add_typer(epoch.app, name="epoch")

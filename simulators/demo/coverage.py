@@ -42,6 +42,6 @@ def coverage(model: Model, totals: Sequence[Mapping[str, Any]], firms: Mapping[s
     served = 0
     for total in scored:
         values, stage = firms[total["subject"]].values, total["stage"]
-        vetoes = {name: points(model, name, values, stage) for name in product.vetoes}
-        served += line_fen(product, stage, total["hundredths"], False, vetoes).line_fen >= BASE_LINE_YUAN * FEN
+        singles = {name: points(model, name, values, stage) for name in product.singles}
+        served += line_fen(product, stage, total["hundredths"], False, singles).line_fen >= BASE_LINE_YUAN * FEN
     return Coverage(product.id, len(scored), served)

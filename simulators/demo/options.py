@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,11 +12,11 @@ from nodes.errors import SettingsError
 from nodes.packs import lends
 from scoring.indicators.model import Model, load_pack
 from simulators.population import firm_panel
-from simulators.population.generate import generate
 from simulators.population.naming import BRANDS
+from simulators.population.select import population_for
 from simulators.population.tables import Population
 from simulators.zone.build import shipped_pack, shipped_packs
-from simulators.zone.configs import choose_addresses
+from simulators.zone.configs import choose_addresses, free_ports
 from simulators.zone.layout import ZonePlan, plan_for
 
 FIRM_PANEL = firm_panel.PACK
@@ -69,8 +71,15 @@ class DemoOptions:
         if self.out.exists() and any(self.out.iterdir()):
             raise SettingsError(f"--out {self.out} is not empty: a run begins in a new directory")
 
+    def api_ports(self) -> Callable[[], int]:
+        """Ports for the departments' HTTP APIs, one a call: those after the zone's where its ports were chosen, free ones otherwise."""
+        if self.base_port is None:
+            return lambda: free_ports(1)[0]
+        ports = itertools.count(self.base_port + sum(process.listens for process in self.plan.processes))
+        return lambda: next(ports)
+
     def population(self) -> Population:
         """The enterprises of this run: the same for the same pack, year, number and seed."""
-        if self.pack == FIRM_PANEL:
-            return firm_panel.load(self.year, self.seed).first(self.enterprises)
-        return generate(self.model, self.plan, self.enterprises or DEFAULT_ENTERPRISES, self.seed)
+        real = self.pack == FIRM_PANEL
+        count = self.enterprises or (None if real else DEFAULT_ENTERPRISES)
+        return population_for(self.model, self.plan, count, self.seed, self.year if real else None)

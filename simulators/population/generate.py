@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -19,13 +20,14 @@ from scoring.rules.stages import Owner
 from scoring.rules.values import Field
 from simulators.population.fields.catalogue import CATALOGUE
 from simulators.population.fields.core import draw_core
-from simulators.population.fields.fallback import fallback
-from simulators.population.fields.shapes import Basis, Before, Shape
+from simulators.population.fields.fallback import FIGURE, fallback
+from simulators.population.fields.shapes import Basis, Pick, Shape
 from simulators.population.fields.traits import Columns, Floats, Traits, draw_traits
 from simulators.population.fields.writing import adopted, numbers, written
 from simulators.population.naming import BRANDS, assign_usccs, invented_companies
 from simulators.population.rarities import ZERO_MONTHS, blank, zero_months
 from simulators.population.tables import Firm, Population
+from simulators.population.trade import DECLARED_FIELDS, Shipment, customs_columns, draw_shipments
 from simulators.zone.layout import ZonePlan
 
 DEFAULT_YEAR = 2023
@@ -50,7 +52,12 @@ def generate(model: Model, plan: ZonePlan, count: int, seed: int = 0, year: int 
     traits = draw_traits(draw, count)
     core = draw_core(draw, traits)
     core[ZERO_MONTHS] = zero_months(draw, traits, year)
-    columns = core | _columns(model, core, traits, (seed, year, count))
+    seeds = (seed, year, count)
+    shipments: list[tuple[Shipment, ...]] = [()] * count
+    if customs := [name for name in model.fields if name in DECLARED_FIELDS]:
+        shipments = draw_shipments(_stream(seeds, "customs"), traits, year)
+        core |= customs_columns(shipments, year)
+    columns = core | _columns(model, core, traits, seeds)
     owners = owners_of(model, plan)
     single = [name for name in BLANKS if name in model.fields] + [name for name, field in model.fields.items() if name not in core and _sparse(field)]
     blank(draw, columns, owners, single, frozenset(member.id for member in plan.members if member.department == "credit"))
@@ -66,6 +73,7 @@ def generate(model: Model, plan: ZonePlan, count: int, seed: int = 0, year: int 
             {name: columns[name][index] for name in model.fields if columns[name][index] or model.fields[name].spec.type == "months"},
             registered=(date(year, 12, 31) - timedelta(days=int(365.25 * traits.age[index]))).isoformat(),
             trade=company.trade,
+            shipments=shipments[index] if any(columns[name][index] for name in customs) else (),
         )
         for index, company in enumerate(companies)
     ]
@@ -87,32 +95,36 @@ def _columns(model: Model, core: Columns, traits: Traits, seeds: tuple[int, int,
     """A column for every field of the model. Fields beside the core have a stream of random numbers each: one more changes no other."""
     known = {name: numbers(column) for name, column in core.items()}
     columns: Columns = {}
-    for name, field in sorted(model.fields.items(), key=lambda item: _follows(item[1])):
+    for name, field in model.fields.items():
         said = adopted(field, core[name]) if name in core else None
         if said is not None:
             columns[name] = said
         elif field.spec.type == "months":
             columns[name] = zero_months(_stream(seeds, name), traits, seeds[1])
         else:
-            columns[name], known[name] = _drawn(field, Basis(_stream(seeds, name), traits, known))
+            if name in core:  # the pack means something else by this name
+                known = {other: figures for other, figures in known.items() if other != name}
+            columns[name] = written(field, _figures(name, model, Basis(_stream(seeds, name), traits, known), seeds))
     return columns
 
 
-def _drawn(field: Field, basis: Basis) -> tuple[list[str], Floats]:
-    shape = _shape(field)
-    if isinstance(shape, Before) and shape.of not in basis.known:
-        shape = fallback(shape.of, field.spec)
-    values = shape.values(basis)
-    return written(field, values), values
+def _figures(name: str, model: Model, basis: Basis, seeds: tuple[int, int, int]) -> Floats:
+    """The numbers of a field, kept among the known ones for those that follow it; what it follows is drawn first, named by the model or not."""
+    shape = _shape(name, model)
+    source = getattr(shape, "of", name)
+    if source != name and source not in basis.known:
+        basis.known[source] = _figures(source, model, replace(basis, draw=_stream(seeds, source)), seeds)
+    if name not in basis.known:
+        basis.known[name] = shape.values(basis)
+    return basis.known[name]
 
 
-def _shape(field: Field) -> Shape:
-    return CATALOGUE.get(field.name) or fallback(field.name, field.spec)
-
-
-def _follows(field: Field) -> bool:
-    """Figures of earlier years are drawn after those of this year."""
-    return isinstance(_shape(field), Before)
+def _shape(name: str, model: Model) -> Shape:
+    spec = model.fields[name].spec if name in model.fields else FIGURE
+    shape = CATALOGUE.get(name)
+    if shape is None or (isinstance(shape, Pick) and len(shape.weights) != len(spec.values)):
+        return fallback(name, spec)
+    return shape
 
 
 def _sparse(field: Field) -> bool:

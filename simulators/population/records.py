@@ -20,10 +20,11 @@ def write_records(population: Population, directory: Path, name: str = "records.
 
 def write_table(table: Table, directory: Path, name: str = "records.csv") -> Path:
     """Write one member's table as ``write_records`` does; the file."""
-    return _write(table, directory / "records" / table.member, name)
+    return write_drop(table, directory / "records" / table.member, name)
 
 
-def _write(table: Table, folder: Path, name: str) -> Path:
+def write_drop(table: Table, folder: Path, name: str = "records.csv") -> Path:
+    """Write one department's table as ``folder``/``name``, in our own column names. Returns the file."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.columns)

@@ -6,8 +6,10 @@ department is handed the one table that is its own. This module splits; it gener
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+
+from simulators.population.trade import Shipment
 
 REGISTRAR = "market-zhejiang"
 REGISTER_FIELDS = ("company", "division", "registered_on", "trade")
@@ -19,6 +21,7 @@ class Firm:
     """One enterprise. ``values`` are its record fields as a department writes them down; an absent field is missing data.
 
     ``registered``: ISO date, and ``trade``: class of GB/T 4754-2017; empty where the register does not know them.
+    ``shipments``: export declarations, which customs alone knows.
     """
 
     uscc: str
@@ -27,6 +30,7 @@ class Firm:
     values: Mapping[str, str]
     registered: str = ""
     trade: str = ""
+    shipments: tuple[Shipment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,14 @@ class Table:
     member: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+    def without(self, names: Sequence[str]) -> Table:
+        """The table without some of its fields, and without the rows that then say nothing; itself without any to leave out."""
+        if not names:
+            return self
+        places = [place for place, name in enumerate(self.columns) if name not in names]
+        rows = (tuple(row[place] for place in places) for row in self.rows)
+        return Table(self.member, tuple(self.columns[place] for place in places), tuple(row for row in rows if any(row[2:])))
 
 
 @dataclass(frozen=True, slots=True)

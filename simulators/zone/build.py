@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from nodes.ceremony.dealer import CeremonyPlan, hold_ceremony
@@ -22,11 +22,19 @@ ZONE_ID = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 
 def build_zone(
-    plan: ZonePlan, directory: Path, packs: Sequence[bytes], *, key_bits: int, base_port: int | None = None, progress: Callable[[str], None]
+    plan: ZonePlan,
+    directory: Path,
+    packs: Sequence[bytes],
+    *,
+    key_bits: int,
+    base_port: int | None = None,
+    mapped: Mapping[str, Sequence[str]] | None = None,
+    progress: Callable[[str], None],
 ) -> dict[str, Path]:
     """Make the members, the public directory, the key and the configurations under ``directory``; the TOML files by process name.
 
-    The authority deals the key, the auditor witnesses it. Raises SettingsError when there is a zone already or the plan cannot be one,
+    The authority deals the key, the auditor witnesses it. ``mapped``: member -> mappings in ``records``/<member> by which its node reads; the
+    others read CSV files from there. Raises SettingsError when there is a zone already or the plan cannot be one,
     ModelError for a pack: nothing is made then.
     """
     public_dir, members_dir = directory / "public", directory / "members"
@@ -39,7 +47,7 @@ def build_zone(
         load_signing_key(member.id, members_dir / member.id / "sign.pem") for member in (*plan.with_role("authority"), *plan.with_role("auditor"))
     ]
     hold_ceremony(CeremonyPlan(plan.zone, key_bits, plan.threshold, custodians), signers, public_dir, lambda step: progress(f"ceremony: {step}"))
-    return write_configs(plan, directory, choose_addresses(plan, base_port))
+    return write_configs(plan, directory, choose_addresses(plan, base_port), mapped)
 
 
 def _check_plan(plan: ZonePlan, packs: Sequence[bytes], base_port: int | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,13 +63,19 @@ def free_ports(count: int) -> list[int]:
             item.close()
 
 
-def write_configs(plan: ZonePlan, directory: Path, addresses: Addresses) -> dict[str, Path]:
-    """Write DIR/config/<process>.toml for every process, and DIR/endpoints.json; the files by process name."""
+def write_configs(plan: ZonePlan, directory: Path, addresses: Addresses, mapped: Mapping[str, Sequence[str]] | None = None) -> dict[str, Path]:
+    """Write DIR/config/<process>.toml for every process, and DIR/endpoints.json; the files by process name.
+
+    ``mapped``: member -> the mappings in DIR/records/<member> by which its node reads; the others have the folder itself.
+    """
     config_dir = make_private_directory(directory / "config")
     make_private_directory(directory / "state")
     files = {}
     for process in plan.processes:
         document = process_settings(plan, process, addresses)
+        if names := (mapped or {}).get(process.member):
+            document["department"].pop("records_dir")
+            document["department"] = {"connectors": [f"../records/{process.member}/{name}" for name in names], **document["department"]}
         files[process.name] = config_dir / f"{process.name}.toml"
         write_private(files[process.name], to_toml(document).encode())
     write_public(directory / "endpoints.json", canonical_json(addresses.document(plan)))

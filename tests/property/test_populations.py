@@ -8,11 +8,13 @@ from datetime import date
 import pytest
 
 from crypto.subjects import OuterCheckCharacterWarning, check_uscc
+from nodes.packs import lends
 from scoring.indicators.model import Model, load_pack
 from scoring.indicators.plain import score_plain
 from simulators.population import firm_panel
 from simulators.population.generate import generate, owners_of
 from simulators.population.tables import Population
+from simulators.population.trade import DECLARED_FIELDS
 from simulators.zone.build import shipped_pack, shipped_packs
 from simulators.zone.layout import ZonePlan, plan_for
 
@@ -40,7 +42,7 @@ def test_each_field_has_readable_values_and_few_gaps(simulated: tuple[Model, Zon
         found = [firm.values[name] for firm in population.firms if name in firm.values]
         for text in found:
             field.parse(text)
-        least = 0.6 if any(word in name for word in MAY_BE_YOUNG) else 0.9
+        least = 0.2 if name in DECLARED_FIELDS else 0.6 if any(word in name for word in MAY_BE_YOUNG) else 0.9  # few export
         assert len(found) >= least * COUNT, name
         assert len(set(found)) > 1, f"{name} is the same for everybody"
 
@@ -48,7 +50,7 @@ def test_each_field_has_readable_values_and_few_gaps(simulated: tuple[Model, Zon
 def test_every_enterprise_can_be_scored_and_totals_differ(simulated: tuple[Model, ZonePlan, Population]) -> None:
     model, _, population = simulated
     scores = [score_plain(model, firm.values) for firm in population.firms]
-    assert len({score.total for score in scores}) > COUNT / 20
+    assert len({score.total for score in scores}) > (COUNT / 20 if lends(model.id) else 1)  # libraries and policies count criteria that are met
     assert {score.stage for score in scores} <= {stage.id for stage in model.stages}
 
 

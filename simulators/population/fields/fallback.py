@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from scoring.rules.values import FieldSpec
+from scoring.statements import Title
 from simulators.population.fields.shapes import Age, Amount, Before, Count, Mark, Pick, Shape, Share, Some
 
 AMOUNTS = {"yuan": 1, "k-yuan": 1000, "10k-yuan": 10_000, "m-yuan": 10**6, "100m-yuan": 10**8}
@@ -19,6 +20,10 @@ PARTS = {"ratio": 1.0, "percent": 100.0}
 _BAD = re.compile(r"violat|overdue|abnormal|penalt|dishonest|enforced|accident|default|litigation|arrear|blacklist|illegal|misconduct|closed|banned")
 _NOTHING = re.compile(r"none|no|other|others|not-.*|un.*")
 _BEFORE = re.compile(r"(?P<of>.+?)_(?:(?:previous|last_year|year_before)(?P<more>_?2|_two)?|(?P<two>two_years_ago|before_previous|year_before_last))")
+
+
+FIGURE = FieldSpec(title=Title(zh="金额", en="amount"), type="decimal", unit="yuan")
+"""What a field is taken for that no pack declares, but that another follows."""
 
 
 def fallback(name: str, spec: FieldSpec) -> Shape:
@@ -40,7 +45,5 @@ def fallback(name: str, spec: FieldSpec) -> Shape:
 
 
 def _weight(value: str, place: int, count: int) -> float:
-    """The last of a list is the commonest when it says that there is nothing; otherwise the middle is."""
-    if _NOTHING.fullmatch(value):
-        return 2.0 * count
-    return 1.0 + min(place, count - 1 - place)
+    """Titles are listed from the rarest; a value that says that there is nothing is the commonest of all."""
+    return 4.0 * 2.0**count if _NOTHING.fullmatch(value) else 2.0**place

@@ -6,7 +6,6 @@ an enterprise cannot have a value. ``writing`` puts them into a field's own type
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,7 +20,7 @@ class Basis:
 
     draw: np.random.Generator
     traits: Traits
-    known: Mapping[str, Floats]
+    known: dict[str, Floats]
 
     def lean(self, size: float, innovation: float, spread: float = 0.0) -> Floats:
         """How much traits and chance lift an enterprise, on a logarithmic scale."""
@@ -94,6 +93,19 @@ class Amount:
         amount = np.maximum(basis.field(self.of), self.at_least) * self.part * np.exp(basis.lean(self.size, self.innovation, self.spread))
         amount[basis.draw.random(basis.traits.count) < self.none] = 0.0
         return np.asarray(np.round(amount, 2))
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """A positive figure about ``mean`` that follows nothing else."""
+
+    mean: float
+    size: float = 0.0
+    innovation: float = 0.0
+    spread: float = 0.5
+
+    def values(self, basis: Basis) -> Floats:
+        return np.asarray(self.mean * np.exp(basis.lean(self.size, self.innovation, self.spread)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,104 @@
+"""``xinqiao simulate``: the outside world alone, so that a real node can be pointed at it."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nodes.commands.output import JsonFlag, reporting
+from nodes.errors import SettingsError
+from nodes.runtime.files import make_private_directory
+from scoring.indicators.model import load_pack
+from simulators.commands.ending import end_on_sigterm
+from simulators.demo.artifacts import write_json
+from simulators.demo.options import DEFAULT_ENTERPRISES
+from simulators.departments.serving import Servers
+from simulators.departments.systems import Surroundings, System, write_systems
+from simulators.population import firm_panel
+from simulators.population.generate import DEFAULT_YEAR
+from simulators.population.naming import BRANDS
+from simulators.population.select import population_for
+from simulators.zone.build import shipped_pack, shipped_packs
+from simulators.zone.layout import plan_for
+
+app = typer.Typer(no_args_is_help=True, help="Stand-ins for the world outside a zone.")
+FIRST_PORT = 8471
+WATCH_S = 1.0
+
+
+@app.callback()
+def _group() -> None:
+    """Stand-ins for the world outside a zone."""
+
+
+@app.command("departments")
+def departments(
+    directory: Annotated[Path, typer.Argument(help="New directory: DIR/records/<member>/ for each department's node, DIR/systems.json.")],
+    pack: Annotated[str, typer.Option(help=f"Indicator model whose records are held: {', '.join(shipped_packs())}.")] = "hangzhou-binjiang",
+    enterprises: Annotated[int | None, typer.Option(help=f"Number of enterprises; default {DEFAULT_ENTERPRISES}, or all real firms.")] = None,
+    year: Annotated[
+        int | None, typer.Option(help=f"Year of the records; default {DEFAULT_YEAR}, or {firm_panel.DEFAULT_YEAR} of the real firms.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same files, but for keys and tokens.")] = 0,
+    malformed: Annotated[int, typer.Option(help="Rows beside the others that no reader may take, dealt to the departments in turn.")] = 0,
+    port: Annotated[int, typer.Option(help="First port of the HTTP APIs.")] = FIRST_PORT,
+    database_url: Annotated[str, typer.Option(help="SQLAlchemy URL of a PostgreSQL for the views; a SQLite file each when absent.")] = "",
+    only_write: Annotated[bool, typer.Option("--only-write", help="Write everything and end; the HTTP APIs do not run.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Departments' systems with invented enterprises: database views, CSV and XLSX drops, an HTTP API that pages, throttles and fails.
+
+    Prints what is where and the mapping by which a node reads it; the HTTP APIs run until Ctrl-C or SIGTERM.
+    """
+    end_on_sigterm()
+    with reporting(as_json) as report:
+        if directory.exists() and any(directory.iterdir()):
+            raise SettingsError(f"{directory} is not empty: stand-ins begin in a new directory")
+        if malformed < 0 or not 1 <= (enterprises or 1) <= BRANDS:
+            raise SettingsError(f"--malformed is 0 or more, --enterprises 1 to {BRANDS}")
+        model = load_pack(shipped_pack(pack))
+        plan = plan_for([model])
+        population = population_for(model, plan, enterprises or (None if pack == firm_panel.PACK else DEFAULT_ENTERPRISES), seed, year)
+        report.progress(f"{len(population.firms)} enterprises of {plan.title.en}, {population.period}")
+        ports = itertools.count(port)
+        around = Surroundings(make_private_directory(directory).absolute(), lambda: next(ports), database_url, malformed)
+        systems = write_systems(population, model, plan, around)
+        document = {
+            "pack": model.id,
+            "enterprises": len(population.firms),
+            "period": population.period,
+            "systems": [_document(item) for item in systems],
+        }
+        write_json(directory / "systems.json", document)
+        text = "\n".join(_line(item) for item in systems)
+        served = [item.serves for item in systems if item.serves is not None]
+        if not only_write and served:
+            _serve(served, report.progress, text)
+        report.result(document, "stopped" if served and not only_write else text)
+
+
+def _serve(folders: list[Path], tell: Any, text: str) -> None:
+    """Run the APIs until SIGINT or SIGTERM. Raises PeerUnavailableError when one ends by itself."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    with Servers(folders) as servers:
+        tell(text)
+        tell(f"{len(folders)} HTTP API{'s' if len(folders) > 1 else ''} answer; Ctrl-C ends them")
+        while not stopping.wait(WATCH_S):
+            servers.check()
+
+
+def _document(system: System) -> dict[str, Any]:
+    return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(system).items()}
+
+
+def _line(system: System) -> str:
+    how = f'connectors = ["{system.mapping}"]' if system.mapping else f'records_dir = "{Path(system.where).parent}"'
+    return f"{system.member:24} {system.kind:5} {system.records:7} records  {system.where}\n{'':24} [department] {how}"
