@@ -26,7 +26,6 @@ COMMANDS: dict[str, Line] = {  # each with whatever it demands, none of which is
     "model show": ["model", "show", "nowhere"],
     "model lint": ["model", "lint", "nowhere"],
     "model diff": ["model", "diff", "nowhere", "firm-panel"],
-    "model resolve": ["model", "resolve", "nowhere", "-o", "out.yaml"],
     "model score": ["model", "score", "firm-panel", "nowhere.csv", "-o", "out.csv"],
     "model resolve": ["model", "resolve", "nowhere.yaml", "-o", "out.yaml"],
     "model export": ["model", "export", "nowhere.yaml", "-o", "out.xlsx"],
