@@ -1,4 +1,4 @@
-"""``xinqiao model export|import``: a model as the workbook that officials read and edit, and back as a pack. Works on files alone."""
+"""``xinqiao model export|import|overview``: models as workbooks that officials edit, and as docs/models.md. Works on files alone."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ import typer
 
 from nodes.commands.output import JsonFlag, reporting
 from nodes.commands.workbook import read_workbook, write_workbook
-from nodes.packs import pack_bytes, read_pack
+from nodes.packs import pack_bytes, pack_path, read_pack, shipped_packs
 from scoring.errors import ModelError
 from scoring.indicators.document import parse_document
 from scoring.indicators.model import Model, checked, load_pack
+from scoring.notation.overview import overview_markdown
 from scoring.notation.pack_text import pack_text
 from scoring.notation.workbook.reading import read_sheets
 from scoring.notation.workbook.sheets import workbook_sheets
+
+MODELS = "Models of zones"
+GROUPS = {"packs": MODELS, "libraries": "Libraries of enterprises", "policies": "Policies"}  # by the folder that a pack's own lies in
 
 
 def export(
@@ -52,6 +56,16 @@ def import_(
             model = load_pack(text.encode())
         output.write_text(text, encoding="utf-8", newline="\n")
         report.result(_summary(model, output), f"{model.id}@{model.version}, {len(model.indicators)} indicators, sha256 {model.sha256}: {output}")
+
+
+def overview(as_json: JsonFlag = False) -> None:
+    """Print, as Markdown, the shipped models beside each other (docs/models.md): shape, owners, provenance, products, audiences."""
+    with reporting(as_json) as report:
+        groups: dict[str, list[Model]] = {heading: [] for heading in GROUPS.values()}
+        for name in shipped_packs():
+            groups[GROUPS.get(pack_path(name).parent.parent.name, MODELS)].append(read_pack(name))
+        document = {heading: [model.id for model in models] for heading, models in groups.items()}
+        report.result(document, overview_markdown(groups).rstrip("\n"))
 
 
 def _summary(model: Model, output: Path) -> dict[str, object]:

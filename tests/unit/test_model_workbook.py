@@ -28,7 +28,9 @@ from scoring.notation.workbook.sheets import workbook_sheets
 from xinqiao import app
 
 UNHURRIED = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-PACKS = shipped_packs()
+OVERVIEW = Path(__file__).parents[2] / "docs" / "models.md"
+QUICK = ("firm-panel", "hangzhou-binjiang", "sme-tech")
+PACKS = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in shipped_packs()]
 INDICATORS, FIELDS, STAGES, MAIN = "指标 indicators", "字段 fields", "阶段 stages", "基本信息 model"
 
 
@@ -313,3 +315,10 @@ def test_text_that_begins_like_a_formula_is_text(tmp_path: Path) -> None:
     write_workbook(workbook_sheets(value), path)
     assert all(cell.data_type != "f" for page in load_workbook(path).worksheets for row in page.iter_rows() for cell in row)
     assert read_sheets(read_workbook(path)).value == value
+
+
+@pytest.mark.slow  # every pack is loaded
+def test_overview_prints_the_committed_page() -> None:
+    result = run("overview")
+    assert result.exit_code == 0
+    assert result.stdout == OVERVIEW.read_text(encoding="utf-8"), "run: xinqiao model overview > docs/models.md"

@@ -20,6 +20,8 @@ from scoring.notation.phrases import read_rule, rule_phrase
 from scoring.notation.workbook.guide import GUIDE_ROWS
 
 UNHURRIED = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = ("firm-panel", "hangzhou-binjiang", "sme-tech")
+PACKS = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in shipped_packs()]
 decimals = st.decimals(-(10**9), 10**9, places=4)
 numbers = st.integers(-(10**17), 10**17) | decimals
 leaves = st.none() | st.booleans() | numbers | st.text()
@@ -32,7 +34,7 @@ def test_whatever_is_written_is_read_again(document: dict[str, Any]) -> None:
     assert parse_document(pack_text(document).encode()).value == document
 
 
-@pytest.mark.parametrize("name", shipped_packs())
+@pytest.mark.parametrize("name", PACKS)
 def test_a_shipped_pack_written_again_is_the_same_model_on_lines_as_wide(name: str) -> None:
     value: Any = parse_document(pack_bytes(name)).value
     text = pack_text(value)
