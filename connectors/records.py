@@ -57,23 +57,28 @@ class Delivery(Protocol):
     @property
     def name(self) -> str:
         """The delivery as people know it; with ``digest`` it says whether this was taken before."""
+        ...
 
     @property
     def digest(self) -> str:
         """SHA-256, hex, of what was delivered; empty where ``cursor`` alone tells what is new."""
+        ...
 
     @property
     def cursor(self) -> str:
         """Where the source goes on once this delivery is taken; opaque, kept by the reader in the same transaction as the records."""
+        ...
 
     def items(self) -> Iterator[Record | Malformed]:
         """Records and malformed parts, in the source's order, read as they are asked for.
 
         Raises DeliveryError when it cannot be read as a whole; nothing of it is then to be kept.
         """
+        ...
 
     def settle(self, outcome: Outcome, refused: tuple[Malformed, ...]) -> None:
         """Called once what was read is durable: a file goes to where its life ends. Calling it again changes nothing."""
+        ...
 
 
 class Connector(Protocol):
@@ -82,6 +87,8 @@ class Connector(Protocol):
     @property
     def id(self) -> str:
         """Name of the connector on its node."""
+        ...
 
     def deliveries(self, cursor: str) -> Iterator[Delivery]:
         """What there is now, in order. Raises SourceUnavailableError when the source cannot be reached: the same again later."""
+        ...

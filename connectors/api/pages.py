@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from connectors.api.client import Client
 from connectors.api.turns import ABSENT, Turn, first_turn, kept_cursor, next_turn, value_at
-from connectors.cells import MAX_CELL, text_of
+from connectors.cells import text_of
 from connectors.errors import DeliveryError, SourceUnavailableError
 from connectors.mapping import ConnectorMapping
 from connectors.records import Delivery, Malformed, Origin, Outcome, Record
@@ -135,10 +135,7 @@ def _number(text: str) -> str:
 def _cell(value: object) -> str | None:
     if value is ABSENT:
         return None
-    if isinstance(value, (dict, list)):
-        return UNREADABLE
-    text = text_of(value)
-    return text if len(text) <= MAX_CELL else UNREADABLE
+    return UNREADABLE if isinstance(value, (dict, list)) else text_of(value)
 
 
 def _shown(item: object) -> str:

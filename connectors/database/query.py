@@ -29,7 +29,8 @@ class Query:
         self._connection = connection.execution_options(yield_per=1000)
         self._from = _from(source)
         self.name = source.view if source.view is not None else mapping.id
-        there = set(self._connection.execute(select(text_query("*")).select_from(self._from).where(false())).keys())
+        with self._connection.execute(select(text_query("*")).select_from(self._from).where(false())) as nothing:
+            there = set(nothing.keys())
         cursor = () if source.cursor is None else (source.cursor,)
         needed = [*cursor, *(name for name, optional in mapping.columns.items() if not optional)]
         if lacking := [name for name in needed if name not in there]:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from nodes.commands.output import JsonFlag, Report, reporting
-from simulators.benchmarks import audit, banks, crypto, epoch, log
+from simulators.benchmarks import audit, banks, crypto, epoch, log, tables
 from simulators.benchmarks.machine import this_machine
 from simulators.benchmarks.rows import Item, to_json, to_text
 from simulators.commands.ending import end_on_sigterm
@@ -25,6 +25,7 @@ class Part(StrEnum):
     BANKS = "banks"
     LOG = "log"
     AUDIT = "audit"
+    TABLES = "tables"
 
 
 TITLES = {
@@ -33,6 +34,7 @@ TITLES = {
     Part.BANKS: "银行 Banks that ask at once, each a process of its own, in wall time",
     Part.LOG: "日志 The exchange log by itself, in wall time",
     Part.AUDIT: "审计 An auditor's replay of a whole log, in wall time",
+    Part.TABLES: "接入 A department's tables into records, in wall time",
 }
 QUICK_BITS = 2048
 
@@ -70,6 +72,7 @@ def _measure(part: Part, quick: bool, report: Report) -> list[Item]:
         Part.BANKS: lambda: banks.run(quick, report.progress),
         Part.LOG: lambda: list(log.run(quick)),
         Part.AUDIT: lambda: list(audit.run(quick)),
+        Part.TABLES: lambda: list(tables.run(quick)),
     }
     report.progress(TITLES[part])
     return works[part]()

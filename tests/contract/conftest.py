@@ -6,12 +6,14 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from nodes.runtime.clock import Timer
 from nodes.runtime.peers.identity import Identity, load_identity
 from scoring.statements import Title
 from simulators.zone.authority import CertificateAuthority, make_member
@@ -65,4 +67,29 @@ def postgresql_url() -> Iterator[str]:
         yield f"postgresql+psycopg://xinqiao@/postgres?host={directory}"
     finally:
         run("pg_ctl", "-w", "-m", "immediate", "stop")
+        shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def mysql_url() -> Iterator[str]:
+    """URL of an empty MariaDB of our own, on a socket, without accounts. Skips where MariaDB is not installed."""
+    server = shutil.which("mariadbd", path=f"{os.environ['PATH']}:/usr/sbin")
+    if server is None:
+        pytest.skip("MariaDB is not installed")
+    directory = Path(tempfile.mkdtemp(prefix="xq-my-", dir="/tmp"))
+    (directory / "data").mkdir()
+    place = ["--no-defaults", f"--datadir={directory / 'data'}", f"--socket={directory / 's'}", f"--pid-file={directory / 'pid'}"]
+    alone = ["--skip-networking", "--skip-grant-tables", "--innodb-buffer-pool-size=16M", *(["--user=root"] if os.geteuid() == 0 else [])]
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen([server, *place, *alone], stdout=log, stderr=log, cwd="/")
+    try:
+        timer = Timer(60)
+        while not (directory / "pid").exists():  # which the server writes when it serves
+            assert process.poll() is None, (directory / "log").read_text(errors="replace")
+            assert timer.left_s() > 0, "MariaDB does not start"
+            time.sleep(0.05)
+        yield f"mysql+pymysql://root@/?unix_socket={directory / 's'}"
+    finally:
+        process.kill()
+        process.wait()
         shutil.rmtree(directory)

@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pymysql
 import pytest
 from openpyxl import Workbook
 from sqlalchemy import make_url
 
 from connectors.connect import open_connector
+from connectors.database.engine import reading
+from connectors.database.view import ViewConnector
 from connectors.errors import SourceUnavailableError
 from connectors.records import Connector, Malformed, Record
 from crypto.subjects import make_uscc
@@ -52,7 +55,7 @@ def rows() -> Rows:
         months = "、".join(f"2023-{month:02}" for month in range(1, place % 5 + 1))
         row = [code, date(2024, 1, 1 + place % 28), revenue, place * 3, "AB"[place % 2] + "级", place % 2, months, f"企业㐂{place}"]
         if place % 7 == 6:
-            row[place % 4 * 2] = (code[:17], Decimal("1e-40"), "C级", "2023-13")[place % 4]
+            row[place % 4 * 2] = (code[:17], Decimal(10**27), "C级", "2023-13")[place % 4]
         found.append(tuple(row))
     return found
 
@@ -118,6 +121,23 @@ class Sources:
             connection.execute("CREATE VIEW export.v_returns AS SELECT * FROM returns")
         return self.open(f'{{kind: sql, url: "{url}", view: export.v_returns, cursor: changed, batch: 9}}')
 
+    def mysql(self, url: str) -> Connector:
+        with closing(
+            pymysql.connect(unix_socket=str(make_url(url).query["unix_socket"]), user="root", charset="utf8mb4", autocommit=True)
+        ) as connection:
+            cursor = connection.cursor()
+            cursor.execute("CREATE DATABASE export CHARACTER SET utf8mb4")
+            cursor.execute(
+                "CREATE TABLE export.returns (n integer AUTO_INCREMENT PRIMARY KEY, code varchar(18), since date, revenue decimal(40, 3),"
+                " staff integer, grade varchar(9), enforced boolean, months text, company text, changed datetime(6) DEFAULT now(6))"
+            )
+            insert = (
+                "INSERT INTO export.returns (code, since, revenue, staff, grade, enforced, months, company) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
+            )
+            cursor.executemany(insert, rows())
+            cursor.execute("CREATE VIEW export.v_returns AS SELECT * FROM export.returns")
+        return self.open(f'{{kind: sql, url: "{url}", view: export.v_returns, cursor: changed, batch: 9}}')
+
     def http(self) -> Connector:
         def value(value: object) -> object:
             return value.isoformat() if isinstance(value, date) else float(value) if isinstance(value, Decimal) else value
@@ -177,18 +197,35 @@ def test_the_same_records_come_through_every_kind_of_source(sources: Sources, ki
     assert taken(KINDS[kind](sources)) == expected()
 
 
+def assert_goes_on(connector: Connector) -> None:
+    """A run from where the last one ended gives nothing."""
+    cursor = ""
+    for delivery in connector.deliveries(""):
+        cursor = delivery.cursor
+    assert list(connector.deliveries(cursor)) == []
+
+
 @pytest.mark.slow
 def test_the_same_records_come_through_postgresql_and_nothing_can_be_written(sources: Sources, postgresql_url: str) -> None:
     connector = sources.postgresql(postgresql_url)
     assert taken(connector) == expected()
-    cursor = ""
-    for delivery in connector.deliveries(""):
-        cursor = delivery.cursor
-    assert list(connector.deliveries(cursor)) == [], "a time with its zone is a cursor that goes on"
-    writing = sources.open(f'{{kind: sql, url: "{postgresql_url}", query: "DELETE FROM returns RETURNING *"}}')
-    with pytest.raises(SourceUnavailableError):
-        list(writing.deliveries(""))
-    selecting = sources.open(f'{{kind: sql, url: "{postgresql_url}", query: "SELECT *, setval(\'returns_n_seq\', 1) AS x FROM returns"}}')
-    with pytest.raises(SourceUnavailableError, match="ReadOnlySqlTransaction"):
-        list(selecting.deliveries(""))
+    assert_goes_on(connector)
+    for query, told in (
+        ("DELETE FROM returns RETURNING *", "refused"),
+        ("SELECT *, setval('returns_n_seq', 1) AS x FROM returns", "ReadOnlySqlTransaction"),
+    ):
+        writing = sources.open(f'{{kind: sql, url: "{postgresql_url}", query: "{query}"}}')
+        with pytest.raises(SourceUnavailableError, match=told):
+            list(writing.deliveries(""))
     assert taken(sources.open(f'{{kind: sql, url: "{postgresql_url}", view: export.v_returns}}')) == expected()
+
+
+@pytest.mark.slow
+def test_the_same_records_come_through_mysql_and_nothing_can_be_written(sources: Sources, mysql_url: str) -> None:
+    connector = sources.mysql(mysql_url)
+    assert taken(connector) == expected()
+    assert_goes_on(connector)
+    assert isinstance(connector, ViewConnector)
+    with pytest.raises(SourceUnavailableError, match="READ ONLY"), reading(connector.engine) as connection:
+        connection.exec_driver_sql("DELETE FROM export.returns")
+    assert taken(sources.open(f'{{kind: sql, url: "{mysql_url}", query: "SELECT * FROM export.returns", cursor: n}}')) == expected()

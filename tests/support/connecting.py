@@ -28,7 +28,7 @@ ignore: [合计]
 _RIGHT = {
     "year": "2023年",
     "since": "2024年1月31日",
-    "revenue": '"1,234.5"',
+    "revenue": "1,234.5",
     "staff": "１２",
     "grade": "A级",
     "enforced": "否",
@@ -38,14 +38,39 @@ _RIGHT = {
 Broken = tuple[bytes, tuple[int, ...], str | list[tuple[str, str, str]]]
 
 
-def row(place: int, **cells: str) -> str:
-    """A line of the table for the company at ``place``, with ``cells`` in the place of the right ones."""
-    return ",".join({"uscc": CODES[place], **_RIGHT, **cells}.values())
+def cells(place: int, **other: str) -> list[str]:
+    """A row of the table for the company at ``place``, with ``other`` cells in the place of the right ones."""
+    return list({"uscc": CODES[place], **_RIGHT, **other}.values())
+
+
+def row(place: int, **other: str) -> str:
+    """``cells`` as a line of CSV, but for quotation marks: whoever gives a cell with a comma gives them."""
+    return ",".join(f'"{cell}"' if cell == _RIGHT["revenue"] else cell for cell in cells(place, **other))
 
 
 def table(*lines: str) -> str:
     """The table with its row of names."""
     return "".join(f"{line}\n" for line in (",".join(HEADER), *lines))
+
+
+BROKEN_ROWS: dict[str, tuple[str, str, dict[str, str]]] = {
+    "a code cut short": ("uscc", "length: 17", {"uscc": CODES[1][:17]}),
+    "a code with a letter that none has": ("uscc", "charset", {"uscc": CODES[1][:8] + "O" + CODES[1][9:]}),
+    "a code whose inner check fails": ("uscc", "inner check character", {"uscc": CODES[1][:16] + "10"[CODES[1][16] == "1"] + CODES[1][17]}),
+    "no code": ("uscc", "length: 0", {"uscc": ""}),
+    "a period that is none": ("period", "a year is expected", {"year": "去年"}),
+    "a day that is none": ("valid_from", "there is no such day", {"since": "2024-02-30"}),
+    "an amount with its unit in the cell": ("revenue", "an exact decimal number", {"revenue": "12万"}),
+    "an amount in scientific notation": ("revenue", "an exact decimal number", {"revenue": "1.2E+05"}),
+    "a number that is not whole": ("staff", "a whole number", {"staff": "12.5"}),
+    "a category that is none": ("grade", "one of A级, B级", {"grade": "C级"}),
+    "a flag that is none": ("enforced", "one of 是, 1, 否, 0", {"enforced": "也许"}),
+    "a month that is none": ("zero_months", "a month is expected", {"zero_months": "2023-13"}),
+    "an error of the spreadsheet": ("company", "has no value", {"company": "#REF!"}),
+    "a control character": ("company", "one line", {"company": "甲\0乙"}),
+    "a cell too long": ("", "a cell of more than 4000", {"company": "字" * 4001}),
+}  # fmt: skip
+"""Name -> the field at fault, what is said of it, and the cells in the place of the right ones."""
 
 
 def broken_files() -> dict[str, Broken]:
@@ -55,7 +80,7 @@ def broken_files() -> dict[str, Broken]:
     def lines(*made: str) -> bytes:
         return table(*made).encode()
 
-    def second(field: str, reason: str, **cells: str) -> Broken:
+    def second(field: str, reason: str, cells: dict[str, str]) -> Broken:
         return lines(row(0), row(1, **cells), row(2)), (0, 2), [(field, "line 3", reason)]
 
     return {
@@ -77,21 +102,7 @@ def broken_files() -> dict[str, Broken]:
         ),
         "a line cut short": (lines(row(0), row(1)[:25], row(2)), (0, 2), [("", "line 3", "3 cells where the row of the names has 9")]),
         "a cell too many": (lines(row(0), row(1) + ",x", row(2)), (0, 2), [("", "line 3", "10 cells where the row of the names has 9")]),
-        "a code cut short": second("uscc", "length: 17", uscc=CODES[1][:17]),
-        "a code with a letter that none has": second("uscc", "charset", uscc=CODES[1][:8] + "O" + CODES[1][9:]),
-        "a code whose inner check fails": second("uscc", "inner check character", uscc=CODES[1][:16] + "10"[CODES[1][16] == "1"] + CODES[1][17]),
-        "no code": second("uscc", "length: 0", uscc=""),
-        "a period that is none": second("period", "a year is expected", year="去年"),
-        "a day that is none": second("valid_from", "there is no such day", since="2024-02-30"),
-        "an amount with its unit in the cell": second("revenue", "an exact decimal number", revenue="12万"),
-        "an amount in scientific notation": second("revenue", "an exact decimal number", revenue="1.2E+05"),
-        "a number that is not whole": second("staff", "a whole number", staff="12.5"),
-        "a category that is none": second("grade", "one of A级, B级", grade="C级"),
-        "a flag that is none": second("enforced", "one of 是, 1, 否, 0", enforced="也许"),
-        "a month that is none": second("zero_months", "a month is expected", zero_months="2023-13"),
-        "an error of the spreadsheet": second("company", "has no value", company="#REF!"),
-        "a control character": second("company", "one line", company="甲\0乙"),
-        "a cell too long": second("", "a cell of more than 4000", company="字" * 4001),
+        **{name: second(*broken) for name, broken in BROKEN_ROWS.items()},
         "a second row for one enterprise": (lines(row(0), row(0, staff="13"), row(2)), (0, 2), [("", "line 3", "a second row")]),
-        "several faults in one row": second("staff", "grade: one of", staff="x", grade="y"),
+        "several faults in one row": second("staff", "grade: one of", {"staff": "x", "grade": "y"}),
     }  # fmt: skip

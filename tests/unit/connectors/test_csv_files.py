@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -248,3 +251,40 @@ def test_a_folder_that_is_not_there_is_unavailable(inbox: Path) -> None:
     inbox.rmdir()
     with pytest.raises(SourceUnavailableError, match="does not exist"):
         deliveries(inbox)
+
+
+def settled_but_killed(delivery: Delivery, refused: tuple[Malformed, ...], before: int) -> bool:
+    """Settle in a process of its own that dies before its file operation number ``before``; whether it came to its end."""
+    child = os.fork()
+    if child == 0:
+        done = itertools.count(1)
+
+        def die(event: str, _arguments: object) -> None:
+            if event in {"open", "os.mkdir", "os.rename", "os.remove"} and next(done) == before:
+                os._exit(9)
+
+        sys.addaudithook(die)
+        delivery.settle(Outcome.PARTLY, refused)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_crash_at_any_step_of_putting_away_loses_nothing_and_is_made_good(inbox: Path) -> None:
+    data = table(row(0), row(1, staff="x"))
+    for before in itertools.count(1):
+        path = inbox / "a.csv"
+        path.write_text(data)
+        (delivery,) = deliveries(inbox)
+        refused = tuple(item for item in delivery.items() if isinstance(item, Malformed))
+        ended = settled_but_killed(delivery, refused, before)
+        for again in deliveries(inbox):
+            assert again.digest == delivery.digest
+            again.settle(Outcome.PARTLY, refused)
+        assert not path.exists()
+        assert [kept.read_text() for kept in (inbox / DONE).iterdir()] == [data]
+        assert [kept.name for kept in (inbox / QUARANTINE).iterdir()] == [f"a.csv.{delivery.digest[:12]}.csv"]
+        if ended:
+            assert before > 6, "there are steps to die at"
+            break
+        shutil.rmtree(inbox / DONE)
+        shutil.rmtree(inbox / QUARANTINE)
