@@ -35,12 +35,16 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """What was not taken: the field at fault (empty: the whole line), the reason, and its content for whoever corrects it."""
+    """What was not taken: the field at fault (empty: the whole line), the reason, and its content for whoever corrects it.
+
+    ``header``: where the content is a row of a table, the names of its columns as a line of CSV; empty for those of the mapping.
+    """
 
     origin: Origin
     field: str
     reason: str
     content: str
+    header: str = ""
 
 
 class Outcome(StrEnum):

@@ -91,14 +91,18 @@ class RowReader:
         self._seen.add(key)
 
 
-def malformed(origin: Origin, field: str, reason: str, row: Sequence[str | None] | str) -> Malformed:
-    """What was not taken, with its content as storable text of bounded length: as it stood, or the row as a line of CSV."""
+def malformed(origin: Origin, field: str, reason: str, row: Sequence[str | None] | str, header: Sequence[str] = ()) -> Malformed:
+    """What was not taken, with its content as storable text of bounded length: as it stood, or the row as a line of CSV. ``header``: the
+    names of the row's columns, where they are not those of the mapping in their order."""
+    return Malformed(origin, field, reason, _storable(row), _storable(header) if header else "")
+
+
+def _storable(row: Sequence[str | None] | str) -> str:
     if not isinstance(row, str):
         line = io.StringIO()
         csv.writer(line, lineterminator="").writerow(["" if cell is None else cell for cell in row])
         row = line.getvalue()
-    content = row[:MAX_CELL].translate(_UNPRINTABLE).encode("utf-8", "backslashreplace").decode()
-    return Malformed(origin, field, reason, content)
+    return row[:MAX_CELL].translate(_UNPRINTABLE).encode("utf-8", "backslashreplace").decode()
 
 
 _Key = tuple[int, Callable[[str], str]] | None

@@ -97,6 +97,10 @@ class PeerUnavailableError(NodeError):
     """Another process could not be reached, or did not answer in time; the message says which and why."""
 
 
+class ConnectorFailedError(NodeError):
+    """A connector failed in a way that it does not foresee; the message says which error and where, nothing that was read."""
+
+
 class RecordFileError(NodeError):
     """A dropped file of records cannot be read as a whole; none of it was taken."""
 

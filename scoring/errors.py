@@ -96,6 +96,10 @@ class RevisionError(ScoringError):
     """The revision is not later than the one in the log, or the same revision came with other bytes [P4.1]."""
 
 
+class RowFrozenError(RevisionError):
+    """The first ticket for this audience, enterprise and epoch took the row as it is: a correction waits for the next epoch [P7.2]."""
+
+
 class SubjectUnknownError(ScoringError):
     """The subject is not in the roster, or not enrolled."""
 

@@ -110,6 +110,11 @@ class _Page:
         """An answer has no life of its own."""
 
 
+def read_item(mapping: ConnectorMapping, text: str) -> Iterator[Record | Malformed]:
+    """What one item by itself holds, given as JSON. Raises DeliveryError when it is none."""
+    return _Page(mapping, "", "", "", "", [_document(text.encode())]).items()
+
+
 def _document(body: bytes) -> object:
     """Parsed JSON with every number as its exact text. Raises DeliveryError when it is none."""
     try:

@@ -43,19 +43,19 @@ def read_table(
             continue
         origin = Origin(mapping.id, delivery, f"line {row.number}")
         if row.fault:
-            yield malformed(origin, "", row.fault, row.raw or row.cells)
+            yield malformed(origin, "", row.fault, row.raw or row.cells, header.cells)
             continue
         cells = row.cells
         if len(cells) < width and ragged:
             cells = [*cells, *[""] * (width - len(cells))]
         elif len(cells) != width and (len(cells) < width or any(cell.strip() for cell in cells[width:])):
-            yield malformed(origin, "", f"{len(cells)} cells where the row of the names has {width}", cells)
+            yield malformed(origin, "", f"{len(cells)} cells where the row of the names has {width}", cells, header.cells)
             continue
         try:
             yield reader.read([None if place < 0 else cells[place] for place in places], origin)
         except RowFaultError as fault:
             if not reader.passes_over(cells):
-                yield malformed(origin, fault.field, str(fault), cells)
+                yield malformed(origin, fault.field, str(fault), cells, header.cells)
 
 
 def _header(rows: Iterator[Row], mapping: ConnectorMapping, header_line: int | None) -> tuple[Row, dict[str, int]]:

@@ -16,10 +16,10 @@ from crypto.packing import pack
 from crypto.paillier import Encryptor
 from crypto.statements import SignKey
 from nodes.contributing.outbox import Message, Prepared
-from nodes.contributing.trust import GivenConsent, OpenEpoch
+from nodes.contributing.trust import OpenEpoch
 from nodes.runtime import logging
 from nodes.runtime.peers.signing import sign_statement
-from scoring.exchange.contributions import NO_FUNCTIONAL, owed_entries, roster_named, row_entries
+from scoring.exchange.contributions import NO_FUNCTIONAL, owed_entries, roster_named
 from scoring.rules.points import contributed_points
 from scoring.statements import Column, ContributionHeader, Entry, KnowledgeProof, Member, Row
 
@@ -41,8 +41,9 @@ class Scored:
 class Contributor:
     """Makes the contributions of one member to one epoch.
 
-    ``records`` are its own, by subject id; ``secret`` is its K of this epoch. Equal arguments give equal bytes, as long as ``signer``
-    signs deterministically. Without a signer messages carry the statement alone: people let it go before it is signed [A3].
+    ``records`` are its own, by subject id, as they were at ``version`` of the store; ``secret`` is its K of this epoch. Equal
+    arguments give equal bytes, as long as ``signer`` signs deterministically. Without a signer messages carry the statement alone: people
+    let it go before it is signed [A3].
     """
 
     member: Member
@@ -51,6 +52,7 @@ class Contributor:
     epoch: OpenEpoch
     secret: bytes
     records: Records
+    version: int = 0
 
     def columns(self) -> Iterator[tuple[Prepared, Scored]]:
         """One column for each entry that the member owes the epoch: indicators, and gates for each functional that they close.
@@ -66,20 +68,17 @@ class Contributor:
             source = self._source(entry.indicator, scored.points)
             yield Prepared(place, source, partial(self._column, place, entry, scored.points, source)), scored
 
-    def row(self, given: GivenConsent, said: Callable[[str], list[int] | None]) -> tuple[Prepared, list[int]] | None:
-        """The row of a consent's subject for its audience, with the points of its entries; None when the member owes no entry of it.
+    def row(
+        self, entries: tuple[Entry, ...], subject: str, audience: str, consent: str, said: Callable[[str], list[int] | None]
+    ) -> tuple[Prepared, list[int]]:
+        """The row of ``entries``, which the member owes, for ``audience`` under the consent with that digest, with their points.
 
         ``said(indicator)`` gives the points of the column that the epoch has of us; only where there is none are they computed [P4.5].
         """
-        consent = given.consent
-        entries = row_entries(self.epoch.model, self.member, consent.functionals)
-        if not entries:
-            return None
-        place = f"row/{self.epoch.opened.epoch}/{consent.subject}/{consent.audience}"
-        points = [self._single(entry.indicator, consent.subject, said) for entry in entries]
-        about = [consent.subject, consent.audience, [[entry.indicator, entry.functional] for entry in entries]]
-        source = self._source(about, points)
-        return Prepared(place, source, partial(self._row, place, entries, points, source, given)), points
+        place = f"row/{self.epoch.opened.epoch}/{subject}/{audience}"
+        points = [self._single(entry.indicator, subject, said) for entry in entries]
+        source = self._source([subject, audience, [[entry.indicator, entry.functional] for entry in entries]], points)
+        return Prepared(place, source, partial(self._row, place, entries, points, source, subject, audience, consent)), points
 
     def _single(self, indicator: str, subject: str, said: Callable[[str], list[int] | None]) -> int:
         column = said(indicator)
@@ -107,11 +106,12 @@ class Contributor:
         plaintexts = [pack(values[b.first_position : b.first_position + b.count], opened.slot_bits) for b in self.epoch.batches]
         return self._message(place, Column, header, plaintexts, revision, source)
 
-    def _row(self, place: str, entries: tuple[Entry, ...], points: list[int], source: str, given: GivenConsent, revision: int) -> Message:
-        consent = given.consent
+    def _row(
+        self, place: str, entries: tuple[Entry, ...], points: list[int], source: str, subject: str, audience: str, consent: str, revision: int
+    ) -> Message:
         header = self._header("row", entries, revision) | {
             "slot_bits": 0, "slots": 1, "batches": len(entries),
-            "subject": consent.subject, "audience": consent.audience, "consent": given.digest,
+            "subject": subject, "audience": audience, "consent": consent,
         }  # fmt: skip
         paired = zip(entries, points, strict=True)
         plaintexts = [input_of(self.epoch, self.secret, entry, value, header, index) for index, (entry, value) in enumerate(paired)]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 from crypto.subjects import subject_id
+from nodes.contributing.corrections.epochs import ContributedEpochs
 from nodes.contributing.epoch_secrets import EpochSecrets
 from nodes.contributing.four_eyes.book import FourEyes
 from nodes.contributing.four_eyes.summaries import Summaries
@@ -21,18 +21,29 @@ V = TypeVar("V")
 class KeptRecords(Protocol):
     """A contributor's own records by unified social credit code and period, and the points that it said of them.
 
-    ``version`` changes whenever records were taken. ``nodes.department.store`` keeps them in a database.
+    ``version`` grows whenever a record changes, and names the records of that moment. ``nodes.department.records`` keeps them.
     """
 
     @property
     def version(self) -> int: ...
-    def import_folder(self, folder: Path, /) -> int: ...
-    def period(self, period: str, /) -> dict[str, dict[str, str]]: ...
+    def changed(self, period: str, since: int, /) -> bool: ...
+    def period(self, period: str, version: int | None = None, /) -> dict[str, dict[str, str]]: ...
     def find(self, uscc: str, period: str, /) -> dict[str, str] | None: ...
     def knows(self, uscc: str, /) -> bool: ...
-    def keep_points(self, source: str, points: list[int], /) -> None: ...
+    def keep_points(self, source: str, points: list[int], version: int, /) -> None: ...
     def points(self, source: str, /) -> list[int]: ...
     def period_when(self, period: str, source: str, /) -> dict[str, dict[str, str]]: ...
+
+
+class RecordSources(Protocol):
+    """Where a contributor's records come from."""
+
+    def look(self) -> None:
+        """Take what lies ready on this machine: before each piece of work."""
+
+    def run(self) -> int:
+        """Take what every source has. Returns how many deliveries were new. Raises NotReadyError while another process does the same."""
+        ...
 
 
 class SubjectIds(Protocol):
@@ -60,9 +71,9 @@ class RosterKey:
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """Who the contributor is, what it trusts, its records and secrets, and where its answers go.
+    """Who the contributor is, what it trusts, its records, what brings them in, its secrets, and where its answers go.
 
-    ``records_dir``: its drop folder, None where it has none. ``window``: largest window of the encryption tables. ``four_eyes``: who lets
+    ``sources`` is None where records come in by themselves. ``window``: largest window of the encryption tables. ``four_eyes``: who lets
     its contributions go, and ``summaries`` what they are shown, where it has people of its own.
     """
 
@@ -72,7 +83,8 @@ class Office:
     outbox: Outbox
     secrets: EpochSecrets
     subjects: SubjectIds
-    records_dir: Path | None
+    sources: RecordSources | None
+    epochs: ContributedEpochs
     window: int
     four_eyes: FourEyes | None = None
     summaries: Summaries | None = None

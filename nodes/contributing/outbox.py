@@ -110,6 +110,17 @@ class Acknowledged:
     leaf_index: int
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The newest message of a place, without its content."""
+
+    place: str
+    revision: int
+    envelope: bytes
+    source: str
+    state: str
+
+
 class Outbox:
     """The outbox of one contributor. ``engine`` was opened with METADATA. ``waiting`` is set while something may wait."""
 
@@ -173,15 +184,29 @@ class Outbox:
             return _one(connection, (MESSAGES.c.place == place) & (MESSAGES.c.revision == newest))
 
     def said(self, places: str) -> str | None:
-        """``source`` of the newest message whose place begins with ``places``: of those acknowledged, else of those that wait."""
-        here = MESSAGES.c.place.startswith(places, autoescape=True)
-        newest = select(MESSAGES.c.source).order_by(MESSAGES.c.revision.desc()).limit(1)
+        """``source`` of the newest message whose place begins with ``places``, of those acknowledged or that wait: what is offered after it is
+        sent after it."""
+        here = MESSAGES.c.place.startswith(places, autoescape=True) & MESSAGES.c.state.in_(("sent", "waiting"))
+        newest = select(MESSAGES.c.source).where(here).order_by(MESSAGES.c.revision.desc()).limit(1)
         with reading(self._engine) as connection:
-            for state in ("sent", "waiting"):
-                source = connection.execute(newest.where(here, MESSAGES.c.state == state)).scalar_one_or_none()
-                if source is not None:
-                    return str(source)
-        return None
+            return connection.execute(newest).scalar_one_or_none()
+
+    def newest(self, places: str) -> list[Standing]:
+        """The newest message of each place that begins with ``places``, in order of place."""
+        here = MESSAGES.c.place.startswith(places, autoescape=True)
+        newest = select(func.max(MESSAGES.c.id)).where(here).group_by(MESSAGES.c.place)
+        columns = [getattr(MESSAGES.c, name) for name in Standing.__slots__]
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(*columns).where(MESSAGES.c.id.in_(newest)).order_by(MESSAGES.c.place))
+            return [Standing(*row) for row in rows]
+
+    def was_refused(self, places: str, reason: str) -> bool:
+        """Whether a message whose place begins with ``places`` stands refused for ``reason``."""
+        return self._any(places, (MESSAGES.c.state == "refused") & (MESSAGES.c.reason == reason))
+
+    def waits(self, places: str) -> bool:
+        """Whether a message whose place begins with ``places`` waits to be sent."""
+        return self._any(places, MESSAGES.c.state == "waiting")
 
     def acknowledged(self, places: str) -> list[Acknowledged]:
         """Messages of places that begin with ``places`` and were acknowledged with a leaf, in order of leaf."""
@@ -218,6 +243,11 @@ class Outbox:
         """Note that the coordinator refused the message for good."""
         with writing(self._engine) as connection:
             connection.execute(update(MESSAGES).where(MESSAGES.c.id == kept.id).values(state="refused", reason=reason[:50]))
+
+    def _any(self, places: str, where: Any) -> bool:
+        here = MESSAGES.c.place.startswith(places, autoescape=True)
+        with reading(self._engine) as connection:
+            return connection.execute(select(MESSAGES.c.id).where(here, where).limit(1)).first() is not None
 
 
 def _one(connection: Any, where: Any) -> Kept | None:

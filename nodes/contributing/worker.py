@@ -2,7 +2,8 @@
 
 What it cannot check it does not do: the refusal is signed and logged, and the next item is taken. Work that fails for want of
 records, of a pack or of the key, because our clock is behind a consent or our people have not let a column go, is set aside and tried
-again when records come, when people let something go, and when the process starts.
+again when records come, when people let something go, and when the process starts. What records say otherwise than a contribution to an
+open epoch did is said again (``revisions``).
 """
 
 from __future__ import annotations
@@ -17,19 +18,29 @@ from crypto.errors import CryptoError
 from crypto.paillier import Encryptor
 from nodes.contributing.audit.desk import AuditDesk
 from nodes.contributing.contributions import Contributor, Records
-from nodes.contributing.four_eyes.summaries import summarise
+from nodes.contributing.corrections.reviser import Reviser
+from nodes.contributing.offering import Offering
 from nodes.contributing.office import Office
 from nodes.contributing.outbox import Kept, Message, Prepared
 from nodes.contributing.trust import OpenEpoch
-from nodes.errors import FatalError, NodeError, PeerUnavailableError, RecordsMissingError, RpcRefusal, SecondPersonMissingError, SettingsError
+from nodes.errors import (
+    FatalError,
+    NodeError,
+    NotReadyError,
+    PeerUnavailableError,
+    RecordsMissingError,
+    RpcRefusal,
+    SecondPersonMissingError,
+    SettingsError,
+)
 from nodes.runtime import logging
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.relay import AUDIT_REQUEST
 from protos.errors import refusal_of
-from protos.v1.exchange_pb2 import ContributeColumns, WorkItem
+from protos.v1.exchange_pb2 import ContributeColumns, EpochClosed, WorkItem
 from scoring.errors import ConsentNotYetError, ScoringError, WrongModelError
 from scoring.exchange.contributions import owed_entries
-from scoring.statements import Entry, Refusal
+from scoring.statements import Entry, EpochClose, Refusal
 
 EPOCHS_REMEMBERED = 4
 ROWS_AHEAD = 256  # ciphertexts of rows for which a table is made: consents seldom come alone
@@ -46,10 +57,13 @@ class ContributingMember:
     def __init__(self, office: Office, fetch: Callable[[str], bytes]) -> None:
         self._office, self._fetch = office, fetch
         self._audits = AuditDesk(office, self._epoch)
+        self._offering = Offering(office)
+        self._reviser = Reviser(office, self._contributor)
         self._turn = threading.Lock()
         self._epochs: OrderedDict[str, OpenEpoch] = OrderedDict()
         self._made: tuple[str, int, Encryptor] | None = None  # key, window
         self._known: tuple[tuple[str, int, int], Records] = (("", -1, -1), {})
+        self._tried_at = -1  # version of the records when what was set aside was last tried
 
     def handle(self, item: WorkItem) -> None:
         """Do one item: afterwards its answer, or a refusal, is in the outbox; items for other roles of the member are passed over.
@@ -57,21 +71,26 @@ class ContributingMember:
         Raises PeerUnavailableError, or RpcRefusal with a status that asks to try again, when a document cannot be had now: nothing was
         done. Raises FatalError when the process must stop.
         """
+        if self._office.sources is not None:
+            self._office.sources.look()
         with self._turn:
-            self._import()
+            self._reviser.run()
             self._try(item, again=False)
 
     def scan(self) -> None:
-        """Take what was dropped into the folder; if that was anything, try again what had been set aside. Raises as ``handle``."""
+        """Take what the sources have; if records changed, try again what had been set aside, and revise what is open. Raises as ``handle``,
+        and NotReadyError while another process reads the same source."""
+        if self._office.sources is not None:
+            self._office.sources.run()
         with self._turn:
-            if self._import():
+            if self._office.store.version > self._tried_at:
                 self._retry()
+            self._reviser.run()
 
     def resume(self) -> None:
-        """Take what was dropped and try again what had been set aside: when the process starts. Raises as ``handle``."""
-        with self._turn:
-            self._import()
-            self._retry()
+        """As ``scan``, and try again what had been set aside: when the process starts."""
+        self._tried_at = -1
+        self.scan()
 
     def go_on(self, released: threading.Event, stopping: threading.Event, every_s: float) -> None:
         """``resume`` whenever ``released`` is set, people having let something go, until ``stopping`` is: rows wait for their columns [A4]."""
@@ -91,24 +110,23 @@ class ContributingMember:
 
     def settled(self, kept: Kept, leaf_index: int, reason: str) -> None:
         """What follows from a message that was acknowledged or refused."""
+        self._reviser.settled(kept, reason)
 
     def _done(self, look: Callable[[], None]) -> bool:
         try:
             look()
-        except (PeerUnavailableError, RpcRefusal) as error:
+        except (PeerUnavailableError, RpcRefusal, NotReadyError) as error:
             _log.warning(SCAN_DELAYED, error=type(error).__name__)
             return False
         return True
 
-    def _import(self) -> int:
-        folder = self._office.records_dir
-        return 0 if folder is None else self._office.store.import_folder(folder)
-
     def _retry(self) -> None:
+        version = self._office.store.version
         for seq, data in self._office.outbox.aside():
             item = WorkItem.FromString(data)
             item.seq = seq
             self._try(item, again=True)
+        self._tried_at = version
 
     def _try(self, item: WorkItem, *, again: bool) -> None:
         kind = item.WhichOneof("work")
@@ -131,6 +149,8 @@ class ContributingMember:
         kind = item.WhichOneof("work")
         if kind == "columns":
             self._columns(item.columns)
+        elif kind == "closed":
+            self._close(item.closed)
         elif kind == "sealed" and item.sealed.subject_matter == AUDIT_REQUEST:
             self._audits.ask(item.sealed.sender, item.sealed.sealed)
         else:
@@ -159,25 +179,27 @@ class ContributingMember:
 
     def _columns(self, work: ContributeColumns) -> None:
         office, epoch = self._office, self._epoch(work.epoch_open_envelope)
-        held = office.holds_columns
-        contributor = self._contributor(work.epoch_open_envelope, len(self._owed(epoch)) * len(epoch.batches), held=held)
-        for prepared, scored in contributor.columns():
-            office.store.keep_points(prepared.source, scored.points)
-            if office.summaries is not None:
-                office.summaries.keep(prepared.source, summarise(epoch, scored, contributor.records))
-            office.outbox.offer(prepared, held=held)
+        contributor = self._contributor(work.epoch_open_envelope, len(self._owed(epoch)) * len(epoch.batches))
+        office.epochs.note(epoch.opened.epoch, epoch.opened.period, work.epoch_open_envelope)
+        for prepared, scored in self._offering.columns(contributor):
+            self._offering.column(contributor, prepared, scored)
 
     def _owed(self, epoch: OpenEpoch) -> tuple[Entry, ...]:
         """The entries of the columns that we owe to ``epoch``."""
         return owed_entries(epoch.model, self._office.trust.member, epoch.model.disclosures("authority"))
 
-    def _contributor(self, raw: bytes, encryptions: int = ROWS_AHEAD, *, held: bool = False) -> Contributor:
+    def _close(self, work: EpochClosed) -> None:
+        closed = self._office.trust.statement(work.epoch_close_envelope, EpochClose, "authority")
+        self._office.epochs.move(closed.epoch, "closing")
+        self._reviser.run()
+
+    def _contributor(self, raw: bytes, encryptions: int = ROWS_AHEAD) -> Contributor:
         office, epoch = self._office, self._epoch(raw)
-        records = self._records(epoch.opened.period)
+        records, version = self._records(epoch.opened.period)
         self._check_records(epoch, records)
         secret = office.secrets.secret(epoch.opened.epoch)
-        signer = None if held else office.identity.signer
-        return Contributor(office.trust.member, signer, self._encryptor(epoch.opened.key, encryptions), epoch, secret, records)
+        encryptor = self._encryptor(epoch.opened.key, encryptions)
+        return Contributor(office.trust.member, office.identity.signer, encryptor, epoch, secret, records, version)
 
     def _check_records(self, epoch: OpenEpoch, records: Records) -> None:
         """There are records to contribute from. Raises RecordsMissingError: a contribution of zeros for want of a file would count."""
@@ -205,12 +227,13 @@ class ContributingMember:
             self._made = (key_hash, window, Encryptor(key, window))
         return self._made[2]
 
-    def _records(self, period: str) -> Records:
-        """Own records of a period by subject id."""
-        state = (period, self._office.store.version, self._office.subjects.version)
+    def _records(self, period: str) -> tuple[Records, int]:
+        """Own records of a period by subject id, and the version of the store that they are of."""
+        version = self._office.store.version
+        state = (period, version, self._office.subjects.version)
         if self._known[0] != state:
-            self._known = (state, self._office.subjects.by_subject(self._office.store.period(period)))
-        return self._known[1]
+            self._known = (state, self._office.subjects.by_subject(self._office.store.period(period, version)))
+        return self._known[1], version
 
 
 def _about(item: WorkItem) -> str:

@@ -1,4 +1,4 @@
-"""Turns what the log says into work for members: columns when an epoch opens, rows when a consent is given, notices to banks.
+"""Turns what the log says into work for members: columns when an epoch opens, rows when a consent is given, notices of what is over.
 
 A pure reading of the view gives the work; queuing is idempotent, so a restart that replays the log adds nothing twice.
 """
@@ -9,13 +9,13 @@ from collections.abc import Iterator
 
 from nodes.coordinator.work import WorkQueue
 from nodes.runtime.replica.zone import Zone
-from protos.v1.exchange_pb2 import ConsentNotice, ContributeColumns, ContributeRow, WorkItem
+from protos.v1.exchange_pb2 import ConsentNotice, ContributeColumns, ContributeRow, EpochClosed, WorkItem
 from scoring.exchange.consent import ConsentState
 from scoring.exchange.contributions import owed_entries, row_entries
 from scoring.exchange.epoch import EpochState, Phase
 from scoring.exchange.view import Logged, ZoneView
 from scoring.release.asking import answering_epochs
-from scoring.statements import Consent, EpochOpen, Revocation
+from scoring.statements import Consent, EpochClose, EpochOpen, Revocation
 
 Work = tuple[str, str, WorkItem]  # member, idempotency key, item
 
@@ -42,6 +42,10 @@ def work_for(view: ZoneView, logged: Logged) -> Iterator[Work]:
         for state in view.consents.values():
             if state.revoked_index is None and state.consent.not_before <= logged.time <= state.consent.not_after:
                 yield from _rows(view, epoch, state)
+    elif isinstance(statement, EpochClose):
+        item = WorkItem(closed=EpochClosed(epoch_close_envelope=logged.envelope, leaf_index=logged.index))
+        for member in _contributors(view, view.epoch(statement.epoch).opened):
+            yield member, f"closed/{logged.digest}", item
     elif isinstance(statement, Consent):
         state = view.consents[statement.id]
         yield from _notice(view, state, revoked=False)
@@ -59,13 +63,17 @@ def row_epochs(view: ZoneView) -> list[EpochState]:
 
 
 def _columns(view: ZoneView, logged: Logged) -> Iterator[Work]:
-    opened: EpochOpen = logged.statement
+    item = WorkItem(columns=ContributeColumns(epoch_open_envelope=logged.envelope, leaf_index=logged.index))
+    for member in _contributors(view, logged.statement):
+        yield member, f"columns/{logged.digest}", item
+
+
+def _contributors(view: ZoneView, opened: EpochOpen) -> list[str]:
+    """Members that owe the epoch a column."""
     model = view.model(opened.model)
     frozen = {name for owners in opened.contributors.values() for name in owners}
-    for member in view.registry.members.values():
-        if member.id in frozen and owed_entries(model, member, model.disclosures("authority")):
-            item = WorkItem(columns=ContributeColumns(epoch_open_envelope=logged.envelope, leaf_index=logged.index))
-            yield member.id, f"columns/{logged.digest}", item
+    members = view.registry.members.values()
+    return [member.id for member in members if member.id in frozen and owed_entries(model, member, model.disclosures("authority"))]
 
 
 def _rows(view: ZoneView, epoch: EpochState, state: ConsentState) -> Iterator[Work]:

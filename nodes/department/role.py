@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import MetaData
+from pathlib import Path
+
+from sqlalchemy import Engine, MetaData
 
 from nodes.contributing import outbox
+from nodes.contributing.corrections import epochs
+from nodes.contributing.corrections.epochs import ContributedEpochs
 from nodes.contributing.epoch_secrets import EpochSecrets
 from nodes.contributing.four_eyes import book, summaries
 from nodes.contributing.four_eyes.book import FourEyes, Policy
@@ -14,12 +18,16 @@ from nodes.contributing.office import Office, RosterKey
 from nodes.contributing.outbox import Outbox
 from nodes.contributing.sender import Sender
 from nodes.contributing.trust import ZoneTrust
-from nodes.department import store
 from nodes.department.desk.app import create_app
-from nodes.department.desk.intake import DropFolder
+from nodes.department.desk.intake import Records
 from nodes.department.desk.outgoing import Outgoing
+from nodes.department.records import store, tables
+from nodes.department.records.deliveries import Intake
+from nodes.department.records.quarantine import Quarantine
+from nodes.department.records.runner import Runner, turns_of
+from nodes.department.records.sources import open_sources
+from nodes.department.records.store import RecordStore
 from nodes.department.settings import DepartmentTable
-from nodes.department.store import RecordStore
 from nodes.department.worker import Department
 from nodes.errors import SettingsError
 from nodes.runtime.clock import now
@@ -37,17 +45,23 @@ from protos.v1.exchange_pb2 import WorkItem
 
 
 def metadata() -> MetaData:
-    """The tables of a department's database."""
-    return joined(store.METADATA, outbox.METADATA, book.METADATA, summaries.METADATA)
+    """The tables of a department's database, without its records, which lie in one of their own."""
+    return joined(store.SAID_METADATA, outbox.METADATA, epochs.METADATA, book.METADATA, summaries.METADATA)
+
+
+def open_records(state_dir: Path, database_url: str) -> Engine:
+    """The database of the department's records. Raises SettingsError as ``open_database``."""
+    return open_database(state_dir, "records", tables.METADATA, database_url)
 
 
 class DepartmentRole:
-    """Workers: one follows the coordinator's work, one sends, one looks into the drop folder, one goes on with what people let go; and
+    """Workers: one follows the coordinator's work, one sends, one runs the connectors, one goes on with what people let go; and
     the department's page where it has one, whose port is then in ``ready``. Own work stream and cursor."""
 
     def __init__(self, process: Process, identity: Identity, settings: NodeSettings, table: DepartmentTable) -> None:
         state_dir = settings.state_dir / "department"
         engine = open_database(state_dir, "department", metadata(), settings.database_url)
+        records = open_records(state_dir, settings.database_url)
         self._process = process
         self._cursor = Cursor(state_dir / "work.cursor")
         self._exchange = ExchangeClient(identity, settings.peer("coordinator"))
@@ -60,15 +74,17 @@ class DepartmentRole:
         policy = Policy() if desk is None else Policy(desk.approval == "two-persons", desk.approve_rows)
         four_eyes = FourEyes(engine, kept, people, policy, identity, now)
         four_eyes.settle()
-        records = RecordStore(engine)
+        sources, intake = open_sources(table, state_dir), Intake(records, now)
+        runner = Runner(intake, [source.connector for source in sources], turns_of(state_dir, process.stopping))
         office = Office(
             identity=identity,
             trust=trust,
-            store=records,
+            store=RecordStore(records, engine),
             outbox=kept,
             secrets=EpochSecrets(state_dir / "epochs", table.epoch_secrets_kept),
             subjects=RosterKey(roster_key),
-            records_dir=table.records_dir,
+            sources=runner,
+            epochs=ContributedEpochs(engine),
             window=table.encryption_window,
             four_eyes=four_eyes,
             summaries=Summaries(engine),
@@ -79,13 +95,12 @@ class DepartmentRole:
         process.worker("department.sender", sender.run)
         process.worker("department.records", lambda: self._department.watch(process.stopping, table.scan_s))
         process.worker("department.released", lambda: self._department.go_on(four_eyes.released, process.stopping, table.scan_s))
-        for action in (engine.dispose, log.close, self._exchange.close, self._exchange.cancel, sender.stop, four_eyes.released.set):
+        for action in (engine.dispose, records.dispose, log.close, self._exchange.close, self._exchange.cancel, sender.stop, four_eyes.released.set):
             process.on_stop(action)
         self.ready: dict[str, int] = {}
         if desk is not None and people is not None:
-            page = create_app(
-                identity.member, people, four_eyes, Outgoing(engine, Summaries(engine), four_eyes), DropFolder(records, table.records_dir)
-            )
+            feeds = Records(sources, runner, Quarantine(records, intake))
+            page = create_app(identity.member, people, four_eyes, Outgoing(engine, Summaries(engine), four_eyes), feeds)
             server = WebServer(page, desk.listen)
             server.attach(process)
             self.ready["port"] = server.port

@@ -12,14 +12,16 @@ from nodes.runtime.settings import ConfigPath, NodeSettings, Table
 
 
 class DepartmentTable(Table):
-    """``records_dir``: drop folder of the department's own CSV files. ``roster_key_file`` (0600): the zone's roster key, 64 hex digits.
+    """``records_dir``: folder of CSV files in our own column names. ``connectors``: mappings of the department's systems, one YAML file each.
+    ``roster_key_file`` (0600): the zone's roster key, 64 hex digits.
 
     ``epoch_secrets_kept``: how many epochs' secrets are kept, so that audits can draw over them. ``encryption_window``: largest window
-    of the fixed-base tables (10 takes 75 MB at 3072 bits); fewer ciphertexts get smaller ones. ``scan_s``: how often the drop folder
-    is looked at while no work comes. ``desk``: the department's page, where it is to be served.
+    of the fixed-base tables (10 takes 75 MB at 3072 bits); fewer ciphertexts get smaller ones. ``scan_s``: how often folder and systems
+    are looked at. ``desk``: the department's page, where it is to be served.
     """
 
-    records_dir: ConfigPath
+    records_dir: ConfigPath | None = None
+    connectors: tuple[ConfigPath, ...] = ()
     roster_key_file: ConfigPath
     epoch_secrets_kept: Annotated[int, Field(ge=1, le=64)] = 3
     encryption_window: Annotated[int, Field(ge=2, le=12)] = 10

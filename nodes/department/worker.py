@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable
 
 from crypto.encoding import sha256
+from nodes.contributing.offering import RowKey
 from nodes.contributing.office import Office
 from nodes.contributing.outbox import Kept
 from nodes.contributing.trust import OpenEpoch
@@ -16,7 +16,7 @@ from nodes.runtime.clock import Clock
 from nodes.runtime.replica.relay import ENROLMENT_REQUEST
 from protos.v1.exchange_pb2 import ContributeRow, PrepareEpoch, WorkItem
 from scoring.errors import WrongOwnerError, WrongRosterError
-from scoring.exchange.contributions import owed_entries
+from scoring.exchange.contributions import row_entries
 from scoring.exchange.roster import check_compiled, parse_roster
 from scoring.statements import RosterCompiled
 
@@ -32,6 +32,7 @@ class Department(ContributingMember):
 
     def settled(self, kept: Kept, leaf_index: int, reason: str) -> None:
         """What follows from a message that was acknowledged or refused."""
+        super().settled(kept, leaf_index, reason)
         if kept.message.place.startswith(ENROLMENT_PLACE):
             self._desk.settled(kept, leaf_index, reason)
 
@@ -62,31 +63,15 @@ class Department(ContributingMember):
         check_compiled(roster, compiled)
         if (compiled.epoch, compiled.period) != (work.epoch, work.period):
             raise WrongRosterError(f"the roster is of epoch {compiled.epoch}, period {compiled.period}")
-        self._office.outbox.offer(self._publisher.stages(roster, model, self._records(work.period)))
+        self._office.outbox.offer(self._publisher.stages(roster, model, self._records(work.period)[0]))
 
     def _row(self, work: ContributeRow) -> None:
         contributor = self._contributor(work.epoch_open_envelope)
         given = self._office.trust.consent(work.consent_envelope, work.enrolment_envelope, contributor.epoch, self._now())
-        places = f"column/{contributor.epoch.opened.epoch}/"
-
-        def said(indicator: str) -> list[int] | None:
-            source = self._office.outbox.said(f"{places}{indicator}/")
-            return None if source is None else self._office.store.points(source)
-
-        held = self._row_held(contributor.epoch, given.consent.functionals)
-        made = (replace(contributor, signer=None) if held else contributor).row(given, said)
-        if made is not None:
-            prepared, points = made
-            self._office.store.keep_points(prepared.source, points)
-            self._office.outbox.offer(prepared, held=held)
-
-    def _row_held(self, epoch: OpenEpoch, functionals: Iterable[str]) -> bool:
-        """Whether a row for ``functionals`` waits for people. Raises SecondPersonMissingError when it waits for one of its columns [A4]."""
-        four_eyes = self._office.four_eyes
-        if four_eyes is None:
-            return False
-        entries = owed_entries(epoch.model, self._office.trust.member, functionals)
-        return four_eyes.row_held(epoch.opened.epoch, entries, {entry.indicator for entry in self._owed(epoch)})
+        consent = given.consent
+        entries = row_entries(contributor.epoch.model, contributor.member, consent.functionals)
+        if entries:
+            self._offering.row(contributor, RowKey(entries, consent.subject, consent.audience, given.digest))
 
     def _check_own_documents(self, epoch: OpenEpoch) -> None:
         """The epoch is over the roster that we compiled and the stages that we published, where that was ours to do."""

@@ -185,6 +185,7 @@ class WorkItem(_message.Message):
     CONSENT_FIELD_NUMBER: _builtins.int
     SEALED_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
+    CLOSED_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
     @_builtins.property
     def prepare(self) -> Global___PrepareEpoch:
@@ -204,6 +205,10 @@ class WorkItem(_message.Message):
     def heartbeat(self) -> Global___Heartbeat:
         """seq 0; keeps the stream alive"""
 
+    @_builtins.property
+    def closed(self) -> Global___EpochClosed:
+        """departments: no column of the epoch counts from here"""
+
     def __init__(
         self,
         *,
@@ -215,12 +220,13 @@ class WorkItem(_message.Message):
         consent: Global___ConsentNotice | None = ...,
         sealed: Global___Sealed | None = ...,
         heartbeat: Global___Heartbeat | None = ...,
+        closed: Global___EpochClosed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "consent", b"consent", "heartbeat", b"heartbeat", "open", b"open", "prepare", b"prepare", "row", b"row", "sealed", b"sealed", "work", b"work"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["closed", b"closed", "columns", b"columns", "consent", b"consent", "heartbeat", b"heartbeat", "open", b"open", "prepare", b"prepare", "row", b"row", "sealed", b"sealed", "work", b"work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "consent", b"consent", "heartbeat", b"heartbeat", "open", b"open", "prepare", b"prepare", "row", b"row", "sealed", b"sealed", "seq", b"seq", "work", b"work"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed", b"closed", "columns", b"columns", "consent", b"consent", "heartbeat", b"heartbeat", "open", b"open", "prepare", b"prepare", "row", b"row", "sealed", b"sealed", "seq", b"seq", "work", b"work"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["prepare", "columns", "row", "open", "consent", "sealed", "heartbeat"]  # noqa: Y015
+    _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["prepare", "columns", "row", "open", "consent", "sealed", "heartbeat", "closed"]  # noqa: Y015
     _WhichOneofArgType_work: _TypeAlias = _typing.Literal["work", b"work"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_work) -> _WhichOneofReturnType_work | None: ...
 
@@ -240,6 +246,28 @@ class Heartbeat(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Heartbeat: _TypeAlias = Heartbeat  # noqa: Y015
+
+@_typing.final
+class EpochClosed(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EPOCH_CLOSE_ENVELOPE_FIELD_NUMBER: _builtins.int
+    LEAF_INDEX_FIELD_NUMBER: _builtins.int
+    epoch_close_envelope: _builtins.bytes
+    leaf_index: _builtins.int
+    def __init__(
+        self,
+        *,
+        epoch_close_envelope: _builtins.bytes = ...,
+        leaf_index: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch_close_envelope", b"epoch_close_envelope", "leaf_index", b"leaf_index"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EpochClosed: _TypeAlias = EpochClosed  # noqa: Y015
 
 @_typing.final
 class PrepareEpoch(_message.Message):

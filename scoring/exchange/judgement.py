@@ -18,6 +18,7 @@ from scoring.errors import (
     EpochIntervalError,
     KeyNotReadyError,
     RevisionError,
+    RowFrozenError,
     StatementFormatError,
     WrongKeyError,
     WrongModelError,
@@ -185,7 +186,7 @@ def _judge_row_consent(view: ZoneView, statement: Column | Row, time: int) -> tu
         raise ConsentScopeError("the row's consent is of another subject or audience")
     check_consent(state, audience=consent.audience, purpose=consent.purpose, functionals=consent.functionals, product="", time=time)
     if (header.audience, header.subject, header.epoch) in view.first_tickets:
-        raise RevisionError("the first ticket froze this row; a correction waits for the next epoch [P7.2]")
+        raise RowFrozenError("the first ticket froze this row; a correction waits for the next epoch [P7.2]")
     return consent.functionals
 
 

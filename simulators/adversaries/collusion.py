@@ -21,8 +21,9 @@ from nodes.coordinator.blobs import BlobStore
 from nodes.coordinator.store import Store as CoordinatorStore
 from nodes.coordinator.store import metadata as coordinator_tables
 from nodes.custodian.shares.holding import read_holding
+from nodes.department.records.store import RecordStore
+from nodes.department.records.tables import METADATA
 from nodes.department.role import read_roster_key
-from nodes.department.store import METADATA, RecordStore
 from nodes.log.storage import METADATA as LOG_TABLES
 from nodes.log.storage import LogStore
 from nodes.runtime.database import open_database
@@ -188,7 +189,7 @@ class Coalition:
         """A contributor's own points, from its own database by its own roster key."""
         opened, member = self.view.epoch(epoch).opened, self.view.registry.member(name)
         model, keys = self.view.model(opened.model), self.run / "members" / name
-        store = RecordStore(open_database(self.run / "state" / name / "department", "department", METADATA))
+        store = RecordStore(open_database(self.run / "state" / name / "department", "records", METADATA))
         roster_key = read_roster_key(read_private(keys / "roster.key"))
         records = {subject_id(roster_key, uscc): fields for uscc, fields in store.period(opened.period).items()}
         mine = [item for name, item in model.indicators.items() if owns(model, member, name)]

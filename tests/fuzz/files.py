@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 from collections.abc import Callable
@@ -9,12 +10,12 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from connectors.plain import read_plain
 from crypto.threshold import Share
 from gateway.settings import GatewaySettings
 from nodes.auditor.evidence.roots import AuditRoots
 from nodes.commands.records_file import read_records
 from nodes.custodian.shares.holding import Holding, read_holding, write_holding
-from nodes.department.drop import read_drop
 from nodes.runtime.peers.identity import load_signing_key
 from nodes.runtime.settings import role_of
 from nodes.runtime.web.tokens import read_token
@@ -54,7 +55,9 @@ def file_parsers(zone: MemoryZone, public: Path, parent: Path) -> dict[str, Pars
         "token-file": of_file(read_token, b"t" * 43),
         "key-file": of_file(lambda path: load_signing_key("tax", path), pem),
         "records-file": of_file(lambda path: read_records(path, zone.model, None, lambda _text: None), b"subject,year,sales\na,1995,1\n"),
-        "records-drop": Parser(lambda data: list(read_drop(data)), (b"uscc,period,sales\n91330108MA2AAAAA00,1995,1\n",)),
+        "records-drop": Parser(
+            lambda data: list(read_plain(io.BytesIO(data), "records", "a.csv")), (b"uscc,period,sales\n91330108MA2AAAAA00,1995,1\n",)
+        ),
     } | {f"pinned-{path.name}": _pinned(path) for path in sorted(public.iterdir()) if path.is_file()}
 
 

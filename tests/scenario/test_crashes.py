@@ -36,7 +36,10 @@ NEVER_REACHED = {  # why a process of an honest zone never takes a step -> prefi
         "nodes/runtime/notices/heads:HeadComparison._keep_split",
     ),
     "no opening fails where all are honest": ("nodes/runtime/failures", "nodes/runtime/replica/disputes"),
-    "connectors' way in; a folder is read here": ("nodes/department/store:RecordStore.put ",),
+    "a person's word on what is in quarantine": ("nodes/department/records/deliveries:Intake.correct", "nodes/department/records/quarantine:"),
+    "the folder of records is always there": (
+        "nodes/department/records/deliveries:Intake.failing", "nodes/department/records/deliveries:Intake.works",
+    ),
     "the coordinator refuses nothing honest": ("nodes/contributing/outbox:Outbox.refused",),
     "an operator's word in a re-sharing": ("nodes/custodian/shares/approvals",),
     "kept only where it comes before the log shows it": ("nodes/custodian/revocations",),

@@ -77,8 +77,8 @@ def outcomes(draw: dict[str, Any]) -> dict[str, set[str]]:
     return found
 
 
-def database(zone: LiveZone, department: str) -> sqlite3.Connection:
-    return sqlite3.connect(zone.out / "state" / department / "department" / "department.db", timeout=30)
+def database(zone: LiveZone, department: str, name: str = "department") -> sqlite3.Connection:
+    return sqlite3.connect(zone.out / "state" / department / "department" / f"{name}.db", timeout=30)
 
 
 def audited(zone: LiveZone) -> tuple[int, list[dict[str, Any]]]:
@@ -155,10 +155,10 @@ def rows_drawn(zone: LiveZone) -> list[dict[str, Any]]:
 def test_changed_records_a_refusal_and_a_silent_department_are_found(zone: LiveZone) -> None:
     configure(zone, columns_drawn=2, rows_drawn=0, answers_due_s=SOON_S)
     contributed(zone, FALSE)
-    with closing(database(zone, CHANGED)) as connection, connection:
-        for uscc, values in connection.execute('SELECT uscc, "values" FROM records').fetchall():
-            changed = {name: "987654" if value.replace(".", "").isdigit() else value for name, value in json.loads(values).items()}
-            connection.execute('UPDATE records SET "values" = ? WHERE uscc = ?', (json.dumps(changed), uscc))
+    with closing(database(zone, CHANGED, "records")) as connection, connection:
+        for number, said in connection.execute("SELECT id, said FROM record_versions").fetchall():
+            changed = {name: "987654" if value.replace(".", "").isdigit() else value for name, value in json.loads(said).items()}
+            connection.execute("UPDATE record_versions SET said = ? WHERE id = ?", (json.dumps(changed), number))
     (zone.out / "state" / REFUSING / "department" / "epochs" / f"{FALSE}.key").unlink()
     zone.processes.stop([ABSENT])
     released(zone, FALSE)

@@ -17,11 +17,14 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from connectors.plain import PlainFolder
+from connectors.records import Connector
 from crypto.contribution import check_contribution
 from crypto.encoding import canonical_json, sha256
 from crypto.proofs import KnowledgeProof
 from crypto.sealing import public_key
 from crypto.statements import parse_envelope
+from nodes.contributing.corrections.epochs import ContributedEpochs
 from nodes.contributing.epoch_secrets import EpochSecrets
 from nodes.contributing.four_eyes.book import FourEyes, Policy
 from nodes.contributing.four_eyes.people import People
@@ -30,8 +33,10 @@ from nodes.contributing.office import Office, RosterKey
 from nodes.contributing.outbox import Outbox
 from nodes.contributing.sender import Sender
 from nodes.contributing.trust import ZoneTrust
-from nodes.department.role import metadata
-from nodes.department.store import RecordStore
+from nodes.department.records.deliveries import Intake
+from nodes.department.records.runner import Runner, turns_of
+from nodes.department.records.store import RecordStore
+from nodes.department.role import metadata, open_records
 from nodes.department.worker import Department
 from nodes.errors import NotFoundError, PeerUnavailableError, RpcRefusal
 from nodes.runtime.database import open_database
@@ -147,7 +152,10 @@ class Node:
     name: str
     root: Path
     exchange: Exchange
+    connectors: list[Connector] = field(default_factory=list)  # beside its folder of plain files
     engine: Engine = field(init=False)
+    records: Engine = field(init=False)
+    runner: Runner = field(init=False)
     office: Office = field(init=False)
     department: Department = field(init=False)
     sender: Sender = field(init=False)
@@ -162,6 +170,9 @@ class Node:
         self.root.mkdir(parents=True, exist_ok=True)
         (self.root / "records").mkdir(exist_ok=True)
         self.engine = open_database(self.root / "state", "department", metadata())
+        self.records = open_records(self.root / "state", "")
+        connectors = [PlainFolder(self.root / "records"), *self.connectors]
+        self.runner = Runner(Intake(self.records, lambda: ledger.now), connectors, turns_of(self.root / "state"))
         private = ledger.keys.hpke[name]
         identity = Identity(ZONE, name, ledger.keys.signers[name], private, public_key(private), TlsFiles(b"", b"", b""))
         outbox, self.summaries = Outbox(self.engine), Summaries(self.engine)
@@ -170,13 +181,14 @@ class Node:
         self.office = Office(
             identity=identity,
             trust=ZoneTrust(_public(ledger, self.root), ZONE, name, SMALL_BITS),
-            store=RecordStore(self.engine),
+            store=RecordStore(self.records, self.engine),
             outbox=outbox,
             four_eyes=self.four_eyes,
             summaries=self.summaries,
             secrets=EpochSecrets(self.root / "state" / "epochs", 3),
             subjects=RosterKey(ROSTER_KEY),
-            records_dir=self.root / "records",
+            sources=self.runner,
+            epochs=ContributedEpochs(self.engine),
             window=4,
         )
         self.office.trust._models = {ledger.model.sha256: ledger.model}  # read once for all: YAML is slow
@@ -186,7 +198,8 @@ class Node:
     def restart(self, **changes: Any) -> Node:
         """Another process over the same folder; ``changes``: of its policy and people."""
         self.engine.dispose()
-        kept = {"seq": self.seq, "policy": self.policy, "people": self.people}
+        self.records.dispose()
+        kept = {"seq": self.seq, "policy": self.policy, "people": self.people, "connectors": self.connectors}
         return Node(self.ledger, self.name, self.root, self.exchange, **{**kept, **changes})
 
     def give(self, columns: tuple[str, ...], rows: list[tuple[str, ...]], name: str = "records.csv") -> None:

@@ -125,7 +125,13 @@ def contribute_rows(zone: DepartmentZone, opened: Logged, usccs: Iterable[str], 
 
 
 def failed_ticket(zone: DepartmentZone, subject: str, audience: str = "bank-a") -> tuple[Logged, Logged]:
-    """A logged ticket for the audience's total of a subject whose rows are there, and the audience's report that its value was impossible."""
+    """A logged ticket, and its audience's report that its value was impossible."""
+    logged = loan_ticket(zone, subject, audience)
+    return logged, zone.ledger.say(Failure(zone=ZONE, nonce=fresh_nonce(), ticket=logged.digest), audience)
+
+
+def loan_ticket(zone: DepartmentZone, subject: str, audience: str = "bank-a") -> Logged:
+    """A logged ticket for the audience's total of a subject whose rows are there."""
     ledger = zone.ledger
     view, model = ledger.view, ledger.model
     state = view.epoch(EPOCH)
@@ -157,5 +163,4 @@ def failed_ticket(zone: DepartmentZone, subject: str, audience: str = "bank-a") 
         inputs=inputs,
         not_after=ledger.now + 600,
     )
-    logged = ledger.say(ticket, "coordinator")
-    return logged, ledger.say(Failure(zone=ZONE, nonce=fresh_nonce(), ticket=logged.digest), audience)
+    return ledger.say(ticket, "coordinator")

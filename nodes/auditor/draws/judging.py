@@ -9,6 +9,7 @@ from nodes.auditor.draws.book import Answer
 from nodes.auditor.draws.cases import Case
 from nodes.runtime.replica.audit_messages import ShownCiphertext
 from nodes.runtime.replica.zone import Zone
+from scoring.draws.beside import beside
 from scoring.draws.openings import Drawn, Judged, Shown, judge_shown, same_value, worst
 from scoring.draws.rules import WHOLE_ROW, Item
 from scoring.exchange.roster import Batch
@@ -63,17 +64,18 @@ class Judge:
             return ItemReport(item, header.sender, entries, "MISSING", 0)
         if answer.answer.reason:
             return ItemReport(item, header.sender, entries, "REFUSED", 0, answer.answer.reason)
-        parts = self._parts(case.epoch, logged, item[1])
+        parts = self._parts(case.epoch, logged, item[1], case.evidence.size)
         if [(part.logged.digest, part.position) for part in parts] != [(shown.contribution, shown.position) for shown in answer.answer.shown]:
             return ItemReport(item, header.sender, entries, "OPENING_INVALID", 0, "other ciphertexts are shown than were drawn")
         judged = [self._judge(case.epoch, model, part, shown) for part, shown in zip(parts, answer.answer.shown, strict=True)]
-        outcomes: list[Outcome] = [self._agreement(model, parts, judged), *(one.outcome for one in judged)]
+        outcomes: list[Outcome] = [self._agreement(case.epoch, model, parts, judged), *(one.outcome for one in judged)]
         detail = "; ".join(one.detail for one in judged if one.detail)
         subjects = max((len(one.values) for one in judged), default=0)
         return ItemReport(item, header.sender, entries, worst(outcomes), subjects, detail)
 
-    def _parts(self, epoch: str, logged: Logged, position: int) -> list[_Part]:
-        """Ciphertexts of an item: itself, or all of a row, and then of each column of its sender the batch with its subject."""
+    def _parts(self, epoch: str, logged: Logged, position: int, size: int) -> list[_Part]:
+        """Ciphertexts of an item: itself, or all of a row, and then of its sender's columns among the first ``size`` leaves, as ``beside``
+        says, the batch with its subject."""
         header = logged.statement.header
         if position != WHOLE_ROW:
             return [_Part(logged, position, header.entries[0 if header.kind == "column" else position])]
@@ -81,10 +83,12 @@ class Judge:
         batch = self._placement(epoch).batch_at(at)
         parts = [_Part(logged, place, entry) for place, entry in enumerate(header.entries)]
         with self._zone.reading() as view:
+            rows = view.rows[epoch, header.sender, header.subject, header.audience]
+            newest = all(row.index <= logged.index for row in rows if row.index < size)
             for entry in header.entries:
-                found = view.columns.get((epoch, header.sender, entry.indicator, entry.functional))
-                if found:
-                    parts.append(_Part(found[-1], batch.index, entry, at - batch.first_position))
+                found = [column for column in view.columns.get((epoch, header.sender, *_key(entry)), ()) if column.index < size]
+                shown = beside(found, logged.index, lambda column: column.index, newest_row=newest)
+                parts += [_Part(column, batch.index, entry, at - batch.first_position) for column in shown]
         return parts
 
     def _judge(self, epoch: str, model: Model, part: _Part, shown: ShownCiphertext) -> Judged:
@@ -96,15 +100,24 @@ class Judge:
         drawn = Drawn(part.entry, batch.stage, batch.count, header.slot_bits, self._ciphertext(part.logged.index, part.position))
         return judge_shown(key, model, drawn, _shown(shown))
 
-    @staticmethod
-    def _agreement(model: Model, parts: list[_Part], judged: list[Judged]) -> Outcome:
-        """ROW_DIFFERS when a row says something else than a column of its sender about their subject [P4.5]."""
-        rows = {(part.entry.indicator, part.entry.functional): one for part, one in zip(parts, judged, strict=True) if part.slot < 0}
+    def _agreement(self, epoch: str, model: Model, parts: list[_Part], judged: list[Judged]) -> Outcome:
+        """ROW_DIFFERS when a row says something else than a column of its sender about their subject, unless that column is a correction that
+        came after the first ticket had frozen the row [P4.5, P7.2]."""
+        rows = {_key(part.entry): one for part, one in zip(parts, judged, strict=True) if part.slot < 0}
+        header = parts[0].logged.statement.header
+        with self._zone.reading() as view:
+            ticket = view.first_tickets.get((header.audience, header.subject, epoch))
         for part, column in zip(parts, judged, strict=True):
-            row = rows[part.entry.indicator, part.entry.functional]
-            if part.slot >= 0 and column.values and row.values and not same_value(model, part.entry, row.values[0], column.values[part.slot]):
+            row = rows[_key(part.entry)]
+            if part.slot < 0 or (ticket is not None and parts[0].logged.index < ticket.index < part.logged.index):
+                continue
+            if column.values and row.values and not same_value(model, part.entry, row.values[0], column.values[part.slot]):
                 return "ROW_DIFFERS"
         return "AGREES"
+
+
+def _key(entry: Entry) -> tuple[str, str]:
+    return entry.indicator, entry.functional
 
 
 def _shown(shown: ShownCiphertext) -> Shown:

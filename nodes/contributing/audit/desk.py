@@ -15,7 +15,7 @@ from crypto.errors import CryptoError, OpeningError
 from crypto.packing import pack
 from crypto.paillier import balanced, check_encryption
 from crypto.statements import parse_envelope
-from nodes.contributing.audit.grants import Allowed, Contribution, counting, digest_of, granted
+from nodes.contributing.audit.grants import Allowed, Contribution, digest_of, granted
 from nodes.contributing.contributions import input_of
 from nodes.contributing.office import Office
 from nodes.contributing.outbox import Message, Prepared
@@ -26,6 +26,7 @@ from nodes.runtime.replica import relay
 from nodes.runtime.replica.audit_messages import AskedItem, OpeningAnswer, OpeningRequest, ShownCiphertext
 from nodes.runtime.replica.relay import AUDIT_OPENING, AUDIT_REQUEST
 from protos.errors import refusal_of
+from scoring.draws.beside import beside
 from scoring.draws.rules import WHOLE_ROW
 from scoring.errors import NotDrawnError, OpeningUnavailableError, ScoringError
 from scoring.exchange.view import verify_key
@@ -91,11 +92,12 @@ class AuditDesk:
         secret = self.office.secrets.kept(epoch.opened.epoch)
         if secret is None:
             raise OpeningUnavailableError("the epoch's secret is erased")
-        shown = [self._show(epoch, secret, *part) for part in self._parts(epoch, contribution, item.position)]
+        shown = [self._show(epoch, secret, *part) for part in self._parts(epoch, contribution, item.position, request.evidence.size)]
         return OpeningAnswer(cause=request.cause, contribution=item.contribution, position=item.position, shown=tuple(shown))
 
-    def _parts(self, epoch: OpenEpoch, contribution: Contribution, position: int) -> Iterator[tuple[Contribution, int]]:
-        """The ciphertexts of one item: itself, or of a row all of its own and the batches of our columns that carry its subject [P4.5]."""
+    def _parts(self, epoch: OpenEpoch, contribution: Contribution, position: int, size: int) -> Iterator[tuple[Contribution, int]]:
+        """The ciphertexts of one item: itself, or of a row all of its own and the batches of our columns that carry its subject [P4.5], of
+        those among the first ``size`` leaves."""
         if position != WHOLE_ROW:
             yield contribution, position
             return
@@ -103,11 +105,12 @@ class AuditDesk:
         yield from ((contribution, place) for place in range(header.batches))
         at = epoch.position_of[header.subject]
         batch = next(batch.index for batch in epoch.batches if batch.first_position <= at < batch.first_position + batch.count)
-        columns = counting(self._contributions(epoch.opened.epoch))
+        logged = [item for item in self._contributions(epoch.opened.epoch) if item.sent.leaf_index < size]
+        newest = all(item.sent.leaf_index <= contribution.sent.leaf_index for item in logged if item.sent.place == contribution.sent.place)
         for entry in header.entries:
-            column = columns.get((entry.indicator, entry.functional))
-            if column is not None:
-                yield column, batch
+            columns = [item for item in logged if item.header.kind == "column" and item.header.entries[0] == entry]
+            found = beside(columns, contribution.sent.leaf_index, lambda item: item.sent.leaf_index, newest_row=newest)
+            yield from ((column, batch) for column in found)
 
     def _show(self, epoch: OpenEpoch, secret: bytes, contribution: Contribution, position: int) -> ShownCiphertext:
         """Raises OpeningUnavailableError when what we have does not give the ciphertext that we sent."""
@@ -140,7 +143,9 @@ class AuditDesk:
         """The fields that the indicator reads, as they were when the points were made: for a row those of the column, whose points it says."""
         source = contribution.sent.source
         if contribution.header.kind == "row":
-            source = self.office.outbox.said(f"column/{epoch.opened.epoch}/{indicator}/") or source
+            columns = self.office.outbox.acknowledged(f"column/{epoch.opened.epoch}/{indicator}/")
+            stood = beside(columns, contribution.sent.leaf_index, lambda column: column.leaf_index, newest_row=False)
+            source = stood[0].source if stood else source
         held = self.office.store.period_when(epoch.opened.period, source)
         of = self.office.subjects.by_subject(held)
         fields = [field.name for field in epoch.model.indicators[indicator].fields]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Protocol
 
-from nodes.department.store import RecordStore
+from nodes.department.records.quarantine import Quarantine
+from nodes.department.records.runner import Runner
+from nodes.department.records.sources import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +51,31 @@ class Intake(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class DropFolder:
-    """The intake of a department that has a drop folder and nothing else."""
+class Records:
+    """The intake over the department's records."""
 
-    store: RecordStore
-    folder: Path
+    sources: Sequence[Source]
+    runner: Runner
+    quarantine: Quarantine
 
     def set_aside(self) -> Sequence[SetAside]:
-        return [SetAside("drop-folder", item.source, str(item.line or ""), "", item.reason, item.content) for item in self.store.quarantined()]
+        return [
+            SetAside(part.origin.connector, part.origin.delivery, part.origin.place, part.field, part.reason, part.content)
+            for part in self.quarantine.waiting()
+        ]
 
     def feeds(self) -> Sequence[Feed]:
-        return [Feed("drop-folder", "csv", str(self.folder), "", "", 0, len(self.store.quarantined()), "")]
+        where = {source.connector.id: source for source in self.sources}
+        return [
+            Feed(
+                item.connector,
+                where[item.connector].kind,
+                where[item.connector].where,
+                "" if item.last_at is None else datetime.fromtimestamp(item.last_at, UTC).isoformat(),
+                item.cursor,
+                item.deliveries,
+                item.waiting,
+                item.failure,
+            )
+            for item in self.runner.health()
+        ]

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from crypto.encoding import sha256
 from crypto.keygen import PrivateKey
 from crypto.subjects import make_uscc, subject_id
+from nodes.contributing.corrections.reviser import Reviser
 from nodes.runtime.database import writing
 from nodes.runtime.peers.signing import fresh_nonce
 from nodes.runtime.replica import relay
@@ -23,7 +24,7 @@ from scoring.statements import AuditCommit, AuditResult, AuditReveal, Refusal
 from simulators.population import firm_panel
 from simulators.population.tables import Population
 from tests.support.departments import EPOCH, MEMBER_OF, ROSTER_KEY, DepartmentZone, Node
-from tests.support.draws import DUE_S, WINDOW_S, Audited, close_epoch, contribute_rows, failed_ticket, release_epoch
+from tests.support.draws import DUE_S, WINDOW_S, Audited, close_epoch, contribute_rows, failed_ticket, loan_ticket, release_epoch
 from tests.support.ledger import Ledger
 
 
@@ -66,10 +67,10 @@ def said(zone: DepartmentZone, kind: type) -> list[Logged]:
 
 def change_records(node: Node) -> None:
     """Change what is stored of every record, past the way in, as somebody with the database could."""
-    with writing(node.engine) as connection:
-        for uscc, values in connection.execute(text('SELECT uscc, "values" FROM records')).all():
-            changed = {name: "987654" if value and value.replace(".", "").isdigit() else value for name, value in json.loads(values).items()}
-            connection.execute(text('UPDATE records SET "values" = :v WHERE uscc = :u'), {"v": json.dumps(changed), "u": uscc})
+    with writing(node.records) as connection:
+        for number, said in connection.execute(text("SELECT id, said FROM record_versions")).all():
+            changed = {name: "987654" if value and value.replace(".", "").isdigit() else value for name, value in json.loads(said).items()}
+            connection.execute(text("UPDATE record_versions SET said = :s WHERE id = :i"), {"s": json.dumps(changed), "i": number})
 
 
 # --- columns ---
@@ -237,6 +238,52 @@ def test_a_row_that_disagrees_with_its_column_is_found(rowed: Audited, firms: Po
     end_window(rowed)
     rowed.settle()
     outcomes = rowed.outcomes()
+    assert outcomes.pop("ip") == {"ROW_DIFFERS"}
+    assert set().union(*outcomes.values()) == {"AGREES"}
+
+
+def corrected(zone: DepartmentZone, uscc: str, patents: str) -> None:
+    """A department takes a corrected figure and sends what follows."""
+    node = zone.nodes["ip"]
+    node.give(("uscc", "period", "patents"), [(uscc, "1995", patents)], f"{uscc}.csv")
+    node.department.scan()
+    node.flush()
+
+
+def test_honest_corrections_before_and_after_a_ticket_agree(departments: DepartmentZone, firms: Population, tmp_path: Path) -> None:
+    """Each revision of a row is compared with the column of its time, and a row that a ticket froze not with a later one [P4.5, P7.2]."""
+    auditor, opened = Audited(departments, tmp_path, columns=0, rows=9), departments.prepare()
+    departments.contribute(opened)
+    usccs = [firm.uscc for firm in firms.firms[:3]]
+    contribute_rows(departments, opened, usccs)
+    loan_ticket(departments, subject_id(ROSTER_KEY, usccs[1]))
+    for uscc in usccs[:2]:
+        corrected(departments, uscc, "7")
+    close_epoch(departments)
+    release_epoch(departments)
+    auditor.conductor.step()
+    end_window(auditor)
+    auditor.settle()
+    drawn = [departments.ledger.view.contributions[item.leaf_index].statement.header for item in auditor.result().items]
+    assert sorted(header.revision for header in drawn if header.sender == "ip") == [0, 0, 0, 1]
+    assert set().union(*auditor.outcomes().values()) == {"AGREES"}
+
+
+def test_a_row_whose_column_was_corrected_behind_it_is_found(
+    departments: DepartmentZone, firms: Population, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A department that tells the authority something else, after it told it to a bank that has not asked yet [P4.5]."""
+    auditor, opened = Audited(departments, tmp_path, columns=0, rows=9), departments.prepare()
+    departments.contribute(opened)
+    contribute_rows(departments, opened, [firms.firms[0].uscc])
+    monkeypatch.setattr(Reviser, "_follow", lambda *_: 0)  # it leaves its row as it was
+    corrected(departments, firms.firms[0].uscc, "7")
+    close_epoch(departments)
+    release_epoch(departments)
+    auditor.conductor.step()
+    end_window(auditor)
+    auditor.settle()
+    outcomes = auditor.outcomes()
     assert outcomes.pop("ip") == {"ROW_DIFFERS"}
     assert set().union(*outcomes.values()) == {"AGREES"}
 

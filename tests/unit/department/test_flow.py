@@ -10,12 +10,14 @@ import pytest
 
 from crypto.packing import unpack
 from crypto.subjects import subject_id
+from protos.v1.exchange_pb2 import EpochClosed, WorkItem
 from scoring.exchange.contributions import owed_entries
 from scoring.exchange.view import Logged
 from simulators.population import firm_panel
 from simulators.population.tables import Population
 from tests.oracles import firm_panel as oracle
 from tests.support.departments import EPOCH, PERIOD, ROSTER_KEY, DepartmentZone, columns_asked
+from tests.support.draws import close_epoch
 
 INDICATORS = ("rd", "patents", "citations", "staff", "growth", "value")
 Columns = dict[tuple[str, str], dict[str, int]]
@@ -127,6 +129,8 @@ def test_rows_keep_to_the_epochs_columns_when_records_change_later(zone: Departm
     zone.contribute(opened)
     before = decrypted_columns(zone)
     uscc = firms.firms[3].uscc
+    closed = close_epoch(zone)
+    zone.nodes["ip"].do(WorkItem(closed=EpochClosed(epoch_close_envelope=closed.envelope, leaf_index=closed.index)))
     zone.nodes["ip"].give(("uscc", "period", "patents", "citations"), [(uscc, PERIOD, "99", "499")], "correction.csv")
     key_id = zone.enrol(uscc)
     zone.nodes["ip"].do(zone.ask_row(opened, zone.consent(key_id), key_id))

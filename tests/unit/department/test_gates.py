@@ -16,8 +16,9 @@ from crypto.proofs import KnowledgeProof
 from crypto.statements import parse_envelope
 from crypto.subjects import subject_id
 from nodes.contributing.contributions import Contributor
-from nodes.contributing.outbox import Message
+from nodes.contributing.outbox import Message, Prepared
 from nodes.contributing.trust import GivenConsent, OpenEpoch
+from scoring.exchange.contributions import row_entries
 from scoring.exchange.roster import batches, build_roster, build_stages
 from scoring.indicators.functional import functional
 from scoring.indicators.model import Model, load_pack
@@ -182,13 +183,18 @@ def given(contributor: Contributor, subject: str, audience: str = "bank-a", func
     return GivenConsent(consent, "44" * 32)
 
 
+def row_under(contributor: Contributor, given: GivenConsent) -> Prepared:
+    """The row that the contributor owes under a consent."""
+    entries = row_entries(contributor.epoch.model, contributor.member, given.consent.functionals)
+    return contributor.row(entries, given.consent.subject, given.consent.audience, given.digest, lambda _indicator: None)[0]
+
+
 def test_a_row_carries_each_indicator_and_one_gate_for_each_gated_functional_of_the_consent(
     contributor: Contributor, population: Population, small_private_key: PrivateKey
 ) -> None:
     subject = min(zero_filers(population))
-    made = contributor.row(given(contributor, subject), lambda _indicator: None)
-    assert made is not None
-    message = made[0].make(0)
+    made = row_under(contributor, given(contributor, subject))
+    message = made.make(0)
     header = statement_of(message).header
     values = dict(zip([(e.indicator, e.functional) for e in header.entries], plaintexts(contributor, message, small_private_key), strict=True))
     assert [name for name, gate in values if gate != "-"] == ["zero-filing", "zero-filing"]
@@ -201,18 +207,16 @@ def test_a_row_carries_each_indicator_and_one_gate_for_each_gated_functional_of_
         if gate == "-":
             plain = plaintexts(contributor, packed[indicator, "-"], small_private_key)[batch.index]
             assert value == unpack(plain, contributor.epoch.opened.slot_bits, batch.count)[position - batch.first_position]
-    only = contributor.row(given(contributor, subject, functionals=("total",)), lambda _indicator: None)
-    assert only is not None
-    assert [e.functional for e in statement_of(only[0].make(0)).header.entries if e.functional != "-"] == ["total"]
+    only = row_under(contributor, given(contributor, subject, functionals=("total",)))
+    assert [e.functional for e in statement_of(only.make(0)).header.entries if e.functional != "-"] == ["total"]
 
 
 def test_rows_for_two_banks_share_no_ciphertext_and_no_mask(contributor: Contributor, population: Population, small_private_key: PrivateKey) -> None:
     subject = min(zero_filers(population))
     made = []
     for audience in ("bank-a", "bank-b"):
-        row = contributor.row(given(contributor, subject, audience), lambda _indicator: None)
-        assert row is not None
-        made.append(row[0].make(0))
+        row = row_under(contributor, given(contributor, subject, audience))
+        made.append(row.make(0))
     width = contributor.encryptor.public_key.ciphertext_size
     parts = [{m.content[i : i + width] for i in range(0, len(m.content), width)} for m in made]
     assert not parts[0] & parts[1]

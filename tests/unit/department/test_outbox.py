@@ -94,15 +94,20 @@ def test_waiting_is_cleared_when_nothing_waits_and_set_by_the_next_message(outbo
     assert outbox.waiting.is_set()
 
 
-def test_what_was_said_is_what_was_acknowledged_last(outbox: Outbox) -> None:
+def test_what_was_said_is_the_newest_that_was_not_refused(outbox: Outbox) -> None:
     assert outbox.said("column/e/x/") is None
     outbox.offer(prepared("column/e/x/-", "1"))
     assert outbox.said("column/e/x/") == "1"
     outbox.sent(next_of(outbox), 5)
     outbox.offer(prepared("column/e/x/-", "2"))
-    assert outbox.said("column/e/x/") == "1"
+    assert outbox.said("column/e/x/") == "2"  # what is offered from now on is sent after it
+    assert outbox.waits("column/e/")
     outbox.refused(next_of(outbox), "REVISION_CONFLICT")
     assert outbox.said("column/e/x/") == "1"
+    assert outbox.was_refused("column/e/", "REVISION_CONFLICT")
+    assert not outbox.was_refused("column/e/", "EPOCH_STATE")
+    assert not outbox.waits("column/e/")
+    assert [(standing.revision, standing.state) for standing in outbox.newest("column/e/")] == [(1, "refused")]
 
 
 def test_a_place_is_a_prefix_and_not_a_pattern(outbox: Outbox) -> None:

@@ -1,4 +1,4 @@
-"""Dropped files become records; what is malformed is kept aside with its line and reason, and stops nothing else."""
+"""Deliveries become versions of records, each in one transaction; what is malformed is kept aside, and what was said before changes nothing."""
 
 from __future__ import annotations
 
@@ -8,21 +8,27 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from crypto.subjects import OuterCheckCharacterWarning
-from nodes.department.drop import MAX_CELL, Malformed, Record, read_drop
-from nodes.department.role import metadata
-from nodes.department.store import RecordStore
-from nodes.errors import RecordFileError, StorageError
+from connectors.errors import DeliveryError, SourceUnavailableError
+from connectors.records import Outcome
+from nodes.department.records.deliveries import Intake
+from nodes.department.records.keeping import CHUNK, MAX_MALFORMED
+from nodes.department.records.quarantine import Quarantine
+from nodes.department.records.store import SAID_METADATA, RecordStore
+from nodes.department.records.tables import METADATA
+from nodes.errors import NotFoundError, StorageError
 from nodes.runtime.database import open_database
 from simulators.population import binjiang
+from tests.support.deliveries import HandMade, again, malformed, record
 
 USCCS = [firm.uscc for firm in binjiang.generate(12, seed=3).firms]
-HEADER = "uscc,period,revenue,staff\n"
+NOW = 1_700_000_000  # 2023-11-14
+A, B = USCCS[:2]
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    found = open_database(tmp_path / "state", "department", metadata())
+    found = open_database(tmp_path / "state", "records", METADATA)
+    SAID_METADATA.create_all(found)
     yield found
     found.dispose()
 
@@ -33,154 +39,201 @@ def store(engine: Engine) -> RecordStore:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    path = tmp_path / "drop"
-    path.mkdir()
-    return path
+def intake(engine: Engine) -> Intake:
+    return Intake(engine, lambda: NOW)
 
 
-def line(number: int, revenue: str = "1.50", staff: str = "7") -> str:
-    return f"{USCCS[number]},2023,{revenue},{staff}\n"
+@pytest.fixture
+def quarantine(engine: Engine, intake: Intake) -> Quarantine:
+    return Quarantine(engine, intake)
 
 
-def test_a_file_is_read_into_records() -> None:
-    lines = list(read_drop((HEADER + line(0) + line(1, revenue=" 2 ", staff="")).encode()))
-    assert lines == [
-        Record(USCCS[0], "2023", {"revenue": "1.50", "staff": "7"}),
-        Record(USCCS[1], "2023", {"revenue": "2", "staff": ""}),
-    ]
+def test_a_record_changes_the_fields_that_it_names_and_an_empty_value_empties_one(store: RecordStore, intake: Intake) -> None:
+    intake.take("hand", HandMade([record(A, {"revenue": "1", "staff": "2"})], "a"))
+    intake.take("hand", HandMade([record(A, {"staff": "", "patents": "4"}), record(B, {"staff": "9"})], "b"))
+    assert store.find(A, "2023") == {"revenue": "1", "staff": "", "patents": "4"}
+    assert store.find(B, "2023") == {"staff": "9"}
+    assert store.find(A, "2022") is None
 
 
-@pytest.mark.parametrize(
-    ("bad", "reason"),
-    [
-        (f"{USCCS[5]},2023,1\n", "3 cells"),
-        (f"{USCCS[5]},2023,1,2,3\n", "5 cells"),
-        (f"{USCCS[5][:-1]},2023,1,2\n", "length"),
-        (f"{USCCS[5][:16]}I{USCCS[5][17]},2023,1,2\n", "charset"),
-        (f"{USCCS[5][:8]}NA{USCCS[5][10:]},2023,1,2\n", "inner"),
-        (f"{USCCS[5]},,1,2\n", "period"),
-        (f"{USCCS[5]},2023 年,1,2\n", "period"),
-        (f"{USCCS[0]},2023,9,9\n", "second line"),
-        (f"{USCCS[5]},2023,1\x00,2\n", "control"),
-        (f'{USCCS[5]},2023,"a\nb",2\n', "control"),
-        (f"{USCCS[5]},2023,{'9' * (MAX_CELL + 1)},2\n", "characters"),
-        (f'{USCCS[5]},2023,"1"x,2\n', "not CSV"),
-    ],
-    ids=[
-        "short",
-        "long",
-        "code too short",
-        "letter I",
-        "wrong organisation",
-        "no period",
-        "period in words",
-        "twice",
-        "NUL",
-        "newline",
-        "huge",
-        "quote",
-    ],
-)
-def test_a_malformed_line_is_quarantined_with_its_number_and_the_others_are_taken(store: RecordStore, folder: Path, bad: str, reason: str) -> None:
-    (folder / "a.csv").write_text(HEADER + line(0) + bad + line(1), encoding="utf-8")
-    assert store.import_folder(folder) == 1
-    assert set(store.period("2023")) == {USCCS[0], USCCS[1]}
-    assert store.period("2023")[USCCS[0]]["revenue"] == "1.50"
-    (kept,) = store.quarantined()
-    assert (kept.source, kept.line) == ("a.csv", 3)
-    assert reason in kept.reason
-
-
-def test_the_number_of_a_malformed_line_counts_lines_of_the_file() -> None:
-    text = HEADER + "\n" + line(0) + "\n\nx,y,1,2\n" + line(1)
-    found = [item.line for item in read_drop(text.encode()) if isinstance(item, Malformed)]
-    assert found == [6]
-
-
-def test_an_unclosed_quote_ends_the_file_as_one_malformed_line() -> None:
-    first, second = read_drop((HEADER + line(0) + f'{USCCS[1]},2023,"1,2\n' + line(2)).encode())
-    assert isinstance(first, Record)
-    assert isinstance(second, Malformed)
-    assert "not CSV" in second.reason
-
-
-def test_a_code_of_which_only_the_outer_check_fails_is_taken_with_a_warning() -> None:
-    with pytest.warns(OuterCheckCharacterWarning):
-        (record,) = read_drop(b"uscc,period\n91350100M0001TGQXM,2023\n")
-    assert isinstance(record, Record)
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"period,uscc,revenue\n",
-        b"uscc,period,revenue,revenue\n",
-        b"uscc,period,Revenue\n",
-        b"uscc,period,\n",
-        b'uscc,period,"revenue\n',
-        "uscc,period,收入\n".encode(),
-        "uscc,period,revenue\n".encode("utf-16"),
-        b"uscc,period,revenue\n\xff\n",
-        b"uscc,period," + ",".join(f"f{n}" for n in range(201)).encode() + b"\n",
-    ],
-    ids=["empty", "order", "twice", "capital", "no name", "open quote", "chinese name", "UTF-16", "not UTF-8", "too many"],
-)
-def test_a_file_that_cannot_be_read_is_refused_as_a_whole(store: RecordStore, folder: Path, data: bytes) -> None:
-    with pytest.raises(RecordFileError):
-        list(read_drop(data))
-    (folder / "a.csv").write_bytes(data)
-    (folder / "b.csv").write_text(HEADER + line(0), encoding="utf-8")
-    assert store.import_folder(folder) == 2
-    assert set(store.period("2023")) == {USCCS[0]}
-    assert [(kept.source, kept.line) for kept in store.quarantined()] == [("a.csv", 0)]
-    assert store.import_folder(folder) == 0
-    assert len(store.quarantined()) == 1
-
-
-def test_a_byte_order_mark_is_no_part_of_the_header() -> None:
-    assert len(list(read_drop(b"\xef\xbb\xbf" + (HEADER + line(0)).encode()))) == 1
-
-
-def test_a_file_is_taken_once_and_again_when_it_changes_even_back(store: RecordStore, engine: Engine, folder: Path) -> None:
-    path = folder / "a.csv"
-    for number, revenue in enumerate(("1", "2", "1")):
-        path.write_text(HEADER + line(0, revenue=revenue), encoding="utf-8")
-        assert store.import_folder(folder) == 1
-        assert store.import_folder(folder) == 0
-        assert RecordStore(engine).import_folder(folder) == 0  # nor after a restart
-        assert store.find(USCCS[0], "2023") == {"revenue": revenue, "staff": "7"}
-        assert store.version == number + 1
-
-
-def test_a_record_changes_the_fields_that_it_names_and_an_empty_cell_empties_one(store: RecordStore) -> None:
-    store.put([Record(USCCS[0], "2023", {"revenue": "1", "staff": "2"})], "a")
-    store.put([Record(USCCS[0], "2023", {"staff": "", "patents": "4"}), Record(USCCS[1], "2023", {"staff": "9"})], "b")
-    assert store.find(USCCS[0], "2023") == {"revenue": "1", "staff": "", "patents": "4"}
-    assert store.find(USCCS[1], "2023") == {"staff": "9"}
-    assert store.find(USCCS[0], "2022") is None
-
-
-def test_records_are_kept_by_period_and_a_firm_is_known_from_any(store: RecordStore) -> None:
-    store.put([Record(USCCS[0], "2022", {"a": "1"}), Record(USCCS[0], "2023", {"a": "2"}), Record(USCCS[1], "2022", {"a": "3"})], "a")
-    assert store.period("2022") == {USCCS[0]: {"a": "1"}, USCCS[1]: {"a": "3"}}
-    assert store.period("2023") == {USCCS[0]: {"a": "2"}}
-    assert store.knows(USCCS[1])
+def test_records_are_kept_by_period_and_a_firm_is_known_from_any(store: RecordStore, intake: Intake) -> None:
+    intake.take("hand", HandMade([record(A, {"a": "1"}, period="2022"), record(A, {"a": "2"}), record(B, {"a": "3"}, period="2022")]))
+    assert store.period("2022") == {A: {"a": "1"}, B: {"a": "3"}}
+    assert store.period("2023") == {A: {"a": "2"}}
+    assert store.periods() == ["2022", "2023"]
+    assert store.knows(B)
     assert not store.knows(USCCS[2])
 
 
-def test_one_put_with_more_records_than_a_chunk_keeps_the_last_of_each(store: RecordStore) -> None:
-    usccs = [firm.uscc for firm in binjiang.generate(700, seed=1).firms]
-    store.put([Record(uscc, "2023", {"n": "0"}) for uscc in usccs[:600]], "a")
-    taken = store.put([Record(uscc, "2023", {"n": str(n)}) for n in (1, 2) for uscc in usccs], "b")
-    assert taken == 1400
+def test_one_delivery_with_more_records_than_a_chunk_keeps_the_last_of_each(store: RecordStore, intake: Intake) -> None:
+    usccs = [firm.uscc for firm in binjiang.generate(CHUNK * 3 // 4, seed=1).firms]
+    intake.take("hand", HandMade([record(uscc, {"n": "0"}) for uscc in usccs[:600]], "a"))
+    taken = intake.take("hand", HandMade([record(uscc, {"n": str(n)}) for n in (1, 2) for uscc in usccs], "b"))
+    assert taken.records == 2 * len(usccs)
     assert store.period("2023") == {uscc: {"n": "2"} for uscc in sorted(usccs)}
 
 
-def test_the_points_of_a_column_are_kept_once_under_what_it_says(store: RecordStore) -> None:
-    store.keep_points("aa", [1, 2, 3])
-    store.keep_points("aa", [1, 2, 3])
+def test_no_version_is_overwritten_and_each_names_its_source(store: RecordStore, intake: Intake) -> None:
+    intake.take("hand", HandMade([record(A, {"a": "1", "b": "1"}, "2023-03-01", place="line 2")], "march"))
+    before = store.version
+    intake.take("hand", HandMade([record(A, {"a": "2"}, place="line 7")], "correction"))
+    first, second = store.history(A, "2023")
+    assert (first.said, first.values, first.valid_from) == ({"a": "1", "b": "1"}, {"a": "1", "b": "1"}, "2023-03-01")
+    assert (second.said, second.values, second.valid_from) == ({"a": "2"}, {"a": "2", "b": "1"}, "2023-11-14")
+    assert [(v.origin.connector, v.origin.delivery, v.origin.place) for v in (first, second)] == [
+        ("hand", "march", "line 2"),
+        ("hand", "correction", "line 7"),
+    ]
+    assert first.recorded_at == second.recorded_at == NOW
+    assert store.period("2023", before) == {A: {"a": "1", "b": "1"}}
+
+
+def test_what_was_said_before_makes_no_version(store: RecordStore, intake: Intake) -> None:
+    intake.take("hand", HandMade([record(A, {"a": "1"}, "2023-03-01")], "a"))
+    version = store.version
+    intake.take("hand", HandMade([record(A, {"a": "1"}, "2023-03-01"), record(A, {"a": "1"})], "b"))
+    assert store.version == version
+
+
+def test_an_earlier_date_that_comes_late_changes_nothing_and_is_kept_once(store: RecordStore, intake: Intake) -> None:
+    intake.take("hand", HandMade([record(A, {"a": "2"}, "2023-06-01")], "june"))
+    for name in ("march", "march again"):
+        intake.take("hand", HandMade([record(A, {"a": "1"}, "2023-03-01")] * 2, name))
+        assert store.find(A, "2023") == {"a": "2"}
+        assert [version.said for version in store.history(A, "2023")] == [{"a": "2"}, {"a": "1"}]
+
+
+def test_each_field_is_as_new_as_its_own_statement(store: RecordStore, intake: Intake) -> None:
+    for name, values, day in (("1", {"a": "1"}, "2023-06-01"), ("2", {"a": "0", "b": "5"}, "2023-03-01"), ("3", {"b": "6"}, "2023-04-01")):
+        intake.take("hand", HandMade([record(A, values, day)], name))
+    assert store.find(A, "2023") == {"a": "1", "b": "6"}
+    intake.take("hand", HandMade([record(A, {"a": "9", "b": "9"})], "undated"))
+    assert store.find(A, "2023") == {"a": "9", "b": "9"}
+
+
+def test_a_delivery_is_taken_once_and_again_when_it_changes_even_back(store: RecordStore, intake: Intake, engine: Engine) -> None:
+    for value in ("1", "2", "1"):
+        assert intake.take("hand", HandMade([record(A, {"a": value})])).new
+        assert not intake.take("hand", HandMade([record(A, {"a": value})])).new
+        assert not Intake(engine, lambda: NOW).take("hand", HandMade([record(A, {"a": value})])).new  # nor after a restart
+        assert store.find(A, "2023") == {"a": value}
+    assert len(store.history(A, "2023")) == 3
+
+
+def test_deliveries_of_two_connectors_are_two_though_they_have_one_name(store: RecordStore, intake: Intake) -> None:
+    assert intake.take("hand", HandMade([record(A, {"a": "1"})])).new
+    assert intake.take("other", HandMade([record(A, {"a": "1"})])).new
+
+
+def test_what_is_malformed_waits_with_its_place_field_reason_and_content(store: RecordStore, intake: Intake, quarantine: Quarantine) -> None:
+    delivery = HandMade([record(A, {"a": "1"}), malformed("not a number", "x,\x00y", "line 3", "a"), record(B, {"a": "2"})], "f.csv")
+    taken = intake.take("hand", delivery)
+    assert (taken.outcome, taken.records, len(taken.refused)) == (Outcome.PARTLY, 2, 1)
+    (kept,) = quarantine.waiting()
+    assert (kept.origin.connector, kept.origin.delivery, kept.origin.place) == ("hand", "f.csv", "line 3")
+    assert (kept.field, kept.reason, kept.content, kept.recorded_at) == ("a", "not a number", "x,\ufffdy", NOW)
+    assert set(store.period("2023")) == {A, B}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        (record("short", {"a": "1"}), "uscc"),
+        (record(A, {"a": "1"}, period="2023 年"), "period"),
+        (record(A, {"a": "1"}, "1 May"), "valid_from"),
+        (record(A, {"Revenue": "1"}), "field"),
+        (record(A, {"a": "\x00"}), "NUL"),
+        (record(A, {"a": "9" * 100_001}), "characters"),
+    ],
+)
+def test_a_record_that_no_connector_should_make_is_quarantined(
+    store: RecordStore, intake: Intake, quarantine: Quarantine, wrong: object, reason: str
+) -> None:
+    intake.take("hand", HandMade([wrong, record(B, {"a": "1"})]))  # type: ignore[list-item]
+    assert [reason in kept.reason for kept in quarantine.waiting()] == [True]
+    assert set(store.period("2023")) == {B}
+
+
+def test_a_delivery_that_cannot_be_read_as_a_whole_leaves_its_reason_and_nothing_else(
+    store: RecordStore, intake: Intake, quarantine: Quarantine
+) -> None:
+    delivery = HandMade([record(A, {"a": "1"}), malformed("wrong"), DeliveryError("not UTF-8")], "f.csv")
+    taken = intake.take("hand", delivery)
+    assert (taken.outcome, taken.new) == (Outcome.REFUSED, True)
+    assert store.periods() == []
+    assert [(kept.origin.place, kept.reason) for kept in quarantine.waiting()] == [("", "not UTF-8")]
+    again = intake.take("hand", delivery)
+    assert (again.outcome, again.new, len(again.refused)) == (Outcome.REFUSED, False, 1)
+    assert len(list(quarantine.waiting())) == 1
+
+
+def test_a_delivery_with_more_wrong_than_can_be_meant_is_refused(store: RecordStore, intake: Intake) -> None:
+    taken = intake.take("hand", HandMade([record(A, {"a": "1"}), *[malformed("wrong")] * (MAX_MALFORMED + 1)], digest="d"))
+    assert taken.outcome is Outcome.REFUSED
+    assert store.periods() == []
+
+
+def test_a_source_that_breaks_off_leaves_nothing_and_its_cursor_where_it_was(store: RecordStore, intake: Intake) -> None:
+    intake.take("hand", HandMade([record(A, {"a": "1"})], "1", cursor="1"))
+    with pytest.raises(SourceUnavailableError):
+        intake.take("hand", HandMade([record(A, {"a": "2"}), SourceUnavailableError("gone")], "2", cursor="2"))
+    assert store.find(A, "2023") == {"a": "1"}
+    assert intake.cursor("hand") == "1"
+
+
+# --- quarantine ---
+
+
+def test_what_waits_already_word_for_word_waits_once(intake: Intake, quarantine: Quarantine) -> None:
+    for value in ("1", "2"):
+        intake.take("hand", HandMade([record(A, {"a": value}), malformed("wrong", "x"), malformed("wrong", value)], "f.csv"))
+    assert [kept.content for kept in quarantine.waiting()] == ["x", "1", "2"]
+
+
+def test_a_corrected_part_is_taken_and_waits_no_more(store: RecordStore, intake: Intake, quarantine: Quarantine) -> None:
+    intake.take("hand", HandMade([malformed("not a number", f"{A},seven", "line 9", "a")], "f.csv"))
+    (kept,) = quarantine.waiting()
+    assert quarantine.retry(kept, again, f"{A},7") == ()
+    assert store.find(A, "2023") == {"a": "7"}
+    assert list(quarantine.waiting()) == []
+    (version,) = store.history(A, "2023")
+    assert (version.origin.delivery, version.origin.place) == ("f.csv (corrected)", "line 9")
+    with pytest.raises(NotFoundError):
+        quarantine.retry(kept, again, f"{A},8")
+    assert store.find(A, "2023") == {"a": "7"}
+
+
+def test_what_is_still_wrong_waits_on_with_what_the_person_made_of_it(store: RecordStore, intake: Intake, quarantine: Quarantine) -> None:
+    intake.take("hand", HandMade([malformed("too short", "x")], "f.csv"))
+    (kept,) = quarantine.waiting()
+    for content, reason in ((f"{A},sieben", "not a number"), ("nobody,7", "uscc is not 18 characters of a unified social credit code")):
+        assert len(quarantine.retry(kept, again, content)) == 1
+        (after,) = quarantine.waiting()
+        assert (after.id, after.reason, after.content) == (kept.id, reason, content)
+    assert store.periods() == []
+
+
+def test_a_dismissed_part_waits_no_more(intake: Intake, quarantine: Quarantine) -> None:
+    intake.take("hand", HandMade([malformed("wrong", "x"), malformed("wrong", "y")]))
+    first, second = quarantine.waiting()
+    assert quarantine.dismiss([first.id, 4711]) == 1
+    assert [kept.id for kept in quarantine.waiting()] == [second.id]
+    assert quarantine.one(second.id) == second
+    with pytest.raises(NotFoundError):
+        quarantine.one(first.id)
+
+
+# --- points that were said ---
+
+
+def test_the_points_of_a_column_are_kept_once_under_what_it_says(store: RecordStore, intake: Intake) -> None:
+    intake.take("hand", HandMade([record(A, {"a": "1"})], "1"))
+    store.keep_points("aa", [1, 2, 3], store.version)
+    intake.take("hand", HandMade([record(A, {"a": "2"}), record(B, {"a": "3"})], "2"))
+    store.keep_points("aa", [1, 2, 3], store.version)
     assert store.points("aa") == [1, 2, 3]
+    assert store.period_when("2023", "aa") == {A: {"a": "1"}}
     with pytest.raises(StorageError):
         store.points("bb")
+    with pytest.raises(StorageError):
+        store.period_when("2023", "bb")

@@ -28,6 +28,7 @@ from scoring.errors import (
     LayoutError,
     LogInconsistentError,
     RevisionError,
+    RowFrozenError,
     SignerUnknownError,
     StatementFormatError,
     SubjectUnknownError,
@@ -604,7 +605,7 @@ def test_first_ticket_freezes_the_rows(released: MemoryZone) -> None:
     consent = released.consent(released.subjects[0])
     released.say(released.asked(consent).ticket, "coordinator")
     correction: Any = released.row("tax", consent, revision=1)
-    refused(released, correction, "tax", RevisionError, "froze")
+    refused(released, correction, "tax", RowFrozenError, "froze")
 
 
 # --- look-ups ---

@@ -1,0 +1,1 @@
+"""Corrections of what was contributed to an open epoch: which epochs are open, and what is said again."""

@@ -1,0 +1,65 @@
+"""Epochs to which this member contributed, and how far its records were looked at for corrections of them: on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, Column, Engine, Integer, LargeBinary, MetaData, String, Table, insert, select, update
+
+from nodes.runtime.database import reading, writing
+
+METADATA = MetaData()
+_epochs = Table(
+    "contributed_epochs",
+    METADATA,
+    Column("epoch", String(64), primary_key=True),
+    Column("period", String(32), nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("phase", String(10), nullable=False),  # open, closing (rows have still to follow the columns that counted), closed
+)
+_looked = Table("records_looked_at", METADATA, Column("id", Integer, primary_key=True), Column("version", BigInteger, nullable=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Contributed:
+    """An epoch to which we contributed, by its EpochOpen ``envelope``."""
+
+    epoch: str
+    period: str
+    envelope: bytes
+    phase: str
+
+
+class ContributedEpochs:
+    """Epochs to which this member contributed, in ``engine``, which was opened with METADATA; and how far records were looked at."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def note(self, epoch: str, period: str, envelope: bytes) -> None:
+        """Remember an open epoch; one that is known stays as it is."""
+        with writing(self._engine) as connection:
+            if connection.execute(select(_epochs.c.epoch).where(_epochs.c.epoch == epoch)).first() is None:
+                connection.execute(insert(_epochs).values(epoch=epoch, period=period, envelope=envelope, phase="open"))
+
+    def unfinished(self) -> list[Contributed]:
+        """Epochs that are not closed."""
+        with reading(self._engine) as connection:
+            return [Contributed(*row) for row in connection.execute(select(_epochs).where(_epochs.c.phase != "closed").order_by(_epochs.c.epoch))]
+
+    def move(self, epoch: str, phase: str) -> None:
+        """The epoch is ``closing`` or ``closed``; it never goes back."""
+        with writing(self._engine) as connection:
+            here = (_epochs.c.epoch == epoch) & (_epochs.c.phase != "closed")
+            connection.execute(update(_epochs).where(here).values(phase=phase))
+
+    def looked_at(self) -> int:
+        """Number of the newest version of a record that was looked at; 0 at first."""
+        with reading(self._engine) as connection:
+            return connection.execute(select(_looked.c.version)).scalar_one_or_none() or 0
+
+    def look(self, version: int) -> None:
+        """Every record was looked at up to ``version``."""
+        with writing(self._engine) as connection:
+            if connection.execute(update(_looked).values(version=version)).rowcount == 0:
+                connection.execute(insert(_looked).values(id=1, version=version))

@@ -1,0 +1,67 @@
+"""The sources of a department's records, as its configuration names them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy import MetaData
+
+from connectors.again import ReadsAgain, read_again
+from connectors.connect import connect
+from connectors.errors import MappingError
+from connectors.mapping import ConnectorMapping, load_mapping
+from connectors.plain import PlainFolder, read_plain_again
+from connectors.records import Connector
+from connectors.sources import HttpSource, SingleWindowSource, SqlSource
+from nodes.department.records.quarantine import Again
+from nodes.department.settings import DepartmentTable
+from nodes.runtime.database import open_database
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A connector, how what was quarantined of it is read again once it is corrected, of what kind it is, and where its source is."""
+
+    connector: Connector
+    again: Again
+    kind: str
+    where: str
+
+
+def open_sources(table: DepartmentTable, state_dir: Path) -> list[Source]:
+    """The plain folder, where there is one, and one source for each mapping, in the order of the configuration. What a connector has to keep
+    lies in ``state_dir``.
+
+    Raises MappingError when a mapping is wrong, or two have the same id.
+    """
+    sources = [] if table.records_dir is None else [Source(PlainFolder(table.records_dir), read_plain_again, "csv", str(table.records_dir))]
+    sources += [_mapped(path, state_dir) for path in table.connectors]
+    seen: set[str] = set()
+    for source in sources:
+        name = source.connector.id
+        if name in seen:
+            raise MappingError(f"two connectors of this node are called {name}: each needs an id of its own")
+        seen.add(name)
+    return sources
+
+
+def _mapped(path: Path, state_dir: Path) -> Source:
+    mapping = load_mapping(path)
+    customs = open_database(state_dir, "customs", MetaData()) if isinstance(mapping.source, SingleWindowSource) else None
+    connector = connect(mapping, path.absolute().parent, customs)
+    again = connector.read_again if isinstance(connector, ReadsAgain) else partial(read_again, mapping)
+    return Source(connector, again, mapping.source.kind, _where(mapping))
+
+
+def _where(mapping: ConnectorMapping) -> str:
+    """The source as its people know it; never a URL of a database, which may hold a password."""
+    match mapping.source:
+        case SqlSource(view=view):
+            return view or "query"
+        case HttpSource(url=url):
+            return urlsplit(url).hostname or ""
+        case source:
+            return source.folder
