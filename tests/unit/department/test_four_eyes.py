@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from crypto.encoding import canonical_json
 from crypto.statements import VerifyKey, parse_envelope, sign_envelope
+from crypto.subjects import subject_id
 from nodes.contributing.four_eyes.book import Held, Policy
 from nodes.contributing.four_eyes.decisions import PAYLOAD_TYPE, Act, Decision, check_released, next_act, read_decision, sign_decision
 from nodes.contributing.four_eyes.people import People, add_person, remove_person
@@ -20,8 +21,9 @@ from nodes.runtime.peers.identity import SigningKeyPair
 from scoring.exchange.view import Logged
 from scoring.statements import Title
 from simulators.population.tables import Population
-from tests.support.departments import EPOCH, PERIOD, DepartmentZone, Node, columns_asked
+from tests.support.departments import EPOCH, PERIOD, ROSTER_KEY, DepartmentZone, Node, columns_asked
 from tests.support.desk import NAMES, key_of, password, people_in
+from tests.unit.department.test_flow import decrypted_rows
 
 TWO = Policy(columns=True)
 LI, WANG, ZHAO = NAMES
@@ -371,6 +373,29 @@ def test_where_the_policy_says_so_rows_wait_for_people_too(zone: DepartmentZone,
     assert not zone.ledger.view.rows
     decide(node, LI, row.contribution)
     assert len(zone.ledger.view.rows) == 1
+
+
+def test_a_correction_waits_for_people_as_the_column_did_and_rows_follow_what_they_let_go(
+    zone: DepartmentZone, node: Node, opened: Logged, firms: Population
+) -> None:
+    for item in held(node):
+        decide(node, LI, item.contribution)
+        decide(node, WANG, item.contribution)
+    uscc = firms.firms[3].uscc
+    row_of(zone, node, opened, uscc)
+    before = sent(node)
+    node.give(("uscc", "period", "patents"), [(uscc, "1995", "7")], "correction.csv")
+    node.department.scan()
+    node.flush()
+    assert sent(node) == before
+    (item,) = held(node)
+    assert (item.place, item.revision) == (f"column/{EPOCH}/patents/-", 1)
+    decide(node, LI, item.contribution)
+    decide(node, WANG, item.contribution)
+    node.department.resume()
+    node.flush()
+    assert [[logged.statement.header.revision for logged in rows] for rows in zone.ledger.view.rows.values()] == [[0, 1]]
+    assert decrypted_rows(zone)[subject_id(ROSTER_KEY, uscc)]["patents", "-"] == 175
 
 
 def test_a_row_that_no_column_stands_behind_is_held(node: Node) -> None:
