@@ -215,7 +215,7 @@ def _steps(receipts: list[Fact], channels: Channels) -> list[Step]:
     steps = []
     for at, code, note in ordered:
         channel = channels[code]
-        tie = "other receipts state the same time; the later phase stands later" if times[at] > 1 else ""
+        tie = "同一时间有多份回执，按阶段先后排列 other receipts state the same time: the later phase stands later" if times[at] > 1 else ""
         steps.append(Step(at, code, channel.phase, channel.zh, channel.en, note, tie))
     return steps
 

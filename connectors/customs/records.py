@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
+from functools import reduce
 from typing import Any
 
 from connectors.customs.declarations import EXACT
@@ -58,17 +59,18 @@ class Year:
         """Add ``value``; zero makes the currency appear, so that a value said before is taken back."""
         self.values[flow, currency] = EXACT.add(self.values.get((flow, currency), Decimal(0)), value)
 
-    def yuan(self, rates: Mapping[str, Decimal]) -> tuple[dict[str, str], list[str]]:
-        """Values in yuan by their fields' names; or none, and the currencies that ``rates`` lack."""
-        known = {**rates, "CNY": Decimal(1)}
-        lacking = sorted({currency for _, currency in self.values} - known.keys())
-        found = dict.fromkeys((f"customs_{name}_value_cny" for name in FLOWS.values()), Decimal(0))
-        if lacking:
-            return {}, lacking
-        for (flow, currency), value in self.values.items():
-            name = f"customs_{FLOWS[flow]}_value_cny"
-            found[name] = EXACT.add(found[name], EXACT.multiply(value, known[currency]))
-        return {name: _canonical(value) for name, value in found.items()}, []
+    def yuan(self, rates: Mapping[str, Decimal] | None) -> tuple[dict[str, str], list[tuple[str, str]]]:
+        """Values in yuan by their fields' names, empty where there are no ``rates`` or one is lacking; and what lacks one: field and currency."""
+        found: dict[str, str] = {}
+        lacking: list[tuple[str, str]] = []
+        known = {**(rates or {}), "CNY": Decimal(1)}
+        for flow, name in FLOWS.items():
+            field_, mine = f"customs_{name}_value_cny", {currency: value for (way, currency), value in self.values.items() if way == flow and value}
+            missing = [] if rates is None else [(field_, currency) for currency in sorted(mine.keys() - known.keys())]
+            lacking += missing
+            worth = [EXACT.multiply(value, known[currency]) for currency, value in mine.items() if currency in known]
+            found[field_] = "" if missing or rates is None else _canonical(reduce(EXACT.add, worth, Decimal(0)))
+        return found, lacking
 
     def fields(self) -> dict[str, str]:
         """Record fields but those in yuan, canonical."""
@@ -96,15 +98,20 @@ class SingleWindow:
     """The connector of kind ``single-window`` over one import client's folders. ``rates`` of the mapping, None where it states none.
 
     Keeps every message in ``store`` first; records are what the store then says of the enterprises that were spoken of. It never writes to,
-    moves or deletes from the folders. ``now``: seconds of Unix time.
+    moves or deletes from the folders. ``now``: seconds of Unix time. ``cursor`` says which rates the records were computed at.
     """
 
     def __init__(self, id_: str, folders: ClientFolders, store: CustomsStore, now: Callable[[], float], rates: Rates | None = None) -> None:
         self.id, self.store = id_, store
         self._folders, self._now, self._rates = folders, now, rates
+        self.cursor = sha256(f"1 {store.mark} {rates and sorted((year, sorted(of.items())) for year, of in rates.items())}".encode()).hex()
+        self.told: set[tuple[str, str, str]] = set()
 
     def deliveries(self, cursor: str) -> Iterator[Batch]:
-        """Complete files that were not read yet, in batches; ``cursor`` is not needed, the store knows. Raises SourceUnavailableError."""
+        """All records anew where they were computed at other rates than now; then complete files that were not read yet, in batches. Raises
+        SourceUnavailableError."""
+        if cursor != self.cursor and self.store.enterprises():
+            yield Batch(self, [])
         batch: list[Found] = []
         size = 0
         for found in self.store.unseen(self._folders.complete(self._now())):
@@ -142,7 +149,7 @@ class SingleWindow:
         try:
             check_uscc(uscc)
         except SubjectError as error:
-            yield Malformed(mine, "TradeCoScc", str(error), uscc[:CONTENT])
+            yield from self._complaint(mine, "TradeCoScc", str(error), uscc[:CONTENT])
             return
         found = {} if years is None else years
         for item in self.store.figures_of(uscc):
@@ -150,29 +157,34 @@ class SingleWindow:
                 found.setdefault(item["year"], Year()).add(item)
         before: dict[str, str] = {}
         for year, sums in sorted(found.items()):
-            yuan, lacking = ({}, []) if self._rates is None else sums.yuan(self._rates.get(year, {}))
+            yuan, lacking = sums.yuan(None if self._rates is None else self._rates.get(year, {}))
             yield Record(uscc, year, sums.fields() | yuan | {f"{name}_previous": value for name, value in before.items()}, mine)
-            for currency in lacking:
-                yield Malformed(mine, "customs_exports_value_cny", f"the mapping states no rate for {currency} in {year}", currency)
+            for name, currency in lacking:
+                yield from self._complaint(mine, name, f"the mapping states no rate for {currency} in {year}", currency)
             before = yuan if str(int(year) + 1) in found else {}
+
+    def _complaint(self, origin: Origin, name: str, reason: str, content: str) -> Iterator[Malformed]:
+        """What is wrong with an enterprise's messages as a whole: told once, not again with every receipt."""
+        if (origin.place, name, reason) not in self.told:
+            yield Malformed(origin, name, reason, content)
 
 
 class Batch:
-    """Some files of the client, taken in one transaction of the store."""
-
-    cursor = ""
+    """Some files of the client, taken in one transaction of the store; without files, the records of all enterprises as they are."""
 
     def __init__(self, connector: SingleWindow, files: Sequence[Found]) -> None:
         self._connector, self._files = connector, files
         self._read = list(files)
-        self.files = len(files)
-        self.name = files[0].name + (f" +{len(files) - 1}" if len(files) > 1 else "")
+        self.files, self.cursor = len(files), connector.cursor
+        self.name = (files[0].name if files else "all enterprises") + (f" +{len(files) - 1}" if len(files) > 1 else "")
         looks = (f"{file.name} {file.look}" for file in files)
-        self.digest = sha256("\n".join((connector.store.mark, *looks)).encode()).hex()  # the same to another store is not taken yet
+        self.digest = sha256("\n".join((connector.cursor, *looks)).encode()).hex()  # the same to another store is not taken yet
 
     def items(self) -> Iterator[Record | Malformed]:
         """What could not be read; then the records of every enterprise that the messages speak of."""
-        store = self._connector.store
+        connector, store = self._connector, self._connector.store
+        for uscc in () if self._files else store.enterprises():
+            yield from connector.records_of(uscc, None, Origin(connector.id, self.name, ""))
         taken: list[Taken] = []
         cases: list[Case] = []
         size = 0
@@ -191,11 +203,11 @@ class Batch:
                     taken.append(_taken(place, piece))
                     size += len(piece.data)
                 except DeliveryError as error:
-                    yield Malformed(Origin(self._connector.id, self.name, place), "", str(error), _content(piece.data))
+                    yield Malformed(Origin(connector.id, self.name, place), "", str(error), _content(piece.data))
             if size > BATCH_BYTES:  # what zips unpack to is not held in memory all at once
                 cases += store.take(taken)
                 taken, size = [], 0
-        yield from self._connector.records([*cases, *store.take(taken)], Origin(self._connector.id, self.name, ""))
+        yield from connector.records([*cases, *store.take(taken)], Origin(connector.id, self.name, ""))
 
     def settle(self, outcome: Outcome, refused: tuple[Malformed, ...]) -> None:
         """Note that the files were read; they stay where they are. A file is read again when it changes."""
@@ -203,6 +215,7 @@ class Batch:
         for malformed in refused:
             file, _, place = malformed.origin.place.partition(PLACE)
             faults.setdefault(file, []).append(f"{place}: {malformed.reason}" if place else malformed.reason)
+            self._connector.told.add((malformed.origin.place, malformed.field, malformed.reason))
         self._connector.store.note(self._read, faults)
 
 

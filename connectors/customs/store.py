@@ -25,13 +25,11 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    Text,
     delete,
     insert,
-    or_,
     select,
     update,
-)
+)  # fmt: skip
 from sqlalchemy.exc import IntegrityError
 
 from connectors.customs.channels import Channels
@@ -48,7 +46,7 @@ _messages = Table(
     Column("kind", String(12), nullable=False),
     Column("client_seq_no", String(64), nullable=False),
     Column("seq_no", String(64), nullable=False),
-    Column("fact", Text, nullable=False),
+    Column("fact", String, nullable=False),
     Column("raw", LargeBinary, nullable=False),
     Column("origin", String(500), nullable=False),
     Column("recorded", BigInteger, nullable=False),
@@ -65,8 +63,8 @@ _cases = Table(
     Column("declared_on", String(10), nullable=False),
     Column("has_declaration", Boolean, nullable=False),
     Column("troubled", Boolean, nullable=False),
-    Column("shown", Text, nullable=False),
-    Column("figures", Text, nullable=False),
+    Column("shown", String, nullable=False),
+    Column("figures", String, nullable=False),
     Index("customs_by_enterprise", "source", "uscc", "declared_on"),
     Index("customs_by_day", "source", "has_declaration", "declared_on"),
     Index("customs_by_trouble", "source", "troubled"),
@@ -78,7 +76,7 @@ _files = Table(
     Column("name", String(300), primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("changed", BigInteger, nullable=False),
-    Column("faults", Text, nullable=False),  # JSON: reasons for which parts of it, or all of it, were not taken
+    Column("faults", String, nullable=False),  # JSON: reasons for which parts of it, or all of it, were not taken
 )
 _CHUNK = 400
 
@@ -142,17 +140,22 @@ class CustomsStore:
         with self._engine.connect() as connection:
             return [{**json.loads(fact)["said"], "origin": origin} for fact, origin in connection.execute(query)]
 
-    def figures_of(self, uscc: str) -> Iterator[Any]:
+    def enterprises(self) -> list[str]:
+        """Codes of the enterprises that declare here, as they stand in the messages."""
+        query = select(_cases.c.uscc).where(_cases.c.source == self._source, _cases.c.uscc != "").distinct().order_by(_cases.c.uscc)
+        with self._engine.connect() as connection:
+            return list(connection.execute(query).scalars())
+
+    def figures_of(self, uscc: str) -> list[Any]:
         """``Case.figures`` of each declaration of one enterprise."""
         query = select(_cases.c.figures).where(_cases.c.source == self._source, _cases.c.uscc == uscc)
         with self._engine.connect() as connection:
-            for text in connection.execute(query).scalars():
-                yield json.loads(text)
+            return [json.loads(text) for text in connection.execute(query).scalars()]
 
     def raw(self, sha256: str) -> bytes | None:
         """The bytes of a message as they were delivered."""
+        query = select(_messages.c.raw).where(_messages.c.source == self._source, _messages.c.sha256 == sha256)
         with self._engine.connect() as connection:
-            query = select(_messages.c.raw).where(_messages.c.source == self._source, _messages.c.sha256 == sha256)
             return connection.execute(query).scalar_one_or_none()
 
     def unseen(self, files: Iterable[Found]) -> list[Found]:
@@ -164,7 +167,7 @@ class CustomsStore:
 
     def note(self, files: Sequence[Found], faults: dict[str, list[str]]) -> None:
         """Note that ``files`` were read as they are, with the ``faults`` of each by name. Doing so again changes nothing."""
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "source": self._source,
                 "name": file.name,
@@ -217,7 +220,7 @@ class CustomsStore:
                 named = [tuple(key.split(":", 1)) for key in chunk]
                 by_client = _messages.c.client_seq_no.in_([value for mark, value in named if mark == "client"])
                 by_number = _messages.c.seq_no.in_([value for mark, value in named if mark == "seq"])
-                query = select(_messages.c.sha256, _messages.c.fact).where(_messages.c.source == self._source, or_(by_client, by_number))
+                query = select(_messages.c.sha256, _messages.c.fact).where(_messages.c.source == self._source, by_client | by_number)
                 for digest, text in connection.execute(query):
                     if digest not in facts:
                         facts[digest] = Fact(**json.loads(text))

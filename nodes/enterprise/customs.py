@@ -61,7 +61,7 @@ class CustomsDesk:
         """Take what is complete in the folders. One client whose folders are away costs the others nothing."""
         for client in self._clients.values():
             try:
-                for batch in client.connector.deliveries(""):
+                for batch in client.connector.deliveries(client.connector.cursor):
                     _take(batch)
                     if stopping.is_set():
                         return

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from pydantic import ValidationError
+from sqlalchemy import MetaData
 from sqlalchemy.exc import OperationalError
 
 from connectors.customs.declarations import build_declaration
@@ -16,6 +17,7 @@ from nodes.enterprise.api import create_app
 from nodes.enterprise.customs import CustomsDesk
 from nodes.enterprise.settings import CustomsTable, EnterpriseTable
 from nodes.runtime.clock import Timer
+from nodes.runtime.database import open_database
 from tests.contract.test_enterprise_service import Service, service
 from tests.support.bank import uscc_of
 from tests.support.customs import OTHER, Client, declaration, failure, memory_engine, receipt, response, zipped
@@ -127,8 +129,9 @@ def test_a_database_that_is_away_is_not_taken_for_a_folders_fault(tmp_path: Path
 
 
 def test_the_folders_are_looked_at_until_the_process_stops(tmp_path: Path) -> None:
-    client, stopping = Client(tmp_path), threading.Event()
-    desk = CustomsDesk([CustomsTable(uscc=OTHER, folder=tmp_path, dialect="a", quiet_s=0)], memory_engine(), lambda: 1, 0.01)
+    client, stopping = Client(tmp_path / "ImpPath"), threading.Event()
+    engine = open_database(tmp_path / "state", "enterprise", MetaData())
+    desk = CustomsDesk([CustomsTable(uscc=OTHER, folder=client.root, dialect="a", quiet_s=0)], engine, lambda: 1, 0.01)
     running = threading.Thread(target=desk.run, args=(stopping,))
     running.start()
     try:

@@ -169,10 +169,10 @@ def connector(root: Path, engine: Engine | None = None, rates: Rates | None = No
     return SingleWindow(source, ClientFolders(root), store(engine, source=source), lambda: NOW, rates)
 
 
-def taken(source: SingleWindow) -> list[Record | Malformed]:
-    """Everything that there is now, read and settled as an intake does it."""
+def taken(source: SingleWindow, cursor: str | None = None) -> list[Record | Malformed]:
+    """Everything that there is now, read and settled as an intake does it. ``cursor``: of what was taken before, where it is another's."""
     found: list[Record | Malformed] = []
-    for batch in source.deliveries(""):
+    for batch in source.deliveries(source.cursor if cursor is None else cursor):
         items = list(batch.items())
         refused = tuple(item for item in items if isinstance(item, Malformed))
         batch.settle(Outcome.PARTLY if refused else Outcome.TAKEN, refused)

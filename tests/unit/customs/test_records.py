@@ -88,6 +88,8 @@ def test_a_years_records_by_hand(site: Site) -> None:
             "customs_exports_usd": "20.5",
             "customs_exports_eur": "1.5",
             "customs_imports_usd": "200",
+            "customs_exports_value_cny": "",
+            "customs_imports_value_cny": "",
         }
     }
 
@@ -136,13 +138,13 @@ def test_an_amendment_to_another_enterprise_takes_the_value_from_the_first(site:
 
 def test_yuan_are_given_only_at_rates_that_the_mapping_states(tmp_path: Path) -> None:
     for name, rates, value, reasons in (
-        ("none", None, None, []),
+        ("none", None, "", []),
         ("all", {"2023": {"USD": Decimal("7.05"), "EUR": Decimal("7.6")}}, "155.925", []),
-        ("some", {"2023": {"USD": Decimal("7.05")}}, None, ["the mapping states no rate for EUR in 2023"]),
+        ("some", {"2023": {"USD": Decimal("7.05")}}, "", ["the mapping states no rate for EUR in 2023"]),
         (
             "another year",
             {"2022": {"USD": Decimal("6.7"), "EUR": Decimal("7")}},
-            None,
+            "",
             [f"the mapping states no rate for {c} in 2023" for c in ("EUR", "USD")],
         ),
     ):
@@ -160,7 +162,7 @@ def test_nothing_of_the_clients_is_changed_and_each_file_is_read_once(site: Site
     site.client.put("OutBox/waiting.zip", zipped({"one.xml": build_declaration(declaration("C9"))}))
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in tmp_path.rglob("*") if path.is_file()}
     assert site.records()
-    assert list(site.connector.deliveries("")) == []
+    assert list(site.connector.deliveries(site.connector.cursor)) == []
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
@@ -177,19 +179,19 @@ def test_a_declaration_that_the_client_moves_to_sentbox_is_one(site: Site) -> No
 
 def test_a_crash_before_the_records_are_kept_gives_them_again(site: Site) -> None:
     site.send(1)
-    (batch,) = site.connector.deliveries("")
+    (batch,) = site.connector.deliveries(site.connector.cursor)
     lost = [item for item in batch.items() if isinstance(item, Record)]
-    (again,) = site.connector.deliveries("")
+    (again,) = site.connector.deliveries(site.connector.cursor)
     assert [item.values for item in again.items() if isinstance(item, Record)] == [item.values for item in lost]
     again.settle(Outcome.TAKEN, ())
     again.settle(Outcome.TAKEN, ())
-    assert list(site.connector.deliveries("")) == []
+    assert list(site.connector.deliveries(site.connector.cursor)) == []
 
 
 def test_the_same_files_are_another_delivery_to_a_store_that_was_lost(site: Site, tmp_path: Path) -> None:
     site.send(1)
-    (before,) = site.connector.deliveries("")
-    assert [batch.digest for batch in site.connector.deliveries("")] == [before.digest]
+    (before,) = site.connector.deliveries(site.connector.cursor)
+    assert [batch.digest for batch in site.connector.deliveries(site.connector.cursor)] == [before.digest]
     (after,) = connector(tmp_path).deliveries("")
     assert (after.name, after.digest == before.digest) == (before.name, False)
 
@@ -245,6 +247,36 @@ def test_what_is_no_message_by_itself_is_delivered_again(site: Site) -> None:
             list(site.connector.read_again(bad, bad.content))
 
 
+def test_a_value_in_yuan_is_taken_back_when_a_currency_without_a_rate_comes(tmp_path: Path) -> None:
+    site = Site(tmp_path, {"2023": {"USD": Decimal(7)}})
+    site.send(1)
+    assert site.records()[USCC, "2023"]["customs_exports_value_cny"] == "143.5"
+    site.send(2, currency="EUR")
+    assert site.records()[USCC, "2023"]["customs_exports_value_cny"] == ""
+
+
+def test_what_is_wrong_with_an_enterprise_as_a_whole_is_told_once(tmp_path: Path) -> None:
+    site = Site(tmp_path, {"2023": {}})
+    site.send(1, "L")
+    site.send(2, "L", uscc="91330108MA2AAAAA00")
+    assert len([item for item in taken(site.connector) if isinstance(item, Malformed)]) == 2
+    for place in (1, 2):
+        site.client.put(f"InBox/Receipt_later_{place}.xml", receipt("P", f"I{place}", NOTICED + DAY))
+    (record,) = taken(site.connector)
+    assert isinstance(record, Record)
+
+
+def test_other_rates_give_all_records_anew_and_the_same_ones_nothing(site: Site, tmp_path: Path) -> None:
+    engine = memory_engine()
+    site.send(1)
+    before = connector(tmp_path, engine)
+    assert [item.values["customs_exports_value_cny"] for item in taken(before, "") if isinstance(item, Record)] == [""]
+    after = connector(tmp_path, engine, {"2023": {"USD": Decimal(7)}})
+    assert [item.values["customs_exports_value_cny"] for item in taken(after, before.cursor) if isinstance(item, Record)] == ["143.5"]
+    assert taken(after) == []
+    assert taken(connector(tmp_path, engine, {"2023": {"USD": Decimal(7)}}), after.cursor) == []
+
+
 def test_growth_has_the_year_before_where_it_is_known(tmp_path: Path) -> None:
     rates = {year: {"USD": Decimal(7)} for year in ("2021", "2022", "2023")}
     site = Site(tmp_path, rates)
@@ -274,7 +306,7 @@ def test_sums_of_the_largest_amounts_are_exact(site: Site) -> None:
 def test_many_files_come_in_batches(site: Site) -> None:
     for place in range(BATCH_FILES + 1):
         site.client.put(f"InBox/Receipt_{place:04}.xml", receipt("L", f"I{place}"))
-    names = [batch.name for batch in site.connector.deliveries("")]
+    names = [batch.name for batch in site.connector.deliveries(site.connector.cursor)]
     assert names == [f"InBox/Receipt_0000.xml +{BATCH_FILES - 1}", "InBox/Receipt_0256.xml"]
 
 
