@@ -1546,6 +1546,7 @@ class Replay:
         self.senders: dict[int, str] = {}  # of the same
         self.tickets: dict[str, tuple[int, dict[str, Any]]] = {}  # that hold, by digest: leaf, ticket
         self.epochs: dict[str, dict[str, Any]] = {}  # by id: their openings
+        self.rosters: dict[str, dict[str, Any]] = {}  # by digest of the document
         self.orders: dict[str, list[Any]] = {}  # by digest of the document: [subject, division, stage] in order
         self.time = 0
 
@@ -1680,13 +1681,35 @@ class Replay:
         data = self.blob(statement["sha256"])
         require(sha256(data).hex() == statement["sha256"], "ROSTER_INVALID", f"blob {statement['sha256']} has another digest")
         with because("ROSTER_INVALID", kind):
-            subjects = read_json(data)["subjects"]
+            document = read_json(data)
+            subjects = document["subjects"]
             require(len(subjects) == statement["count"], "ROSTER_INVALID", "the document has another number of subjects")
             if kind == "stages":
                 rows = [canonical({"position": at, "stage": stage, "subject": subject}) for at, (subject, _, stage) in enumerate(subjects)]
                 root = tree_root([leaf_hash(row) for row in rows]).hex()
                 require(root == statement["merkle_root"], "ROSTER_INVALID", "the stages have another Merkle root")
+                self.check_cells(statement, subjects)
                 self.orders[statement["sha256"]] = subjects
+            else:
+                self.rosters[statement["sha256"]] = document
+
+    def check_cells(self, statement: dict[str, Any], subjects: list[list[str]]) -> None:
+        """Where the roster states cells on an axis, each stage is the default one or holds its subject's cells [P3.2]."""
+        roster = self.rosters[statement["roster"]]
+        axes = roster.get("axes", [])
+        if not axes:
+            return
+        staging = self.roots.packs[statement["model"]].pack["staging"]
+        cells = {row[0]: row[2:] for row in roster["subjects"]}
+        bounds = {axis: sorted({at for stage in staging["stages"].values() for at in stage["on"].get(axis, {}).values()}) for axis in axes}
+        for subject, _, stage in subjects:
+            if stage == staging["default"]:
+                continue
+            for axis, cell in zip(axes, cells[subject], strict=True):
+                band = staging["stages"][stage]["on"].get(axis, {})
+                low = -1 if "from" not in band else bounds[axis].index(band["from"])
+                high = len(bounds[axis]) if "below" not in band else bounds[axis].index(band["below"])
+                require(cell != "-" and low < int(cell) <= high, "ROSTER_INVALID", f"{subject} is in stage {stage}, its cell on {axis} is {cell}")
 
     def check_contribution(self, statement: dict[str, Any]) -> list[int]:
         """Its ciphertexts: those of the header, valid and proven, under the pinned key [P4.1, P4.3, P4.6]."""

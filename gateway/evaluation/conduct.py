@@ -25,9 +25,10 @@ from protos.errors import refusal_of
 from scoring.custody.generations import Generation
 from scoring.errors import EpochDefinitionError, ScoringError, WrongModelError
 from scoring.exchange.contributors import contributors_of
+from scoring.exchange.documents.axes import check_stated
 from scoring.exchange.epoch import EpochState, Phase
 from scoring.exchange.order import order_of
-from scoring.exchange.roster import Stages, batches, build_roster, check_compiled, check_published, parse_stages
+from scoring.exchange.roster import Stages, batches, build_roster, check_compiled, check_published, parse_roster, parse_stages
 from scoring.exchange.view import Logged, ZoneView
 from scoring.indicators.model import Model
 from scoring.release.percentiles import percentiles
@@ -83,11 +84,15 @@ class Evaluation:
     def _checked_stages(self, epoch: str, model: Model, stages_leaf: Logged, document: bytes) -> Stages:
         """The ordered roster, when it is exactly the compiled roster with stages. Raises RosterError."""
         stages = parse_stages(document, [stage.id for stage in model.stages])
-        roster = build_roster(stages.zone, stages.epoch, stages.period, [(subject, division) for subject, division, _ in stages.subjects])
         with self._zone.reading() as view:
             compiled = view.rosters[epoch].statement
+        if model.stated_axes:
+            roster = parse_roster(self._exchange.fetch_blob(compiled.sha256))
+        else:  # the stages tell the whole roster
+            roster = build_roster(stages.zone, stages.epoch, stages.period, [(subject, division) for subject, division, _ in stages.subjects])
         check_compiled(roster, compiled)
         check_published(stages, roster, stages_leaf.statement)
+        check_stated(stages, roster, model)
         return stages
 
     def _opening(self, epoch: str, period: str, model: Model, stages: Stages, stages_leaf: Logged) -> EpochOpen:

@@ -15,6 +15,7 @@ from protos.v1.exchange_pb2 import PrepareEpoch, WorkItem
 from scoring.errors import RowsAwaitedError
 from scoring.exchange.contributions import required_entries
 from scoring.exchange.contributors import formed, missing_columns
+from scoring.exchange.documents.axes import check_axis_owner
 from scoring.exchange.order import order_of
 from scoring.exchange.roster import Batch
 from scoring.exchange.view import Logged, ZoneView
@@ -32,10 +33,12 @@ class Epochs:
     def prepare(self, epoch: str, period: str, model: str, timeout_s: float) -> tuple[Logged, Logged]:
         """(roster, stages) statements of the epoch, made by the registrar and the stage owner on this call's demand.
 
-        Raises WrongModelError, NotReadyError when a member does not deliver within ``timeout_s``; asking again goes on from there.
+        Raises WrongModelError, WrongOwnerError when an axis of the stages belongs to neither of them, NotReadyError when a member does not
+        deliver within ``timeout_s``; asking again goes on from there.
         """
         with self._zone.reading() as view:
             owner = view.model(model).stage_owner
+            check_axis_owner(view.registry, view.model(model))
             stage_owner = view.registry.owner(owner.department, owner.level).id
             registrar = view.registry.sole("registrar").id
         item = PrepareEpoch(epoch=epoch, period=period, model=bytes.fromhex(model))

@@ -17,7 +17,9 @@ from nodes.runtime.clock import Clock
 from nodes.runtime.replica.zone import Zone
 from protos.v1.exchange_pb2 import ContributionPart, DocumentPart
 from scoring.errors import LayoutError, RevisionError, RosterError, StatementFormatError
-from scoring.exchange.roster import MAX_DOCUMENT_BYTES, check_compiled, check_published, parse_roster, parse_stages
+from scoring.exchange.documents.axes import check_stated
+from scoring.exchange.documents.form import MAX_DOCUMENT_BYTES
+from scoring.exchange.roster import check_compiled, check_published, parse_roster, parse_stages
 from scoring.exchange.view import Logged
 from scoring.statements import Column, ContributionHeader, RosterCompiled, Row, StagesPublished, Statement, parse_statement
 from scoring.statements import KnowledgeProof as ProofRecord
@@ -106,9 +108,10 @@ class Intake:
             check_compiled(parse_roster(content), statement)
             return
         with self._zone.reading() as view:
-            order = [stage.id for stage in view.model(statement.model).stages]
-            compiled = view.rosters[statement.epoch].statement
-        check_published(parse_stages(content, order), parse_roster(self._blobs.get(compiled.sha256)), statement)
+            model, compiled = view.model(statement.model), view.rosters[statement.epoch].statement
+        stages, roster = parse_stages(content, [stage.id for stage in model.stages]), parse_roster(self._blobs.get(compiled.sha256))
+        check_published(stages, roster, statement)
+        check_stated(stages, roster, model)
 
 
 def contribution_identity(header: ContributionHeader) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 
 from crypto.encoding import sha256
 from crypto.statements import SignKey
@@ -15,8 +16,9 @@ from nodes.contributing.outbox import Message, Prepared
 from nodes.errors import RecordsMissingError
 from nodes.runtime import logging
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
-from scoring.errors import RuleError
-from scoring.exchange.roster import Roster, Stages, build_roster, build_stages
+from scoring.errors import RuleError, WrongRosterError
+from scoring.exchange.documents.axes import check_cells
+from scoring.exchange.roster import Roster, Stages, StatedAxes, build_roster, build_stages
 from scoring.indicators.model import Model
 from scoring.statements import RosterCompiled, StagesPublished
 
@@ -33,33 +35,39 @@ class Publisher:
     zone: str
     signer: SignKey
 
-    def roster(self, epoch: str, period: str, register: Mapping[str, Mapping[str, str]], roster_key: bytes) -> Prepared:
-        """The compiled roster of ``register`` (USCC -> fields, of which ``division`` is read).
+    def roster(self, epoch: str, period: str, register: Mapping[str, Mapping[str, str]], roster_key: bytes, model: Model) -> Prepared:
+        """The compiled roster of ``register`` (USCC -> fields, of which ``division`` is read, and our own axes of the model's stages).
 
-        An enterprise without a six-digit division is left out and counted in the log. Raises RecordsMissingError when none is left.
+        An axis is told as a cell between the model's bounds, which the stage tells as well, and never as the value. An enterprise without a
+        six-digit division is left out and counted in the log. Raises RecordsMissingError when none is left.
         """
-        subjects = [
-            (subject_id(roster_key, uscc), fields["division"]) for uscc, fields in register.items() if _DIVISION.fullmatch(fields.get("division", ""))
-        ]
-        if not subjects:
+        listed = {subject_id(roster_key, uscc): fields for uscc, fields in register.items() if _DIVISION.fullmatch(fields.get("division", ""))}
+        if not listed:
             raise RecordsMissingError(f"the register has no enterprise with a division in period {period}")
-        _log.info(ROSTER_COMPILED, epoch=epoch, subjects=len(subjects), left_out=len(register) - len(subjects))
-        roster = build_roster(self.zone, epoch, period, subjects)
+        _log.info(ROSTER_COMPILED, epoch=epoch, subjects=len(listed), left_out=len(register) - len(listed))
+        subjects = [(subject, fields["division"]) for subject, fields in listed.items()]
+        cells = {subject: model.cells_of(fields) for subject, fields in listed.items()}
+        stated = StatedAxes(model.sha256, model.stated_axes, cells) if model.stated_axes else None
+        roster = build_roster(self.zone, epoch, period, subjects, stated)
         document = roster.to_bytes()
         place = f"roster/{epoch}"
         return Prepared(place, sha256(document).hex(), partial(self._roster, place, roster, document))
 
     def stages(self, roster: Roster, model: Model, records: Records) -> Prepared:
-        """The stages of every subject of ``roster`` by ``records`` (subject id -> fields); without usable data the default stage.
+        """The stages of every subject of ``roster`` by ``records`` (subject id -> fields) and by the cells that the roster states.
 
-        Raises RecordsMissingError when not one subject is known here: then the roster key or the records are not the zone's.
+        Without usable data the default stage. Raises WrongRosterError when the roster states other axes than the model needs, and
+        RecordsMissingError when not one subject is known here: then the roster key or the records are not the zone's.
         """
         if not any(subject in records for subject, _ in roster.subjects):
             raise RecordsMissingError(f"no subject of the roster has a record here for period {roster.period}")
+        if roster.axes != model.stated_axes or roster.model != (model.sha256 if model.stated_axes else ""):
+            raise WrongRosterError(f"the roster states {list(roster.axes)}, {model.id}@{model.version} needs {list(model.stated_axes)}")
+        check_cells(roster, model)
         stage_of, unusable = {}, 0
-        for subject, _ in roster.subjects:
+        for (subject, _), cells in zip(roster.subjects, roster.cells or repeat(()), strict=False):
             try:
-                stage_of[subject] = model.stage_of(records.get(subject, {}))
+                stage_of[subject] = model.stage_of(records.get(subject, {}), dict(zip(roster.axes, cells, strict=True)))
             except RuleError:
                 unusable += 1
         _log.info(STAGES_COMPUTED, epoch=roster.epoch, subjects=len(roster.subjects), unusable=unusable)

@@ -17,6 +17,7 @@ from nodes.runtime.replica.relay import ENROLMENT_REQUEST
 from protos.v1.exchange_pb2 import ContributeRow, PrepareEpoch, WorkItem
 from scoring.errors import WrongOwnerError, WrongRosterError
 from scoring.exchange.contributions import row_entries
+from scoring.exchange.documents.axes import check_stated
 from scoring.exchange.roster import check_compiled, parse_roster
 from scoring.statements import RosterCompiled
 
@@ -53,8 +54,13 @@ class Department(ContributingMember):
         if not work.roster_envelope:
             if "registrar" not in trust.member.roles:
                 raise WrongOwnerError(f"{trust.member.id} is not the registrar")
+            if model.axis_owner is not None and (model.axis_owner.department, model.axis_owner.level) != (
+                trust.member.department,
+                trust.member.level,
+            ):
+                raise WrongOwnerError(f"{trust.member.id} does not own {', '.join(model.stated_axes)} of {model.id}@{model.version}")
             register = self._office.store.period(work.period)
-            self._office.outbox.offer(self._publisher.roster(work.epoch, work.period, register, self._roster_key))
+            self._office.outbox.offer(self._publisher.roster(work.epoch, work.period, register, self._roster_key, model))
             return
         if (model.stage_owner.department, model.stage_owner.level) != (trust.member.department, trust.member.level):
             raise WrongOwnerError(f"{trust.member.id} does not stage the subjects of {model.id}@{model.version}")
@@ -78,8 +84,11 @@ class Department(ContributingMember):
         assert epoch.stages is not None  # a department is given the whole roster
         compiled = self._office.outbox.latest(f"roster/{epoch.opened.epoch}")
         subjects = tuple(sorted((subject, division) for subject, division, _ in epoch.stages.subjects))
-        if compiled is not None and parse_roster(compiled.message.content).subjects != subjects:
-            raise WrongRosterError("the epoch is over another roster than the one that we compiled")
+        if compiled is not None:
+            roster = parse_roster(compiled.message.content)
+            if roster.subjects != subjects:
+                raise WrongRosterError("the epoch is over another roster than the one that we compiled")
+            check_stated(epoch.stages, roster, epoch.model)
         staged = self._office.outbox.latest(f"stages/{epoch.opened.epoch}")
         if staged is not None and sha256(staged.message.content).hex() != epoch.opened.roster:
             raise WrongRosterError("the epoch is over other stages than those that we published")

@@ -28,6 +28,7 @@ from scoring.exchange.consent import RULES as CONSENT_RULES
 from scoring.exchange.consent import check_consent
 from scoring.exchange.contributions import check_header
 from scoring.exchange.contributors import contributors_of
+from scoring.exchange.documents.axes import check_axis_owner
 from scoring.exchange.epoch import Phase
 from scoring.exchange.tickets import check_ticket
 from scoring.statements import (
@@ -102,8 +103,9 @@ def _judge_roster(view: ZoneView, statement: RosterCompiled, signer: Signer, _ti
 
 
 def _judge_stages(view: ZoneView, statement: StagesPublished, signer: Signer, _time: int) -> None:
-    owner = view.model(statement.model).stage_owner
-    signer.require_member(view.registry.owner(owner.department, owner.level).id)
+    model = view.model(statement.model)
+    signer.require_member(view.registry.owner(model.stage_owner.department, model.stage_owner.level).id)
+    check_axis_owner(view.registry, model)
     roster = view.rosters.get(statement.epoch)
     if roster is None or (roster.statement.sha256, roster.statement.count) != (statement.roster, statement.count):
         raise EpochDefinitionError("the stages are not over the epoch's compiled roster")

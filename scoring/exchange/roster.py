@@ -6,41 +6,45 @@ id) with each subject's stage: an epoch freezes it. Batches and positions follow
 
 from __future__ import annotations
 
-import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
-from typing import NoReturn
+from itertools import pairwise
 
 from crypto import merkle
 from crypto.encoding import canonical_json, sha256
 from scoring.errors import RosterError
+from scoring.exchange.documents.form import check_axes, check_head, check_model, check_subject, parts_of, ranks, read_document, refuse
 from scoring.statements import RosterCompiled, StagesPublished
 
 ROSTER_FORMAT = "xinqiao/roster/v1"
+STATING_FORMAT = "xinqiao/roster/v2"
 STAGES_FORMAT = "xinqiao/stages/v1"
-MAX_SUBJECTS = 1 << 20
-MAX_DOCUMENT_BYTES = 1 << 26
-_SUBJECT = re.compile(r"([0-9a-f]{32}) ([0-9]{6})")
-_MODEL = re.compile(r"[0-9a-f]{64}")
-_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
-_PERIOD = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """The compiled roster: (subject id, division), sorted by id, no id twice."""
+    """The compiled roster: (subject id, division), sorted by id, no id twice.
+
+    Where the stages of ``model`` (sha256, hex) have axes that are the registrar's, ``axes`` names them, and ``cells`` holds, in the order of
+    the subjects, the place of each on each axis (``-`` for none) [P3.2]; else all three are empty.
+    """
 
     zone: str
     epoch: str
     period: str
     subjects: tuple[tuple[str, str], ...]
+    model: str = ""
+    axes: tuple[str, ...] = ()
+    cells: tuple[tuple[str, ...], ...] = ()
 
     def to_bytes(self) -> bytes:
         """The document whose SHA-256 ``RosterCompiled`` names."""
-        return canonical_json({"format": ROSTER_FORMAT, **_fields(self)})
+        head = {"zone": self.zone, "epoch": self.epoch, "period": self.period}
+        if not self.axes:
+            return canonical_json({"format": ROSTER_FORMAT, **head, "subjects": self.subjects})
+        rows = [(*pair, *cells) for pair, cells in zip(self.subjects, self.cells, strict=True)]
+        return canonical_json({"format": STATING_FORMAT, **head, "model": self.model, "axes": self.axes, "subjects": rows})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,8 @@ class Stages:
 
     def to_bytes(self) -> bytes:
         """The document whose SHA-256 ``StagesPublished`` and ``EpochOpen`` name."""
-        return canonical_json({"format": STAGES_FORMAT, **_fields(self)})
+        fields = {name: getattr(self, name) for name in self.__slots__}  # dataclasses.asdict would copy every row
+        return canonical_json({"format": STAGES_FORMAT, **fields})
 
     def counts(self) -> tuple[tuple[str, int], ...]:
         """(stage, number of subjects) for each stage that occurs, in order."""
@@ -89,6 +94,15 @@ class Stages:
 
 
 @dataclass(frozen=True, slots=True)
+class StatedAxes:
+    """What the registrar tells of its own axes: ``cells`` of each subject id, in the order of ``axes``, for ``model`` (sha256, hex)."""
+
+    model: str
+    axes: tuple[str, ...]
+    cells: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class StageProof:
     """Inclusion of one stage row in the root that ``StagesPublished`` states; ``path`` holds 32-byte hashes, leaf side first."""
 
@@ -109,9 +123,14 @@ class Batch:
     count: int
 
 
-def build_roster(zone: str, epoch: str, period: str, subjects: Iterable[tuple[str, str]]) -> Roster:
+def build_roster(zone: str, epoch: str, period: str, subjects: Iterable[tuple[str, str]], stated: StatedAxes | None = None) -> Roster:
     """Roster of (subject id, division) in any order. Raises RosterError for a malformed field, an id twice, or none or too many subjects."""
-    roster = Roster(zone, epoch, period, tuple(sorted(subjects)))
+    ordered = tuple(sorted(subjects))
+    if stated is None:
+        roster = Roster(zone, epoch, period, ordered)
+    else:
+        cells = tuple(tuple(stated.cells[subject]) for subject, _ in ordered)
+        roster = Roster(zone, epoch, period, ordered, stated.model, stated.axes, cells)
     _check_roster(roster)
     return roster
 
@@ -122,7 +141,7 @@ def build_stages(roster: Roster, model: str, stage_of: Mapping[str, str], stage_
     Raises RosterError when a stage is not one of ``stage_order``. Ids of ``stage_of`` outside the roster are ignored.
     """
     rows = [(subject, division, stage_of.get(subject, default_stage)) for subject, division in roster.subjects]
-    rank = _rank(stage_order, (stage for _, _, stage in rows))
+    rank = ranks(stage_order, (stage for _, _, stage in rows))
     rows.sort(key=lambda row: (rank[row[2]], row[0]))
     stages = Stages(roster.zone, roster.epoch, roster.period, model, tuple(rows))
     _check_stages(stages, stage_order)
@@ -131,8 +150,17 @@ def build_stages(roster: Roster, model: str, stage_of: Mapping[str, str], stage_
 
 def parse_roster(data: bytes) -> Roster:
     """Roster from its document. Raises RosterError for anything that ``Roster.to_bytes`` would not have written."""
-    fields, subjects = _parse(data, ROSTER_FORMAT, ("zone", "epoch", "period"), 2)
-    roster = Roster(**fields, subjects=tuple((row[0], row[1]) for row in subjects))
+    document = read_document(data)
+    names = ("zone", "epoch", "period")
+    if document.get("format") == STATING_FORMAT:
+        axes = document.pop("axes", None)
+        if not isinstance(axes, list) or not all(isinstance(axis, str) for axis in axes):
+            refuse("axes must be a list of names")
+        head, rows = parts_of(document, STATING_FORMAT, (*names, "model"), 2 + len(axes))
+        stated = (head["model"], tuple(axes), tuple(tuple(row[2:]) for row in rows))
+    else:
+        (head, rows), stated = parts_of(document, ROSTER_FORMAT, names, 2), ("", (), ())
+    roster = Roster(head["zone"], head["epoch"], head["period"], tuple((row[0], row[1]) for row in rows), *stated)
     _check_roster(roster)
     _check_canonical(roster, data)
     return roster
@@ -140,8 +168,8 @@ def parse_roster(data: bytes) -> Roster:
 
 def parse_stages(data: bytes, stage_order: Sequence[str]) -> Stages:
     """Stages from their document, in the order of the model's stages. Raises RosterError otherwise."""
-    fields, subjects = _parse(data, STAGES_FORMAT, ("zone", "epoch", "period", "model"), 3)
-    stages = Stages(**fields, subjects=tuple((row[0], row[1], row[2]) for row in subjects))
+    head, rows = parts_of(read_document(data), STAGES_FORMAT, ("zone", "epoch", "period", "model"), 3)
+    stages = Stages(**head, subjects=tuple((row[0], row[1], row[2]) for row in rows))
     _check_stages(stages, stage_order)
     _check_canonical(stages, data)
     return stages
@@ -194,70 +222,29 @@ def check_stage_proof(proof: StageProof, root: bytes) -> None:
     merkle.check_inclusion(merkle.leaf_hash(row), proof.position, proof.size, proof.path, root)
 
 
-def _parse(data: bytes, form: str, names: tuple[str, ...], width: int) -> tuple[dict[str, str], list[list[str]]]:
-    if len(data) > MAX_DOCUMENT_BYTES:
-        _refuse(f"document has {len(data)} bytes, at most {MAX_DOCUMENT_BYTES} are allowed")
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise RosterError("document is not JSON") from error
-    if not isinstance(document, dict) or document.keys() != {"format", "subjects", *names} or document["format"] != form:
-        _refuse(f"document is not of format {form}")
-    subjects = document["subjects"]
-    if not isinstance(subjects, list) or not all(isinstance(row, list) and len(row) == width for row in subjects):
-        _refuse(f"subjects must be a list of rows of {width}")
-    if not all(isinstance(cell, str) for cell in chain((document[name] for name in names), *subjects)):
-        _refuse("every field must be a string")
-    return {name: document[name] for name in names}, subjects
-
-
 def _check_roster(roster: Roster) -> None:
-    _check_head(roster.zone, roster.epoch, roster.period, len(roster.subjects))
+    check_head(roster.zone, roster.epoch, roster.period, len(roster.subjects))
     for subject, division in roster.subjects:
-        _check_subject(subject, division)
+        check_subject(subject, division)
     if any(subject <= previous for (previous, _), (subject, _) in pairwise(roster.subjects)):
-        _refuse("a subject is repeated or out of order")
+        refuse("a subject is repeated or out of order")
+    if roster.axes or roster.cells or roster.model:
+        check_model(roster.model)
+        check_axes(roster.axes, roster.cells)
 
 
 def _check_stages(stages: Stages, stage_order: Sequence[str]) -> None:
-    _check_head(stages.zone, stages.epoch, stages.period, len(stages.subjects))
-    if not _MODEL.fullmatch(stages.model):
-        _refuse("model must be the sha256 of a pack, 64 hex digits")
-    rank = _rank(stage_order, (stage for _, _, stage in stages.subjects))
+    check_head(stages.zone, stages.epoch, stages.period, len(stages.subjects))
+    check_model(stages.model)
+    rank = ranks(stage_order, (stage for _, _, stage in stages.subjects))
     for subject, division, _ in stages.subjects:
-        _check_subject(subject, division)
+        check_subject(subject, division)
     if any((rank[stage], subject) <= (rank[before], previous) for (previous, _, before), (subject, _, stage) in pairwise(stages.subjects)):
-        _refuse("a subject is repeated or out of order")
+        refuse("a subject is repeated or out of order")
     if len({subject for subject, _, _ in stages.subjects}) != len(stages.subjects):
-        _refuse("a subject stands in two stages")
-
-
-def _rank(stage_order: Sequence[str], used: Iterable[str]) -> dict[str, int]:
-    if unknown := set(used) - set(stage_order):
-        _refuse(f"stage {min(unknown)!r} is not of the model: {', '.join(stage_order)}")
-    return {stage: place for place, stage in enumerate(stage_order)}
-
-
-def _check_head(zone: str, epoch: str, period: str, count: int) -> None:
-    if not _NAME.fullmatch(zone) or not _NAME.fullmatch(epoch) or not _PERIOD.fullmatch(period):
-        _refuse("zone and epoch must be names in lower case, period like 1995 or 2023-12")
-    if not 1 <= count <= MAX_SUBJECTS:
-        _refuse(f"{count} subjects: a roster has 1 to {MAX_SUBJECTS}")
-
-
-def _check_subject(subject: str, division: str) -> None:
-    if not _SUBJECT.fullmatch(f"{subject} {division}"):
-        _refuse(f"({subject!r}, {division!r}) is not a subject id of 32 hex digits and a division of six digits")
-
-
-def _fields(document: Roster | Stages) -> dict[str, object]:
-    return {name: getattr(document, name) for name in document.__slots__}  # dataclasses.asdict would copy every row
+        refuse("a subject stands in two stages")
 
 
 def _check_canonical(document: Roster | Stages, data: bytes) -> None:
     if document.to_bytes() != data:
-        _refuse("document is not canonical JSON")
-
-
-def _refuse(detail: str) -> NoReturn:
-    raise RosterError(detail)
+        refuse("document is not canonical JSON")

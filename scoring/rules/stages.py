@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from itertools import product
 from typing import Annotated, Literal
@@ -13,6 +14,7 @@ from pydantic import model_validator
 from scoring.rules.values import Field, FieldName, Number, Part, Reader
 from scoring.statements import Name, StageId, Title
 
+MISSING_CELL = "-"
 Level = Literal["province", "city", "county"]
 
 
@@ -73,6 +75,35 @@ class Staging(Part):
                 raise ValueError(f"bands neither overlap nor leave gaps, but {values} falls into {len(found)} stages ({', '.join(found)})")
         return self
 
+    def cell(self, axis: str, value: mpq | None) -> str:
+        """Place of a value on an axis, as rosters write it: how many bounds of the axis it reaches, or ``-`` without a value."""
+        return MISSING_CELL if value is None else str(bisect_right(self._samples(axis)[1:], value))
+
+    def cells_on(self, axis: str) -> int:
+        """Number of places on an axis: one more than it has bounds."""
+        return len(self._samples(axis))
+
+    def agrees(self, stage: str, cells: Mapping[str, str]) -> bool:
+        """Whether ``stage`` can be that of a subject in these cells: its bands hold them, or it is the default, for want of other data.
+
+        Requires a stage of the model, and for each axis a cell below ``cells_on``.
+        """
+        if stage == self.default:
+            return True
+        bands = self.stages[stage].on
+        known = {axis: self._samples(axis)[int(cell)] for axis, cell in cells.items() if cell != MISSING_CELL}
+        return len(known) == len(cells) and all(bands[axis].holds(value) for axis, value in known.items() if axis in bands)
+
+    def stage_of(self, fields: Mapping[str, Field], record: Mapping[str, object], stated: Mapping[str, str] | None = None) -> str:
+        """Stage of a record; the default stage when a value is missing on any axis. Raises RuleError for a malformed value.
+
+        ``stated`` gives the cell on axes that another department tells in the roster; the record is not asked for them.
+        """
+        reader, cells = Reader(fields, record), {} if stated is None else stated
+        own = {axis: value for axis in self.axes if axis not in cells and (value := reader.number(axis)) is not None}
+        told = {axis: self._samples(axis)[int(cell)] for axis, cell in cells.items() if cell != MISSING_CELL}
+        return self.default if len(own | told) < len(self.axes) else self._matching(own | told)[0]
+
     def _samples(self, axis: str) -> list[mpq]:
         """One value below every bound of an axis, and each bound: all cells of the grid are met, since bands are closed on the left."""
         bands = [stage.on[axis] for stage in self.stages.values() if axis in stage.on]
@@ -81,9 +112,3 @@ class Staging(Part):
 
     def _matching(self, values: Mapping[str, mpq]) -> list[str]:
         return [name for name, stage in self.stages.items() if all(band.holds(values[axis]) for axis, band in stage.on.items())]
-
-    def stage_of(self, fields: Mapping[str, Field], record: Mapping[str, object]) -> str:
-        """Stage of a record; the default stage when a value is missing on any axis. Raises RuleError for a malformed value."""
-        reader = Reader(fields, record)
-        values = {axis: value for axis in self.axes if (value := reader.number(axis)) is not None}
-        return self.default if reader.missing else self._matching(values)[0]

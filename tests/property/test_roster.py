@@ -13,6 +13,7 @@ from crypto.encoding import canonical_json, sha256
 from crypto.errors import MerkleError
 from scoring.errors import RosterError
 from scoring.exchange import roster as rosters
+from scoring.exchange.documents.form import MAX_DOCUMENT_BYTES
 from scoring.exchange.roster import Roster, StageProof, Stages
 from scoring.statements import RosterCompiled, StagesPublished
 
@@ -160,7 +161,7 @@ def test_bytes_that_are_not_a_canonical_roster_are_refused(data: bytes) -> None:
 
 def test_a_document_beyond_the_size_bound_is_refused_before_it_is_parsed() -> None:
     with pytest.raises(RosterError, match="bytes"):
-        rosters.parse_roster(b" " * (rosters.MAX_DOCUMENT_BYTES + 1))
+        rosters.parse_roster(b" " * (MAX_DOCUMENT_BYTES + 1))
 
 
 def test_an_unknown_stage_is_refused() -> None:

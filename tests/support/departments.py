@@ -48,6 +48,7 @@ from protos.errors import refusal_of
 from protos.v1.exchange_pb2 import ContributeColumns, ContributeRow, PrepareEpoch, Sealed, WorkItem
 from scoring.errors import ScoringError
 from scoring.exchange.contributors import contributors_of
+from scoring.exchange.documents.axes import check_stated
 from scoring.exchange.roster import check_compiled, check_published, parse_roster, parse_stages
 from scoring.exchange.view import Logged, verify_key
 from scoring.statements import Column, Consent, EpochOpen, RosterCompiled, Row, StagesPublished, parse_statement
@@ -97,7 +98,9 @@ class Exchange:
             assert isinstance(statement, StagesPublished)
             compiled = self.ledger.view.rosters[statement.epoch].statement
             order = [stage.id for stage in self.ledger.model.stages]
-            check_published(parse_stages(content, order), parse_roster(self.blobs[compiled.sha256]), statement)
+            stages, roster = parse_stages(content, order), parse_roster(self.blobs[compiled.sha256])
+            check_published(stages, roster, statement)
+            check_stated(stages, roster, self.ledger.model)
         self.blobs[sha256(content).hex()] = content
         return self._log(envelope)
 

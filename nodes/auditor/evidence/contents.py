@@ -20,6 +20,7 @@ from nodes.auditor.evidence.archive import Archive
 from nodes.errors import NotFoundError
 from scoring.audit import Finding, Scope
 from scoring.errors import AggregateError, RosterError, ScoringError, SubjectUnknownError, TicketInputsError
+from scoring.exchange.documents.axes import check_stated
 from scoring.exchange.order import check_order
 from scoring.exchange.roster import Roster, Stages, check_compiled, check_published, parse_roster, parse_stages
 from scoring.exchange.view import Logged, ZoneView
@@ -84,7 +85,9 @@ class Contents:
         roster = rosters.get(statement.roster)
         if roster is None:
             raise RosterError("the stages are over a roster that is not at hand or does not hold")
-        check_published(self._stages(statement.sha256, statement.model), roster, statement)
+        stages = self._stages(statement.sha256, statement.model)
+        check_published(stages, roster, statement)
+        check_stated(stages, roster, self._view.model(statement.model))
 
     def _place(self, opened: EpochOpen) -> None:
         stages = self._stages(opened.roster, opened.model)

@@ -50,6 +50,10 @@ def _staging(pack: Pack) -> Iterator[Problem]:
     for position, axis in enumerate(pack.staging.axes):
         if axis not in fields or fields[axis].type not in {"decimal", "integer"}:
             yield ("staging", "axes", position), f"{axis} is not a numeric field of a record"
+    owners = {axis: record.owner for axis in pack.staging.axes for record in pack.records.values() if axis in record.fields}
+    others = {owner for owner in owners.values() if owner != pack.staging.owner}
+    if len(others) > 1:
+        yield ("staging", "axes"), "axes belong to the stage owner and to one other department, which compiles the roster and tells them there"
     if said := uncovered(pack.staging_provenance, ["bands"], pack.staging.stages):
         yield ("staging_provenance",), said
 
