@@ -25,7 +25,7 @@ from protos.errors import refusal_of
 from scoring.custody.generations import Generation
 from scoring.errors import EpochDefinitionError, ScoringError, WrongModelError
 from scoring.exchange.contributors import contributors_of
-from scoring.exchange.documents.axes import check_stated
+from scoring.exchange.documents.axes import check_stated, stated_axes
 from scoring.exchange.epoch import EpochState, Phase
 from scoring.exchange.order import order_of
 from scoring.exchange.roster import Stages, batches, build_roster, check_compiled, check_published, parse_roster, parse_stages
@@ -86,7 +86,7 @@ class Evaluation:
         stages = parse_stages(document, [stage.id for stage in model.stages])
         with self._zone.reading() as view:
             compiled = view.rosters[epoch].statement
-        if model.stated_axes:
+        if stated_axes(model):
             roster = parse_roster(self._exchange.fetch_blob(compiled.sha256))
         else:  # the stages tell the whole roster
             roster = build_roster(stages.zone, stages.epoch, stages.period, [(subject, division) for subject, division, _ in stages.subjects])

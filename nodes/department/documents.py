@@ -16,9 +16,9 @@ from nodes.contributing.outbox import Message, Prepared
 from nodes.errors import RecordsMissingError
 from nodes.runtime import logging
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
-from scoring.errors import RuleError, WrongRosterError
-from scoring.exchange.documents.axes import check_cells
-from scoring.exchange.roster import Roster, Stages, StatedAxes, build_roster, build_stages
+from scoring.errors import RuleError
+from scoring.exchange.documents.axes import check_axes_of, stating
+from scoring.exchange.roster import Roster, Stages, build_roster, build_stages
 from scoring.indicators.model import Model
 from scoring.statements import RosterCompiled, StagesPublished
 
@@ -46,9 +46,7 @@ class Publisher:
             raise RecordsMissingError(f"the register has no enterprise with a division in period {period}")
         _log.info(ROSTER_COMPILED, epoch=epoch, subjects=len(listed), left_out=len(register) - len(listed))
         subjects = [(subject, fields["division"]) for subject, fields in listed.items()]
-        cells = {subject: model.cells_of(fields) for subject, fields in listed.items()}
-        stated = StatedAxes(model.sha256, model.stated_axes, cells) if model.stated_axes else None
-        roster = build_roster(self.zone, epoch, period, subjects, stated)
+        roster = build_roster(self.zone, epoch, period, subjects, stating(model, listed))
         document = roster.to_bytes()
         place = f"roster/{epoch}"
         return Prepared(place, sha256(document).hex(), partial(self._roster, place, roster, document))
@@ -56,14 +54,12 @@ class Publisher:
     def stages(self, roster: Roster, model: Model, records: Records) -> Prepared:
         """The stages of every subject of ``roster`` by ``records`` (subject id -> fields) and by the cells that the roster states.
 
-        Without usable data the default stage. Raises WrongRosterError when the roster states other axes than the model needs, and
+        Without usable data the default stage. Raises RosterError when the roster states other axes than the model needs, and
         RecordsMissingError when not one subject is known here: then the roster key or the records are not the zone's.
         """
         if not any(subject in records for subject, _ in roster.subjects):
             raise RecordsMissingError(f"no subject of the roster has a record here for period {roster.period}")
-        if roster.axes != model.stated_axes or roster.model != (model.sha256 if model.stated_axes else ""):
-            raise WrongRosterError(f"the roster states {list(roster.axes)}, {model.id}@{model.version} needs {list(model.stated_axes)}")
-        check_cells(roster, model)
+        check_axes_of(roster, model)
         stage_of, unusable = {}, 0
         for (subject, _), cells in zip(roster.subjects, roster.cells or repeat(()), strict=False):
             try:

@@ -17,7 +17,7 @@ from nodes.runtime.replica.relay import ENROLMENT_REQUEST
 from protos.v1.exchange_pb2 import ContributeRow, PrepareEpoch, WorkItem
 from scoring.errors import WrongOwnerError, WrongRosterError
 from scoring.exchange.contributions import row_entries
-from scoring.exchange.documents.axes import check_stated
+from scoring.exchange.documents.axes import axis_owner, check_stated, stated_axes
 from scoring.exchange.roster import check_compiled, parse_roster
 from scoring.statements import RosterCompiled
 
@@ -54,11 +54,9 @@ class Department(ContributingMember):
         if not work.roster_envelope:
             if "registrar" not in trust.member.roles:
                 raise WrongOwnerError(f"{trust.member.id} is not the registrar")
-            if model.axis_owner is not None and (model.axis_owner.department, model.axis_owner.level) != (
-                trust.member.department,
-                trust.member.level,
-            ):
-                raise WrongOwnerError(f"{trust.member.id} does not own {', '.join(model.stated_axes)} of {model.id}@{model.version}")
+            owner = axis_owner(model)
+            if owner is not None and (owner.department, owner.level) != (trust.member.department, trust.member.level):
+                raise WrongOwnerError(f"{trust.member.id} does not own {', '.join(stated_axes(model))} of {model.id}@{model.version}")
             register = self._office.store.period(work.period)
             self._office.outbox.offer(self._publisher.roster(work.epoch, work.period, register, self._roster_key, model))
             return

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from crypto.encoding import canonical_json, sha256
 from scoring.errors import RosterError
-from scoring.exchange.roster import MAX_DOCUMENT_BYTES, MAX_SUBJECTS, Batch, Stages, batches
+from scoring.exchange.documents.form import MAX_DOCUMENT_BYTES, MAX_SUBJECTS
+from scoring.exchange.roster import Batch, Stages, batches
 from scoring.statements import EpochOpen
 
 ORDER_FORMAT = "xinqiao/order/v1"

@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from gmpy2 import mpq
 from pydantic import ValidationError
 
 from crypto.encoding import sha256
 from crypto.packing import interval_bits, slots
-from scoring.errors import ModelError, RuleError
+from scoring.errors import ModelError
 from scoring.indicators import functional as functionals
 from scoring.indicators.checking.problems import problems
 from scoring.indicators.document import Document, parse_document
@@ -23,7 +22,7 @@ from scoring.indicators.pack import Contributors, FunctionalSpec, IndicatorSpec,
 from scoring.rules.credit import Product
 from scoring.rules.points import Rule
 from scoring.rules.stages import Owner
-from scoring.rules.values import Field, Reader
+from scoring.rules.values import Field
 from scoring.statements import Title
 
 
@@ -145,26 +144,12 @@ class Model:
         """The declared functionals; unit functionals are named by their indicators."""
         return self.pack.functionals
 
-    @cached_property
-    def stated_axes(self) -> tuple[str, ...]:
-        """Axes of the stages that another department than the stage owner tells, in the roster that it compiles [P3.2]."""
-        return tuple(axis for axis in self.pack.staging.axes if self._owner_of(axis) != self.stage_owner)
-
-    @property
-    def axis_owner(self) -> Owner | None:
-        """The department that owns the stated axes; None where there are none."""
-        return self._owner_of(self.stated_axes[0]) if self.stated_axes else None
-
     def stage_of(self, record: Mapping[str, object], stated: Mapping[str, str] | None = None) -> str:
         """Stage of a record, with the cells on axes that the roster states, where it does; the default stage when data is missing.
 
         Raises RuleError for a malformed value.
         """
         return self.pack.staging.stage_of(self.fields, record, stated)
-
-    def cells_of(self, record: Mapping[str, object]) -> tuple[str, ...]:
-        """Cells of the axis owner's record on the stated axes, in order; a value that is missing or malformed has none."""
-        return tuple(self.pack.staging.cell(axis, self._value(axis, record)) for axis in self.stated_axes)
 
     def owned(self, owner: Owner) -> tuple[Indicator, ...]:
         """Indicators, gates, vetoes and figures of a department, in order."""
@@ -212,15 +197,6 @@ class Model:
     def read(self, functional: Functional, opened: int) -> Reading:
         """Reading of an opened, balanced value [P2.3, P2.4]. Raises RangeError when it is impossible, never telling how."""
         return functionals.read(functional, opened)
-
-    def _owner_of(self, field: str) -> Owner:
-        return self.pack.records[self.fields[field].record].owner
-
-    def _value(self, axis: str, record: Mapping[str, object]) -> mpq | None:
-        try:
-            return Reader(self.fields, record).number(axis)
-        except RuleError:
-            return None
 
     def _gated_form(self, gate: str, functional: str) -> Functional:
         spec = self.pack.functionals.get(functional)
