@@ -168,14 +168,8 @@ class CustomsStore:
     def note(self, files: Sequence[Found], faults: dict[str, list[str]]) -> None:
         """Note that ``files`` were read as they are, with the ``faults`` of each by name. Doing so again changes nothing."""
         rows: list[dict[str, Any]] = [
-            {
-                "source": self._source,
-                "name": file.name,
-                "size": file.look[0],
-                "changed": file.look[1],
-                "faults": json.dumps(faults.get(file.name, [])),
-            }
-            for file in files
+            {"source": self._source, "name": file.name, "size": size, "changed": at, "faults": json.dumps(faults.get(file.name, []))}
+            for file, (size, at) in ((file, file.look) for file in files)
         ]
         with self._engine.begin() as connection:
             self._lock(connection)

@@ -1,0 +1,125 @@
+"""A customs department's node over the folders of an import client: its records follow the receipts, through restarts, corrections and new rates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from connectors.customs.declarations import build_declaration
+from nodes.department.records.deliveries import Intake
+from nodes.department.records.quarantine import Quarantine
+from nodes.department.records.runner import Runner, turns_of
+from nodes.department.records.sources import Source, open_sources
+from nodes.department.records.store import RecordStore
+from nodes.department.records.tables import METADATA
+from nodes.department.settings import DepartmentTable
+from nodes.runtime.database import open_database
+from tests.support.customs import USCC, Client, declaration, old_receipt, receipt, response, zipped
+
+NOW = 1_700_000_000
+MAPPING = """
+format: xinqiao/connector/v1
+id: single-window
+title: {{zh: 国际贸易单一窗口, en: customs single window}}
+source: {{kind: single-window, folder: ImpPath, dialect: a, quiet_s: 0, rates: {{"2023": {rates}}}}}
+"""
+
+
+class Office:
+    """A department's node as far as its records; made again it is the node restarted."""
+
+    def __init__(self, directory: Path, rates: str = "{USD: 7}") -> None:
+        mapping = directory / "customs.yaml"
+        mapping.write_text(MAPPING.format(rates=rates), encoding="utf-8")
+        table = DepartmentTable(roster_key_file=directory / "roster.key", connectors=(mapping,))
+        self.engine: Engine = open_database(directory / "state", "records", METADATA)
+        self.intake = Intake(self.engine, lambda: NOW)
+        self.sources: list[Source] = open_sources(table, directory / "state")
+        self.runner = Runner(self.intake, [source.connector for source in self.sources], turns_of(directory / "state"))
+
+    def value(self, field: str) -> str | None:
+        found = RecordStore(self.engine).find(USCC, "2023")
+        return None if found is None else found.get(field)
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Client:
+    client = Client(tmp_path / "ImpPath")
+    client.put("SentBox/a.zip", zipped({"a.xml": build_declaration(declaration(lines=1, total="100"))}))
+    client.put("InBox/Successed_a.xml", response())
+    client.put("InBox/Receipt_a.xml", receipt("L"))
+    return client
+
+
+def test_records_follow_the_receipts_and_each_change_is_a_version(client: Client, tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    assert office.runner.run() == 1
+    assert (office.value("customs_exports_usd"), office.value("customs_exports_value_cny"), office.value("customs_cleared")) == ("100", "700", "0")
+    client.put("InBox/Receipt_b.xml", receipt("R"))
+    assert office.runner.run() == 1
+    assert office.value("customs_cleared") == "1"
+    client.put("InBox/Receipt_c.xml", receipt("D").replace(b"T09:30:00", b"T19:30:00"))
+    office.runner.run()
+    assert (office.value("customs_declarations"), office.value("customs_exports_usd")) == ("0", "0")
+    assert office.runner.run() == 0
+
+
+def test_a_restarted_node_reads_nothing_again_and_goes_on(client: Client, tmp_path: Path) -> None:
+    assert Office(tmp_path).runner.run() == 1
+    again = Office(tmp_path)
+    assert again.runner.run() == 0
+    client.put("InBox/Receipt_b.xml", receipt("R"))
+    assert again.runner.run() == 1
+    assert again.value("customs_cleared") == "1"
+
+
+def test_messages_that_were_kept_before_a_crash_still_become_records(client: Client, tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    (batch,) = office.sources[0].connector.deliveries("")
+    list(batch.items())  # kept as messages; the process dies before they are records
+    assert office.value("customs_declarations") is None
+    assert Office(tmp_path).runner.run() >= 1
+    assert Office(tmp_path).value("customs_declarations") == "1"
+
+
+def test_records_are_made_again_where_the_messages_database_was_lost(client: Client, tmp_path: Path) -> None:
+    Office(tmp_path).runner.run()
+    for file in (tmp_path / "state").glob("customs.db*"):
+        file.unlink()
+    client.put("InBox/Receipt_b.xml", receipt("R"))
+    again = Office(tmp_path)
+    again.runner.run()
+    assert (again.value("customs_cleared"), again.value("customs_exports_usd")) == ("1", "100")
+
+
+def test_a_malformed_receipt_waits_and_is_taken_when_a_person_corrected_it(client: Client, tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    client.put("InBox/Receipt_old.xml", old_receipt("R", "I20230000000000001").replace(b"20180208T15032200", b"2018"))
+    office.runner.run()
+    quarantine = Quarantine(office.engine, office.intake)
+    (waiting,) = quarantine.waiting()
+    assert (waiting.origin.place, "NOTICE_DATE" in waiting.reason, office.value("customs_cleared")) == ("InBox/Receipt_old.xml", True, "0")
+    (again,) = (source.again for source in office.sources)
+    assert quarantine.retry(waiting, again, waiting.content) != ()
+    assert quarantine.retry(waiting, again, waiting.content.replace(">2018<", ">20230309T15032200<")) == ()
+    assert (list(quarantine.waiting()), office.value("customs_cleared")) == ([], "1")
+
+
+def test_new_rates_in_the_mapping_give_values_anew(client: Client, tmp_path: Path) -> None:
+    first = Office(tmp_path, rates="{EUR: 8}")
+    first.runner.run()
+    assert first.value("customs_exports_value_cny") == ""
+    assert ["USD" in item.reason for item in Quarantine(first.engine, first.intake).waiting()] == [True]
+    second = Office(tmp_path, rates="{EUR: 8, USD: 7.05}")
+    assert second.runner.run() == 1
+    assert second.value("customs_exports_value_cny") == "705"
+    assert second.runner.run() == 0
+
+
+def test_a_client_that_is_away_is_told_and_tried_again(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    assert office.runner.run() == 0
+    (health,) = office.runner.health()
+    assert "ImpPath" in health.failure
