@@ -17,7 +17,8 @@ from nodes.commands.model import app
 from nodes.packs import pack_path, read_pack
 from scoring.disclosure.lint import lint
 from scoring.statements import DisclosurePolicy
-from simulators.population import binjiang
+from simulators.population.generate import generate
+from simulators.zone.layout import plan_for
 from tests.oracles import small_pack
 from tests.support.models import document, item, linear, plain
 from tests.support.zone import MemoryZone
@@ -98,14 +99,15 @@ def test_records_of_real_firms_give_the_figures_that_the_exposures_name(panel_fi
     assert found["priors"] == ["uniform", "panel.csv, 1995"]
 
 
-def test_simulated_enterprises_need_no_exposure_of_hangzhou_that_is_not_named(tmp_path: Path) -> None:
-    model, path = read_pack("hangzhou-binjiang"), tmp_path / "simulated.csv"
+@pytest.mark.parametrize("name", ["hangzhou-binjiang", *LONG])
+def test_simulated_enterprises_need_no_exposure_that_is_not_named(name: str, tmp_path: Path) -> None:
+    model, path = read_pack(name), tmp_path / "simulated.csv"
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, ["subject", *model.fields])
         writer.writeheader()
-        for firm in binjiang.generate(3000, seed=2).firms:
+        for firm in generate(model, plan_for([model]), 3000, seed=2).firms:
             writer.writerow({"subject": firm.uscc} | {name: firm.values.get(name) for name in model.fields})
-    found = answer("hangzhou-binjiang", "--records", path)
+    found = answer(name, "--records", path)
     assert {finding["outcome"] for finding in found["findings"] if finding["audience"] == "bank"} == {"accepted"}
 
 
