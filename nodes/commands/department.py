@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from nodes.errors import NotReadyError, SettingsError
 from nodes.runtime.files import read_private
 from nodes.runtime.process import READY_FILE
 from nodes.runtime.web.gateway_client import GatewayClient
-from scoring.statements import Hex32, Name
+from scoring.statements import Name
 
 app = typer.Typer(no_args_is_help=True, help="A department's people: who they are, what leaves their node, what they let go (四眼).")
 people = typer.Typer(no_args_is_help=True, help="Who may sign in to the department's page.")
@@ -25,15 +26,7 @@ Config = Annotated[Path, typer.Option(help="The department process's TOML file."
 PersonName = Annotated[str, typer.Argument(help="One word, such as li-wei; it stands in decisions and in the settings.", callback=of_form(Name))]
 Signer = Annotated[str, typer.Option("--person", help="Who asks or decides.", callback=of_form(Name))]
 PasswordFile = Annotated[Path | None, typer.Option(help="File (0600) with the password; without it the command asks.")]
-
-
-def _named(contributions: list[str]) -> list[str]:
-    for name in contributions:
-        of_form(Hex32)(name)
-    return contributions
-
-
-Chosen = Annotated[list[str], typer.Argument(help="Contributions, as `xinqiao department outgoing` names them (64 hex digits).", callback=_named)]
+Chosen = Annotated[list[str], typer.Argument(help="Contributions by their first hex digits, 8 or more, as `xinqiao department outgoing` names them.")]
 
 
 @app.callback()
@@ -106,8 +99,22 @@ def reject(
 
 
 def _decide(report: Report, client: GatewayClient, contributions: list[str], verdict: str, reason: str) -> None:
-    found = client.post("/api/decisions", {"contributions": contributions, "verdict": verdict, "reason": reason})
+    found = client.post("/api/decisions", {"contributions": _whole(client, contributions), "verdict": verdict, "reason": reason})
     report.result(found, "\n".join(f"{item['act']:8} {item['contribution']} by {item['person']}" for item in found["decisions"]))
+
+
+def _whole(client: GatewayClient, names: list[str]) -> list[str]:
+    """The names of contributions in full. Raises SettingsError for a name that fits none of what is held, or several."""
+    if any(not re.fullmatch(r"[0-9a-f]{8,64}", name) for name in names):
+        raise SettingsError("a contribution is named by its first hex digits, 8 to 64 of them")
+    if all(len(name) == 64 for name in names):
+        return names
+    held = [item["contribution"] for epoch in client.get("/api/outgoing")["epochs"] for item in epoch["contributions"] if item["state"] == "held"]
+    found = [[name for name in held if name.startswith(begin)] for begin in names]
+    for begin, fitting in zip(names, found, strict=True):
+        if len(fitting) != 1:
+            raise SettingsError(f"{begin} names {len(fitting)} of the contributions that wait: xinqiao department outgoing lists them")
+    return [fitting[0] for fitting in found]
 
 
 def _client(config: Path, person: str, password_file: Path | None) -> GatewayClient:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -146,23 +147,24 @@ def test_an_epoch_is_opened(zone: LiveZone) -> None:
 
 def awaited(zone: LiveZone) -> set[str]:
     """Members whose columns the epoch still waits for."""
-    return {column["member"] for column in epoch(zone, "status", EPOCH).document["columns"] if not column["received"]}
+    return {column["member"] for column in zone.authority.call("GET", f"/v1/epochs/{EPOCH}")["columns"] if not column["received"]}
 
 
 def outgoing(zone: LiveZone) -> list[dict[str, Any]]:
     """The office's contributions as its people see them."""
-    found = department(zone, "outgoing", PEOPLE[0]).document["epochs"]
-    return [item for epoch in found for item in epoch["contributions"]]
+    done = department(zone, "outgoing", PEOPLE[0])
+    assert (done.code, done.document["policy"]) == (0, "two-persons"), done.errors
+    return [item for epoch in done.document["epochs"] for item in epoch["contributions"]]
 
 
 def test_the_epoch_waits_for_two_people_of_a_department_under_four_eyes(zone: LiveZone) -> None:
-    timer = Timer(TIMEOUT_S)
-    while awaited(zone) != {OFFICE} or len(outgoing(zone)) < 2:
+    timer, pause = Timer(TIMEOUT_S), threading.Event()
+    while awaited(zone) != {OFFICE} or len(contributions := outgoing(zone)) < 2:
+        assert not pause.wait(0.2)
         assert timer.left_s() > 0
     refused(epoch(zone, "close", EPOCH), 4, "NOT_READY")
-    names = [item["contribution"] for item in outgoing(zone)]
-    assert {item["state"] for item in outgoing(zone)} == {"held"}
-    refused(department(zone, "outgoing", "nobody"), 2, "SECRET_FILE")
+    assert {item["state"] for item in contributions} == {"held"}
+    names = [item["contribution"] for item in contributions]
     proposed = department(zone, "approve", PEOPLE[0], *names)
     assert (proposed.code, {item["act"] for item in proposed.document["decisions"]}) == (0, {"propose"}), proposed.errors
     refused(department(zone, "approve", PEOPLE[0], *names), 3, "DECISION_INVALID")
@@ -170,11 +172,12 @@ def test_the_epoch_waits_for_two_people_of_a_department_under_four_eyes(zone: Li
     refused(department(zone, "approve", PEOPLE[1], *names), 4, "PEER_UNAVAILABLE")
     zone.processes.start([OFFICE])
     zone.processes.wait_ready(120, [OFFICE])
-    refused(department(zone, "approve", PEOPLE[1], "00" * 32), 3, "DECISION_INVALID")
+    refused(department(zone, "approve", PEOPLE[1], "00000000"), 2, "SETTINGS_INVALID")
     assert awaited(zone) == {OFFICE}
-    approved = department(zone, "approve", PEOPLE[1], *names)
+    approved = department(zone, "approve", PEOPLE[1], *(name[:12] for name in names))
     assert (approved.code, {item["act"] for item in approved.document["decisions"]}) == (0, {"approve"}), approved.errors
     while awaited(zone):
+        assert not pause.wait(0.2)
         assert timer.left_s() > 0
     assert all(item["leaf_index"] > 0 and item["state"] == "sent" for item in outgoing(zone))
 

@@ -81,7 +81,6 @@ UNPARSED: dict[str, Line] = {
     "a code that is none": ["score", "query", "--config", "x", "--product", "p", "--uscc", "5f3c"],
     "an epoch's name that is another path": ["epoch", "status", "../keys", "--config", "x"],
     "an epoch without a name": ["epoch", "close", "", "--config", "x"],
-    "a contribution that is none": ["department", "approve", "5f3c", "--config", "x", "--person", "li-wei"],
     "a person that is none": ["department", "outgoing", "--config", "x", "--person", "../li"],
     "a missing option": ["score", "query", "--product", "p"],
     "a missing argument": ["verify", "--keys", "x"],

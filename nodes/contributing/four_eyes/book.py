@@ -119,6 +119,7 @@ class FourEyes:
         Raises DecisionError when one is not held any more, the person has approved it before, or is not one of the people any more.
         """
         with writing(self._engine) as connection:
+            connection.execute(select(MESSAGES.c.id).where(MESSAGES.c.state == "held").with_for_update())  # two persons at once: one after the other
             here = {held.contribution: held for held in self._held(connection, ("held",))}
             made = [self._decide(connection, here.get(contribution), key, approve=approve, reason=reason) for contribution in contributions]
         let_go = [decision for decision in made if decision.act == "approve"]

@@ -21,12 +21,15 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from crypto.encoding import canonical_json
 from crypto.statements import VerifyKey
 from nodes.errors import NotFoundError, SecretFileError, SettingsError, SignInError
+from nodes.runtime import logging
 from nodes.runtime.files import make_private_directory, read_private, sync_directory, write_private
 from nodes.runtime.peers.identity import SigningKeyPair
 
+PERSON_UNUSABLE = "person.unusable"
 FORMAT = "xinqiao/person/v1"
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 256
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 1 << 15, 8, 1
+_log = logging.logger("department.people")
 _ONE_AT_A_TIME = threading.Lock()  # 32 MiB each: many attempts at once must not take the machine's memory
 
 
@@ -57,8 +60,16 @@ class People:
         return _person(name, _read(self._directory, name))
 
     def in_force(self) -> Mapping[str, VerifyKey]:
-        """The keys that decisions count under now, by name."""
-        return {name: self.find(name).key for name in self._named if _path(self._directory, name).exists()}
+        """The keys that decisions count under now, by name. A file that cannot be used makes nobody, and is told of in the log."""
+        found = {}
+        for name in self._named:
+            try:
+                found[name] = self.find(name).key
+            except SignInError:
+                continue
+            except SecretFileError:
+                _log.warning(PERSON_UNUSABLE, person=name)
+        return found
 
     def unlock(self, name: str, password: str) -> SigningKeyPair:
         """The key of ``name``, which ``password`` opens. A name that does not exist takes as long as a wrong password.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crypto.encoding import canonical_json
 from crypto.statements import VerifyKey, parse_envelope, sign_envelope
 from crypto.subjects import subject_id
-from nodes.contributing.four_eyes.book import Held, Policy
+from nodes.contributing.four_eyes.book import FourEyes, Held, Policy
 from nodes.contributing.four_eyes.decisions import PAYLOAD_TYPE, Act, Decision, check_released, next_act, read_decision, sign_decision
 from nodes.contributing.four_eyes.people import People, add_person, remove_person
 from nodes.contributing.four_eyes.summaries import Summary, remarks
@@ -103,6 +106,23 @@ def test_who_proposed_cannot_approve_and_nobody_after_a_rejection() -> None:
         next_act(WANG, decided(said(LI, "propose"), said(ZHAO, "reject")))
 
 
+WORDS = st.tuples(st.sampled_from(NAMES), st.sampled_from(["propose", "approve", "reject"]), st.sampled_from([CONTRIBUTION, "cd" * 32]))
+
+
+@given(st.lists(WORDS, max_size=6), st.sets(st.sampled_from(NAMES)))
+def test_nothing_is_released_but_by_two_persons_in_force_and_against_nobody(words: list[tuple[str, Act, str]], in_force: set[str]) -> None:
+    about = [(person, act) for person, act, contribution in words if contribution == CONTRIBUTION and person in in_force]
+    wanted = {(a, b) for a, first in about for b, second in about if (first, second) == ("propose", "approve") and a != b}
+    released = bool(wanted) and all(act != "reject" for _, act in about)
+    envelopes = [said(person, act, contribution) for person, act, contribution in words]
+    people = {name: KEYS[name] for name in in_force}
+    if released:
+        check_released(CONTRIBUTION, envelopes, people)
+    else:
+        with pytest.raises(SecondPersonMissingError):
+            check_released(CONTRIBUTION, envelopes, people)
+
+
 # --- people [A2] ---
 
 
@@ -115,9 +135,9 @@ def test_a_persons_key_opens_with_the_persons_password_only(people: People, tmp_
     key = people.unlock(LI, password(LI))
     assert people.in_force()[LI].public == key.public == people.find(LI).public
     assert (people.find(LI).title, people.find(WANG).title) == ("李伟", WANG)
-    for name, given in ((LI, password(WANG)), ("nobody", password(LI)), ("../people/li-wei", password(LI))):
+    for name, wrong in ((LI, password(WANG)), ("nobody", password(LI)), ("../people/li-wei", password(LI))):
         with pytest.raises(SignInError):
-            people.unlock(name, given)
+            people.unlock(name, wrong)
     stored = (tmp_path / "people" / "li-wei.person.json").read_bytes()
     assert isinstance(key.private, Ed25519PrivateKey)
     assert key.private.private_bytes_raw().hex().encode() not in stored
@@ -171,6 +191,12 @@ def test_two_persons_are_named_where_two_are_needed() -> None:
     with pytest.raises(ValueError, match="approve_rows"):
         DeskTable.model_validate({**table, "approval": "none", "approve_rows": True})
     assert DeskTable.model_validate({**table, "people": ["li-wei", "wang-fang"]}).approval == "two-persons"
+
+
+def test_a_persons_file_that_cannot_be_used_makes_nobody_and_stops_nothing(people: People, tmp_path: Path) -> None:
+    (tmp_path / "people" / "li-wei.person.json").chmod(0o644)
+    (tmp_path / "people" / "wang-fang.person.json").write_bytes(b"[]")
+    assert set(people.in_force()) == {ZHAO}
 
 
 # --- a department under four eyes [A3, A4] ---
@@ -294,6 +320,28 @@ def test_a_crash_between_approval_and_sending_sends_the_same_bytes_later(node: N
     again.flush()
     assert waiting is not None
     assert again.exchange.sent("contribute")[0][0] == waiting.message.envelope
+
+
+def test_a_crash_in_the_middle_of_an_approval_leaves_it_as_it_was(node: Node) -> None:
+    contribution = held(node)[0].contribution
+    decide(node, LI, contribution)
+
+    class Broken:
+        key_id, algorithm = "ip", "ed25519"
+
+        def sign(self, data: bytes) -> bytes:
+            raise OSError("the token is gone")
+
+    broken = replace(node.office.identity, signer=Broken())  # type: ignore[arg-type]
+    four_eyes = FourEyes(node.engine, node.office.outbox, node.people, TWO, broken, lambda: 1)
+    with pytest.raises(OSError, match="gone"):
+        four_eyes.decide(key_of(WANG), [contribution], approve=True)
+    again = node.restart()
+    assert [item.person for item in held(again)[0].decisions] == [LI]
+    again.flush()
+    assert sent(again) == 0
+    decide(again, WANG, contribution)
+    assert sent(again) == 1
 
 
 def test_what_waited_signed_when_the_policy_came_is_held_back(zone: DepartmentZone, opened: Logged, people: People) -> None:
