@@ -91,22 +91,25 @@ class SignatureAuth(Part):
 
 
 class NumberedPages(Part):
-    """Pages by number: ``parameter`` counts from ``first``; the end is a page with fewer items than ``size``."""
+    """Pages by number: ``parameter`` counts from ``first``. The end is a page without items, or where as many were read as stands at ``total``:
+    a page with fewer than ``size`` may come from a server that gives no more at once."""
 
     by: Literal["number"]
     parameter: Text
     first: Annotated[int, Field(ge=0, le=1)] = 1
     size_parameter: Text | None = None
     size: Annotated[int, Field(ge=1, le=10_000)]
+    total: Text | None = None
 
 
 class OffsetPages(Part):
-    """Pages by offset: ``parameter`` counts items from 0; the end is a page with fewer items than ``size``."""
+    """Pages by offset: ``parameter`` counts the items read. The end is as that of numbered pages."""
 
     by: Literal["offset"]
     parameter: Text
     size_parameter: Text | None = None
     size: Annotated[int, Field(ge=1, le=10_000)]
+    total: Text | None = None
 
 
 class LinkedPages(Part):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -14,12 +15,13 @@ ABSENT = object()
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One request: the URI, and what the page is called. ``start``: its number, its offset or its place in the run; ``cursor``: what was asked
-    for where the API has cursors."""
+    """One request: the URI, and what the page is called. ``number``: of the page; ``before``: items of the pages before it; ``cursor``: what was
+    asked for where the API has cursors."""
 
     uri: str
     name: str
-    start: int = 0
+    number: int = 1
+    before: int = 0
     cursor: str = ""
 
 
@@ -27,30 +29,32 @@ def first_turn(source: HttpSource, cursor: str) -> Turn:
     """The first request of a run; ``cursor`` is what an earlier run has kept."""
     match source.page:
         case NumberedPages():
-            return _numbered(source, source.page, source.page.first)
+            return _numbered(source, source.page, source.page.first, 0)
         case OffsetPages():
             return _at_offset(source, source.page, 0)
         case CursorPages() if cursor:
             return _after(source, source.page, cursor, 1)
         case _:
-            return Turn(_with(source, {}), "page 1", 1)
+            return Turn(_with(source, {}), "page 1")
 
 
 def next_turn(source: HttpSource, turn: Turn, document: object, items: int | None) -> Turn | None:
     """The request after ``turn``, which gave ``items`` items in ``document``; None at the end. ``items`` is None for a page that could not
     be read: then only numbers and offsets say what comes after it. Raises DeliveryError when the answer's link or cursor is no text."""
-    match source.page:
-        case NumberedPages() if items is None or items >= source.page.size:
-            return _numbered(source, source.page, turn.start + 1)
-        case OffsetPages() if items is None or items >= source.page.size:
-            return _at_offset(source, source.page, turn.start + source.page.size)
+    page = source.page
+    match page:
+        case NumberedPages() | OffsetPages():
+            read = turn.before + (page.size if items is None else items)
+            if items is not None and (items == 0 or read >= _total(document, page)):
+                return None
+            return _numbered(source, page, turn.number + 1, read) if isinstance(page, NumberedPages) else _at_offset(source, page, read)
         case LinkedPages() if items is not None:
-            link = _text_at(document, source.page.path)
-            return Turn(joined(turn.uri, link), f"page {turn.start + 1}", turn.start + 1) if link else None
+            link = _text_at(document, page.path)
+            return Turn(joined(turn.uri, link), f"page {turn.number + 1}", turn.number + 1) if link else None
         case CursorPages() if items is not None:
-            cursor = _text_at(document, source.page.path)
-            ended = not cursor or (source.page.resume and (items == 0 or cursor == turn.cursor))
-            return None if ended else _after(source, source.page, cursor, turn.start + 1)
+            cursor = _text_at(document, page.path)
+            ended = not cursor or (page.resume and (items == 0 or cursor == turn.cursor))
+            return None if ended else _after(source, page, cursor, turn.number + 1)
         case _:
             return None
 
@@ -84,18 +88,29 @@ def _text_at(document: object, path: str) -> str:
     return value
 
 
-def _numbered(source: HttpSource, page: NumberedPages, number: int) -> Turn:
-    size = {} if page.size_parameter is None else {page.size_parameter: str(page.size)}
-    return Turn(_with(source, {page.parameter: str(number), **size}), f"page {number}", number)
+def _total(document: object, page: NumberedPages | OffsetPages) -> float:
+    if page.total is None:
+        return math.inf
+    value = value_at(document, page.total)
+    if not isinstance(value, str) or not (value.isascii() and value.isdecimal() and len(value) < 16):
+        raise DeliveryError(f"{page.total}: the number of all items is expected")
+    return int(value)
+
+
+def _numbered(source: HttpSource, page: NumberedPages, number: int, before: int) -> Turn:
+    return Turn(_with(source, {page.parameter: str(number), **_size(page)}), f"page {number}", number, before)
 
 
 def _at_offset(source: HttpSource, page: OffsetPages, offset: int) -> Turn:
-    size = {} if page.size_parameter is None else {page.size_parameter: str(page.size)}
-    return Turn(_with(source, {page.parameter: str(offset), **size}), f"items from {offset}", offset)
+    return Turn(_with(source, {page.parameter: str(offset), **_size(page)}), f"items from {offset}", before=offset)
 
 
-def _after(source: HttpSource, page: CursorPages, cursor: str, start: int) -> Turn:
-    return Turn(_with(source, {page.parameter: cursor}), f"page {start}", start, cursor)
+def _size(page: NumberedPages | OffsetPages) -> dict[str, str]:
+    return {} if page.size_parameter is None else {page.size_parameter: str(page.size)}
+
+
+def _after(source: HttpSource, page: CursorPages, cursor: str, number: int) -> Turn:
+    return Turn(_with(source, {page.parameter: cursor}), f"page {number}", number, cursor=cursor)
 
 
 def _with(source: HttpSource, parameters: dict[str, str]) -> str:

@@ -27,12 +27,14 @@ Answer = tuple[int, dict[str, str], bytes]
 
 @dataclass
 class DepartmentApi:
-    """``answers`` are given first, one for each request; after them pages of ``items``. ``allow`` says whether a request may be answered."""
+    """``answers`` are given first, one for each request; after them pages of at most ``limit`` of the ``items``. ``allow`` says whether a
+    request may be answered."""
 
     items: list[Any] = field(default_factory=list)
     answers: deque[Answer] = field(default_factory=deque)
     seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     allow: Callable[[str, dict[str, str]], bool] = lambda uri, headers: True
+    limit: int = 1000
     url: str = ""
     ca_file: Path = Path()
 
@@ -45,7 +47,7 @@ class DepartmentApi:
         if self.answers:
             return self.answers.popleft()
         asked = {name: values[0] for name, values in parse_qs(urlsplit(path).query).items()}
-        size = int(asked.get("size", "1000"))
+        size = min(int(asked.get("size", "1000")), self.limit)
         start = (
             int(asked["offset"])
             if "offset" in asked
@@ -57,7 +59,7 @@ class DepartmentApi:
         end = start + len(found)
         more = end < len(self.items)
         link = f"/v1/returns?after={end}&size={size}" if more else None
-        return page(found, next=link, cursor=str(end) if more or asked.get("feed") else None)
+        return page(found, total=len(self.items), next=link, cursor=str(end) if more or asked.get("feed") else None)
 
 
 def page(items: Any, **more: object) -> Answer:
