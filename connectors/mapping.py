@@ -10,8 +10,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from connectors.errors import MappingError
+from connectors.rows.units import Unit, shift_between
 from connectors.sources import ColumnName, Source
-from connectors.units import Unit, shift_between
 from scoring.errors import ModelError
 from scoring.indicators.document import parse_document
 from scoring.rules.values import FieldName, Part

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 from connectors.api.client import Client
 from connectors.api.turns import ABSENT, Turn, first_turn, kept_cursor, next_turn, value_at
-from connectors.cells import text_of
 from connectors.errors import DeliveryError, SourceUnavailableError
 from connectors.mapping import ConnectorMapping
 from connectors.records import Delivery, Malformed, Origin, Outcome, Record
-from connectors.rows import RowFaultError, RowReader, malformed
+from connectors.rows.cells import text_of
+from connectors.rows.reader import RowFaultError, RowReader, malformed
 from connectors.sources import CursorPages, HttpSource
 
 MAX_PAGES = 100_000

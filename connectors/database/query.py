@@ -10,10 +10,10 @@ from sqlalchemy import table as table_of
 from sqlalchemy import text as text_query
 from sqlalchemy.sql import quoted_name
 
-from connectors.cells import text_of
 from connectors.database.position import Tally
 from connectors.errors import SourceUnavailableError
 from connectors.mapping import ConnectorMapping
+from connectors.rows.cells import text_of
 from connectors.sources import SqlSource
 
 Cells = list[str | None]

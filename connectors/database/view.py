@@ -12,13 +12,13 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from connectors.cells import text_of
 from connectors.database.engine import reading
 from connectors.database.position import Position, Tally, position_value
 from connectors.database.query import Cells, Query
 from connectors.mapping import ConnectorMapping
 from connectors.records import Delivery, Malformed, Origin, Outcome, Record
-from connectors.rows import RowFaultError, RowReader, malformed
+from connectors.rows.cells import text_of
+from connectors.rows.reader import RowFaultError, RowReader, malformed
 from connectors.sources import SqlSource
 
 

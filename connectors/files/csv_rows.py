@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from connectors.cells import MAX_CELL
 from connectors.errors import DeliveryError
 from connectors.files.table import Row
+from connectors.rows.cells import MAX_CELL
 
 MAX_LINE = 1 << 20
 _UNDECODABLE = re.compile(r"[\ud800-\udfff]")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from connectors.errors import DeliveryError
 from connectors.mapping import ConnectorMapping
 from connectors.records import Malformed, Origin, Record
-from connectors.rows import RowFaultError, RowReader, malformed
+from connectors.rows.reader import RowFaultError, RowReader, malformed
 
 HEADER_WITHIN = 20
 MAX_ROWS = 2_000_000

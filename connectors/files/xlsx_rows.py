@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import BinaryIO
 
-from connectors.cells import MAX_CELL, NOT_CALCULATED, text_of
 from connectors.errors import DeliveryError
 from connectors.files.table import MAX_COLUMNS, Row
 from connectors.files.xlsx_parts import Workbook
 from connectors.files.xml_parser import Parser
+from connectors.rows.cells import MAX_CELL, NOT_CALCULATED, text_of
 
 _REFERENCE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,400}(?:\.[0-9]{0,400})?(?:[eE][+-]?[0-9]{1,3})?")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias, get_args
 
-from connectors.units import Unit
+from connectors.rows.units import Unit
 from scoring.rules.values import Field
 
 Entry: TypeAlias = dict[str, Any]

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors import cells
-from connectors.units import shift_between
+from connectors.rows import cells
+from connectors.rows.units import shift_between
 from scoring.rules.values import Field, FieldSpec
 from scoring.statements import Title
 
@@ -157,7 +157,9 @@ def test_what_has_no_exact_text_is_read_by_no_reader(value: object) -> None:
             read(text)
 
 
-@pytest.mark.parametrize("module", ["connectors.cells", "connectors.units", "connectors.api.addresses", "connectors.api.turns", "crypto.subjects"])
+@pytest.mark.parametrize(
+    "module", ["connectors.rows.cells", "connectors.rows.units", "connectors.api.addresses", "connectors.api.turns", "crypto.subjects"]
+)
 def test_examples_in_docstrings_hold(module: str) -> None:
     result = doctest.testmod(importlib.import_module(module))
     assert (result.failed, result.attempted > 0) == (0, True)

@@ -7,11 +7,11 @@ import io
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from connectors import cells
-from connectors.cells import MAX_CELL, Reader
 from connectors.mapping import AmountField, CategoryField, ConnectorMapping, FlagField, MonthsField, NumberField, RecordField, TextField
 from connectors.records import Malformed, Origin, Record
-from connectors.units import shift_between
+from connectors.rows import cells
+from connectors.rows.cells import MAX_CELL, Reader
+from connectors.rows.units import shift_between
 from crypto.errors import SubjectError
 from crypto.subjects import examine_uscc
 
