@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +22,40 @@ from nodes.errors import RpcRefusal
 from nodes.runtime.clock import Timer
 from scoring.indicators.model import load_pack
 from simulators.population import firm_panel as panel
+from simulators.population.records import write_records
 from simulators.zone.build import shipped_pack
 from tests.oracles import firm_panel as oracle
 from tests.support.customs import USCC, Client, declaration, receipt, response, zipped
 from tests.support.live_zone import EPOCH, STANDALONE_CUSTODIANS, LiveZone, live_zone
 
 pytestmark = [pytest.mark.xdist_group("live"), pytest.mark.timeout(400)]
+REGISTER = """\
+format: xinqiao/connector/v1
+id: patents
+title: {zh: 专利登记, en: patents}
+source: {kind: csv, folder: register, pattern: "*.csv", encoding: gb18030, quiet_s: 0}
+keys: {uscc: 统一社会信用代码, period: {column: 年度, as: year}}
+fields: {patents: {column: 专利数, type: integer}}
+"""
 PRODUCT = next(iter(load_pack(shipped_pack("firm-panel")).products))
 
 
 @pytest.fixture(scope="module")
 def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveZone]:
     """A zone whose epoch is released and whose first enterprise has consented to bank-a."""
-    with live_zone(tmp_path_factory.mktemp("live") / "zone", tune=with_customs_client) as running:
+    with live_zone(tmp_path_factory.mktemp("live") / "zone", tune=with_systems) as running:
         running.evaluate()
         yield running
+
+
+def with_systems(out: Path) -> None:
+    """Give the enterprise service a customs client, and a department a folder that its patent register exports to."""
+    with_customs_client(out)
+    (out.parent / "register").mkdir()
+    (out.parent / "register.yaml").write_text(REGISTER, encoding="utf-8")
+    path = out / "config" / "ip-zhejiang.toml"
+    table = f'[department]\nscan_s = 0.5\nconnectors = ["{out.parent / "register.yaml"}"]\n'
+    path.write_text(path.read_text().replace("[department]\n", table))
 
 
 def with_customs_client(out: Path) -> None:
@@ -168,6 +191,58 @@ def test_log_of_a_running_zone_is_audited_over_the_network(zone: LiveZone, grant
     assert (tmp_path / "report" / "audit.html").is_file()
     noted = audited(*mine)
     assert noted["kinds"]["audit"] == 1
+
+
+@pytest.mark.slow
+def test_a_correction_in_an_open_epoch_reaches_the_total_and_the_same_file_again_says_nothing(zone: LiveZone) -> None:
+    """One figure after another, from a department's own system over its connector; what is delivered twice is in the log once [C5]."""
+    write_records(replace(zone.population, period="1996"), zone.out, "1996.csv")
+    zone.authority.open_epoch("e1996", "1996", "firm-panel")
+    zone.authority.wait_for_columns("e1996", 120, lambda _done, _total: None)
+    first, second = zone.population.firms[:2]
+    deliver(zone, "a.csv", first.uscc, 4)
+    wait_for(lambda: revisions(zone, "e1996")["patents"] == [0, 1])
+    deliver(zone, "a.csv", first.uscc, 4)
+    deliver(zone, "copy.csv", first.uscc, 4)
+    deliver(zone, "b.csv", second.uscc, 8)
+    wait_for(lambda: revisions(zone, "e1996")["patents"][-1] == 2)
+    assert revisions(zone, "e1996") == {"patents": [0, 1, 2], "citations": [0]}
+    zone.authority.release("e1996", 120, lambda _done, _total: None)
+    with panel.SOURCE.open(encoding="utf-8", newline="") as file:
+        records = oracle.records(list(csv.DictReader(file)), 1995)
+    plain = expected(zone)
+    for firm, patents in ((first, "4"), (second, "8")):
+        plain[firm.uscc] = oracle.total(records[firm.company] | {"patents": patents})
+        assert plain[firm.uscc] != expected(zone)[firm.uscc]
+    assert {zone.subjects[item["subject"]]: item["hundredths"] for item in zone.authority.totals("e1996")} == plain
+
+
+def deliver(zone: LiveZone, name: str, uscc: str, patents: int) -> None:
+    """The register exports one figure; returns once the node has taken the file."""
+    path = zone.out.parent / "register" / name
+    path.with_suffix(".tmp").write_text(f"统一社会信用代码,年度,专利数\n{uscc},1996,{patents}\n", encoding="gb18030")
+    path.with_suffix(".tmp").rename(path)
+    wait_for(lambda: not path.exists())
+
+
+def revisions(zone: LiveZone, epoch: str) -> dict[str, list[int]]:
+    """Indicator -> revisions of the department's column that are in the log, looked at from outside."""
+    database = zone.out / "state" / "ip-zhejiang" / "department" / "department.db"
+    with closing(sqlite3.connect(database, timeout=30)) as connection:
+        rows = connection.execute(
+            "SELECT place, revision FROM outbox WHERE place LIKE ? AND leaf_index >= 0 ORDER BY revision", (f"column/{epoch}/%",)
+        )
+        found: dict[str, list[int]] = {}
+        for place, revision in rows:
+            found.setdefault(place.split("/")[2], []).append(revision)
+    return found
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    timer = Timer(60)
+    while not holds():
+        assert timer.left_s() > 0
+        threading.Event().wait(0.1)
 
 
 def test_an_epoch_is_the_same_when_departments_and_coordinator_are_killed_in_it(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from crypto.keygen import PrivateKey
 from nodes.coordinator.reactor import work_for
+from scoring.statements import EpochClose
+from tests.support.epoch import EPOCH
 from tests.support.zone import MemoryZone, open_zone
 
 
@@ -34,3 +36,12 @@ def test_a_new_epoch_gets_rows_for_the_standing_consents_that_its_model_can_answ
     work = list(work_for(zone.view, zone.open_epoch("epoch-1996")))
     rows = {item.row.consent_envelope for _, _, item in work if item.WhichOneof("work") == "row"}
     assert rows == {answerable.envelope}
+
+
+def test_the_contributors_of_an_epoch_and_nobody_else_are_told_of_its_close(zone: MemoryZone) -> None:
+    opened = list(work_for(zone.view, zone.view.at(zone.view.epoch(EPOCH).open_index)))
+    asked = {member for member, _, item in opened if item.WhichOneof("work") == "columns"}
+    closed = zone.say(EpochClose(zone=zone.view.zone, nonce="00" * 16, epoch=EPOCH), "authority")
+    work = list(work_for(zone.view, closed))
+    assert {member for member, _, _ in work} == asked
+    assert {item.closed.epoch_close_envelope for _, _, item in work} == {closed.envelope}
