@@ -194,7 +194,7 @@ WHOLE: dict[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("how", WHOLE)
+@pytest.mark.parametrize("how", [pytest.param(how, marks=pytest.mark.slow) if "bomb" in how else how for how in WHOLE])
 def test_a_zip_that_is_broken_as_a_whole_is_refused(how: str) -> None:
     with pytest.raises(DeliveryError):
         list(unpack(WHOLE[how]()))
