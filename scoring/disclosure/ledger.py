@@ -90,8 +90,8 @@ class DisclosureLedger:
         """The release may be added to what its audience could open before.
 
         Raises DisclosureFrozenError when the first ticket of its epoch froze another stage or other contributions, DisclosureLimitError
-        when the audience would hold more functionals than the policy allows, DisclosureIsolatesError when some combination of all that it
-        holds would be of one department's indicators alone, or free of every gate. Changes nothing.
+        when the audience would hold more functionals of what is protected from it than the policy allows, DisclosureIsolatesError when some
+        combination of all that it holds would be of one department's indicators alone, or free of every gate. Changes nothing.
         """
         held = self.held(release.audience, release.subject, release.period)
         self._check_frozen(release, held)
@@ -99,7 +99,7 @@ class DisclosureLedger:
         if not added:
             return
         together = (*held, *added)
-        if len({item.name for item in together}) > policy.bank_functionals:
+        if len({item.name for item in together if item.parts}) > policy.bank_functionals:
             raise DisclosureLimitError(f"one bank is given at most {policy.bank_functionals} functionals of an enterprise in a data period")
         for rows in (_over_contributions(together), _over_values(together)):
             what = isolated(rows)

@@ -123,3 +123,14 @@ def test_the_limit_counts_functionals_by_name() -> None:
         ledger.check(release(entry("v", a=2, c=1, d=1)), two)
     with pytest.raises(DisclosureLimitError):
         DisclosureLedger().check(release(entry("t", a=1, c=1), entry("u", a=1, d=1), entry("v", a=1, c=1, d=1)), two)
+
+
+def test_what_is_open_to_the_bank_counts_as_no_functional() -> None:
+    """Vetoes, conditions and figures are of nothing protected: as many as a product asks for are opened beside its total."""
+    one = DisclosurePolicy(bank_functionals=1)
+    ledger, product = DisclosureLedger(), [entry("t", a=1, c=1), *(entry(f"open-{place}") for place in range(9))]
+    ledger.check(release(*product), one)
+    ledger.enter(release(*product), 50)
+    ledger.check(release(entry("t", a=1, c=1), entry("another")), one)
+    with pytest.raises(DisclosureLimitError, match="at most 1"):
+        ledger.check(release(entry("u", a=1, d=1)), one)

@@ -9,6 +9,7 @@ import pytest
 
 from scoring.indicators.model import Model
 from scoring.indicators.plain import dimension_totals, score_plain
+from scoring.rules.credit import line_fen
 from scoring.rules.points import points
 from simulators.population import binjiang
 from tests.oracles import firm_panel as panel
@@ -97,6 +98,23 @@ def test_grade_d_is_a_veto_that_banks_may_see_and_the_authority_does_not(hangzho
     assert hangzhou.disclosures("authority") == ("total",)
     assert score_plain(hangzhou, {"credit_grade": "D", "court_enforced": "0"}).vetoes == ("credit-veto",)
     assert score_plain(hangzhou, {"credit_grade": "C", "court_enforced": "1"}).vetoes == ()
+
+
+def test_nearly_every_enterprise_of_hangzhou_gets_half_a_million_and_zheke_loan_keeps_its_promise(hangzhou: Model) -> None:
+    base, more = hangzhou.products["base-line"], hangzhou.products["zheke-loan"]
+    scored = offered = 0
+    for firm in binjiang.generate(3000, seed=3).firms:
+        score = score_plain(hangzhou, firm.values)
+        if score.gated:
+            continue
+        shown = {"credit-veto": 100 * ("credit-veto" in score.vetoes)}
+        line, larger = (line_fen(product, score.stage, score.total, False, shown).line_fen for product in (base, more))
+        scored, offered = scored + 1, offered + (line >= 500_000 * 100)
+        assert 10 * larger >= 13 * line
+        assert (line > 0) == (larger > 0) == (not score.vetoes)
+    print(f"{offered} of {scored} enterprises, {offered / scored:.1%}, get a line of at least 500,000 yuan")
+    assert offered >= 0.95 * scored
+    assert more.term_months - base.term_months >= 12
 
 
 SME = {"staff": 100, "rd_staff": 0, "sales": 10_000, "rd_expense": 0, "cost": 10_000, "ip_class1": 0, "ip_class2": 0}
