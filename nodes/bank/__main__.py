@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import MetaData
-
 from nodes.auditor.evidence.roots import Roots
 from nodes.bank.api import create_app
 from nodes.bank.consents import Consents
+from nodes.bank.lending import metadata, open_lending
 from nodes.bank.queries import Queries
 from nodes.bank.receipts import ReceiptStore
 from nodes.bank.settings import BankSettings
+from nodes.contributing.trust import ZoneTrust
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
@@ -35,10 +35,10 @@ def main(config: Path) -> int:
     process = Process(settings)
     identity = Identity.load(settings)
     roots = Roots.load(settings.public_dir)
-    engine = open_database(settings.state_dir, "bank", MetaData(), settings.database_url)
-    registry = roots.registry.copied()  # what is pinned stays as it is: receipts are verified from there
-    members = Members(process, identity, settings, registry)
-    consents = Consents(engine, identity, registry)
+    engine = open_database(settings.state_dir, "bank", metadata(), settings.database_url)
+    trust = ZoneTrust(settings.public_dir, settings.zone, settings.member)  # what is pinned in roots stays as it is: receipts are verified from there
+    members = Members(process, identity, settings, trust.registry)
+    consents = Consents(engine, identity, trust.registry)
     receipts = ReceiptStore(engine, settings.state_dir / "receipts", roots)
     exchange, log = ExchangeClient(identity, settings.peer("coordinator")), LogClient(identity, settings.peer("log"))
     gateway = GatewayClient(settings.bank.gateway, settings.public_dir / "ca.pem")
@@ -47,12 +47,17 @@ def main(config: Path) -> int:
     reports = FailureReports(settings.state_dir / "failures", log.append)
     queries = Queries(identity, gateway, opener, consents, receipts, log, reports, process.stopping)
 
+    contributor = open_lending(process, identity, settings.bank, engine, trust, consents, exchange, log)
+
     def handle(item: WorkItem) -> None:
         if item.WhichOneof("work") == "consent":
             members.wait_for(item.consent.leaf_index)  # a registrar that changed its key since
             consents.take(item.consent, item.seq)
-        else:
-            consents.skip(item.seq)
+            return
+        if item.WhichOneof("work") == "columns":
+            members.wait_for(item.columns.leaf_index)
+        contributor.handle(item)
+        consents.skip(item.seq)
 
     server = WebServer(create_app(queries, consents, receipts, token_file(settings.state_dir / "api.token")), settings.bank.listen)
     for action in (engine.dispose, gateway.close, log.close, exchange.close, exchange.cancel):

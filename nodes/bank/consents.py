@@ -72,6 +72,7 @@ class Consents:
     def __init__(self, engine: Engine, identity: Identity, registry: MemberRegistry) -> None:
         METADATA.create_all(engine)
         self._engine, self._identity, self._registry = engine, identity, registry
+        self.version = 0  # changes whenever a notice was taken
 
     def cursor(self) -> int:
         """Number of the last work item that was taken."""
@@ -93,6 +94,7 @@ class Consents:
             else:
                 connection.execute(update(CONSENTS).where(CONSENTS.c.id == held.id).values({**values, "revoked": known or held.revoked}))
             CURSOR.advance(connection, seq)
+        self.version += 1
         _log.info(CONSENT_TAKEN, seq=seq, leaf_index=held.leaf_index, revoked=held.revoked)
 
     def skip(self, seq: int) -> None:

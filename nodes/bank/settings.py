@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from nodes.runtime.settings import Address, GatewayUrl, NodeSettings, Table
+from typing import Annotated
+
+from pydantic import Field
+
+from nodes.runtime.settings import Address, ConfigPath, GatewayUrl, NodeSettings, Table
 
 
 class BankTable(Table):
-    """``listen``: loopback address for the bank's own systems; their bearer token is in ``state_dir``/api.token. ``gateway``: its public base."""
+    """``listen``: loopback address for the bank's own systems; their bearer token is in ``state_dir``/api.token. ``gateway``: its public base.
+
+    ``records_dir`` and ``connectors``: where the bank's loan book comes from, for models that sum records over banks; without either the bank
+    contributes nothing. They and the other three are as a department's (``nodes.department.settings``).
+    """
 
     listen: Address
     gateway: GatewayUrl
+    records_dir: ConfigPath | None = None
+    connectors: tuple[ConfigPath, ...] = ()
+    epoch_secrets_kept: Annotated[int, Field(ge=1, le=64)] = 3
+    encryption_window: Annotated[int, Field(ge=2, le=12)] = 10
+    scan_s: Annotated[float, Field(gt=0, le=86_400)] = 10.0
 
 
 class BankSettings(NodeSettings):

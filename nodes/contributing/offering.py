@@ -40,6 +40,7 @@ class Offering:
 
     def column(self, contributor: Contributor, prepared: Prepared, scored: Scored) -> None:
         """Offer one of ``columns``; afterwards it is on disk with its points."""
+        self.office.subjects.keep(prepared.source)
         self.office.store.keep_points(prepared.source, scored.points, contributor.version)
         if self.office.summaries is not None:
             self.office.summaries.keep(prepared.source, summarise(contributor.epoch, scored, contributor.records))

@@ -52,9 +52,13 @@ class SubjectIds(Protocol):
     @property
     def version(self) -> int: ...
 
-    def by_subject(self, records: Mapping[str, V], /) -> dict[str, V]:
-        """``records`` (USCC -> anything) by subject id; without those whose subject id the contributor does not know."""
+    def by_subject(self, records: Mapping[str, V], source: str = "", /) -> dict[str, V]:
+        """``records`` (USCC -> anything) by subject id; without those whose subject id the contributor does not know, or, with ``source``, did
+        not know when it made the contribution under it."""
         ...
+
+    def keep(self, source: str) -> None:
+        """Note whom the contributor knows while it makes the contribution under ``source``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +68,12 @@ class RosterKey:
     key: bytes = field(repr=False)
     version: int = 0
 
-    def by_subject(self, records: Mapping[str, V], /) -> dict[str, V]:
+    def by_subject(self, records: Mapping[str, V], _source: str = "", /) -> dict[str, V]:
         """All of ``records``."""
         return {subject_id(self.key, uscc): value for uscc, value in records.items()}
+
+    def keep(self, source: str) -> None:
+        """Nothing is to be noted: every enterprise is known at all times."""
 
 
 @dataclass(frozen=True, slots=True)

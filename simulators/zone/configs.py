@@ -116,7 +116,7 @@ def _role_table(table: str, process: ProcessPlan, addresses: Addresses) -> dict[
         "coordinator": {"listen": here},
         "log": {"listen": here},
         "gateway": {"listen": here, "public_base": gateway, "admin_token_file": f"{state}/admin.token"},
-        "bank": {"listen": here, "gateway": gateway},
+        "bank": {"listen": here, "gateway": gateway, "records_dir": f"../records/{process.member}"},
         "enterprise": {"listen": here, "gateway": gateway},
         "auditor": {},
     }

@@ -9,7 +9,8 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.settings import Peer
 from scoring.draws.selection import commitment_of
 from scoring.statements import AuditCommit, DisclosurePolicy, Refusal, parse_leaf
+from simulators.population.loans import loan_books
+from simulators.population.records import write_table
 from simulators.zone.configs import read_endpoints
 from simulators.zone.layout import ZONE, demo_plan
 from tests.scenario.conftest import run_command
@@ -30,6 +33,7 @@ from tests.support.live_zone import PACK, LiveZone, live_zone
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("draws")]
 
 TIMEOUT_S = 300.0
+LOANS, LOANS_EPOCH, PRODUCT, BANKS = "loan-performance", "loans-1995", "base-line", ("bank-a", "bank-b")
 HONEST, FALSE, WITHHELD = "e1995", "e1995b", "e1995c"
 DUE_S, SOON_S, WINDOW_S = 200, 75, 60
 CHANGED, REFUSING, ABSENT, TWO_FACED = "tax-hangzhou", "science-binjiang", "insurance-hangzhou", "ip-zhejiang"
@@ -39,7 +43,9 @@ CHANGED, REFUSING, ABSENT, TWO_FACED = "tax-hangzhou", "science-binjiang", "insu
 def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveZone]:
     plan = replace(demo_plan(), disclosure=DisclosurePolicy(epoch_interval_s=0))  # three epochs of one period, one after the other
     settings = {"columns_drawn": 2, "rows_drawn": 2, "rows_every_s": WINDOW_S, "answers_due_s": DUE_S}
-    with live_zone(tmp_path_factory.mktemp("draws") / "zone", plan=plan, tune=lambda out: write_settings(out, settings)) as running:
+    with live_zone(
+        tmp_path_factory.mktemp("draws") / "zone", plan=plan, tune=lambda out: write_settings(out, settings), packs=(PACK, LOANS)
+    ) as running:
         yield running
 
 
@@ -201,3 +207,87 @@ def test_a_withheld_number_is_found_and_the_audit_names_every_finding(zone: Live
 def test_an_epochs_account_is_for_the_auditor_alone(zone: LiveZone) -> None:
     for path in Path(zone.out / "state" / "auditor" / "draws").iterdir():
         assert path.stat().st_mode & 0o077 == 0
+
+
+# --- loans flow back: sums over two banks, drawn as every column is [M7] ---
+
+
+@dataclass(frozen=True)
+class Lent:
+    """Bank → USCC → balance in yuan: all that is in its ``books``, and of those the ``consented`` borrowers. ``score``: a total that bank-a had of
+    ``subject`` before."""
+
+    books: dict[str, dict[str, Decimal]]
+    consented: dict[str, set[str]]
+    subject: str
+    score: str
+
+
+@pytest.fixture(scope="module")
+def lent(zone: LiveZone) -> Lent:
+    """A released epoch of the loan model. One firm borrows from both banks, one from bank-a alone, one from bank-b alone."""
+    tables = loan_books(zone.population, BANKS)
+    books = {table.member: {row[0]: Decimal(row[table.columns.index("loan_balance")]) for row in table.rows} for table in tables}
+    subject_of = {uscc: subject for subject, uscc in zone.subjects.items()}
+    in_a, in_b = set(books["bank-a"]), set(books["bank-b"])
+    both, only_a, only_b = (min(found) for found in (in_a & in_b, in_a - in_b, in_b - in_a))
+    for bank, uscc in (("bank-a", both), ("bank-a", only_a), ("bank-b", both), ("bank-b", only_b)):
+        zone.grant(subject_of[uscc], bank, PRODUCT)
+    score = zone.banks["bank-a"].query(subject_of[only_a], PRODUCT)["total"]
+    for table in tables:
+        write_table(table, zone.out, "loans.csv")
+    configure(zone, columns_drawn=2, rows_drawn=0)
+    zone.authority.open_epoch(LOANS_EPOCH, zone.population.period, LOANS)
+    zone.authority.wait_for_columns(LOANS_EPOCH, TIMEOUT_S, lambda _done, _total: None)
+    released(zone, LOANS_EPOCH)
+    given = {bank: {item["uscc"] for item in zone.banks[bank].call("GET", "/consents")["consents"]} for bank in BANKS}
+    return Lent(books, {bank: given[bank] & set(books[bank]) for bank in BANKS}, subject_of[only_a], score)
+
+
+def test_sums_over_two_banks_equal_plain_sums_and_their_draw_agrees(zone: LiveZone, lent: Lent) -> None:
+    plain: dict[str, int] = {}
+    for bank, borrowers in lent.consented.items():
+        for uscc in borrowers:  # a hundredth for each 10,000 yuan, rounded half up
+            plain[uscc] = plain.get(uscc, 0) + int((lent.books[bank][uscc] / 10_000).quantize(Decimal(1), ROUND_HALF_UP))
+    found = {zone.subjects[item["subject"]]: item["hundredths"] for item in zone.authority.totals(LOANS_EPOCH)}
+    assert {uscc: total for uscc, total in found.items() if total} == plain
+    assert len(found) == len(zone.subjects) > len(plain) >= 3
+    for name in ("loans-at-all", "overdue-at-all"):
+        assert len(zone.authority.call("GET", f"/v1/epochs/{LOANS_EPOCH}/totals?functional={name}")["totals"]) == len(zone.subjects)
+    code, document = shown(zone, LOANS_EPOCH)
+    (draw,) = document["draws"]
+    assert (code, outcomes(draw)) == (0, {bank: {"AGREES"} for bank in BANKS})
+
+
+def test_a_bank_learns_nothing_of_another_banks_borrowers(zone: LiveZone, lent: Lent) -> None:
+    """Neither who they are nor which ids they have: what a bank keeps is its own book, its own consents and its own ciphertexts."""
+    strangers = {uscc: subject for subject, uscc in zone.subjects.items() if uscc in lent.consented["bank-a"] - set(lent.books["bank-b"])}
+    kept = b"".join(path.read_bytes() for path in (zone.out / "state" / "bank-b").rglob("*") if path.is_file())
+    assert strangers
+    assert all(uscc.encode() in kept for uscc in lent.consented["bank-b"])
+    for uscc, subject in strangers.items():
+        assert not any(trace in kept for trace in (uscc.encode(), subject.encode(), bytes.fromhex(subject)))
+
+
+def test_banks_are_answered_from_the_scores_as_before(zone: LiveZone, lent: Lent) -> None:
+    assert zone.banks["bank-a"].query(lent.subject, PRODUCT)["total"] == lent.score
+    assert zone.service.portrait(zone.subjects[lent.subject])["values"]
+
+
+def test_without_one_banks_columns_no_sum_is_opened(zone: LiveZone, lent: Lent) -> None:
+    """The closing names what is missing, which the audit compares with the log."""
+    epoch = f"{LOANS_EPOCH}-b"
+    before = {(item["code"], item["leaf_index"]) for item in audited(zone)[1]}
+    zone.processes.stop(["bank-b"])
+    zone.authority.open_epoch(epoch, zone.population.period, LOANS)
+    status: Callable[[], dict[str, Any]] = lambda: zone.authority.call("GET", f"/v1/epochs/{epoch}")  # noqa: E731 - asked again and again
+    until(lambda: {item["member"] for item in status()["columns"] if not item["received"]} == {"bank-b"})
+    zone.authority.call("POST", f"/v1/epochs/{epoch}:close", {"allow_absent": True})
+    until(lambda: bool(status()["opening"]["failed"]))
+    found = status()
+    zone.processes.start(["bank-b"])
+    zone.processes.wait_ready(TIMEOUT_S, ["bank-b"])
+    assert lent
+    assert (found["state"], found["opening"]["failed"], found["opening"]["batches_opened"]) == ("CLOSED", "ROWS_AWAITED", 0)
+    assert zone.authority.totals(epoch) == []
+    assert {(item["code"], item["leaf_index"]) for item in audited(zone)[1]} == before

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,14 +63,18 @@ class LiveZone:
 
 @contextmanager
 def live_zone(
-    out: Path, without: Iterable[str] = (), plan: ZonePlan | None = None, tune: Callable[[Path], None] = lambda _out: None
+    out: Path,
+    without: Iterable[str] = (),
+    plan: ZonePlan | None = None,
+    tune: Callable[[Path], None] = lambda _out: None,
+    packs: Sequence[str] = (PACK,),
 ) -> Iterator[LiveZone]:
     """A zone in ``out`` with all of its processes but ``without``, its key usable; everything is stopped at the end. ``tune`` may change
     the configurations before anything starts."""
     population = firm_panel.load(1995, 0).first(FIRMS)
     make_private_directory(out)
     write_records(population, out)
-    build_zone(plan or demo_plan(), out, [shipped_pack(PACK)], key_bits=2048, progress=lambda _text: None)
+    build_zone(plan or demo_plan(), out, [shipped_pack(name) for name in packs], key_bits=2048, progress=lambda _text: None)
     settings = out / "config" / "coordinator.toml"
     settings.write_text(settings.read_text().replace("[coordinator]\n", f"[coordinator]\nopening_timeout_s = {OPENING_TIMEOUT_S}\n"))
     tune(out)

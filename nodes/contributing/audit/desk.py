@@ -147,7 +147,7 @@ class AuditDesk:
             stood = beside(columns, contribution.sent.leaf_index, lambda column: column.leaf_index, newest_row=False)
             source = stood[0].source if stood else source
         held = self.office.store.period_when(epoch.opened.period, source)
-        of = self.office.subjects.by_subject(held)
+        of = self.office.subjects.by_subject(held, source)
         fields = [field.name for field in epoch.model.indicators[indicator].fields]
         for subject in subjects:
             record = of.get(subject, {})

@@ -1,10 +1,11 @@
-"""The sources of a department's records, as its configuration names them."""
+"""The sources of a contributor's records, as its configuration names them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from sqlalchemy import MetaData
@@ -17,7 +18,6 @@ from connectors.plain import PlainFolder, read_plain_again
 from connectors.records import Connector
 from connectors.sources import HttpSource, SingleWindowSource, SqlSource
 from nodes.department.records.quarantine import Again
-from nodes.department.settings import DepartmentTable
 from nodes.runtime.database import open_database
 
 
@@ -31,7 +31,16 @@ class Source:
     where: str
 
 
-def open_sources(table: DepartmentTable, state_dir: Path) -> list[Source]:
+class SourcesTable(Protocol):
+    """The part of a configuration that names sources: a department's, or a contributing bank's."""
+
+    @property
+    def records_dir(self) -> Path | None: ...
+    @property
+    def connectors(self) -> tuple[Path, ...]: ...
+
+
+def open_sources(table: SourcesTable, state_dir: Path) -> list[Source]:
     """The plain folder, where there is one, and one source for each mapping, in the order of the configuration. What a connector has to keep
     lies in ``state_dir``.
 

@@ -106,7 +106,7 @@ def test_bounds_count_every_bank(model: Model) -> None:
     """A slot has room for the most banks that the model allows; what an epoch gives is judged by those that it names."""
     form = functional(model, "loans-at-all", "all")
     assert (form.plain_lo, form.plain_hi) == (0, 16 * 4000)
-    assert model.slot_bits == 1 + (16 * 30000).bit_length()
+    assert model.slot_bits == 1 + (16 * 5000).bit_length()
     of_two = contributed(model, form, {LOANS: BANKS})
     assert (of_two.plain_hi, of_two.hash) == (2 * 4000, form.hash)
     assert read(of_two, 8000).value_hundredths == 8000
