@@ -89,9 +89,10 @@ class Runner:
         return sum(self._run_one(connector, wait_s) for name, connector in self.connectors.items() if time.monotonic() >= self._pauses[name].until)
 
     def look(self) -> None:
-        """Take what lies in the folder of plain files, where there is one."""
+        """Take what lies in the folder of plain files, where there is one; while a command does so, or the process stops, leave it to them."""
         if PLAIN in self.connectors:
-            self._run_one(self.connectors[PLAIN], TURN_WAIT_S)
+            with suppress(NotReadyError):
+                self._run_one(self.connectors[PLAIN], TURN_WAIT_S)
 
     def health(self) -> list[Health]:
         """How each connector is."""

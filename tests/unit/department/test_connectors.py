@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import Engine
 
 from connectors.errors import DeliveryError
+from connectors.plain import PlainFolder
 from connectors.records import Outcome
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.runner import Runner, Turns, turns_of
@@ -214,3 +215,17 @@ def test_a_command_and_the_node_take_turns_at_a_source(intake: Intake, turns: Tu
     node.join()
     assert other.run(wait_s=0) == 0
     assert len(RecordStore(engine).history(A, "2023")) == 1
+
+
+def test_work_goes_on_with_what_is_there_while_another_reads_the_folder_or_the_process_stops(engine: Engine, tmp_path: Path) -> None:
+    stopping = threading.Event()
+    stopping.set()
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    (folder / "a.csv").write_text(f"uscc,period,a\n{A},2023,1\n", encoding="utf-8")
+    turns = turns_of(tmp_path / "state", stopping)
+    with turns.turn("records", 0):
+        Runner(Intake(engine, lambda: NOW), [PlainFolder(folder)], turns).look()
+    assert values(engine) == {}
+    Runner(Intake(engine, lambda: NOW), [PlainFolder(folder)], turns_of(tmp_path / "state")).look()
+    assert values(engine) == {A: {"a": "1"}}
