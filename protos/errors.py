@@ -134,6 +134,7 @@ _SCORING = {
     "ReceiptError": _bad("RECEIPT_INVALID", "The receipt does not hold."),
     "CustodiansMissingError": Refusal("CUSTODIANS_MISSING", Code.FAILED_PRECONDITION, 503, "Too few custodians answered in time; ask again."),
     "LogInconsistentError": _own("LOG_INCONSISTENT", "The log contradicts itself.", fatal=True),
+    "ValueStateError": _state("VALUE_STATE", "The answer does not fit the state of the value that it is about."),
     "DrawError": _state("DRAW_INVALID", "The draw does not follow from the log, or does not come at this time."),
     "NotDrawnError": _denied("NOT_DRAWN", "No draw and no failed ticket asks for this opening."),
     "OpeningUnavailableError": _missing("OPENING_UNAVAILABLE", "What the contribution was made of is not here any more."),

@@ -263,3 +263,7 @@ class BadDealError(KeyRoundError):
     def __init__(self, deal: str, detail: str) -> None:
         super().__init__(detail)
         self.deal = deal
+
+
+class ValueStateError(ScoringError):
+    """An answer about a value, or the settling of one, does not fit the state in which the value is [V2]."""

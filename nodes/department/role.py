@@ -28,6 +28,8 @@ from nodes.department.records.runner import Runner, turns_of
 from nodes.department.records.sources import open_sources
 from nodes.department.records.store import RecordStore
 from nodes.department.settings import DepartmentTable
+from nodes.department.values.book import ValueBook
+from nodes.department.values.desk import ValuesDesk, ValueTerms
 from nodes.department.worker import Department
 from nodes.errors import SettingsError
 from nodes.runtime.clock import now
@@ -89,7 +91,9 @@ class DepartmentRole:
             four_eyes=four_eyes,
             summaries=Summaries(engine),
         )
-        self._department = Department(office, roster_key, self._exchange.fetch_blob, now)
+        terms = ValueTerms(table.self_filed, table.dispute_days)
+        values = ValuesDesk(identity, trust, office.store, ValueBook(records), office.outbox, terms, now)
+        self._department = Department(office, roster_key, values, self._exchange.fetch_blob, now)
         sender = Sender(office.outbox, self._exchange, log, self._department.settled, process.stopping, four_eyes.admits)
         process.worker("department.work", self._follow)
         process.worker("department.sender", sender.run)

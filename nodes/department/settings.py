@@ -8,6 +8,7 @@ from pydantic import Field
 
 from nodes.custodian.settings import CustodianTable
 from nodes.department.desk.settings import DeskTable
+from nodes.runtime.replica.value_messages import FieldName
 from nodes.runtime.settings import ConfigPath, NodeSettings, Table
 
 
@@ -18,6 +19,8 @@ class DepartmentTable(Table):
     ``epoch_secrets_kept``: how many epochs' secrets are kept, so that audits can draw over them. ``encryption_window``: largest window
     of the fixed-base tables (10 takes 75 MB at 3072 bits); fewer ciphertexts get smaller ones. ``scan_s``: how often folder and systems
     are looked at. ``desk``: the department's page, where it is to be served.
+    ``self_filed``: fields that enterprises may file themselves and this department examines; ``dispute_days``: within
+    which it settles what they dispute.
     """
 
     records_dir: ConfigPath | None = None
@@ -27,6 +30,8 @@ class DepartmentTable(Table):
     encryption_window: Annotated[int, Field(ge=2, le=12)] = 10
     scan_s: Annotated[float, Field(gt=0, le=86_400)] = 10.0
     desk: DeskTable | None = None
+    self_filed: tuple[FieldName, ...] = ()
+    dispute_days: Annotated[int, Field(ge=1, le=365)] = 15
 
 
 class DepartmentSettings(NodeSettings):

@@ -1,4 +1,5 @@
-"""The department at work: beside columns it publishes rosters and stages, makes rows under consents, and enrols enterprises' keys."""
+"""The department at work: beside columns it publishes rosters and stages, makes rows under consents, enrols
+enterprises' keys, and shows enterprises what it holds of them."""
 
 from __future__ import annotations
 
@@ -12,8 +13,9 @@ from nodes.contributing.trust import OpenEpoch
 from nodes.contributing.worker import ContributingMember
 from nodes.department.documents import Publisher
 from nodes.department.enrolment import ENROLMENT_PLACE, EnrolmentDesk
+from nodes.department.values.desk import ValuesDesk
 from nodes.runtime.clock import Clock
-from nodes.runtime.replica.relay import ENROLMENT_REQUEST
+from nodes.runtime.replica.relay import ENROLMENT_REQUEST, VALUE_ANSWERS, VALUES_REQUEST
 from protos.v1.exchange_pb2 import ContributeRow, PrepareEpoch, WorkItem
 from scoring.errors import WrongOwnerError, WrongRosterError
 from scoring.exchange.contributions import row_entries
@@ -25,9 +27,9 @@ from scoring.statements import RosterCompiled
 class Department(ContributingMember):
     """A contributor that holds the zone's roster key. Handles work items one at a time."""
 
-    def __init__(self, office: Office, roster_key: bytes, fetch: Callable[[str], bytes], now: Clock) -> None:
+    def __init__(self, office: Office, roster_key: bytes, values: ValuesDesk, fetch: Callable[[str], bytes], now: Clock) -> None:
         super().__init__(office, fetch)
-        self._roster_key, self._now = roster_key, now
+        self._roster_key, self._values, self._now = roster_key, values, now
         self._publisher = Publisher(office.identity.zone, office.identity.signer)
         self._desk = EnrolmentDesk(office.identity, office.trust, office.store, office.outbox, roster_key)
 
@@ -45,6 +47,10 @@ class Department(ContributingMember):
             self._row(item.row)
         elif kind == "sealed" and item.sealed.subject_matter == ENROLMENT_REQUEST:
             self._desk.ask(item.sealed.sender, item.sealed.sealed)
+        elif kind == "sealed" and item.sealed.subject_matter == VALUES_REQUEST:
+            self._values.ask(item.sealed.sender, item.sealed.sealed)
+        elif kind == "sealed" and item.sealed.subject_matter == VALUE_ANSWERS:
+            self._values.answer(item.sealed.sender, item.sealed.sealed)
         else:
             return super()._do(item)
         return True

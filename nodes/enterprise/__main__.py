@@ -16,6 +16,7 @@ from nodes.enterprise.portraits import PortraitDesk
 from nodes.enterprise.settings import EnterpriseSettings
 from nodes.enterprise.store import Store
 from nodes.enterprise.straight import StraightDesk
+from nodes.enterprise.values import ValuesDesk, periods_of
 from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
 from nodes.runtime.clock import now
@@ -28,10 +29,12 @@ from nodes.runtime.peers.identity import Identity
 from nodes.runtime.process import Process
 from nodes.runtime.replica.disputes import Disputes
 from nodes.runtime.replica.members import Members
+from nodes.runtime.replica.relay import VALUES
 from nodes.runtime.replica.releases import ReleaseOpener
 from nodes.runtime.web.gateway_client import GatewayClient
 from nodes.runtime.web.server import WebServer
 from nodes.runtime.web.tokens import token_file
+from protos.v1.exchange_pb2 import WorkItem
 
 RETRY_S = 30.0
 SENDING_DELAYED = "sending.delayed"
@@ -58,6 +61,7 @@ def main(config: Path) -> int:
     consents = ConsentDesk(
         identity, registry, roots.packs, keyring, store, enrolments, gateway, now, settings.enterprise.consent_days, straight.announce
     )
+    values = ValuesDesk(identity, registry, enrolments, store, engine, exchange, lambda: periods_of(gateway))
     reports = FailureReports(settings.state_dir / "failures", exchange.submit)
     portraits = PortraitDesk(registry, keyring, store, enrolments, consents, gateway, opener, reports, process.stopping)
 
@@ -69,15 +73,20 @@ def main(config: Path) -> int:
             try:
                 enrolments.resume()
                 consents.resume()
+                values.resume()
             except (PeerUnavailableError, RpcRefusal) as error:
                 _log.warning(SENDING_DELAYED, error=type(error).__name__)
             process.stopping.wait(RETRY_S)
 
     token = token_file(settings.state_dir / "api.token")
-    server = WebServer(create_app(enrolments, consents, portraits, straight, customs, store, token), settings.enterprise.listen)
+    server = WebServer(create_app(enrolments, consents, portraits, values, straight, customs, store, token), settings.enterprise.listen)
     for action in (engine.dispose, gateway.close, exchange.close, exchange.cancel, *(board.close for board in boards)):
         process.on_stop(action)
-    process.worker("work", lambda: exchange.follow_work(store.cursor, enrolments.handle, process.stopping))
+
+    def handle(item: WorkItem) -> None:
+        (values.handle if item.sealed.subject_matter == VALUES else enrolments.handle)(item)
+
+    process.worker("work", lambda: exchange.follow_work(store.cursor, handle, process.stopping))
     process.worker("failures", lambda: reports.run(process.stopping))
     process.worker("resend", resend)
     process.worker("straight", lambda: straight.run(process.stopping))

@@ -14,6 +14,8 @@ from nodes.enterprise.portraits import PortraitDesk
 from nodes.enterprise.settings import USCC
 from nodes.enterprise.store import Store
 from nodes.enterprise.straight import StraightDesk
+from nodes.enterprise.values import ValuesDesk
+from nodes.runtime.replica.value_messages import MAX_FIELDS, FiledValue, GivenAnswer, Period
 from nodes.runtime.web import problems
 from nodes.runtime.web.bounds import Bounds
 from nodes.runtime.web.tokens import check_bearer
@@ -52,8 +54,31 @@ class PortraitBody(Body):
     wait_s: float = Field(default=30.0, ge=0, le=120)
 
 
+class ValuesBody(Body):
+    """Which department's values of the enterprise, of which period. ``wait_s``: how long to wait for the department."""
+
+    uscc: str = Field(pattern=USCC)
+    department: MemberId
+    period: Period
+    wait_s: float = Field(default=60.0, ge=0, le=300)
+
+
+class AnswersBody(ValuesBody):
+    """The enterprise's answers to values that it was shown, and values that it files itself."""
+
+    answers: list[GivenAnswer] = Field(default_factory=list, max_length=MAX_FIELDS)
+    filings: list[FiledValue] = Field(default_factory=list, max_length=MAX_FIELDS)
+
+
 def create_app(
-    enrolments: Enrolments, consents: ConsentDesk, portraits: PortraitDesk, straight: StraightDesk, customs: CustomsDesk, store: Store, token: str
+    enrolments: Enrolments,
+    consents: ConsentDesk,
+    portraits: PortraitDesk,
+    values: ValuesDesk,
+    straight: StraightDesk,
+    customs: CustomsDesk,
+    store: Store,
+    token: str,
 ) -> FastAPI:
     """The ASGI application of one enterprise service."""
 
@@ -109,6 +134,21 @@ def create_app(
     def portraits_of(uscc: UsccPath) -> dict[str, Any]:
         """Portraits of one enterprise, the newest first."""
         return {"portraits": store.portraits(uscc)}
+
+    @app.post("/values", status_code=201)
+    def ask_values(body: ValuesBody) -> dict[str, Any]:
+        """Ask a department what it holds of the enterprise."""
+        return values.ask(body.uscc, body.department, body.period, body.wait_s)
+
+    @app.post("/values/answers", status_code=201)
+    def answer_values(body: AnswersBody) -> dict[str, Any]:
+        """Confirm or dispute values, each in the version that was shown, and file values; ``refused`` says what was not taken."""
+        return values.answer(body.uscc, body.department, body.period, body.answers, body.filings, body.wait_s)
+
+    @app.get("/values/{uscc}")
+    def life(uscc: UsccPath, period: Period) -> dict[str, Any]:
+        """How far the enterprise's data of a period has come, with what each department showed last."""
+        return values.life(uscc, period)
 
     app.include_router(routes(customs))
 

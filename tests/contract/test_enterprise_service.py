@@ -27,6 +27,7 @@ from nodes.enterprise.portraits import PortraitDesk
 from nodes.enterprise.settings import CustomsTable
 from nodes.enterprise.store import NOT_LOGGED, Store
 from nodes.enterprise.straight import StraightDesk
+from nodes.enterprise.values import ValuesDesk, periods_of
 from nodes.errors import NotFoundError, NotReadyError, PeerUnavailableError
 from nodes.runtime.clock import Timer
 from nodes.runtime.database import open_database
@@ -75,6 +76,7 @@ class Service:
     enrolments: Enrolments
     consents: ConsentDesk
     portraits: PortraitDesk
+    values: ValuesDesk
     straight: StraightDesk
     customs: CustomsDesk
     board: Board
@@ -146,7 +148,8 @@ def service(site: Front, state_dir: Path) -> Service:
     portraits = PortraitDesk(roots.registry, keyring, store, enrolments, consents, gateway, opener_of(zone), reports, threading.Event())
     client = CustomsTable(uscc=uscc_of(0), folder=state_dir / "ImpPath", dialect="a", quiet_s=0)
     customs = CustomsDesk([client], engine, lambda: zone.now, 1.0)
-    return Service(site, store, enrolments, consents, portraits, straight, customs, board, state_dir, network)
+    values = ValuesDesk(identity, roots.registry, enrolments, store, engine, site.exchange.client(), lambda: periods_of(gateway))
+    return Service(site, store, enrolments, consents, portraits, values, straight, customs, board, state_dir, network)
 
 
 @pytest.fixture(scope="module")
@@ -459,7 +462,7 @@ def test_a_portrait_over_a_row_that_is_not_its_owners_is_refused(portrayed: tupl
 
 @pytest.fixture
 def staff(desk: Service) -> TestClient:
-    app = create_app(desk.enrolments, desk.consents, desk.portraits, desk.straight, desk.customs, desk.store, TOKEN)
+    app = create_app(desk.enrolments, desk.consents, desk.portraits, desk.values, desk.straight, desk.customs, desk.store, TOKEN)
     return TestClient(app, headers={"Authorization": f"Bearer {TOKEN}"})
 
 
@@ -497,6 +500,6 @@ def test_waiting_for_the_registrar_is_told_as_not_ready(staff: TestClient) -> No
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/enrolments"), ("GET", "/consents"), ("POST", "/portraits"), ("GET", "/healthz")])
 def test_without_the_token_nobody_gets_in(desk: Service, method: str, path: str) -> None:
-    app = create_app(desk.enrolments, desk.consents, desk.portraits, desk.straight, desk.customs, desk.store, TOKEN)
+    app = create_app(desk.enrolments, desk.consents, desk.portraits, desk.values, desk.straight, desk.customs, desk.store, TOKEN)
     response = TestClient(app).request(method, path, json={} if method == "POST" else None)
     assert (response.status_code, response.json()["reason"]) == (401, "TOKEN_INVALID")

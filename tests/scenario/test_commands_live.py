@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("commands"), pytest.mark
 PRODUCT = next(iter(load_pack(shipped_pack(PACK)).products))
 TIMEOUT_S = 300.0
 OFFICE, PEOPLE = "ip-zhejiang", ("li-wei", "wang-fang")
+TAX, DISPUTED, FILED = "tax-hangzhou", "sales_musd", "sales_musd_previous"
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,15 @@ def refused(done: Ended, code: int, reason: str) -> None:
 @pytest.fixture(scope="module")
 def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveZone]:
     """A zone that runs, with no epoch yet. The tests of this module do its work in their order."""
-    with live_zone(tmp_path_factory.mktemp("live") / "zone", tune=under_four_eyes) as running:
+    with live_zone(tmp_path_factory.mktemp("live") / "zone", tune=_prepared) as running:
         yield running
+
+
+def _prepared(out: Path) -> None:
+    """Enterprises may file last year's sales with the tax bureau; another office works under four eyes."""
+    settings = out / "config" / f"{TAX}.toml"
+    settings.write_text(settings.read_text().replace("[department]\n", f'[department]\nself_filed = ["{FILED}"]\n'))
+    under_four_eyes(out)
 
 
 def under_four_eyes(out: Path) -> None:
@@ -246,6 +254,26 @@ def test_a_revoked_consent_is_refused(zone: LiveZone, subjects: list[str]) -> No
     zone.service.revoke(consent_id)
     done = query(zone, "--subject", subjects[1], "--product", PRODUCT)
     assert (done.code, done.document["error"] in {"CONSENT_REVOKED", "CONSENT_MISSING"}) == (3, True), done.document
+
+
+def test_an_enterprise_disputes_and_files_and_the_department_settles(zone: LiveZone, subjects: list[str]) -> None:
+    uscc, tax = zone.subjects[subjects[0]], config(zone, TAX)
+    about = {"uscc": uscc, "department": TAX, "period": zone.population.period}
+    shown = {item["field"]: item for item in zone.service.call("POST", "/values", about)["values"]}
+    answers = [{"field": DISPUTED, "version": shown[DISPUTED]["version"], "confirmed": False, "note": "our return says otherwise"}]
+    filings = [{"field": FILED, "value": "12.5"}]
+    assert not zone.service.call("POST", "/values/answers", {**about, "answers": answers, "filings": filings})["refused"]
+    listed = xinqiao("values", "list", tax).document
+    ((dispute,), (filing,)) = listed["disputes"], listed["filings"]
+    assert (dispute["uscc"], dispute["field"], dispute["overdue"]) == (uscc, DISPUTED, False)
+    assert xinqiao("values", "uphold", tax, uscc, about["period"], DISPUTED, "--note", "the audited figure").code == 0
+    refused(xinqiao("values", "uphold", tax, uscc, about["period"], DISPUTED, "--note", "again"), 2, "VALUE_STATE")
+    assert xinqiao("values", "approve", tax, filing["number"]).document["state"] == "approved"
+    refused(xinqiao("values", "reject", tax, filing["number"], "--note", "no"), 2, "VALUE_STATE")
+    settled = zone.service.call("POST", "/values", about)
+    now = {item["field"]: item for item in settled["values"]}
+    assert (now[DISPUTED]["state"], now[FILED]["value"], settled["filings"][0]["state"]) == ("upheld", "12.5", "approved")
+    assert zone.service.call("GET", f"/values/{uscc}?period={about['period']}")["standing"] == "certified"
 
 
 def test_the_receipt_of_an_answer_verifies_and_the_running_log_is_audited(zone: LiveZone, subjects: list[str], tmp_path: Path) -> None:

@@ -37,6 +37,8 @@ from nodes.department.records.deliveries import Intake
 from nodes.department.records.runner import Runner, turns_of
 from nodes.department.records.store import RecordStore
 from nodes.department.role import metadata, open_records
+from nodes.department.values.book import ValueBook
+from nodes.department.values.desk import ValuesDesk, ValueTerms
 from nodes.department.worker import Department
 from nodes.errors import NotFoundError, PeerUnavailableError, RpcRefusal
 from nodes.runtime.database import open_database
@@ -156,10 +158,12 @@ class Node:
     root: Path
     exchange: Exchange
     connectors: list[Connector] = field(default_factory=list)  # beside its folder of plain files
+    terms: ValueTerms = field(default=ValueTerms())
     engine: Engine = field(init=False)
     records: Engine = field(init=False)
     runner: Runner = field(init=False)
     office: Office = field(init=False)
+    values: ValuesDesk = field(init=False)
     department: Department = field(init=False)
     sender: Sender = field(init=False)
     four_eyes: FourEyes = field(init=False)
@@ -195,14 +199,16 @@ class Node:
             window=4,
         )
         self.office.trust._models = {ledger.model.sha256: ledger.model}  # read once for all: YAML is slow
-        self.department = Department(self.office, ROSTER_KEY, self.exchange.fetch, lambda: ledger.now)
+        store, outbox = self.office.store, self.office.outbox
+        self.values = ValuesDesk(identity, self.office.trust, store, ValueBook(self.records), outbox, self.terms, lambda: ledger.now)
+        self.department = Department(self.office, ROSTER_KEY, self.values, self.exchange.fetch, lambda: ledger.now)
         self.sender = Sender(self.office.outbox, self.exchange, self.exchange, self.department.settled, threading.Event(), self.four_eyes.admits)
 
     def restart(self, **changes: Any) -> Node:
         """Another process over the same folder; ``changes``: of its policy and people."""
         self.engine.dispose()
         self.records.dispose()
-        kept = {"seq": self.seq, "policy": self.policy, "people": self.people, "connectors": self.connectors}
+        kept = {"seq": self.seq, "policy": self.policy, "people": self.people, "connectors": self.connectors, "terms": self.terms}
         return Node(self.ledger, self.name, self.root, self.exchange, **{**kept, **changes})
 
     def give(self, columns: tuple[str, ...], rows: list[tuple[str, ...]], name: str = "records.csv") -> None:

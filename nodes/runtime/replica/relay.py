@@ -5,7 +5,9 @@ So the sender signs first, over sender, receiver and subject matter too.
 
 Subject matters: an enterprise service asks the registrar to enrol an enterprise ("enrolment-request"), and the registrar answers
 with the county's signed binding ("binding"); an auditor asks a department to open what was drawn ("audit-request"), and the department
-shows it ("audit-opening", ``nodes.runtime.replica.audit_messages``). The sealed bytes are the HPKE encapsulation followed by the ciphertext.
+shows it ("audit-opening", ``nodes.runtime.replica.audit_messages``); an enterprise service asks a department what it holds of an
+enterprise, and answers it ("values-request", "value-answers"), and the department shows it ("values",
+``nodes.runtime.replica.value_messages``). The sealed bytes are the HPKE encapsulation followed by the ciphertext.
 """
 
 from __future__ import annotations
@@ -27,7 +29,10 @@ ENROLMENT_REQUEST: Final = "enrolment-request"
 BINDING: Final = "binding"
 AUDIT_REQUEST: Final = "audit-request"
 AUDIT_OPENING: Final = "audit-opening"
-SubjectMatter = Literal["enrolment-request", "binding", "audit-request", "audit-opening"]
+VALUES_REQUEST: Final = "values-request"
+VALUE_ANSWERS: Final = "value-answers"
+VALUES: Final = "values"
+SubjectMatter = Literal["enrolment-request", "binding", "audit-request", "audit-opening", "values-request", "value-answers", "values"]
 Uscc = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJ-NPQRTUWXY]{18}$")]
 R = TypeVar("R", bound=Record)
 

@@ -305,7 +305,9 @@ def test_records_of_another_zone_are_not_contributed_as_zeros(zone: DepartmentZo
     opened = zone.prepare()
     node = zone.nodes["ip"]
     office = node.office
-    stranger = Department(dataclasses.replace(office, subjects=RosterKey(bytes(32))), bytes(32), node.exchange.fetch, lambda: zone.ledger.now)
+    stranger = Department(
+        dataclasses.replace(office, subjects=RosterKey(bytes(32))), bytes(32), node.values, node.exchange.fetch, lambda: zone.ledger.now
+    )
     item = columns_asked(opened.envelope)
     stranger.handle(item)
     node.flush()

@@ -1,0 +1,195 @@
+"""Shows enterprises what the department holds of them, takes their answers and filings, and settles both [V1–V4].
+
+A service is believed about an enterprise as far as the county's signed binding reaches. What goes back is sealed to that service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Protocol
+
+from connectors.records import Delivery, Malformed, Origin, Outcome, Record
+from crypto.encoding import canonical_json, sha256
+from nodes.contributing.office import KeptRecords
+from nodes.contributing.outbox import Message, Outbox, Prepared
+from nodes.contributing.trust import ZoneTrust
+from nodes.department.values.book import ValueBook
+from nodes.errors import RoleMissingError
+from nodes.runtime import logging
+from nodes.runtime.clock import Clock
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.replica import relay
+from nodes.runtime.replica.relay import VALUE_ANSWERS, VALUES, VALUES_REQUEST
+from nodes.runtime.replica.value_messages import FiledValue, GivenAnswer, ShownFiling, ShownValue, ValueAnswers, Values, ValuesRequest
+from scoring.errors import WrongSignerError
+from scoring.exchange.view import verify_key
+from scoring.lifecycle import Filing, confirm, dispute, examine, uphold
+from scoring.statements import Binding, Member
+
+SELF_FILED = "self-filed"  # the connector that approved filings are recorded under
+VALUES_SHOWN, ANSWERS_TAKEN = "values.shown", "values.answered"
+_log = logging.logger("department.values")
+
+
+class Taker(Protocol):
+    """Where an approved filing becomes a record: ``nodes.department.records.deliveries``."""
+
+    def take(self, connector: str, delivery: Delivery, /) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ValueTerms:
+    """What the department agrees to. ``self_filed``: fields that enterprises may file; ``dispute_days``: within which a dispute is settled."""
+
+    self_filed: tuple[str, ...] = ()
+    dispute_days: int = 15
+
+
+@dataclass(frozen=True, slots=True)
+class ValuesDesk:
+    """Answers enterprise services about the department's own records."""
+
+    identity: Identity
+    trust: ZoneTrust
+    records: KeptRecords
+    book: ValueBook
+    outbox: Outbox
+    terms: ValueTerms
+    now: Clock
+
+    def ask(self, sender: str, sealed: bytes) -> None:
+        """Take a sealed request: afterwards the values, or why none are shown, are in the outbox.
+
+        Raises RoleMissingError, WrongSignerError, SealingError, SignatureError, WireFormatError when nobody is to be answered.
+        """
+        service = self._service(sender)
+        request = self._open(ValuesRequest, service, sealed, VALUES_REQUEST)
+        binding = self._bound(request.binding, service)
+        self._show(service, binding, request.period, request.serial, {})
+        _log.info(VALUES_SHOWN, service=sender, subject=binding.subject)
+
+    def answer(self, sender: str, sealed: bytes) -> None:
+        """Take sealed answers and filings: those that fit are kept, and the values as they are then are in the outbox. Raises as ``ask``."""
+        service = self._service(sender)
+        given = self._open(ValueAnswers, service, sealed, VALUE_ANSWERS)
+        binding = self._bound(given.binding, service)
+        refused = self._answers(binding.uscc, given.period, given.answers) | self._filings(binding.uscc, given.period, given.filings)
+        self._show(service, binding, given.period, given.serial, refused)
+        _log.info(
+            ANSWERS_TAKEN, service=sender, subject=binding.subject, answers=len(given.answers), filings=len(given.filings), refused=len(refused)
+        )
+
+    def _answers(self, uscc: str, period: str, answers: tuple[GivenAnswer, ...]) -> dict[str, str]:
+        record, now = self.records.find(uscc, period) or {}, self.now()
+        changes = {
+            answer.field: partial(confirm, version=answer.version, now=now)
+            if answer.confirmed
+            else partial(dispute, version=answer.version, note=answer.note, now=now, days=self.terms.dispute_days)
+            for answer in answers
+        }
+        failed = self.book.change(uscc, period, record, now, changes)
+        return {field: str(error) for field, error in failed.items()}
+
+    def _filings(self, uscc: str, period: str, filings: tuple[FiledValue, ...]) -> dict[str, str]:
+        refused = {}
+        for filed in filings:
+            if filed.field not in self.terms.self_filed:
+                refused[filed.field] = f"{filed.field} is not filed by enterprises"
+            elif not self.records.knows(uscc):
+                refused[filed.field] = "the department knows no enterprise with this code"
+            else:
+                self.book.file(uscc, period, Filing(filed.field, filed.value, "filed", self.now(), filed.note))
+        return refused
+
+    def _show(self, service: Member, binding: Binding, period: str, serial: int, refused: Mapping[str, str]) -> None:
+        record = self.records.find(binding.uscc, period)
+        held = [] if record is None else self.book.shown(binding.uscc, period, record, self.now())
+        values = Values(
+            uscc=binding.uscc,
+            period=period,
+            serial=serial,
+            values=tuple(ShownValue(**asdict(one)) for one in held),
+            filings=tuple(ShownFiling(**asdict(one)) for one in self.book.filings(binding.uscc, period)),
+            self_filed=self.terms.self_filed,
+            refused=dict(refused),
+            reason="" if held else "RECORDS_MISSING",
+        )
+        source = sha256(canonical_json(values.model_dump(mode="json"))).hex()
+        place = f"values/{service.id}/{binding.subject}/{period}/{serial}"
+
+        def make(revision: int) -> Message:
+            public = bytes.fromhex(service.hpke)
+            sealed = relay.seal_message(values, public, self.identity.signer, sender=self.identity.member, to=service.id, matter=VALUES)
+            return Message(place, revision, "relay", b"", sealed, receiver=service.id, subject_matter=VALUES, source=source)
+
+        self.outbox.offer(Prepared(place, source, make))
+
+    def _service(self, sender: str) -> Member:
+        service = self.trust.registry.member(sender)
+        if "enterprise-service" not in service.roles:
+            raise RoleMissingError("values are shown to enterprise services")
+        return service
+
+    def _open(self, cls: type[relay.R], service: Member, sealed: bytes, matter: relay.SubjectMatter) -> relay.R:
+        keys = [verify_key(key) for key in service.keys]
+        return relay.open_message(cls, sealed, self.identity.hpke_private, keys, sender=service.id, to=self.identity.member, matter=matter)
+
+    def _bound(self, binding_hex: str, service: Member) -> Binding:
+        """The county's binding, of an enterprise that this service serves. Raises WrongSignerError and the errors of envelopes."""
+        binding = self.trust.statement(bytes.fromhex(binding_hex), Binding, "registrar")
+        if binding.service != service.id:
+            raise WrongSignerError(f"{service.id} does not serve the enterprise of this binding")
+        return binding
+
+
+def settle_dispute(book: ValueBook, records: KeptRecords, uscc: str, period: str, field: str, note: str, now: int) -> None:
+    """The owner stands by a disputed value. A value that is wrong is corrected where it comes from; that settles the dispute by itself.
+
+    Raises NotFoundError, ValueStateError.
+    """
+    failed = book.change(uscc, period, records.find(uscc, period) or {}, now, {field: partial(uphold, note=note, now=now)})
+    if field in failed:
+        raise failed[field]
+
+
+def examine_filing(book: ValueBook, taker: Taker, number: int, approved: bool, note: str, now: int) -> Filing:
+    """Approve a filing, which makes it a record, or reject it. Raises NotFoundError, ValueStateError.
+
+    A crash between the record and its note leaves a filing that still waits; approving it again changes no record.
+    """
+    waiting = book.filed(number)
+    examined = examine(waiting.filing, approved, note, now)
+    if approved:
+        taker.take(SELF_FILED, FiledDelivery(number, waiting.uscc, waiting.period, examined))
+    book.examined(number, examined)
+    return examined
+
+
+@dataclass(frozen=True, slots=True)
+class FiledDelivery:
+    """An approved filing as a delivery of one record."""
+
+    number: int
+    uscc: str
+    period: str
+    filing: Filing
+
+    @property
+    def name(self) -> str:
+        return f"filing {self.number}"
+
+    @property
+    def digest(self) -> str:
+        return sha256(canonical_json([self.number, self.uscc, self.period, self.filing.field, self.filing.value])).hex()
+
+    @property
+    def cursor(self) -> str:
+        return ""
+
+    def items(self) -> Iterator[Record | Malformed]:
+        yield Record(self.uscc, self.period, {self.filing.field: self.filing.value}, Origin(SELF_FILED, self.name, self.filing.field))
+
+    def settle(self, outcome: Outcome, refused: tuple[Malformed, ...]) -> None:
+        """Nothing is left to do: the book keeps the filing."""

@@ -1,0 +1,121 @@
+"""Life of a held value and of a filing: what fits, what does not, and what no order of steps can reach [V1–V4]."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from scoring.errors import ValueStateError
+from scoring.lifecycle import DAY_S, Filing, HeldValue, confirm, dispute, examine, stand, standing, uphold, version_of
+
+NOW = 1_700_000_000
+HELD = HeldValue("revenue", "1200000.00", "a" * 32, "certified", NOW)
+
+
+def test_a_dispute_has_a_deadline_that_asking_again_does_not_move() -> None:
+    disputed = dispute(HELD, HELD.version, "another figure was filed", NOW, 15)
+    assert (disputed.state, disputed.due) == ("disputed", NOW + 15 * DAY_S)
+    assert dispute(disputed, HELD.version, "again", NOW + DAY_S, 15) == disputed
+    assert not disputed.overdue(disputed.due)
+    assert disputed.overdue(disputed.due + 1)
+
+
+def test_an_answer_to_a_value_that_does_not_stand_any_more_is_refused() -> None:
+    with pytest.raises(ValueStateError, match="does not stand"):
+        confirm(HELD, "b" * 32, NOW)
+    with pytest.raises(ValueStateError, match="does not stand"):
+        dispute(HELD, "b" * 32, "reason", NOW, 15)
+
+
+def test_a_dispute_and_its_rejection_state_their_reasons() -> None:
+    with pytest.raises(ValueStateError, match="reason"):
+        dispute(HELD, HELD.version, "  ", NOW, 15)
+    disputed = dispute(HELD, HELD.version, "wrong", NOW, 15)
+    with pytest.raises(ValueStateError, match="reason"):
+        uphold(disputed, "", NOW)
+    with pytest.raises(ValueStateError, match="not disputed"):
+        uphold(HELD, "it is right", NOW)
+
+
+def test_what_was_upheld_is_not_disputed_again_but_may_be_confirmed() -> None:
+    upheld = uphold(dispute(HELD, HELD.version, "wrong", NOW, 15), "it is the return's figure", NOW)
+    with pytest.raises(ValueStateError, match="upheld"):
+        dispute(upheld, HELD.version, "still wrong", NOW, 15)
+    assert confirm(upheld, HELD.version, NOW).state == "confirmed"
+
+
+def test_a_correction_settles_a_dispute_and_is_certified_anew() -> None:
+    disputed = dispute(HELD, HELD.version, "wrong", NOW, 15)
+    assert stand(disputed, "revenue", "1200000.00", HELD.version, NOW + 5) == disputed
+    corrected = stand(disputed, "revenue", "1300000.00", "c" * 32, NOW + 5)
+    assert (corrected.state, corrected.since, corrected.due, corrected.note) == ("certified", NOW + 5, 0, "")
+
+
+def test_a_filing_is_examined_once_and_its_rejection_states_a_reason() -> None:
+    filing = Filing("patents", "3", "filed", NOW)
+    assert examine(filing, True, "", NOW).state == "approved"
+    with pytest.raises(ValueStateError, match="reason"):
+        examine(filing, False, " ", NOW)
+    with pytest.raises(ValueStateError, match="before"):
+        examine(examine(filing, False, "no proof", NOW), True, "", NOW)
+
+
+def test_the_version_tells_enterprise_period_field_and_value_apart() -> None:
+    facts = [("u", "2023", "f", "1"), ("v", "2023", "f", "1"), ("u", "2024", "f", "1"), ("u", "2023", "g", "1"), ("u", "2023", "f", "2")]
+    assert len({version_of(*one) for one in facts}) == len(facts)
+
+
+class Life(RuleBasedStateMachine):
+    """A value and everybody who may act on it, in any order, with versions that do not stand among them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = NOW
+        self.held = HELD
+        self.disputed = False  # the model: what is open is what was disputed since the value last stood, was confirmed or was upheld
+
+    @rule(days=st.integers(0, 40))
+    def time_passes(self, days: int) -> None:
+        self.now += days * DAY_S
+
+    @rule(value=st.sampled_from(["1", "2", "3"]))
+    def owner_says(self, value: str) -> None:
+        version = version_of("u", "2023", "revenue", value)
+        self.disputed = self.disputed and version == self.held.version
+        self.held = stand(self.held, "revenue", value, version, self.now)
+
+    @rule(current=st.booleans())
+    def enterprise_confirms(self, current: bool) -> None:
+        try:
+            self.held = confirm(self.held, self.held.version if current else "0" * 32, self.now)
+        except ValueStateError:
+            assert not current
+        else:
+            self.disputed = False
+
+    @rule(current=st.booleans())
+    def enterprise_disputes(self, current: bool) -> None:
+        before = self.held
+        try:
+            self.held = dispute(self.held, self.held.version if current else "0" * 32, "wrong", self.now, 15)
+        except ValueStateError:
+            assert not current or before.state == "upheld"
+        else:
+            self.disputed = True
+
+    @rule()
+    def owner_upholds(self) -> None:
+        if self.disputed:
+            self.held, self.disputed = uphold(self.held, "it is right", self.now), False
+        else:
+            with pytest.raises(ValueStateError):
+                uphold(self.held, "it is right", self.now)
+
+    @invariant()
+    def only_an_open_dispute_has_a_deadline(self) -> None:
+        assert (self.held.state == "disputed") == self.disputed == (self.held.due > 0)
+        assert standing([self.held]) == {"certified": "certified", "disputed": "disputed"}.get(self.held.state, "confirmed")
+
+
+TestLife = Life.TestCase
