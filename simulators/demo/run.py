@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ from nodes.runtime.files import PRIVATE_DIR, read_private
 from nodes.runtime.peers.identity import load_signing_key
 from simulators.demo import artifacts
 from simulators.demo.coverage import coverage
+from simulators.demo.intake import read_systems
 from simulators.demo.metering import Meter
 from simulators.demo.options import DemoOptions
 from simulators.demo.people import Authority, Bank, Desk, EnterpriseService
 from simulators.demo.refused import Granted, refused_requests
-from simulators.population.records import write_records
+from simulators.departments.serving import Servers
+from simulators.departments.systems import Surroundings, System, mappings_of, write_systems
 from simulators.population.tables import Firm, Population
 from simulators.tampering import tamper
 from simulators.zone.build import build_zone, processes_of, shipped_pack
@@ -60,12 +62,16 @@ def run_demo(options: DemoOptions, tell: Tell, linger: Callable[[DemoResult], No
     population = options.population()
     with ZoneHolder() as holder:
         meter = Meter(holder.usage, tell)
-        with meter.step("records", f"数据 records: {len(population.firms)} enterprises, each department gets its own table"):
-            write_records(population, out)
+        with meter.step("systems", f"系统 systems: {len(population.firms)} enterprises in the departments' own systems"):
+            systems = write_systems(population, options.model, options.plan, Surroundings(out, options.api_ports()))
+            holder.serve(systems)
         with meter.step("ceremony", f"密钥仪式 key ceremony: 3 of 5, {options.key_bits} bits; members, certificates"):
-            build_zone(options.plan, out, [shipped_pack(options.pack)], key_bits=options.key_bits, base_port=options.base_port, progress=tell)
+            pack, mapped = shipped_pack(options.pack), mappings_of(systems)
+            build_zone(options.plan, out, [pack], key_bits=options.key_bits, base_port=options.base_port, mapped=mapped, progress=tell)
+        with meter.step("records", f"数据 records: {len(systems)} nodes read their departments' systems through connectors"):
+            read_systems(systems, out / "config", tell)
         holder.processes = processes_of(out)
-        run = _Run(options, out, population, meter, holder.processes)
+        run = _Run(options, out, population, systems, meter, holder.processes)
         run.start()
         run.evaluate()
         run.release_scores()
@@ -77,9 +83,15 @@ def run_demo(options: DemoOptions, tell: Tell, linger: Callable[[DemoResult], No
 
 @dataclass
 class ZoneHolder:
-    """The zone's processes once there are any; stops them on leaving."""
+    """The zone's processes and the departments' APIs, once there are any; stops them on leaving."""
 
     processes: ZoneProcesses | None = None
+    _apis: Servers | None = None
+
+    def serve(self, systems: Sequence[System]) -> None:
+        """Run the APIs among ``systems``: processes beside the zone's, which no member runs."""
+        self._apis = Servers(system.serves for system in systems if system.serves is not None)
+        self._apis.start()
 
     def usage(self) -> dict[str, Any]:
         return {} if self.processes is None else self.processes.usage()
@@ -90,16 +102,20 @@ class ZoneHolder:
     def __exit__(self, *_exc: object) -> None:
         if self.processes is not None:
             self.processes.close()
+        if self._apis is not None:
+            self._apis.close()
 
 
 class _Run:
     """One run's state: who the enterprises are (the demonstration alone knows), and the desks of its people."""
 
-    def __init__(self, options: DemoOptions, out: Path, population: Population, meter: Meter, processes: ZoneProcesses) -> None:
+    def __init__(
+        self, options: DemoOptions, out: Path, population: Population, systems: Sequence[System], meter: Meter, processes: ZoneProcesses
+    ) -> None:
         self._options, self._out, self._model, self._meter, self._processes = options, out, options.model, meter, processes
         roster_key = bytes.fromhex(read_private(out / "members" / "authority" / "roster.key").decode().strip())
         self._firms: dict[str, Firm] = {subject_id(roster_key, firm.uscc): firm for firm in population.firms}
-        self._period = population.period
+        self._period, self._systems = population.period, systems
         self._epoch = f"e{population.period}"
         self.result = DemoResult(options, len(population.firms))
         self._totals: list[dict[str, Any]] = []
@@ -187,6 +203,7 @@ class _Run:
             "indicators": len(self._model.indicators),
             "key_bits": self._options.key_bits,
             "coverage": coverage(self._model, self._totals, self._firms).document(),
+            "systems": [{"member": item.member, "kind": item.kind, "records": item.records} for item in self._systems],
             "steps": [step.to_json() for step in self._meter.steps],
             "processes": [
                 {"name": name, "peak_rss_mb": round(item.peak_rss_mb, 1), "pss_mb": round(item.peak_pss_mb, 1)}

@@ -9,10 +9,12 @@ _DEVELOPMENT = ": enough for development only (--witnesses 3)"
 
 def summary(result: DemoResult) -> str:
     """The run in a few lines, Chinese beside English."""
+    sources = [f"{item['member']} {item['kind']}" for item in result.report["systems"]]
     lines = [
         "",
         f"信桥 Xinqiao: {result.report['zone']}, {result.report['pack']}, {result.enterprises} enterprises, {result.report['key_bits']}-bit key, "
         f"{len(result.report['processes'])} processes",
+        f"部门系统 Read through connectors: {', '.join(sources)}",
         "",
         "银行所得 What the banks learned, each with a receipt that anyone can verify:",
     ]

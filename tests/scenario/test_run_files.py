@@ -108,7 +108,9 @@ def test_totals_have_their_columns_and_decimals(demo: DemoRun) -> None:
         assert all(re.fullmatch(form, row[name]) for name, form in forms.items()), row
 
 
-@pytest.mark.parametrize("pattern_of_files", ["records/*/*", "epochs/*/*.json", "receipts/*.json", "*.json", "*.csv", "public/*", "config/*.toml"])
+@pytest.mark.parametrize(
+    "pattern_of_files", ["records/*/mapping.yaml", "epochs/*/*.json", "receipts/*.json", "*.json", "*.csv", "public/*", "config/*.toml"]
+)
 def test_text_is_utf8_with_lf(pattern_of_files: str, demo: DemoRun) -> None:
     for path in demo.out.glob(pattern_of_files):
         if path.is_file():
