@@ -29,11 +29,16 @@ def firms() -> tuple[Firm, ...]:
 
 
 def raw_values(firms: tuple[Firm, ...]) -> Iterator[bytes]:
-    """Distinctive raw values as departments write them."""
+    """Distinctive raw values as connectors give them, which is also how departments' own forms begin."""
     for firm in firms:
         for value in firm.values.values():
             if len(value.replace(".", "").strip("0")) >= DISTINCTIVE_DIGITS:
-                yield value.encode()
+                yield canonical(value).encode()
+
+
+def canonical(value: str) -> str:
+    """A number without zeros at the end of its fraction [C1]."""
+    return value.rstrip("0").rstrip(".") if "." in value else value
 
 
 def unfolded(data: bytes) -> bytes:
@@ -113,7 +118,8 @@ def test_each_owner_holds_what_is_its_own_and_nothing_else(demo: DemoRun, firms:
     """The positive control: the same search finds every value where it belongs."""
     owners = firm_panel.load(1995, 0).owners
     values = {
-        member: {firm.values[field].encode() for firm in firms for field in fields if firm.values.get(field)} for member, fields in owners.items()
+        member: {canonical(firm.values[field]).encode() for firm in firms for field in fields if firm.values.get(field)}
+        for member, fields in owners.items()
     }
     for member, fields in owners.items():
         state = state_of(demo.out, member)
