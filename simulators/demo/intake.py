@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from nodes.commands.output import ExitCode
@@ -14,15 +14,31 @@ from simulators.departments.systems import System
 AT_ONCE = 2  # each is a process that computes while it starts
 
 
-def read_systems(systems: Sequence[System], config_dir: Path, tell: Callable[[str], None]) -> None:
-    """Have the node of each of ``systems`` read all that there is, before it runs. Raises NotReadyError naming what could not be taken."""
+class FirstReading:
+    """Reads all that ``systems`` hold into their departments' nodes, which do not run yet. A context: leaving it waits for what was begun."""
 
-    def read(member: str) -> Ran:
-        return run_command("connector", "run", str(config_dir / f"{member}.toml"), "--once", "--json")
+    def __init__(self, systems: Sequence[System]) -> None:
+        self._systems = systems
+        self._members = list(dict.fromkeys(system.member for system in systems))
+        self._readers = ThreadPoolExecutor(AT_ONCE)
+        self._begun: dict[str, Future[Ran]] = {}
 
-    members = list(dict.fromkeys(system.member for system in systems))
-    with ThreadPoolExecutor(AT_ONCE) as readers:
-        for member, ran in zip(members, readers.map(read, members), strict=True):
+    def __enter__(self) -> FirstReading:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._readers.shutdown(cancel_futures=True)
+
+    def begin(self, config_dir: Path) -> None:
+        """Begin, beside whatever else is done: ``config_dir`` holds the nodes' configurations."""
+        for member in self._members:
+            config = str(config_dir / f"{member}.toml")
+            self._begun[member] = self._readers.submit(run_command, "connector", "run", config, "--once", "--json")
+
+    def finish(self, tell: Callable[[str], None]) -> None:
+        """Return when everything was read. Raises NotReadyError naming what could not be taken."""
+        for member, begun in self._begun.items():
+            ran = begun.result()
             if ran.exit_code != ExitCode.DONE:
                 raise NotReadyError(f"{member} could not take all that its systems have: {ran.command}: {ran.document}")
-            tell(f"    {member}: {', '.join(f'{system.records} records by {system.kind}' for system in systems if system.member == member)}")
+            tell(f"    {member}: {', '.join(f'{system.records} records by {system.kind}' for system in self._systems if system.member == member)}")

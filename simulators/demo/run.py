@@ -15,7 +15,7 @@ from nodes.runtime.files import PRIVATE_DIR, read_private
 from nodes.runtime.peers.identity import load_signing_key
 from simulators.demo import artifacts
 from simulators.demo.coverage import coverage
-from simulators.demo.intake import read_systems
+from simulators.demo.intake import FirstReading
 from simulators.demo.metering import Meter
 from simulators.demo.options import DemoOptions
 from simulators.demo.people import Authority, Bank, Desk, EnterpriseService
@@ -65,11 +65,7 @@ def run_demo(options: DemoOptions, tell: Tell, linger: Callable[[DemoResult], No
         with meter.step("systems", f"系统 systems: {len(population.firms)} enterprises in the departments' own systems"):
             systems = write_systems(population, options.model, options.plan, Surroundings(out, options.api_ports()))
             holder.serve(systems)
-        with meter.step("ceremony", f"密钥仪式 key ceremony: 3 of 5, {options.key_bits} bits; members, certificates"):
-            pack, mapped = shipped_pack(options.pack), mappings_of(systems)
-            build_zone(options.plan, out, [pack], key_bits=options.key_bits, base_port=options.base_port, mapped=mapped, progress=tell)
-        with meter.step("records", f"数据 records: {len(systems)} nodes read their departments' systems through connectors"):
-            read_systems(systems, out / "config", tell)
+        _make_zone(options, out, systems, meter)
         holder.processes = processes_of(out)
         run = _Run(options, out, population, systems, meter, holder.processes)
         run.start()
@@ -79,6 +75,17 @@ def run_demo(options: DemoOptions, tell: Tell, linger: Callable[[DemoResult], No
         run.finish()
         linger(run.result)
         return run.result
+
+
+def _make_zone(options: DemoOptions, out: Path, systems: Sequence[System], meter: Meter) -> None:
+    """The zone's members, key and configurations; meanwhile departments' nodes read their systems."""
+    pack, mapped, bits = shipped_pack(options.pack), mappings_of(systems), options.key_bits
+    with FirstReading(systems) as reading:
+        with meter.step("ceremony", f"密钥仪式 key ceremony: 3 of 5, {bits} bits; members, certificates"):
+            begin = reading.begin
+            build_zone(options.plan, out, [pack], key_bits=bits, base_port=options.base_port, mapped=mapped, configured=begin, progress=meter.tell)
+        with meter.step("records", f"数据 records: {len(systems)} systems, read into their departments' nodes through connectors"):
+            reading.finish(meter.tell)
 
 
 @dataclass

@@ -29,13 +29,14 @@ def build_zone(
     key_bits: int,
     base_port: int | None = None,
     mapped: Mapping[str, Sequence[str]] | None = None,
+    configured: Callable[[Path], None] = lambda _: None,
     progress: Callable[[str], None],
 ) -> dict[str, Path]:
     """Make the members, the public directory, the key and the configurations under ``directory``; the TOML files by process name.
 
     The authority deals the key, the auditor witnesses it. ``mapped``: member -> mappings in ``records``/<member> by which its node reads; the
-    others read CSV files from there. Raises SettingsError when there is a zone already or the plan cannot be one,
-    ModelError for a pack: nothing is made then.
+    others read CSV files from there. ``configured`` is called with the configurations' folder before the ceremony, which takes a while.
+    Raises SettingsError when there is a zone already or the plan cannot be one, ModelError for a pack: nothing is made then.
     """
     public_dir, members_dir = directory / "public", directory / "members"
     _check_plan(plan, packs, base_port)
@@ -46,8 +47,10 @@ def build_zone(
     signers = [
         load_signing_key(member.id, members_dir / member.id / "sign.pem") for member in (*plan.with_role("authority"), *plan.with_role("auditor"))
     ]
+    configs = write_configs(plan, directory, choose_addresses(plan, base_port), mapped)
+    configured(directory / "config")
     hold_ceremony(CeremonyPlan(plan.zone, key_bits, plan.threshold, custodians), signers, public_dir, lambda step: progress(f"ceremony: {step}"))
-    return write_configs(plan, directory, choose_addresses(plan, base_port), mapped)
+    return configs
 
 
 def _check_plan(plan: ZonePlan, packs: Sequence[bytes], base_port: int | None) -> None:
