@@ -30,7 +30,7 @@ from nodes.department.settings import DepartmentSettings
 from nodes.errors import NotFoundError, RecordFileError
 from nodes.runtime import logging
 from nodes.runtime.clock import now
-from nodes.runtime.files import PRIVATE_FILE
+from nodes.runtime.files import PRIVATE_FILE, make_private_directory
 
 WAIT_S = 30.0
 COLUMNS = ("id", "connector", "delivery", "place", "field", "reason", "header", "content")
@@ -153,7 +153,7 @@ def dismiss(
 def _opened(config: Path) -> Iterator[_Department]:
     settings = DepartmentSettings.load(config)
     logging.configure(settings.member, settings.log_level)
-    state_dir = settings.state_dir / "department"
+    state_dir = make_private_directory(settings.state_dir) / "department"
     sources = {source.connector.id: source for source in open_sources(settings.department, state_dir)}
     engine = open_records(state_dir, settings.database_url)
     try:
