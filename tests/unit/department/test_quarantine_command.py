@@ -73,6 +73,7 @@ def test_files_are_taken_from_every_source_and_end_where_they_belong(config: Pat
         "failed/torn.csv",
     ]
     assert connector(capfd, "run", config, "--once")[1]["deliveries"] == 0
+    assert stat.S_IMODE((config.parent / "state").stat().st_mode) == 0o700, "the node, which starts later, asks for it"
 
 
 def test_the_same_file_delivered_again_changes_nothing(config: Path, capfd: pytest.CaptureFixture[str]) -> None:
