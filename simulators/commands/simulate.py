@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import signal
 import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -76,7 +77,7 @@ def departments(
             "systems": [_document(item) for item in systems],
         }
         write_json(directory / "systems.json", document)
-        text = "\n".join(_line(item) for item in systems)
+        text = "\n".join(_lines(systems))
         served = [item.serves for item in systems if item.serves is not None]
         if not only_write and served:
             _serve(served, report.progress, text)
@@ -99,6 +100,10 @@ def _document(system: System) -> dict[str, Any]:
     return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(system).items()}
 
 
-def _line(system: System) -> str:
-    how = f'connectors = ["{system.mapping}"]' if system.mapping else f'records_dir = "{Path(system.where).parent}"'
-    return f"{system.member:24} {system.kind:5} {system.records:7} records  {system.where}\n{'':24} [department] {how}"
+def _lines(systems: Sequence[System]) -> Iterator[str]:
+    """What stands where; for each department, what its node's configuration says of it."""
+    for member in dict.fromkeys(system.member for system in systems):
+        mine = [system for system in systems if system.member == member]
+        yield from (f"{system.member:24} {system.kind:13} {system.records:7} records  {system.where}" for system in mine)
+        mappings = ", ".join(f'"{system.mapping}"' for system in mine if system.mapping is not None)
+        yield f"{'':24} [department] " + (f"connectors = [{mappings}]" if mappings else f'records_dir = "{Path(mine[0].where).parent}"')
