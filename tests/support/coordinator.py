@@ -50,7 +50,7 @@ from nodes.runtime.replica.zone import Zone
 from nodes.runtime.settings import Peer
 from protos.v1.exchange_pb2_grpc import add_ExchangeServicer_to_server
 from protos.v1.log_pb2_grpc import add_LogServicer_to_server
-from tests.support.ledger import PACK, SMALL_BITS, Ledger
+from tests.support.ledger import SMALL_BITS, Ledger
 from tests.support.members import ORGANISATIONS
 
 HOLD_S = 60.0
@@ -67,7 +67,7 @@ def write_public(ledger: Ledger, directory: Path) -> Path:
     """What a coordinator needs of the zone's public directory."""
     (directory / "packs").mkdir(parents=True)
     (directory / "registry.dsse.json").write_bytes(ledger.entries[0][1])
-    (directory / "packs" / PACK.name).write_bytes(PACK.read_bytes())
+    (directory / "packs" / ledger.pack.name).write_bytes(ledger.pack.read_bytes())
     return directory
 
 
