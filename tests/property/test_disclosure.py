@@ -7,12 +7,14 @@ from collections import defaultdict
 from fractions import Fraction
 from itertools import product
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.disclosure.inference.joint import compact, convolved, groups, listed, measure
-from scoring.disclosure.inference.posteriors import FEW, Figures, leakage, summand
+from scoring.disclosure.inference.posteriors import FEW, Figures, add, leakage, summand
+from scoring.disclosure.inference.posteriors import figures as figures_of
 from scoring.disclosure.inference.priors import Marginal
 from scoring.disclosure.inference.span import Isolation, combine, isolation, rank, ungated
 from scoring.statements import DisclosurePolicy
@@ -131,6 +133,21 @@ def test_convolving_and_listing_give_the_same(view: tuple[list[dict[str, int]], 
         assert set(fast) == set(plain)
         for name, figures in fast.items():
             agree(figures, (plain[name].ratio, plain[name].pinned))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.tuples(st.lists(st.integers(0, 6), min_size=2, max_size=4, unique=True).map(sorted), st.sampled_from([1, 2])), min_size=1, max_size=6)
+)
+def test_kinds_of_summands_give_what_each_by_itself_gives(shapes: list[tuple[list[int], int]]) -> None:
+    """Equal summands are judged once; against each of them in turn, beside all others."""
+    parts = [summand(values, [1] * len(values), [weight * value for value in values]) for values, weight in shapes]
+    for place, (part, fast) in enumerate(zip(parts, leakage(parts), strict=True)):
+        others = np.ones(1)
+        for other in (other for beside, other in enumerate(parts) if beside != place):
+            others = add(others, other)
+        plain = figures_of(part, others, lambda: None)
+        assert (fast.ratio, fast.pinned, fast.before) == (pytest.approx(plain.ratio), pytest.approx(plain.pinned), plain.before)
 
 
 @settings(deadline=None, max_examples=60)

@@ -13,18 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Whole = NDArray[np.int64]
+from scoring.disclosure.inference.windows import SLACK, Floats, Whole, Windows
+
 Tick = Callable[[], None]
 FEW = 24  # points up to which every point is handled by itself
 CHUNK_CELLS = 1 << 20
 CERTAIN, WINDOW = 0.95, 20  # pinned: 95 % of the posterior within ±1/20 of the range
-SLACK = 1e-9
 
 
 @dataclass(frozen=True)
@@ -67,8 +64,18 @@ def summand(values: Sequence[int], counts: Sequence[int], offsets: Sequence[int]
 
 
 def leakage(summands: Sequence[Summand], tick: Tick = lambda: None) -> list[Figures]:
-    """Figures of every summand when their sum is known. Requires at least two points in each."""
-    found = {place: figures(summands[place], others, tick) for place, others in _all_but_one(summands)}
+    """Figures of every summand when their sum is known. Requires at least two points in each.
+
+    Summands with the same points, frequencies and offsets have the same figures: each kind is judged once, whatever their number.
+    """
+    kinds: dict[tuple[bytes, ...], list[int]] = {}
+    for place, item in enumerate(summands):
+        kinds.setdefault((item.values.tobytes(), item.weights.tobytes(), item.offsets.tobytes()), []).append(place)
+    places = list(kinds.values())
+    found: dict[int, Figures] = {}
+    for kind, others in _all_but_one([(summands[same[0]], len(same)) for same in places]):
+        judged = figures(summands[places[kind][0]], others, tick)
+        found |= dict.fromkeys(places[kind], judged)
     return [found[place] for place in range(len(summands))]
 
 
@@ -115,21 +122,28 @@ def _judged(target: Summand, error: float, pinned: float) -> Figures:
     return Figures(error / before, pinned, bool(upto[high[median]] - upto[low[median]] >= CERTAIN - SLACK))
 
 
-def _all_but_one(summands: Sequence[Summand]) -> Iterator[tuple[int, Floats]]:
-    """For each place, the distribution of the sum without it: halves are added in turn, n·log n convolutions in all."""
+def _all_but_one(kinds: Sequence[tuple[Summand, int]]) -> Iterator[tuple[int, Floats]]:
+    """For each kind, given with its number, the distribution of the sum without one of it: halves are added in turn, so that n of d kinds
+    take about n·log d convolutions in all."""
+
+    def grown(others: Floats, item: Summand, times: int) -> Floats:
+        for _ in range(times):
+            others = add(others, item)
+        return others
 
     def split(places: list[int], others: Floats) -> Iterator[tuple[int, Floats]]:
         if len(places) == 1:
-            yield places[0], others
+            item, number = kinds[places[0]]
+            yield places[0], grown(others, item, number - 1)
             return
         half = len(places) // 2
         for kept, added in ((places[:half], places[half:]), (places[half:], places[:half])):
-            grown = others
+            beside = others
             for place in added:
-                grown = add(grown, summands[place])
-            yield from split(kept, grown)
+                beside = grown(beside, *kinds[place])
+            yield from split(kept, beside)
 
-    yield from split(list(range(len(summands))), np.ones(1))
+    yield from split(list(range(len(kinds))), np.ones(1))
 
 
 def add(others: Floats, item: Summand) -> Floats:
@@ -204,47 +218,9 @@ def _even(target: Summand, others: Floats, tick: Tick) -> tuple[float, float]:
     for start in range(0, lines, step):
         tick()
         q = np.arange(start, min(start + step, lines))[:, None]
-        table = _Windows(mass, moment, q, count)
+        table = Windows(mass, moment, q, count)
         place = table.median()
         error += table.error(place)
         whole, inside = table.between(0, count), table.between(np.maximum(place - reach, 0), place + reach + 1)
         pinned += float(np.sum(whole[inside >= whole * (CERTAIN - SLACK)]))
     return error * spacing / count, pinned / count
-
-
-@dataclass
-class _Windows:
-    """Lines ``q`` of the table in ``_even``. Places of the target run from 0 to count − 1."""
-
-    mass: Floats
-    moment: Floats
-    q: Any
-    count: int
-
-    def _at(self, table: Floats, place: Any) -> Floats:
-        """The running sum up to where ``place`` stands, exclusive of it from above: Σ over places >= ``place``."""
-        found: Floats = table[np.clip(self.q - place + 1, 0, len(table) - 1), np.arange(table.shape[1])[None, :]]
-        return found
-
-    def between(self, low: Any, high: Any) -> Floats:
-        """Mass of places low <= place < high; high may be beyond the last."""
-        return self._at(self.mass, low) - self._at(self.mass, np.minimum(high, self.count))
-
-    def median(self) -> Whole:
-        """Least place up to which half of the mass lies, by halving."""
-        shape = (len(self.q), self.mass.shape[1])
-        least, most = np.zeros(shape, dtype=np.int64), np.full(shape, self.count - 1)
-        half = self.between(0, self.count) * (0.5 - SLACK)
-        for _ in range(self.count.bit_length()):
-            middle = (least + most) // 2
-            enough = self.between(0, middle + 1) >= half
-            least, most = np.where(enough, least, np.minimum(middle + 1, most)), np.where(enough, middle, most)
-        return least
-
-    def error(self, place: Whole) -> float:
-        """Σ |t − place|·mass over all places t, in steps of the target."""
-        below, above = self.between(0, place + 1), self.between(place + 1, self.count)
-        first, middle, last = self._at(self.moment, 0), self._at(self.moment, place + 1), self._at(self.moment, self.count)
-        near, far = first - middle, middle - last  # Σ line·mass of places up to the median, and beyond it
-        line = self.q - place
-        return float(np.sum(near - line * below) + np.sum(line * above - far))
