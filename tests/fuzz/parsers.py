@@ -14,12 +14,14 @@ from nodes.auditor.evidence.documents import read_records
 from nodes.auditor.evidence.receipt import verify_receipt
 from nodes.errors import WireFormatError
 from nodes.log.admission import Admission
+from nodes.packs import pack_path, shipped
 from nodes.runtime.replica import relay
 from nodes.runtime.web.request_document import SCORES, SCORES_BATCH, Endpoint, RequestDocument
 from nodes.runtime.web.requests import verify_release_request
 from nodes.runtime.web.signed_requests import sign_request, verify_request
 from protos.v1 import exchange_pb2
 from scoring.exchange.roster import parse_roster, parse_stages
+from scoring.indicators.extending.extension import Source, resolve
 from scoring.indicators.model import load_pack
 from scoring.release.asking import asked
 from scoring.release.partials import sealing_aad, sealing_info
@@ -135,6 +137,7 @@ def _documents(zone: MemoryZone, receipt: bytes) -> dict[str, Parser]:
     order, roots = [stage.id for stage in zone.model.stages], roots_of(zone)
     return {
         "pack": Parser(load_pack, (PACK.read_bytes(),), slow=True),
+        "extension": Parser(lambda data: resolve(Source("pack", data), _shipped), (pack_path("torch-20").read_bytes(),), slow=True),
         "roster": Parser(parse_roster, (roster,)),
         "stages": Parser(lambda data: parse_stages(data, order), (stages,)),
         "receipt": Parser(lambda data: verify_receipt(data, roots), (receipt,), slow=True),
@@ -185,3 +188,9 @@ def _sealed(zone: MemoryZone, answer: exchange_pb2.ReleaseReply) -> dict[str, Pa
         "sealed-message": Parser(read_message, (canonical_json(request),)),
         "sealed-binding": Parser(read_binding, (b'{"binding":"aa","uscc":"91330108MA2AAAAA00"}',)),
     }
+
+
+def _shipped(name: str, version: str) -> Source | None:
+    """The shipped base of an extension."""
+    path = shipped().get(f"{name}@{version}")
+    return None if path is None else Source("base", path.read_bytes())
