@@ -37,6 +37,11 @@ NEVER_REACHED = {  # why a process of an honest zone never takes a step -> prefi
     ),
     "no opening fails where all are honest": ("nodes/runtime/failures", "nodes/runtime/replica/disputes"),
     "a person's word on what is in quarantine": ("nodes/department/records/deliveries:Intake.correct", "nodes/department/records/quarantine:"),
+    "no department here has people of its own": (
+        "nodes/contributing/four_eyes/book:FourEyes.admits", "nodes/contributing/four_eyes/book:FourEyes.decide",
+        "nodes/contributing/four_eyes/people",
+    ),
+    "no model here sums over banks": ("nodes/bank/borrowers",),
     "the folder of records is always there": (
         "nodes/department/records/deliveries:Intake.failing", "nodes/department/records/deliveries:Intake.works",
     ),
