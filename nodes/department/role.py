@@ -18,7 +18,6 @@ from nodes.contributing.office import Office, RosterKey
 from nodes.contributing.outbox import Outbox
 from nodes.contributing.sender import Sender
 from nodes.contributing.trust import ZoneTrust
-from nodes.department.desk.app import create_app
 from nodes.department.desk.intake import Records
 from nodes.department.desk.outgoing import Outgoing
 from nodes.department.records import store, tables
@@ -42,7 +41,6 @@ from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.process import Process
 from nodes.runtime.replica.members import Members
 from nodes.runtime.settings import NodeSettings
-from nodes.runtime.web.server import WebServer
 from protos.v1.exchange_pb2 import WorkItem
 
 
@@ -103,6 +101,9 @@ class DepartmentRole:
             process.on_stop(action)
         self.ready: dict[str, int] = {}
         if desk is not None and people is not None:
+            from nodes.department.desk.app import create_app  # noqa: PLC0415  a department without a page starts a third faster without the web framework
+            from nodes.runtime.web.server import WebServer  # noqa: PLC0415  the same
+
             feeds = Records(sources, runner, Quarantine(records, intake))
             page = create_app(identity.member, people, four_eyes, Outgoing(engine, Summaries(engine), four_eyes), feeds)
             server = WebServer(page, desk.listen)

@@ -291,6 +291,7 @@ def test_the_receipt_of_an_answer_verifies_and_the_running_log_is_audited(zone: 
 # --- somebody is away ---
 
 
+@pytest.mark.nightly
 def test_whoever_is_away_makes_a_command_unavailable(zone: LiveZone, subjects: list[str]) -> None:
     asked = ("--subject", subjects[0], "--product", PRODUCT, "--wait", 1)
     with away(zone, "gateway"):

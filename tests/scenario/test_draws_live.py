@@ -116,6 +116,7 @@ def test_an_honest_draw_agrees_and_the_audit_passes(zone: LiveZone) -> None:
     assert audited(zone) == (0, [])
 
 
+@pytest.mark.nightly
 def test_a_row_that_says_something_else_than_its_column_is_found(zone: LiveZone) -> None:
     """The department changes what it said for as long as it makes rows, as one that deceives a bank would."""
     with closing(database(zone, TWO_FACED)) as connection, connection:

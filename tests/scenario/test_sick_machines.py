@@ -213,7 +213,8 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(site: Site, name: str, 
     assert {who for who, _ in site.supervisor.ends[ends:]} <= {name}
 
 
-@pytest.mark.parametrize("ahead_s", [HOUR_S, pytest.param(-HOUR_S, marks=NIGHTLY)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("ahead_s", [HOUR_S, -HOUR_S])
 def test_a_bank_with_a_wrong_clock_is_refused_and_nothing_is_opened_to_it(site: Site, ahead_s: int) -> None:
     before = len(site.check().tickets)
     with site.clock(ahead_s, "bank-a"):

@@ -35,6 +35,7 @@ def test_every_row_with_a_peer_has_the_ratio_to_it() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.interop
 def test_targets_stand_at_the_length_they_are_stated_for() -> None:
     pytest.importorskip("phe")

@@ -151,7 +151,7 @@ def test_policy_and_members_of_a_zone_are_read_from_its_public_directory(tmp_pat
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"accepted_by": {"department": "ip", "level": "city"}}, "only the owner of i0 accepts: tax, city"),
+        ({"accepted_by": {"department": "ip", "level": "city"}}, "only the owner of i0 accepts: tax/city"),
         ({"indicator": "nobody"}, "nobody is not an indicator that earns points"),
         ({"stages": ["S9"]}, "no such stage; there are all"),
         ({"pinned_at_most": None}, "an exposure says what it accepts"),
