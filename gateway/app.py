@@ -168,6 +168,11 @@ def _epoch_routes(app: FastAPI, gateway: Gateway) -> None:
         ]
         return {"epoch": epoch, "functional": functional, "totals": found}
 
+    @app.get("/v1/epochs/{epoch}/rankings", dependencies=guarded)
+    def rankings(epoch: Name) -> dict[str, Any]:
+        """The model's lists of the best of each stage, best first; empty where it has none. For the authority's staff."""
+        return {"epoch": epoch, "rankings": gateway.evaluation.rankings(epoch)}
+
     @app.get("/v1/epochs/{epoch}/records", dependencies=guarded)
     def records(epoch: Name) -> dict[str, Any]:
         """Every batch that was opened, with the opening that proves it. For the authority's staff, to hand to an auditor."""

@@ -31,7 +31,7 @@ from scoring.exchange.order import order_of
 from scoring.exchange.roster import Stages, batches, build_roster, check_compiled, check_published, parse_roster, parse_stages
 from scoring.exchange.view import Logged, ZoneView
 from scoring.indicators.model import Model
-from scoring.release.percentiles import percentiles
+from scoring.release.percentiles import listed, percentiles
 from scoring.statements import EpochClose, EpochOpen
 
 APPLY_TIMEOUT_S = 30.0
@@ -202,6 +202,18 @@ class Evaluation:
         totals = self._store.totals(epoch, functional)
         ranks = {stage: percentiles(values) for stage, values in by_stage(totals).items()}
         return [(total, str(ranks[total.stage][total.hundredths])) for total in totals]
+
+    def rankings(self, epoch: str) -> list[dict[str, Any]]:
+        """The model's lists of the best of each stage, from the released totals: subjects by stage, best first [M1]. Raises EpochUnknownError."""
+        model_hash = self._state(epoch).opened.model
+        with self._zone.reading() as view:
+            model = view.model(model_hash)
+        found = []
+        for name, spec in model.pack.rankings.items():
+            totals = {total.subject: (total.stage, total.hundredths, total.gated) for total in self._store.totals(epoch, spec.functional)}
+            stages = {stage: list(subjects) for stage, subjects in listed(model, name, totals).items()}
+            found.append({"id": name, "title": spec.title.model_dump(), "functional": spec.functional, "stages": stages})
+        return found
 
     def records(self, epoch: str) -> Iterator[dict[str, Any]]:
         """What each opened batch can be checked by. Raises EpochUnknownError, RosterError."""

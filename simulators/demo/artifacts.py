@@ -16,6 +16,7 @@ from nodes.runtime.files import make_private_directory, write_private
 from simulators.population.tables import Firm
 
 COLUMNS = ("subject_id", "uscc", "company", "stage", "total", "gated", "percentile")
+RANKING_COLUMNS = ("list", "title", "stage", "place", "subject_id", "uscc", "company")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,18 @@ def write_totals(path: Path, totals: Sequence[Mapping[str, Any]], firms: Mapping
         firm = firms[total["subject"]]
         points = decimal(total["hundredths"])
         writer.writerow((total["subject"], firm.uscc, firm.company, total["stage"], points, int(total["gated"]), total["percentile"]))
+    write_private(path, text.getvalue().encode())
+
+
+def write_rankings(path: Path, rankings: Sequence[Mapping[str, Any]], firms: Mapping[str, Firm]) -> None:
+    """rankings.csv: the model's lists of the best of each stage, best first, with names."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(RANKING_COLUMNS)
+    for ranking in rankings:
+        for stage, subjects in ranking["stages"].items():
+            for place, subject in enumerate(subjects, 1):
+                writer.writerow((ranking["id"], ranking["title"]["zh"], stage, place, subject, firms[subject].uscc, firms[subject].company))
     write_private(path, text.getvalue().encode())
 
 

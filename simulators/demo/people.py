@@ -90,6 +90,11 @@ class Authority(Desk):
         found: list[dict[str, Any]] = self.call("GET", f"/v1/epochs/{epoch}/records")["records"]
         return found
 
+    def rankings(self, epoch: str) -> list[dict[str, Any]]:
+        """The model's lists of the best of each stage: id, title, functional, and subjects by stage, best first."""
+        found: list[dict[str, Any]] = self.call("GET", f"/v1/epochs/{epoch}/rankings")["rankings"]
+        return found
+
     def totals(self, epoch: str) -> list[dict[str, Any]]:
         """Released totals in roster order: subject, stage, hundredths, gated, percentile."""
         found: list[dict[str, Any]] = self.call("GET", f"/v1/epochs/{epoch}/totals")["totals"]

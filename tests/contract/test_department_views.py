@@ -29,8 +29,10 @@ def test_a_view_on_postgresql_is_read_like_a_file(postgresql_url: str, tmp_path:
     plan = plan_for([model])
     population = population_for(model, plan, 60, 4, None)
     places = {"": tmp_path / "file", postgresql_url: tmp_path / "server"}
-    for _ in range(2):  # filled again, a view is replaced
-        written = {url: write_systems(population, model, plan, Surroundings(root, lambda: 18471, url, 12)) for url, root in places.items()}
+    for _ in range(2):  # a view that is filled again is replaced
+        for url, root in places.items():
+            write_systems(population, model, plan, Surroundings(root, lambda: 18471, url, 12))
+    written = {url: write_systems(population, model, plan, Surroundings(root, lambda: 18471, url, 12)) for url, root in places.items()}
     ours, theirs = (next(system for system in systems if system.kind == "sql") for systems in written.values())
     assert read(theirs) == read(ours)
     assert (theirs.mapping.parent / "database.url").stat().st_mode & 0o777 == 0o600 if theirs.mapping else False

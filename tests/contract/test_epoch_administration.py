@@ -68,6 +68,7 @@ def released(site: Front) -> dict[str, Any]:
 
 
 def totals(site: Front) -> dict[str, tuple[int, bool]]:
+    assert site.staff("GET", f"/v1/epochs/{EPOCH}/rankings").json()["rankings"] == []  # this model has no lists
     found = site.staff("GET", f"/v1/epochs/{EPOCH}/totals").json()["totals"]
     return {item["subject"]: (item["hundredths"], item["gated"]) for item in found}
 
@@ -127,7 +128,13 @@ def test_a_model_that_is_not_admitted_is_refused(founded: MemoryZone, tmp_path: 
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "/v1/epochs"), ("GET", f"/v1/epochs/{EPOCH}"), ("POST", f"/v1/epochs/{EPOCH}:close"), ("GET", f"/v1/epochs/{EPOCH}/totals")],
+    [
+        ("POST", "/v1/epochs"),
+        ("GET", f"/v1/epochs/{EPOCH}"),
+        ("POST", f"/v1/epochs/{EPOCH}:close"),
+        ("GET", f"/v1/epochs/{EPOCH}/totals"),
+        ("GET", f"/v1/epochs/{EPOCH}/rankings"),
+    ],
 )
 @pytest.mark.parametrize("token", ["", "Bearer wrong", "Basic dDp0"])
 def test_without_the_staffs_token_nothing_of_it_is_open(opened: MemoryZone, tmp_path: Path, method: str, path: str, token: str) -> None:

@@ -65,6 +65,27 @@ def test_every_department_was_read_through_a_mapping_and_most_enterprises_get_a_
         assert report["coverage"]["share"] >= 0.95  # the zone's published aim
 
 
+def test_the_lists_of_the_best_follow_from_the_totals(ran: tuple[str, DemoRun]) -> None:
+    pack, run = ran
+    rankings = load_pack(shipped_pack(pack)).pack.rankings
+    assert (run.out / "rankings.csv").exists() == bool(rankings)
+    if not rankings:
+        return
+    totals = {uscc: (stage, Decimal(0) if gated else total, gated) for uscc, (stage, total, gated) in totals_of(run.out).items()}
+    expected = set()
+    for uscc, (stage, total, gated) in totals.items():
+        peers = [other for where, other, _ in totals.values() if where == stage]
+        share = 100 * (sum(other > total for other in peers) + Decimal(sum(other == total for other in peers)) / 2) / len(peers)
+        expected |= {
+            (name, stage, uscc)
+            for name, spec in rankings.items()
+            if not gated and Decimal(str(spec.from_top)) <= share < Decimal(str(spec.below_top))
+        }
+    with (run.out / "rankings.csv").open(encoding="utf-8", newline="") as file:
+        assert {(row["list"], row["stage"], row["uscc"]) for row in csv.DictReader(file)} == expected
+    assert expected
+
+
 def test_each_bank_has_a_verified_answer(ran: tuple[str, DemoRun]) -> None:
     _, run = ran
     assert {receipt["bank"] for receipt in run.document["receipts"]} == {"bank-a", "bank-b"}
