@@ -143,7 +143,11 @@ def test_t_custodians_suffice_and_fewer_open_nothing(zone: LiveZone, granted: tu
     assert zone.banks["bank-a"].query(subject, PRODUCT)["total"] == answer["total"]
 
 
-@pytest.mark.parametrize("name", ["log", "coordinator", "gateway", "bank-a", "auditor", "tax-hangzhou", "enterprise-binjiang"])
+OFTEN, AT_NIGHT = ("log", "coordinator", "tax-hangzhou"), ("gateway", "bank-a", "auditor", "enterprise-binjiang")
+LATER = [pytest.mark.slow, pytest.mark.nightly]
+
+
+@pytest.mark.parametrize("name", [*OFTEN, *(pytest.param(name, marks=LATER) for name in AT_NIGHT)])
 def test_a_killed_process_goes_on_where_it_was(name: str, zone: LiveZone, granted: tuple[str, str]) -> None:
     subject, consent_id = granted
     before = zone.banks["bank-a"].query(subject, PRODUCT)
