@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Dialog
+from playwright.sync_api import Dialog, expect
 
 from crypto.keygen import PrivateKey
 from nodes.runtime.web.server import WebServer
@@ -69,7 +69,7 @@ def test_two_people_let_contributions_go_and_every_page_is_sound(served: Served,
     sign_in(first, LI)
     first.sound()
     decide(first, LI, "Let it go")
-    assert first.page.get_by_text("proposed").count() == 2
+    expect(first.page.get_by_text("proposed")).to_have_count(2)
     assert served.sent() == 0
     sign_in(second, WANG)
     second.page.get_by_role("link", name="details").first.click()
@@ -78,7 +78,7 @@ def test_two_people_let_contributions_go_and_every_page_is_sound(served: Served,
     decide(second, WANG, "Let it go")
     assert served.sent() == 2
     second.page.reload()
-    assert second.page.get_by_text("in the log").count() == 2
+    expect(second.page.get_by_text("in the log")).to_have_count(2)
     for path in PAGES:
         second.open(path)
         second.sound()
@@ -91,7 +91,7 @@ def test_the_page_works_without_scripts(served: Served, visit: Callable[..., Vis
     visitor = visit(served.base, scripts=False)
     sign_in(visitor, LI)
     decide(visitor, LI, "Let it go")
-    assert visitor.page.get_by_text("proposed").count() == 2
+    expect(visitor.page.get_by_text("proposed")).to_have_count(2)
     assert (visitor.errors, visitor.foreign) == ([], [])
 
 
@@ -106,8 +106,8 @@ def test_what_a_hostile_delivery_wrote_is_read_and_does_not_run(served: Served, 
     visitor.page.on("dialog", heard)
     sign_in(visitor, LI)
     visitor.open("/quarantine")
-    assert visitor.page.get_by_text('<script>alert("杭州")</script>').count() == 3
-    assert visitor.page.locator("main img, main script").count() == 0
+    expect(visitor.page.get_by_text('<script>alert("杭州")</script>')).to_have_count(3)
+    expect(visitor.page.locator("main img, main script")).to_have_count(0)
     assert said == []
     visitor.sound()
 

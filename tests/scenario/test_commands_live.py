@@ -344,6 +344,7 @@ def test_a_zone_is_made_run_looked_at_and_stopped(tmp_path: Path) -> None:
     assert (status.code, {row["state"] for row in status.document["processes"]}) == (1, {"stopped"})
 
 
+@pytest.mark.nightly
 def test_a_zone_that_loses_a_process_ends_and_names_it(tmp_path: Path) -> None:
     directory = tmp_path / "zone"
     assert xinqiao("zone", "init", directory, "--pack", PACK, "--key-bits", 2048).code == 0

@@ -41,6 +41,19 @@ RESHARING = (
     " --custodian archive-zhejiang --custodian university-hangzhou --wait 3600",
     "approve ROUND --config DIR/config/notary-hangzhou.toml",
 )
+INTAKE = (
+    "connector run /etc/xinqiao/tax-hangzhou.toml --once",
+    "connector quarantine list /etc/xinqiao/tax-hangzhou.toml",
+    "connector quarantine export /etc/xinqiao/tax-hangzhou.toml -o waiting.csv",
+    "connector quarantine retry /etc/xinqiao/tax-hangzhou.toml waiting.csv",
+    "connector quarantine dismiss /etc/xinqiao/tax-hangzhou.toml 17 18",
+    "department person add li-wei --title 李伟 --config /etc/xinqiao/ip-zhejiang.toml",
+    "department person remove li-wei --config /etc/xinqiao/ip-zhejiang.toml",
+    "department outgoing --config /etc/xinqiao/ip-zhejiang.toml --person li-wei",
+    "department approve 6071199f --config /etc/xinqiao/ip-zhejiang.toml --person li-wei",
+    "department approve 6071199f --config /etc/xinqiao/ip-zhejiang.toml --person wang-fang",
+    'department reject 6071199f --config /etc/xinqiao/ip-zhejiang.toml --person wang-fang --reason "half of last year\'s"',
+)
 NOT_RUN = {
     "make demo": "installs from the network first, as make test does, which is CI's first step; test_demo runs the command behind it",
     "make test": "runs the quick suite: CI's first step",
@@ -52,6 +65,10 @@ NOT_RUN = {
     "/opt/xinqiao/bin/pip install -c constraints.txt .": "installs from the network; test_packaging looks at what would be installed",
     "/opt/xinqiao/bin/pip install -c constraints.txt '.[postgresql]'": "installs from the network; make does the same in .venv",
     "xinqiao connector check /etc/xinqiao/tax/returns.yaml --limit 1000": "needs a department's source; test_connector_command runs it on one",
+    **dict.fromkeys(
+        (f"xinqiao {line}" for line in INTAKE), "needs what waits in a department's node; the tests of quarantine and of four eyes run it on one"
+    ),
+    "xinqiao simulate departments /tmp/standins --pack suzhou-snd --enterprises 2000 --malformed 30": "goes on until it is ended; test_stand_ins",
     **dict.fromkeys(
         (f"xinqiao key {line}" for line in RESHARING), "needs a custodian that stays away or has lost its share; test_keys_over_time runs it on one"
     ),

@@ -159,6 +159,7 @@ def rows_drawn(zone: LiveZone) -> list[dict[str, Any]]:
     return [draw for draw in shown(zone, HONEST)[1]["draws"] if draw["draw"] == "rows"]
 
 
+@pytest.mark.nightly
 def test_changed_records_a_refusal_and_a_silent_department_are_found(zone: LiveZone) -> None:
     configure(zone, columns_drawn=2, rows_drawn=0, answers_due_s=SOON_S)
     contributed(zone, FALSE)
@@ -179,6 +180,7 @@ def test_changed_records_a_refusal_and_a_silent_department_are_found(zone: LiveZ
     assert set().union(*found.values()) == {"AGREES"}
 
 
+@pytest.mark.nightly
 def test_a_withheld_number_is_found_and_the_audit_names_every_finding(zone: LiveZone) -> None:
     configure(zone, columns_drawn=0, rows_drawn=0)
     zone.processes.wait_ready(TIMEOUT_S, [ABSENT])

@@ -108,7 +108,8 @@ def test_shares_are_refreshed_while_the_zone_works(zone: LiveZone, subject: str)
     assert set(answers) == {before}
 
 
-@pytest.mark.parametrize("moment", ["before", pytest.param("after", marks=pytest.mark.nightly)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("write", WRITES)
 def test_a_custodian_killed_at_a_write_of_a_refresh_goes_on_when_it_is_back(zone: LiveZone, subject: str, write: str, moment: str) -> None:
     total, number = query(zone, subject), key(zone, "status")["generation"]

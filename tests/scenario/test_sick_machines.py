@@ -25,8 +25,7 @@ from tests.support.faults.population import product
 from tests.support.faults.zone import FaultyZone, Supervisor, faulty_zone, make_faulty_zone
 from tests.support.live_zone import OPENING_TIMEOUT_S, STANDALONE_CUSTODIANS
 
-NIGHTLY = pytest.mark.nightly
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sick"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.xdist_group("sick"), pytest.mark.timeout(900)]
 HOUR_S, SMALL_KIB, YEARS = 3600, 64 << 10, 5
 LOCKED_S = 17.0  # longer than a process waits for its database
 DATABASES = (  # directory of the state, name of the database
@@ -179,8 +178,8 @@ def test_databases_that_another_process_locks_delay_and_lose_nothing(site: Site)
     [
         ("coordinator", 1996),
         ("science-binjiang", 1997),
-        pytest.param("gateway", 1998, marks=NIGHTLY),
-        pytest.param("bank-a", 1999, marks=NIGHTLY),
+        ("gateway", 1998),
+        ("bank-a", 1999),
     ],
 )
 def test_a_full_disk_loses_nothing_that_was_acknowledged(site: Site, name: str, year: int) -> None:
@@ -213,7 +212,6 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(site: Site, name: str, 
     assert {who for who, _ in site.supervisor.ends[ends:]} <= {name}
 
 
-@pytest.mark.nightly
 @pytest.mark.parametrize("ahead_s", [HOUR_S, -HOUR_S])
 def test_a_bank_with_a_wrong_clock_is_refused_and_nothing_is_opened_to_it(site: Site, ahead_s: int) -> None:
     before = len(site.check().tickets)
@@ -222,7 +220,6 @@ def test_a_bank_with_a_wrong_clock_is_refused_and_nothing_is_opened_to_it(site: 
     assert len(site.check().tickets) == before + len(site.subjects), "only the checks have asked"
 
 
-@pytest.mark.nightly
 def test_clocks_within_the_tolerance_of_each_other_do(site: Site) -> None:
     with site.clock(2, "bank-a"), site.clock(-1, "coordinator"):
         assert site.outcome() == ""
@@ -237,7 +234,6 @@ def test_custodians_with_wrong_clocks_open_nothing_and_the_others_open_what_is_r
     site.check()
 
 
-@pytest.mark.nightly
 @pytest.mark.parametrize("ahead_s", [HOUR_S, -HOUR_S])
 def test_a_coordinator_with_a_wrong_clock_gets_nothing_opened(site: Site, ahead_s: int) -> None:
     with site.clock(ahead_s, "coordinator"):
@@ -252,7 +248,6 @@ def test_a_department_with_a_wrong_clock_contributes_when_it_is_right_again(site
     site.check()
 
 
-@pytest.mark.nightly
 def test_a_log_that_is_ahead_stops_releases_until_time_has_caught_up(site: Site) -> None:
     """Its leaves' times cannot go back. Beyond the tolerance custodians refuse what is under them; the wait is as long as it was ahead."""
     with site.clock(20, "log"):
