@@ -12,7 +12,7 @@ from tests.support.faults.invariants import check_answer, check_invariants
 from tests.support.faults.network import ANSWER_LOST, CALL_FAULTS, CUT, REQUEST_LOST, CallProxy, ConnectionProxy
 from tests.support.faults.zone import Supervisor, faulty_zone, make_faulty_zone, redirect
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("network"), pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.xdist_group("network"), pytest.mark.timeout(1800)]
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "1"))  # nightly runs set more
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from nodes.runtime.clock import Timer
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.timeout(600)]
 READY_S, END_S = 400.0, 60.0
 
 

@@ -168,6 +168,7 @@ def test_a_lost_share_is_dealt_again(zone: LiveZone, subject: str) -> None:
         zone.processes.wait_ready(60, others)
 
 
+@pytest.mark.nightly
 def test_a_custodian_leaves_and_comes_back(zone: LiveZone, subject: str) -> None:
     total = query(zone, subject)
     staying = tuple(name for name in CUSTODIANS if name != "archive-zhejiang")
@@ -193,6 +194,7 @@ def test_a_lying_custodian_spoils_nothing_and_is_named_in_the_log(zone: LiveZone
     assert {(blame.custodian, blame.fault) for blame in found} == {(NAME, "failed")}
 
 
+@pytest.mark.nightly  # all of it is what ran at night
 def test_an_auditor_finds_nothing_in_all_of_it(zone: LiveZone, tmp_path: Path) -> None:
     document = audited(zone, tmp_path / "copy")
     assert (document["verdict"], document["findings"]) == ("pass", [])

@@ -14,7 +14,7 @@ from tests.oracles import hangzhou as oracle
 from tests.scenario.conftest import DemoRun, run_command, run_demo
 
 ENTERPRISES, SEED, KEY_BITS = 8100, 7, 2048
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("large"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.xdist_group("large"), pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from simulators.zone.configs import free_ports
 from simulators.zone.layout import plan_for
 
 COUNT, MALFORMED = 130, 22  # more than a page, and more than one malformed row for each department
-PACKS = ("suzhou-snd", pytest.param("kunshan", marks=pytest.mark.slow), "hangzhou-binjiang", "firm-panel")
+PACKS = ("suzhou-snd", pytest.param("kunshan", marks=[pytest.mark.slow, pytest.mark.nightly]), "hangzhou-binjiang", "firm-panel")
 Key = tuple[str, str]
 
 
