@@ -11,6 +11,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from nodes.packs import shipped_pack
 from scoring.indicators.model import load_pack
 from scoring.statements import Title
 from simulators.benchmarks.crypto import TARGET_BITS
@@ -18,7 +19,6 @@ from simulators.benchmarks.epoch import PACK, percentile
 from simulators.benchmarks.rows import Figure, Item
 from simulators.benchmarks.zone import MeasuredZone, Tell, measured_zone
 from simulators.population import binjiang
-from simulators.zone.build import shipped_pack
 from simulators.zone.layout import MemberPlan, ZonePlan, demo_plan, with_members
 
 ENTERPRISES_OF_ZONE = 200

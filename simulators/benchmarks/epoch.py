@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nodes.packs import shipped_pack
 from scoring.indicators.model import Model, load_pack
 from simulators.benchmarks.crypto import TARGET_BITS, Row
 from simulators.benchmarks.packs import widened
@@ -16,7 +17,6 @@ from simulators.benchmarks.rows import Figure, Growth, Item
 from simulators.benchmarks.zone import EpochCost, MeasuredZone, Memory, Tell, measured_zone
 from simulators.population import binjiang
 from simulators.population.tables import Population
-from simulators.zone.build import shipped_pack
 
 PACK = "hangzhou-binjiang"
 FACTORS = (1, 2, 4, 8)

@@ -14,6 +14,7 @@ import typer
 
 from nodes.commands.output import JsonFlag, reporting
 from nodes.errors import SettingsError
+from nodes.packs import shipped_pack, shipped_packs
 from nodes.runtime.files import make_private_directory
 from scoring.indicators.model import load_pack
 from simulators.commands.ending import end_on_sigterm
@@ -25,7 +26,6 @@ from simulators.population import firm_panel
 from simulators.population.generate import DEFAULT_YEAR
 from simulators.population.naming import BRANDS
 from simulators.population.select import population_for
-from simulators.zone.build import shipped_pack, shipped_packs
 from simulators.zone.layout import plan_for
 
 app = typer.Typer(no_args_is_help=True, help="Stand-ins for the world outside a zone.")

@@ -14,10 +14,11 @@ import typer
 
 from nodes.commands.output import ExitCode, JsonFlag, reporting
 from nodes.errors import SettingsError, StateInUseError
+from nodes.packs import shipped_pack
 from nodes.runtime.process import READY_FILE
 from scoring.indicators.model import load_pack
 from scoring.statements import DisclosurePolicy, parse_record
-from simulators.zone.build import build_zone, processes_of, shipped_pack
+from simulators.zone.build import build_zone, processes_of
 from simulators.zone.layout import demo_plan, plan_for
 
 app = typer.Typer(no_args_is_help=True, help="A whole zone on this machine.")

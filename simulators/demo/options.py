@@ -9,13 +9,12 @@ from functools import cached_property
 from pathlib import Path
 
 from nodes.errors import SettingsError
-from nodes.packs import lends
+from nodes.packs import lends, shipped_pack, shipped_packs
 from scoring.indicators.model import Model, load_pack
 from simulators.population import firm_panel
 from simulators.population.naming import BRANDS
 from simulators.population.select import population_for
 from simulators.population.tables import Population
-from simulators.zone.build import shipped_pack, shipped_packs
 from simulators.zone.configs import choose_addresses, free_ports
 from simulators.zone.layout import ZonePlan, plan_for
 

@@ -11,6 +11,7 @@ from typing import Any
 from crypto.subjects import subject_id
 from nodes.commands.output import ExitCode
 from nodes.errors import NodeError
+from nodes.packs import shipped_pack
 from nodes.runtime.files import PRIVATE_DIR, read_private
 from nodes.runtime.peers.identity import load_signing_key
 from simulators.demo import artifacts
@@ -24,7 +25,7 @@ from simulators.departments.serving import Servers
 from simulators.departments.systems import Surroundings, System, mappings_of, write_systems
 from simulators.population.tables import Firm, Population
 from simulators.tampering import tamper
-from simulators.zone.build import build_zone, processes_of, shipped_pack
+from simulators.zone.build import build_zone, processes_of
 from simulators.zone.configs import read_endpoints
 from simulators.zone.processes import ZoneProcesses
 

@@ -32,6 +32,7 @@ from simulators.zone.layout import MemberPlan, ZonePlan
 
 MAPPING, WINDOW, INBOX = "mapping.yaml", "window.yaml", "inbox"
 PAGE, RATE_PER_S, RETRIES = 100, 20, 12
+_KEY_COLUMNS = 2  # code and period
 QUIET_S = 0  # files are moved into the folder whole
 
 
@@ -64,17 +65,18 @@ def write_systems(population: Population, model: Model, plan: ZonePlan, around: 
     found: list[System] = []
     for name in ("records", "systems"):
         make_private_directory(around.root / name)
-    shares = _shares(around.malformed, [member.id for member in plan.with_role("department")])
-    for member in plan.with_role("department"):
-        table = population.table(member.id)
-        folder = make_private_directory(around.root / "records" / member.id)
-        declared = [name for name in table.columns if name in DECLARED_FIELDS]
-        table = table.without(declared)
-        if len(table.columns) > 2:
+    departments = plan.with_role("department")
+    whole = {member.id: population.table(member.id) for member in departments}
+    declared = {name: [field for field in table.columns if field in DECLARED_FIELDS] for name, table in whole.items()}
+    told = {name: table.without(declared[name]) for name, table in whole.items()}  # in a table, not by declarations
+    shares = _shares(around.malformed, [name for name, table in told.items() if len(table.columns) > _KEY_COLUMNS])
+    for member in departments:
+        table, folder = told[member.id], make_private_directory(around.root / "records" / member.id)
+        if member.id in shares:
             found.append(_mapped(feed_of(model, table, member.title, *_habits(member.department), shares[member.id]), folder, around))
-        elif not declared:  # a mapping has fields
+        elif not declared[member.id]:  # a mapping has fields
             found.append(System(member.id, "csv", str(write_drop(table, folder)), None, len(table.rows)))
-        if declared:
+        if declared[member.id]:
             found.append(_window(population, member, folder))
     return tuple(found)
 
@@ -174,7 +176,7 @@ def _certify(name: str, served: Path) -> bytes:
 
 
 def _shares(total: int, members: Sequence[str]) -> Mapping[str, int]:
-    """``total`` malformed rows, dealt to the members in turn."""
+    """``total`` malformed rows, dealt to those members in turn whose rows are read by a mapping."""
     return {member: total // len(members) + (place < total % len(members)) for place, member in enumerate(members)}
 
 

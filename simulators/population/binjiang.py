@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
+from nodes.packs import shipped_pack
 from scoring.indicators.model import Model, load_pack
 from simulators.population.generate import DEFAULT_YEAR
 from simulators.population.generate import generate as generate_for
 from simulators.population.tables import Population
-from simulators.zone.build import shipped_pack
 from simulators.zone.layout import demo_plan
 
 PACK = "hangzhou-binjiang"

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from nodes.ceremony.dealer import CeremonyPlan, hold_ceremony
 from nodes.errors import SettingsError
-from nodes.packs import shipped_pack as shipped_pack  # noqa: PLC0414 - offered again beside what takes it
-from nodes.packs import shipped_packs as shipped_packs  # noqa: PLC0414
 from nodes.runtime.peers.identity import load_signing_key
 from scoring.indicators.model import load_pack
 from scoring.release.ceremony import Recipient

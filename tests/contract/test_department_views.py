@@ -8,10 +8,10 @@ import pytest
 
 from connectors.connect import open_connector
 from connectors.records import Record
+from nodes.packs import shipped_pack
 from scoring.indicators.model import load_pack
 from simulators.departments.systems import Surroundings, System, write_systems
 from simulators.population.select import population_for
-from simulators.zone.build import shipped_pack
 from simulators.zone.layout import plan_for
 
 

@@ -8,14 +8,13 @@ from datetime import date
 import pytest
 
 from crypto.subjects import OuterCheckCharacterWarning, check_uscc
-from nodes.packs import lends
+from nodes.packs import lends, shipped_pack, shipped_packs
 from scoring.indicators.model import Model, load_pack
 from scoring.indicators.plain import score_plain
 from simulators.population import firm_panel
 from simulators.population.generate import generate, owners_of
 from simulators.population.tables import Population
 from simulators.population.trade import DECLARED_FIELDS
-from simulators.zone.build import shipped_pack, shipped_packs
 from simulators.zone.layout import ZonePlan, plan_for
 
 COUNT = 300

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
+from nodes.packs import shipped_pack
 from nodes.runtime.clock import Timer
 from nodes.runtime.files import read_private, write_private
 from scoring.indicators.model import load_pack
 from simulators.zone.authority import make_zone
-from simulators.zone.build import shipped_pack
 from simulators.zone.layout import demo_plan
 from tests.support.live_zone import EPOCH, PACK, STANDALONE_CUSTODIANS, LiveZone, live_zone
 

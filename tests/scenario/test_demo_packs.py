@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from nodes.packs import shipped_pack
 from scoring.indicators.model import load_pack
 from scoring.indicators.plain import score_plain
 from simulators.demo.options import FIRM_PANEL, LENDING_PACKS
 from simulators.population.select import population_for
-from simulators.zone.build import shipped_pack
 from simulators.zone.layout import plan_for
 from tests.oracles import hangzhou
 from tests.scenario.conftest import DemoRun, run_demo

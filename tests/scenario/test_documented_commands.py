@@ -20,13 +20,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from nodes.ceremony.countersigning import read_members
+from nodes.packs import shipped_pack
 from nodes.runtime.clock import Timer
 from nodes.runtime.peers.identity import key_id
 from scoring.statements import SigningKey
 from simulators.population import firm_panel
 from simulators.population.records import write_records
 from simulators.zone.authority import make_zone
-from simulators.zone.build import shipped_pack
 from simulators.zone.configs import read_endpoints
 from simulators.zone.layout import demo_plan
 

@@ -17,11 +17,11 @@ import pytest
 
 from crypto.statements import parse_envelope
 from nodes.custodian.shares.holding import read_holding
+from nodes.packs import shipped_pack
 from nodes.runtime.clock import Timer
 from nodes.runtime.files import read_private
 from scoring.indicators.model import load_pack
 from scoring.statements import Blame, Statement, parse_statement
-from simulators.zone.build import shipped_pack
 from tests.scenario.conftest import run_command
 from tests.support.live_zone import EPOCH, LiveZone, live_zone
 

@@ -19,11 +19,11 @@ from typer.testing import CliRunner
 from connectors.customs.declarations import build_declaration
 from nodes.commands.audit import audit
 from nodes.errors import RpcRefusal
+from nodes.packs import shipped_pack
 from nodes.runtime.clock import Timer
 from scoring.indicators.model import load_pack
 from simulators.population import firm_panel as panel
 from simulators.population.records import write_records
-from simulators.zone.build import shipped_pack
 from tests.oracles import firm_panel as oracle
 from tests.support.customs import USCC, Client, declaration, receipt, response, zipped
 from tests.support.live_zone import EPOCH, STANDALONE_CUSTODIANS, LiveZone, live_zone

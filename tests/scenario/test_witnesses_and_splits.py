@@ -23,6 +23,7 @@ from nodes.auditor.evidence.receipt import verify_receipt
 from nodes.auditor.evidence.roots import Roots
 from nodes.ceremony.countersigning import approve_change
 from nodes.errors import PeerUnavailableError, RpcRefusal
+from nodes.packs import shipped_pack
 from nodes.runtime.clock import Timer
 from nodes.runtime.files import write_private
 from nodes.runtime.peers import rpc, tls
@@ -34,7 +35,6 @@ from protos.v1 import log_pb2, log_pb2_grpc
 from scoring.disclosure.countersigning import embed
 from scoring.indicators.model import load_pack
 from scoring.statements import MemberChange, Refusal, SigningKey, parse_leaf
-from simulators.zone.build import shipped_pack
 from simulators.zone.configs import free_ports, read_endpoints
 from simulators.zone.layout import ZONE, demo_plan
 from simulators.zone.processes import ZoneProcesses

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from crypto.subjects import subject_id
+from nodes.packs import shipped_pack
 from nodes.runtime.files import make_private_directory, read_private
 from nodes.runtime.peers.identity import SigningKeyPair, load_signing_key
 from simulators.demo.people import Authority, Bank, Desk, EnterpriseService, score_request
 from simulators.population import firm_panel
 from simulators.population.records import write_records
 from simulators.population.tables import Population
-from simulators.zone.build import build_zone, processes_of, shipped_pack
+from simulators.zone.build import build_zone, processes_of
 from simulators.zone.configs import read_endpoints
 from simulators.zone.layout import ZonePlan, demo_plan
 from simulators.zone.processes import ZoneProcesses

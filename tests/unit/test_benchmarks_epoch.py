@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from nodes.packs import shipped_pack
 from scoring.indicators.functional import functional
 from scoring.indicators.model import load_pack
 from simulators.benchmarks.epoch import Plan, measure, percentile
@@ -11,7 +12,6 @@ from simulators.benchmarks.packs import widened
 from simulators.benchmarks.plain import evaluate_plain
 from simulators.benchmarks.rows import Figure, Growth, slope, to_json, to_text
 from simulators.population import binjiang
-from simulators.zone.build import shipped_pack
 
 
 @pytest.mark.parametrize("exponent", [0.5, 1.0, 2.0])

@@ -14,6 +14,7 @@ from gateway.evaluation.founding import founding_files, log_founding
 from nodes.ceremony.countersigning import read_members, statement_in
 from nodes.commands.output import ExitCode, run
 from nodes.errors import RpcRefusal
+from nodes.packs import shipped_pack
 from nodes.runtime.peers.identity import key_id
 from scoring.disclosure.countersigning import check_acceptances
 from scoring.disclosure.lint import lint
@@ -21,7 +22,6 @@ from scoring.disclosure.views import registered
 from scoring.indicators.model import load_pack
 from scoring.statements import MemberChange, ModelAdmitted, SigningKey
 from simulators.zone.authority import make_zone
-from simulators.zone.build import shipped_pack
 from simulators.zone.layout import demo_plan
 from xinqiao import app
 

@@ -13,6 +13,7 @@ import pytest
 
 from connectors.connect import open_connector
 from connectors.records import Malformed, Record
+from nodes.packs import shipped_pack
 from scoring.indicators.model import Model, load_pack
 from scoring.rules.values import Field
 from simulators.departments.api import Answering, Behaviour
@@ -21,12 +22,11 @@ from simulators.departments.systems import Surroundings, System, write_systems
 from simulators.population.select import population_for
 from simulators.population.tables import Population
 from simulators.population.trade import DECLARED_FIELDS
-from simulators.zone.build import shipped_pack
 from simulators.zone.configs import free_ports
 from simulators.zone.layout import plan_for
 
 COUNT, MALFORMED = 130, 22  # more than a page, and more than one malformed row for each department
-PACKS = ("suzhou-snd", pytest.param("kunshan", marks=[pytest.mark.slow, pytest.mark.nightly]), "hangzhou-binjiang", "firm-panel")
+PACKS = ("suzhou-snd", pytest.param("kunshan", marks=pytest.mark.slow), "hangzhou-binjiang", "firm-panel")
 Key = tuple[str, str]
 
 
@@ -94,8 +94,7 @@ def test_every_record_comes_back_exactly_and_nothing_malformed_is_taken(written:
                 assert same(model.fields.get(name), records[key].values.get(name, ""), value), (system.member, name, key)
         assert bool(malformed) != (system.kind == "single-window"), system.member
         refused += len(malformed)
-    unmapped = sum(system.mapping is None for system in systems)
-    assert refused >= MALFORMED - unmapped * (MALFORMED // len(systems) + 1)
+    assert refused >= MALFORMED
 
 
 def test_the_same_seed_gives_the_same_bytes_but_for_keys_and_tokens(tmp_path: Path) -> None:

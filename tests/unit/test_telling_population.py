@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from nodes.packs import shipped_pack
 from scoring.indicators.model import load_pack
 from scoring.rules.points import points_report
 from simulators.population.tables import Firm
-from simulators.zone.build import shipped_pack
 from tests.oracles import firm_panel as oracle
 from tests.support.faults.population import INDICATORS, explain, slips, telling_population, totals_of
 

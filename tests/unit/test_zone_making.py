@@ -24,6 +24,7 @@ from nodes.department.settings import DepartmentSettings
 from nodes.enterprise.settings import EnterpriseSettings
 from nodes.errors import SettingsError
 from nodes.log.__main__ import LogSettings
+from nodes.packs import shipped_pack
 from nodes.runtime.files import read_private
 from nodes.runtime.peers.identity import Identity, certificate_uris, server_name
 from nodes.runtime.settings import NodeSettings, role_of
@@ -31,7 +32,7 @@ from scoring.errors import ModelError
 from scoring.release.ceremony import check_ceremony, open_share
 from scoring.statements import Ceremony, DisclosurePolicy, Registry, WitnessPolicy, parse_statement
 from simulators.zone.authority import make_zone
-from simulators.zone.build import build_zone, processes_of, shipped_pack
+from simulators.zone.build import build_zone, processes_of
 from simulators.zone.configs import choose_addresses, free_ports, to_toml, write_configs
 from simulators.zone.layout import ZonePlan, demo_plan
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from nodes.packs import shipped_pack
 from scoring.indicators.model import load_pack
 from simulators.population import firm_panel
 from simulators.population.naming import assign_usccs
 from simulators.population.tables import Firm, Population
-from simulators.zone.build import shipped_pack
 from tests.oracles import firm_panel as oracle
 
 INDICATORS = ("rd", "patents", "citations", "staff", "growth", "value")

@@ -15,12 +15,13 @@ import httpx
 
 from crypto.subjects import subject_id
 from nodes.errors import NotReadyError, PeerUnavailableError, RpcRefusal
+from nodes.packs import shipped_pack
 from nodes.runtime.clock import Timer
 from nodes.runtime.files import make_private_directory, read_private
 from simulators.demo.people import Authority, Bank, Desk, EnterpriseService
 from simulators.population.records import write_records
 from simulators.population.tables import Population
-from simulators.zone.build import build_zone, processes_of, shipped_pack
+from simulators.zone.build import build_zone, processes_of
 from simulators.zone.configs import read_endpoints
 from simulators.zone.layout import demo_plan
 from simulators.zone.processes import ProcessEndedError, ZoneProcesses
