@@ -8,13 +8,12 @@ from __future__ import annotations
 import io
 import os
 import stat
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from connectors.archives import ZIP_FAULTS, plainly_packed
 from connectors.customs.markup import MAX_BYTES
 from connectors.errors import DeliveryError, SourceUnavailableError
 
@@ -25,7 +24,6 @@ MAX_FILE_BYTES = 64 << 20
 MAX_UNPACKED_BYTES = 64 << 20
 MAX_MEMBERS = 2_000
 _ZIP = b"PK\x03\x04"
-_ZIP_FAULTS = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, struct.error, ValueError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +124,7 @@ def unpack(data: bytes) -> Iterator[Piece]:
                 if unpacked > MAX_UNPACKED_BYTES:
                     raise DeliveryError(f"a zip that unpacks to more than {MAX_UNPACKED_BYTES} bytes")
                 yield piece
-    except _ZIP_FAULTS as error:
+    except ZIP_FAULTS as error:
         raise DeliveryError(f"a damaged zip: {type(error).__name__}") from error
 
 
@@ -136,7 +134,7 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Piece:
         try:
             with archive.open(member) as file:
                 data = file.read(MAX_BYTES + 1)  # by what comes out, not by what the header says
-        except _ZIP_FAULTS as error:
+        except ZIP_FAULTS as error:
             fault = f"damaged: {type(error).__name__}"
     if len(data) > MAX_BYTES:
         fault = f"unpacks to more than {MAX_BYTES} bytes"
@@ -150,7 +148,7 @@ def _refusal(member: zipfile.ZipInfo) -> str:
     parts = member.filename.replace("\\", "/").split("/")
     if not member.filename or not parts[0] or ".." in parts or ":" in parts[0]:
         return "no name, or one that leads out of the zip"
-    if member.flag_bits & 1 or member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+    if not plainly_packed(member):
         return "encrypted, or packed in a way that is not read; plain and deflated are"
     return ""
 

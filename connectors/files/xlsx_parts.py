@@ -8,11 +8,11 @@ from __future__ import annotations
 import posixpath
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from connectors.archives import ZIP_FAULTS, plainly_packed
 from connectors.errors import DeliveryError
 from connectors.files.xml_parser import Parser
 
@@ -23,8 +23,6 @@ MAX_STRINGS_BYTES = 128 << 20
 MAX_RATIO = 250
 _SMALL = 1 << 20
 _CHUNK = 1 << 16
-_ENCRYPTED = 0x1
-_PACKINGS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _OLD_FORM = b"\xd0\xcf\x11\xe0"
 _DATES = {*range(14, 23), *range(27, 37), 45, 46, 47, *range(50, 59)}  # built-in formats, with those of Chinese editions
 _NO_DATE = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]', re.IGNORECASE)
@@ -50,7 +48,7 @@ class Workbook:
             raise DeliveryError("an old .xls or an encrypted workbook: save it as .xlsx without a password")
         try:
             self._zip = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, ValueError, NotImplementedError, UnicodeError, OSError) as error:
+        except ZIP_FAULTS as error:
             raise DeliveryError("not a workbook: not a zip archive") from error
         self._names = self._checked()
         book = self._book()
@@ -87,7 +85,7 @@ class Workbook:
                     if size > limit:
                         raise DeliveryError(f"a part of the workbook has more than {limit} bytes unpacked")
                     yield chunk
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
+        except ZIP_FAULTS as error:
             raise DeliveryError("the workbook is damaged") from error
 
     def _checked(self) -> set[str]:
@@ -95,7 +93,7 @@ class Workbook:
         if len(entries) > MAX_ENTRIES or len({entry.filename for entry in entries}) != len(entries):
             raise DeliveryError("not a workbook: too many parts, or two of one name")
         for entry in entries:
-            if entry.flag_bits & _ENCRYPTED or entry.compress_type not in _PACKINGS:
+            if not plainly_packed(entry):
                 raise DeliveryError("an encrypted workbook, or one packed in a way that workbooks are not")
             if entry.file_size > _SMALL and entry.file_size > MAX_RATIO * max(1, entry.compress_size):
                 raise DeliveryError(f"a part is packed more than {MAX_RATIO} to 1: no workbook is")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-import zlib
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
@@ -20,6 +19,7 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.worksheet.worksheet import Worksheet
 
+from connectors.archives import ZIP_FAULTS, plainly_packed
 from scoring.errors import ModelError
 from scoring.notation.numbers import number_text
 from scoring.notation.workbook.cells import Cell, Sheet, place_of
@@ -73,7 +73,7 @@ def _refuse_hostile(data: bytes) -> None:
     """Raises ModelError for what is no zip archive, unpacks to too much, or brings more than cells."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except ZIP_FAULTS as error:
         raise ModelError("not a workbook (.xlsx)") from error
     parts = archive.infolist()
     if len(parts) > MAX_PARTS or len({part.filename for part in parts}) != len(parts):
@@ -81,8 +81,8 @@ def _refuse_hostile(data: bytes) -> None:
     if sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:
         raise ModelError(f"the workbook unpacks to more than {MAX_UNPACKED_BYTES} bytes: no model is so large")
     for part in parts:
-        if part.flag_bits & 0x1:
-            raise ModelError("the workbook is encrypted: save it without a password")
+        if not plainly_packed(part):
+            raise ModelError("the workbook is encrypted, or packed in a way that workbooks are not: save it anew, without a password")
         name = part.filename.lower().lstrip("/")
         if (found := next((what for start, what in _REFUSED_PARTS.items() if name.startswith(start)), None)) is not None:
             raise ModelError(f"the workbook has {found}: save it without them, values only")
@@ -94,7 +94,7 @@ def _refuse_entities(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
     """A document type, and with it every entity, is refused unread; so is an encoding in which it could hide."""
     try:
         content = archive.read(part)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:
+    except ZIP_FAULTS as error:
         raise ModelError("the workbook is damaged; save it anew as .xlsx") from error
     if b"<!DOCTYPE" in content or b"\0" in content:
         raise ModelError(f"{part.filename} has a document type, or is not UTF-8: no workbook is so")
