@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from nodes.enterprise.consents import ConsentDesk
@@ -89,68 +89,9 @@ def create_app(
     app = FastAPI(title="Xinqiao enterprise service", version="1", docs_url=None, redoc_url=None, redirect_slashes=False, dependencies=guarded)
     problems.install(app)
     app.add_middleware(Bounds)
-
-    @app.post("/enrolments", status_code=201)
-    def enrol(body: EnrolmentBody) -> dict[str, Any]:
-        """Make the enterprise's keys and have the registrar enrol them."""
-        return enrolments.enrol(body.uscc, body.wait_s).to_json()
-
-    @app.get("/enrolments")
-    def enrolled() -> dict[str, Any]:
-        """Enterprises that this service serves."""
-        return {"enrolments": [enterprise.to_json() for enterprise in store.enterprises()]}
-
-    @app.post("/consents", status_code=201)
-    def give(body: ConsentBody) -> dict[str, Any]:
-        """Sign a consent with the enterprise's key and log it."""
-        return consents.give(body.uscc, body.audience, body.purpose, body.products).to_json()
-
-    @app.get("/consents/text")
-    def text(audience: MemberId, product: Annotated[list[Name], Query(min_length=1, max_length=20)]) -> Title:
-        """What the enterprise is to be told before it consents, in Chinese and English."""
-        return consents.text(audience, product)
-
-    @app.get("/consents")
-    def given(uscc: Annotated[str, Field(pattern=rf"^$|{USCC}")] = "") -> dict[str, Any]:
-        """Consents of one enterprise, or of all, the newest first."""
-        return {"consents": [straight.shown(consent) for consent in store.consents(uscc)]}
-
-    @app.delete("/consents/{consent_id}")
-    def revoke(consent_id: ConsentId) -> dict[str, Any]:
-        """Withdraw a consent: binding for each custodian from when it holds the revocation, for all from its leaf on."""
-        return straight.shown(consents.revoke(consent_id))
-
-    @app.get("/consents/{consent_id}/revocation", response_class=Response, responses={200: {"content": {"application/json": {}}}})
-    def revocation(consent_id: ConsentId) -> Response:
-        """The signed revocation, to be handed to custodians when nobody passes it on."""
-        return Response(consents.revocation(consent_id), media_type="application/json")
-
-    @app.post("/portraits", status_code=201)
-    def portrait(body: PortraitBody) -> dict[str, Any]:
-        """Open the enterprise's portrait."""
-        return portraits.make(body.uscc, body.wait_s)
-
-    @app.get("/portraits/{uscc}")
-    def portraits_of(uscc: UsccPath) -> dict[str, Any]:
-        """Portraits of one enterprise, the newest first."""
-        return {"portraits": store.portraits(uscc)}
-
-    @app.post("/values", status_code=201)
-    def ask_values(body: ValuesBody) -> dict[str, Any]:
-        """Ask a department what it holds of the enterprise."""
-        return values.ask(body.uscc, body.department, body.period, body.wait_s)
-
-    @app.post("/values/answers", status_code=201)
-    def answer_values(body: AnswersBody) -> dict[str, Any]:
-        """Confirm or dispute values, each in the version that was shown, and file values; ``refused`` says what was not taken."""
-        return values.answer(body.uscc, body.department, body.period, body.answers, body.filings, body.wait_s)
-
-    @app.get("/values/{uscc}")
-    def life(uscc: UsccPath, period: Period) -> dict[str, Any]:
-        """How far the enterprise's data of a period has come, with what each department showed last."""
-        return values.life(uscc, period)
-
-    app.include_router(routes(customs))
+    enterprises = (_enrolling(enrolments, store), _consenting(consents, straight, store), _portraying(portraits, store))
+    for part in (*enterprises, _values(values), routes(customs)):
+        app.include_router(part)
 
     @app.get("/healthz")
     def health() -> dict[str, str]:
@@ -158,3 +99,87 @@ def create_app(
         return {"status": "ok"}
 
     return app
+
+
+def _enrolling(enrolments: Enrolments, store: Store) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/enrolments", status_code=201)
+    def enrol(body: EnrolmentBody) -> dict[str, Any]:
+        """Make the enterprise's keys and have the registrar enrol them."""
+        return enrolments.enrol(body.uscc, body.wait_s).to_json()
+
+    @router.get("/enrolments")
+    def enrolled() -> dict[str, Any]:
+        """Enterprises that this service serves."""
+        return {"enrolments": [enterprise.to_json() for enterprise in store.enterprises()]}
+
+    return router
+
+
+def _consenting(consents: ConsentDesk, straight: StraightDesk, store: Store) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/consents", status_code=201)
+    def give(body: ConsentBody) -> dict[str, Any]:
+        """Sign a consent with the enterprise's key and log it."""
+        return consents.give(body.uscc, body.audience, body.purpose, body.products).to_json()
+
+    @router.get("/consents/text")
+    def text(audience: MemberId, product: Annotated[list[Name], Query(min_length=1, max_length=20)]) -> Title:
+        """What the enterprise is to be told before it consents, in Chinese and English."""
+        return consents.text(audience, product)
+
+    @router.get("/consents")
+    def given(uscc: Annotated[str, Field(pattern=rf"^$|{USCC}")] = "") -> dict[str, Any]:
+        """Consents of one enterprise, or of all, the newest first."""
+        return {"consents": [straight.shown(consent) for consent in store.consents(uscc)]}
+
+    @router.delete("/consents/{consent_id}")
+    def revoke(consent_id: ConsentId) -> dict[str, Any]:
+        """Withdraw a consent: binding for each custodian from when it holds the revocation, for all from its leaf on."""
+        return straight.shown(consents.revoke(consent_id))
+
+    @router.get("/consents/{consent_id}/revocation", response_class=Response, responses={200: {"content": {"application/json": {}}}})
+    def revocation(consent_id: ConsentId) -> Response:
+        """The signed revocation, to be handed to custodians when nobody passes it on."""
+        return Response(consents.revocation(consent_id), media_type="application/json")
+
+    return router
+
+
+def _portraying(portraits: PortraitDesk, store: Store) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/portraits", status_code=201)
+    def portrait(body: PortraitBody) -> dict[str, Any]:
+        """Open the enterprise's portrait."""
+        return portraits.make(body.uscc, body.wait_s)
+
+    @router.get("/portraits/{uscc}")
+    def portraits_of(uscc: UsccPath) -> dict[str, Any]:
+        """Portraits of one enterprise, the newest first."""
+        return {"portraits": store.portraits(uscc)}
+
+    return router
+
+
+def _values(values: ValuesDesk) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/values", status_code=201)
+    def ask_values(body: ValuesBody) -> dict[str, Any]:
+        """Ask a department what it holds of the enterprise."""
+        return values.ask(body.uscc, body.department, body.period, body.wait_s)
+
+    @router.post("/values/answers", status_code=201)
+    def answer_values(body: AnswersBody) -> dict[str, Any]:
+        """Confirm or dispute values, each in the version that was shown, and file values; ``refused`` says what was not taken."""
+        return values.answer(body.uscc, body.department, body.period, body.answers, body.filings, body.wait_s)
+
+    @router.get("/values/{uscc}")
+    def life(uscc: UsccPath, period: Period) -> dict[str, Any]:
+        """How far the enterprise's data of a period has come, with what each department showed last."""
+        return values.life(uscc, period)
+
+    return router

@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from nodes.contributing.four_eyes.book import FourEyes
 from nodes.contributing.four_eyes.people import People
 from nodes.department.desk.api import add_api
+from nodes.department.desk.entrance import add_entrance
 from nodes.department.desk.guard import Guard
 from nodes.department.desk.intake import Intake
 from nodes.department.desk.outgoing import Outgoing
@@ -37,6 +38,7 @@ def create_app(
         app.add_exception_handler(kind, _shown(pages, cast(Handler, app.exception_handlers[kind])))
     doorkeeper = Doorkeeper(people, monotonic)
     add_api(app, doorkeeper, four_eyes, outgoing)
+    add_entrance(app, pages, doorkeeper)
     add_pages(app, pages, doorkeeper, four_eyes, outgoing, intake)
     app.add_middleware(Guard)
     app.add_middleware(Bounds)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import secrets
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 from fastapi import Depends, FastAPI, Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -17,10 +14,11 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from nodes.contributing.four_eyes.book import FourEyes
 from nodes.contributing.four_eyes.decisions import LONGEST_REASON
 from nodes.department.desk.api import VIEWED
+from nodes.department.desk.forms import one, read_form
 from nodes.department.desk.intake import Intake
 from nodes.department.desk.outgoing import Outgoing
-from nodes.department.desk.sessions import IDLE_S, Doorkeeper, Session, check_form
-from nodes.errors import FormError, RateLimitedError, SignInError
+from nodes.department.desk.sessions import Doorkeeper, Session, check_form
+from nodes.errors import FormError, SignInError
 from nodes.runtime import logging
 from nodes.runtime.web.problems import Refused
 
@@ -66,8 +64,7 @@ class Pages:
 
 
 def add_pages(app: FastAPI, pages: Pages, doorkeeper: Doorkeeper, four_eyes: FourEyes, outgoing: Outgoing, intake: Intake) -> None:
-    """Add the routes of the pages. Each but sign-in and the style sheet needs a session."""
-    style = (HERE / "static" / "desk.css").read_bytes()
+    """Add the routes of the pages, each of which needs a session."""
 
     def signed_in(request: Request) -> Session:
         session = doorkeeper.session(request.cookies.get(pages.cookie, ""))
@@ -76,45 +73,11 @@ def add_pages(app: FastAPI, pages: Pages, doorkeeper: Doorkeeper, four_eyes: Fou
         return session
 
     signed: Session = Depends(signed_in)
-    sent: dict[str, list[str]] = Depends(_form)
-
-    @app.get("/favicon.ico", status_code=204)
-    def icon() -> Response:
-        return Response(status_code=204)
+    sent: dict[str, list[str]] = Depends(read_form)
 
     @app.get("/")
     def start() -> RedirectResponse:
         return RedirectResponse("/outgoing", 303)
-
-    @app.get("/static/desk.css")
-    def stylesheet() -> Response:
-        return Response(style, media_type="text/css", headers={"cache-control": "no-store"})
-
-    @app.get("/sign-in")
-    def sign_in_page() -> Response:
-        return _sign_in_page(pages, doorkeeper, "")
-
-    @app.post("/sign-in")
-    def sign_in(request: Request, form: dict[str, list[str]] = sent) -> Response:
-        doorkeeper.check_visitor(request.cookies.get(f"{pages.cookie}-visitor", ""), _one(form, "form"))
-        try:
-            token = doorkeeper.sign_in(_one(form, "name"), _one(form, "password"))
-        except SignInError:
-            return _sign_in_page(pages, doorkeeper, "姓名或密码不对。 No such person, or another password.", 401)
-        except RateLimitedError as error:
-            wait = f"尝试过多，请 {error.retry_after_s:.0f} 秒后再试。 Too many attempts: try again in {error.retry_after_s:.0f} s."
-            return _sign_in_page(pages, doorkeeper, wait, 429)
-        answer = RedirectResponse("/outgoing", 303)
-        answer.set_cookie(pages.cookie, token, path="/", secure=True, httponly=True, samesite="strict")
-        return answer
-
-    @app.post("/sign-out")
-    def sign_out(request: Request, session: Session = signed, form: dict[str, list[str]] = sent) -> Response:
-        check_form(session, _one(form, "form"))
-        doorkeeper.sign_out(request.cookies.get(pages.cookie, ""))
-        answer = RedirectResponse("/sign-in", 303)
-        answer.delete_cookie(pages.cookie, path="/", secure=True, httponly=True, samesite="strict")
-        return answer
 
     @app.get("/outgoing")
     def outgoing_page(session: Session = signed) -> Response:
@@ -134,12 +97,12 @@ def add_pages(app: FastAPI, pages: Pages, doorkeeper: Doorkeeper, four_eyes: Fou
 
     @app.post("/decisions")
     def decide(session: Session = signed, form: dict[str, list[str]] = sent) -> Response:
-        check_form(session, _one(form, "form"))
-        verdict, reason = _one(form, "verdict"), _one(form, "reason").strip()
+        check_form(session, one(form, "form"))
+        verdict, reason = one(form, "verdict"), one(form, "reason").strip()
         if verdict not in {"approve", "reject"} or len(reason) > LONGEST_REASON or (verdict == "reject" and not reason):
             raise FormError("choose approve or reject; a rejection gives its reason")
         try:
-            key = doorkeeper.unlock(session.person.name, _one(form, "password"))
+            key = doorkeeper.unlock(session.person.name, one(form, "password"))
         except SignInError as error:
             raise Refused.of(error) from error  # the session goes on: to be told, not to be led to sign in
         four_eyes.decide(key, form.get("contribution", []), approve=verdict == "approve", reason=reason)
@@ -157,33 +120,6 @@ def add_pages(app: FastAPI, pages: Pages, doorkeeper: Doorkeeper, four_eyes: Fou
     @app.get("/connectors")
     def connectors(session: Session = signed) -> Response:
         return pages.page("connectors.html.j2", session, "/connectors", feeds=intake.feeds())
-
-
-def _sign_in_page(pages: Pages, doorkeeper: Doorkeeper, fault: str, status: int = 200) -> Response:
-    visitor = secrets.token_urlsafe(32)
-    answer = pages.page("sign_in.html.j2", None, status=status, form=doorkeeper.visitor_form(visitor), fault=fault)
-    answer.set_cookie(f"{pages.cookie}-visitor", visitor, max_age=int(IDLE_S), path="/", secure=True, httponly=True, samesite="strict")
-    return answer
-
-
-async def _form(request: Request) -> dict[str, list[str]]:
-    """The fields of a form as browsers send it. Raises FormError for anything else."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
-        raise FormError("the page's own form sends application/x-www-form-urlencoded")
-    found: dict[str, list[str]] = {}
-    try:
-        for name, value in parse_qsl((await request.body()).decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1000):
-            found.setdefault(name, []).append(value)
-    except ValueError as error:
-        raise FormError("the form is not as the page's own") from error
-    return found
-
-
-def _one(form: Mapping[str, list[str]], name: str) -> str:
-    values = form.get(name, [""])
-    if len(values) != 1:
-        raise FormError(f"the form names {name} more than once")
-    return values[0]
 
 
 def _when(seconds: int) -> str:

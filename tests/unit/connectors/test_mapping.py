@@ -8,25 +8,7 @@ import pytest
 
 from connectors.errors import MappingError
 from connectors.mapping import load_mapping, parse_mapping
-
-MAPPING = """\
-format: xinqiao/connector/v1
-id: tax-returns
-title: {zh: 纳税申报表, en: tax returns}
-source: {kind: csv, folder: inbox, pattern: "*.csv", encoding: gb18030}
-keys:
-  uscc: 统一社会信用代码
-  period: {column: 所属年度, as: year}
-valid_from: {column: 申报日期, as: date}
-fields:
-  revenue: {column: 营业收入(万元), type: amount, unit: 10k-yuan, to: yuan}
-  staff: {column: 参保人数, type: integer}
-  grade: {column: 信用等级, type: category, values: {A级: A, B级: B}}
-  enforced: {column: 被执行人, type: flag, "true": [是, "1"], "false": [否, "0"]}
-  zero_months: {column: 零申报月份, type: months, separator: "、"}
-  company: {column: 企业名称, type: text, optional: true}
-missing: ["", "-", 无]
-"""
+from tests.support.connecting import MAPPING
 
 
 def test_a_mapping_names_the_columns_that_it_reads_and_which_may_be_absent() -> None:
@@ -49,7 +31,11 @@ MISTAKES = {
     "a spelling that is missing too": ('[否, "0"]', "[否, 无]", "line 13, fields.enforced: '无' stands under missing too"),
     "a key as a field": ("  staff:", "  uscc:", "line 11, fields.uscc: is a key, not a field"),
     "a field that no record can have": ("  staff:", "  Staff:", "line 11, fields.Staff"),
-    "an encoding that is not offered": ("gb18030", "gbk", "line 4, source.encoding: Input should be 'utf-8', 'utf-8-sig' or 'gb18030'"),
+    "an encoding that is not offered": (
+        "encoding: utf-8,",
+        "encoding: gbk,",
+        "line 4, source.encoding: Input should be 'utf-8', 'utf-8-sig' or 'gb18030'",
+    ),
     "a kind that is none": ("kind: csv", "kind: ftp", "line 4, source: "),
     "a field given twice": ("  staff:", "  revenue:", "line 11, fields.revenue: given twice"),
     "an alias": ("[是,", "[*yes,", "line 13: aliases are not used"),
@@ -93,7 +79,9 @@ fields: {staff: {column: staff, type: integer}}
 def test_an_address_that_is_not_safe_is_refused(url: str) -> None:
     parse_mapping(HTTP.encode())
     with pytest.raises(MappingError, match="line 4, source: url"):
-        parse_mapping(HTTP.replace("https://api.example/v1/returns", url).encode())
+        source = parse_mapping(HTTP.replace("https://api.example/v1/returns", url).encode()).source
+    assert isinstance(source, HttpSource)
+    assert source.url == url
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8080/x", "http://localhost/x", "http://[::1]:1/x"])

@@ -270,6 +270,7 @@ def test_member_may_come_back(bare: MemoryZone) -> None:
     bare.say(member_change(bare, "leave", "bank-b"), "authority")
     bare.say(member_change(bare, "join", "bank-b"), "authority")
     bare.say(refusal("bank-b"), "bank-b")
+    assert bare.view.registry.member("bank-b").id == "bank-b"
 
 
 @pytest.mark.parametrize("action", ["leave", "rekey"])
