@@ -41,7 +41,7 @@ def write_totals(path: Path, totals: Sequence[Mapping[str, Any]], firms: Mapping
 
 
 def write_rankings(path: Path, rankings: Sequence[Mapping[str, Any]], firms: Mapping[str, Firm]) -> None:
-    """rankings.csv: the model's lists of the best of each stage, best first, with names."""
+    """rankings.csv: the model's lists of the best of each stage, best first, with names; none where it has no lists."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(RANKING_COLUMNS)

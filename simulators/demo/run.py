@@ -153,8 +153,7 @@ class _Run:
             self._authority.release(self._epoch, EPOCH_TIMEOUT_S, self._count("batches opened"))
             self._totals = self._authority.totals(self._epoch)
         artifacts.write_totals(self._out / "totals.csv", self._totals, self._firms)
-        if rankings := self._authority.rankings(self._epoch):
-            artifacts.write_rankings(self._out / "rankings.csv", rankings, self._firms)
+        artifacts.write_rankings(self._out / "rankings.csv", self._authority.rankings(self._epoch), self._firms)
 
     def release_scores(self) -> None:
         """Consents, bank queries with receipts, one portrait, and four requests that are refused."""
