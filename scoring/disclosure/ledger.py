@@ -57,8 +57,8 @@ class Release:
     entries: tuple[Entry, ...]
 
 
-Row = tuple[tuple[str, str, int], ...]
 Key = tuple[str, str, int, int]  # indicator, functional, leaf, position
+Row = tuple[tuple[str, str, int], ...]
 """(column, owner, weight) of each part; columns are numbered as they first occur, so that equal situations are equal."""
 
 
