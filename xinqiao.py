@@ -8,7 +8,23 @@ from typing import Annotated
 
 import typer
 
-from nodes.commands import audit, connector, countersign, department, draw, epoch, key, model, model_files, node, quarantine, score, values, verify
+from nodes.commands import (
+    account,
+    audit,
+    connector,
+    countersign,
+    department,
+    draw,
+    epoch,
+    key,
+    model,
+    model_files,
+    node,
+    quarantine,
+    score,
+    values,
+    verify,
+)
 from nodes.commands.output import run
 from simulators.commands import bench, demo, simulate, zone
 
@@ -41,6 +57,7 @@ connector.app.command("run")(quarantine.run)
 connector.app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(connector.app, name="connector")
 app.add_typer(values.app, name="values")
+app.add_typer(account.app, name="account")
 app.command("bench")(bench.bench)
 
 
