@@ -9,6 +9,7 @@ from gateway.app import Gateway, create_app
 from gateway.evaluation.conduct import Evaluation
 from gateway.evaluation.founding import log_founding
 from gateway.evaluation.rounds import KeyRounds
+from gateway.front.pages import front, gateway_site
 from gateway.intake import SignedIntake
 from gateway.metrics import Metrics
 from gateway.public import Public
@@ -20,6 +21,7 @@ from nodes.errors import NotReadyError
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
+from nodes.runtime.pages.site import open_pages
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.limits import RateLimit
@@ -55,6 +57,10 @@ def main(config: Path) -> int:
             if view.ceremony is None or set(view.ceremony.statement.custodians) - view.shares:
                 raise NotReadyError(f"the log shows no usable key yet, at {follower.size} leaves")
 
+    with zone.reading() as view:
+        title = view.registry.genesis.title
+    public = Public(zone, log)
+    site = gateway_site(settings.member, title, open_pages(settings), now)
     gateway = Gateway(
         public_base=table.public_base,
         admin_token=token_file(table.admin_token_file),
@@ -63,10 +69,12 @@ def main(config: Path) -> int:
         refusals=refusals,
         evaluation=evaluation,
         rounds=rounds,
-        public=Public(zone, log),
+        public=public,
         metrics=Metrics(),
         address_limit=address_limit,
         ready=ready,
+        site=site,
+        parts=(front(site, public),),
     )
     server = WebServer(create_app(gateway), table.listen, settings.keys_dir / "cert.pem", settings.keys_dir / "tls-key.pem")
     process.on_stop(log.close)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Header, Path, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, Path, Response
 from fastapi.responses import JSONResponse
 
 from crypto.encoding import sha256
@@ -22,6 +22,7 @@ from gateway.public import Public
 from gateway.refusals import RefusalLog
 from gateway.releases import AWAITED, Releases
 from nodes.errors import RpcRefusal
+from nodes.runtime.pages.site import Site
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.web import problems
@@ -40,7 +41,10 @@ HEX_ID = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
 @dataclass(frozen=True)
 class Gateway:
-    """Everything that the routes use. ``ready`` raises NotReadyError while the process cannot serve."""
+    """Everything that the routes use. ``ready`` raises NotReadyError while the process cannot serve.
+
+    ``parts``: the applications, each a router of its own; ``site``: how their pages look and who may open them.
+    """
 
     public_base: str
     admin_token: str
@@ -53,6 +57,8 @@ class Gateway:
     metrics: Metrics
     address_limit: RateLimit
     ready: Callable[[], None]
+    site: Site
+    parts: Sequence[APIRouter]
 
 
 def create_app(gateway: Gateway) -> FastAPI:
@@ -68,6 +74,9 @@ def create_app(gateway: Gateway) -> FastAPI:
     )
     app.state.public_base = gateway.public_base
     problems.install(app)
+    for part in gateway.parts:
+        app.include_router(part)
+    gateway.site.install(app, hosts=(gateway.public_base.removeprefix("https://"),))
     app.add_middleware(Bounds, take=gateway.address_limit.take)
     gateway.metrics.install(app)
     _release_routes(app, gateway)

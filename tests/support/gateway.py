@@ -12,6 +12,8 @@ from httpx import Response
 from gateway.app import Gateway, create_app
 from gateway.evaluation.conduct import Evaluation
 from gateway.evaluation.rounds import KeyRounds
+from gateway.front.pages import front as open_front
+from gateway.front.pages import gateway_site
 from gateway.intake import SignedIntake
 from gateway.metrics import Metrics
 from gateway.public import Public
@@ -20,6 +22,8 @@ from gateway.releases import Releases
 from gateway.store import METADATA, Store
 from nodes.errors import NotReadyError
 from nodes.runtime.database import open_database
+from nodes.runtime.pages.site import METADATA as PAGES
+from nodes.runtime.pages.site import Site
 from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.replica.disputes import Disputes
 from nodes.runtime.web.request_document import RequestDocument
@@ -43,6 +47,7 @@ class Front:
     down: list[str]
     rounds: KeyRounds
     disputes: Disputes
+    site: Site
 
     def send(self, document: RequestDocument) -> Response:
         """Send a signed request exactly as it was signed."""
@@ -75,6 +80,8 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
         if down:
             raise NotReadyError(down[0])
 
+    public = Public(held, log.client())
+    site = gateway_site("authority", zone.view.registry.genesis.title, open_database(state_dir, "pages", PAGES), lambda: zone.now)
     gateway = Gateway(
         public_base=BASE,
         admin_token=TOKEN,
@@ -83,10 +90,12 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
         refusals=refusals,
         evaluation=evaluation,
         rounds=rounds,
-        public=Public(held, log.client()),
+        public=public,
         metrics=Metrics(),
         address_limit=address_limit,
         ready=ready,
+        site=site,
+        parts=(open_front(site, public),),
     )
     client = TestClient(create_app(gateway), base_url=BASE, raise_server_exceptions=False)
-    return Front(zone, log, exchange, store, evaluation, refusals, client, down, rounds, disputes)
+    return Front(zone, log, exchange, store, evaluation, refusals, client, down, rounds, disputes, site)

@@ -44,7 +44,7 @@ def site_in(directory: Path, clock: Clock, *people: Person) -> tuple[Site, FastA
 
 def browser_at(app: FastAPI) -> TestClient:
     """A client that behaves as a browser: keeps cookies, follows nothing by itself."""
-    return TestClient(app, BASE, follow_redirects=False, raise_server_exceptions=False)
+    return TestClient(app, BASE, headers={"accept": "text/html"}, follow_redirects=False, raise_server_exceptions=False)
 
 
 def sign_in(client: TestClient, name: str, password: str = PASSWORD) -> Response:

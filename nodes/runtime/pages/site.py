@@ -188,7 +188,7 @@ class Site:
         """A handler that shows an error as a page, but to programs as ``otherwise`` does; who is not signed in is led to the sign-in page."""
 
         def handle(request: Request, error: Exception) -> Response:
-            if not self._is_page(request.url.path):
+            if not self._is_page(request.url.path) or "text/html" not in request.headers.get("accept", ""):
                 return otherwise(request, error)
             if isinstance(error, SignInError) and request.url.path != SIGN_IN:
                 back = request.url.path if request.method == "GET" else self.home
