@@ -194,6 +194,16 @@ _NODES = {
     "RollbackError": _own("STATE_ROLLED_BACK", "The database is older than the head pinned outside it.", fatal=True),
 }
 
+_POLICIES = {
+    "PolicyFormatError": _bad("POLICY_INVALID", "A policy, condition or bank's file is not of its form."),
+    "PolicyUnknownError": _missing("POLICY_UNKNOWN", "No such policy, tag, claim or payment file is here."),
+    "PolicyStateError": _state("POLICY_STATE", "The policy is not in the state that this step needs."),
+    "ClaimStateError": _state("CLAIM_STATE", "The claim is not in the state that this step needs."),
+    "BudgetError": _state("BUDGET_EXCEEDED", "The policy's budget does not cover this."),
+    "ReconciliationError": _bad("PAYMENTS_DISAGREE", "The bank's answer does not agree with what was ordered; nothing of it was taken."),
+    "StepOrderError": _state("STEP_ORDER", "The step does not follow the last one of this claim."),
+}
+
 _PROTOS = {"WireFormatError": _bad("MESSAGE_INVALID", "The message's parts are malformed or out of order.")}
 
 CATALOGUE: dict[str, Refusal] = {
@@ -201,6 +211,7 @@ CATALOGUE: dict[str, Refusal] = {
     for module, rows in (
         ("crypto.errors", _CRYPTO),
         ("scoring.errors", _SCORING),
+        ("scoring.policies.errors", _POLICIES),
         ("connectors.errors", _CONNECTORS),
         ("protos.errors", _PROTOS),
         ("nodes.errors", _NODES),

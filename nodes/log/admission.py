@@ -36,6 +36,7 @@ from scoring.statements import (
     KeyActivated,
     KeyRound,
     MemberChange,
+    PolicyStep,
     Registry,
     Revocation,
     RosterCompiled,
@@ -200,6 +201,10 @@ class Admission:
         """The member that answers for the statement. Raises WrongSignerError when it is not this signer's to make."""
         if isinstance(statement, Consent | Revocation):
             if statement.service != signer.member:
+                raise WrongSignerError(f"the statement names the service {statement.service}, its signer belongs to {signer.member}")
+            return signer.member
+        if isinstance(statement, PolicyStep):
+            if signer.enrolled and statement.service != signer.member:
                 raise WrongSignerError(f"the statement names the service {statement.service}, its signer belongs to {signer.member}")
             return signer.member
         if isinstance(statement, Failure):

@@ -12,6 +12,7 @@ from scoring.custody.rules import EFFECTS as CUSTODY_EFFECTS
 from scoring.disclosure.countersigning import check_acceptances
 from scoring.draws import failures
 from scoring.draws import rules as draws
+from scoring.exchange.claims import EFFECTS as CLAIM_EFFECTS
 from scoring.exchange.consent import ConsentState
 from scoring.exchange.epoch import EpochState
 from scoring.exchange.tickets import release_of
@@ -162,5 +163,6 @@ EFFECTS: dict[type[Statement], Callable[[ZoneView, Logged], None]] = {
     AuditReveal: draws.commit_reveal,
     AuditResult: draws.commit_result,
     Failure: failures.commit_failure,
+    **CLAIM_EFFECTS,
     **CUSTODY_EFFECTS,
 }

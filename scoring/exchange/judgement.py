@@ -24,6 +24,7 @@ from scoring.errors import (
     WrongModelError,
     WrongSignerError,
 )
+from scoring.exchange.claims import RULES as CLAIM_RULES
 from scoring.exchange.consent import RULES as CONSENT_RULES
 from scoring.exchange.consent import check_consent
 from scoring.exchange.contributions import check_header
@@ -227,6 +228,7 @@ RULES: dict[type[Statement], Callable[[ZoneView, Any, Signer, int], None]] = {
     Ticket: _judge_ticket,
     Refusal: _judge_refusal,
     AuditNote: _judge_audit,
+    **CLAIM_RULES,
     **CONSENT_RULES,
     **CUSTODY_RULES,
     **DRAW_RULES,

@@ -35,6 +35,7 @@ from scoring.errors import (
     WrongSignerError,
     ZoneMismatchError,
 )
+from scoring.exchange.claims import ClaimProgress
 from scoring.exchange.consent import ConsentState
 from scoring.exchange.effects import EFFECTS
 from scoring.exchange.epoch import EpochState
@@ -130,6 +131,7 @@ class ZoneView:
     draws: dict[str, DrawState] = field(default_factory=dict)  # by digest of the commitment
     windows: set[str] = field(default_factory=set)  # draws of rows whose time has not come
     failures: dict[str, FailureState] = field(default_factory=dict)  # by digest of the report
+    claims: dict[str, ClaimProgress] = field(default_factory=dict)  # of policies' awards, by claim id
     void: dict[int, Exception] = field(default_factory=dict)  # leaf -> why it has no effect
     min_key_bits: int = 2048
 
@@ -269,6 +271,11 @@ class ZoneView:
         if audience in self.registry.members:
             return bytes.fromhex(self.registry.members[audience].hpke), self.registry.audience_leaf(audience)
         raise AudienceUnknownError(f"{audience!r} has no registered sealing key")
+
+    def subject_behind(self, logged: Logged) -> str:
+        """The enterprise whose own key signed a logged statement; empty when a member did."""
+        enrolment = self.enrolments.get(parse_envelope(logged.envelope).key_ids[0])
+        return "" if enrolment is None else str(enrolment.statement.subject)
 
     # --- signers ---
 

@@ -46,6 +46,7 @@ from scoring.statements.keys import (
     ProofDemand,
     ShareAccepted,
 )
+from scoring.statements.policies import PolicyStep, PolicyStepName
 from scoring.statements.registry import (
     ChangeApproval,
     DisclosurePolicy,
@@ -114,6 +115,8 @@ __all__ = [
     "Outcome",
     "Partial",
     "PartialProof",
+    "PolicyStep",
+    "PolicyStepName",
     "ProofDemand",
     "QuantileTable",
     "Record",

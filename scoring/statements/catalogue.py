@@ -26,6 +26,7 @@ from scoring.statements.keys import (
     ProofDemand,
     ShareAccepted,
 )
+from scoring.statements.policies import PolicyStep
 from scoring.statements.registry import ChangeApproval, MemberChange, ModelAcceptance, ModelAdmitted, Registry
 from scoring.statements.releases import Binding, Consent, Enrolment, Head, Partial, Refusal, Revocation, Ticket
 
@@ -37,6 +38,7 @@ LOGGED: tuple[type[Statement], ...] = (
     EpochRelease, Column, Row, Enrolment, Consent, Revocation, Ticket, Refusal, AuditNote,
     AuditCommit, AuditReveal, AuditResult, Failure,
     KeyRound, KeyReceiver, KeyDeal, KeyAcknowledged, KeyActivated, KeyAbandoned, ProofDemand, PartialProof, Blame,
+    PolicyStep,
 )  # fmt: skip
 
 
