@@ -29,13 +29,13 @@ BOARDS = ("main", "growth", "neeq", "none")
 
 def members(kind: str, codes: tuple[str, ...]) -> st.SearchStrategy[Meaning]:
     values = st.lists(st.sampled_from(codes), min_size=1, max_size=3, unique=True).map(tuple)
-    return st.builds(Meaning, kind=st.just(kind), relation=st.sampled_from(("one_of", "none_of")), values=values)  # type: ignore[arg-type]  # parsed
+    return st.builds(Meaning, kind=st.just(kind), relation=st.sampled_from(("one_of", "none_of")), values=values)
 
 
 COMPARED = st.sampled_from(("at_least", "more_than", "at_most", "less_than", "equal"))
 MEANINGS = st.one_of(
-    st.builds(Meaning, kind=st.just("founded_years"), relation=COMPARED, values=st.integers(0, 8).map(lambda years: (str(years),))),  # type: ignore[arg-type]  # parsed
-    st.builds(Meaning, kind=st.just("founded_date"), relation=COMPARED, values=DAYS.map(lambda day: (day.isoformat(),))),  # type: ignore[arg-type]  # parsed
+    st.builds(Meaning, kind=st.just("founded_years"), relation=COMPARED, values=st.integers(0, 8).map(lambda years: (str(years),))),
+    st.builds(Meaning, kind=st.just("founded_date"), relation=COMPARED, values=DAYS.map(lambda day: (day.isoformat(),))),
     members("trade", ("C", "C36", "I65", "M")), members("division", ("41", "4101", "410171")), members("board", BOARDS),
     members("title", tuple(TITLES)),
 )  # fmt: skip
