@@ -12,9 +12,9 @@ from nodes.runtime.replica.zone import Zone
 from protos.v1.exchange_pb2 import ConsentNotice, ContributeColumns, ContributeRow, EpochClosed, WorkItem
 from scoring.exchange.consent import ConsentState
 from scoring.exchange.contributions import owed_entries, row_entries
-from scoring.exchange.epoch import EpochState, Phase
+from scoring.exchange.epoch import EpochState
 from scoring.exchange.view import Logged, ZoneView
-from scoring.release.asking import answering_epochs
+from scoring.release.asking import answers, row_epochs
 from scoring.statements import Consent, EpochClose, EpochOpen, Revocation
 
 Work = tuple[str, str, WorkItem]  # member, idempotency key, item
@@ -55,13 +55,6 @@ def work_for(view: ZoneView, logged: Logged) -> Iterator[Work]:
         yield from _notice(view, view.consents[statement.consent], revoked=True)
 
 
-def row_epochs(view: ZoneView) -> list[EpochState]:
-    """Epochs that still take rows: from the newest RELEASED one on [P4.3], of those whose model answers releases at all."""
-    epochs = answering_epochs(view)
-    released = [place for place, state in enumerate(epochs) if state.phase is Phase.RELEASED]
-    return epochs[released[-1] if released else 0 :]
-
-
 def _columns(view: ZoneView, logged: Logged) -> Iterator[Work]:
     item = WorkItem(columns=ContributeColumns(epoch_open_envelope=logged.envelope, leaf_index=logged.index))
     for member in _contributors(view, logged.statement):
@@ -79,7 +72,7 @@ def _contributors(view: ZoneView, opened: EpochOpen) -> list[str]:
 def _rows(view: ZoneView, epoch: EpochState, state: ConsentState) -> Iterator[Work]:
     """Rows for a consent; none where the epoch's model does not disclose all that it names: it may have been given for another model."""
     model = view.model(epoch.opened.model)
-    if not set(state.consent.functionals) <= set(model.disclosures("enterprise" if state.consent.purpose == "portrait" else "bank")):
+    if not answers(model, state.consent):
         return
     opened = view.at(epoch.open_index).envelope
     consent = view.at(state.index).envelope

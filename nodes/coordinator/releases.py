@@ -74,7 +74,7 @@ class TicketOffice:
             request, wanted = verify_release_request(view, document, subject, now)
             consent = view.consent(wanted.consent_id, wanted.subject)
             ticket = self._ticket_of(view, document, wanted.subject)
-            epoch = answering_epoch(view) if ticket is None else view.epoch(ticket.statement.epoch)
+            epoch = answering_epoch(view, consent.consent) if ticket is None else view.epoch(ticket.statement.epoch)
             target = target_of(view, epoch, request.key_id, wanted)
             check_consent(consent, audience=target.audience, purpose=target.purpose, functionals=target.functionals, product=target.product, time=now)
         stage = self._placements.placement(epoch.opened.epoch).stage(target.subject)

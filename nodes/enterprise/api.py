@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -48,9 +48,11 @@ class ConsentBody(Body):
 
 
 class PortraitBody(Body):
-    """Whose portrait. ``wait_s``: how long to wait for rows that are still being made."""
+    """Whose portrait. ``wait_s``: how long to wait for rows that are still being made. ``model``: of which model, by id; empty: the zone's
+    own."""
 
     uscc: str = Field(pattern=USCC)
+    model: Name | Literal[""] = ""
     wait_s: float = Field(default=30.0, ge=0, le=120)
 
 
@@ -154,7 +156,7 @@ def _portraying(portraits: PortraitDesk, store: Store) -> APIRouter:
     @router.post("/portraits", status_code=201)
     def portrait(body: PortraitBody) -> dict[str, Any]:
         """Open the enterprise's portrait."""
-        return portraits.make(body.uscc, body.wait_s)
+        return portraits.make(body.uscc, body.wait_s, body.model)
 
     @router.get("/portraits/{uscc}")
     def portraits_of(uscc: UsccPath) -> dict[str, Any]:

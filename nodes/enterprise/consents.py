@@ -60,16 +60,17 @@ class ConsentDesk:
         functionals, _ = self._needed(model, products)
         return consent_text(model, member.title, products, functionals, self._now() + self._days * DAY_S)
 
-    def give_portrait(self, uscc: str) -> KeptConsent:
-        """The enterprise's standing consent to its own portrait, given now where there is none for this model. Raises as ``give``."""
+    def give_portrait(self, uscc: str, of: str = "") -> KeptConsent:
+        """The enterprise's standing consent to its own portrait under the model ``of`` (an id), by default the one that banks lend on; given now
+        where there is none for this model. Raises as ``give``, and WrongModelError."""
         enterprise = self._enrolments.enrolled(uscc)
-        model = self.model()
+        model = self.model(of)
         for kept in self._store.consents(uscc):
             usable = kept.purpose == "portrait" and kept.leaf_index != NOT_LOGGED and kept.revoked_leaf_index == NOT_LOGGED
             if usable and kept.products == (model.sha256,) and kept.not_after > self._now() + DAY_S:
                 return kept
         functionals = model.disclosures("enterprise")
-        consent = self._consent(enterprise, secrets.token_hex(16), enterprise.key_id, "portrait", (), functionals, ())
+        consent = self._consent(enterprise, secrets.token_hex(16), enterprise.key_id, "portrait", (of,) if of else (), functionals, ())
         return self._log(enterprise, consent, note=(model.sha256,))
 
     def revoke(self, consent_id: str) -> KeptConsent:
@@ -101,13 +102,15 @@ class ConsentDesk:
             if sent.revocation:
                 self._send_revocation(sent)
 
-    def model(self) -> Model:
+    def model(self, of: str = "") -> Model:
         """The model that releases are answered with: the newest released epoch's, else the newest epoch's, else the zone's only one; models
-        that are for the authority alone are left out.
+        that are for the authority alone are left out, and where any has products those that have none: libraries and policies.
 
-        Raises NotReadyError while that cannot be told.
+        ``of``: only the model of this id. Raises NotReadyError while that cannot be told.
         """
-        unasked = {sha for sha, model in self._packs.items() if not model.answers_releases}
+        unasked = {sha for sha, model in self._packs.items() if not model.answers_releases or (of and model.id != of)}
+        if not of and any(model.products for model in self._packs.values()):
+            unasked |= {sha for sha, model in self._packs.items() if not model.products}
         epochs = [epoch for epoch in self._gateway.get("/v1/epochs")["epochs"] if epoch["model"]["sha256"] not in unasked]
         released = [epoch for epoch in epochs if epoch["state"] == "RELEASED"]
         for epoch in (released or epochs)[-1:]:

@@ -41,15 +41,16 @@ class PortraitDesk:
         self._registry, self._keyring, self._store, self._enrolments = registry, keyring, store, enrolments
         self._consents, self._gateway, self._opener, self._reports, self._stopping = consents, gateway, opener, reports, stopping
 
-    def make(self, uscc: str, wait_s: float) -> dict[str, Any]:
-        """A fresh portrait, kept. Consent to it is given, in the enterprise's name, where there is none.
+    def make(self, uscc: str, wait_s: float, of: str = "") -> dict[str, Any]:
+        """A fresh portrait, kept, under the model ``of`` (an id), by default the one that banks lend on. Consent to it is given, in the
+        enterprise's name, where there is none.
 
         Raises SubjectUnknownError, GatewayRefusal, PeerUnavailableError, NotReadyError while rows are awaited, and the errors of
         ``ReleaseOpener`` and RangeError when what came does not hold.
         """
         enterprise = self._enrolments.enrolled(uscc)
         keys = self._keyring.get(enterprise.key_id)
-        consent = self._consents.give_portrait(uscc)
+        consent = self._consents.give_portrait(uscc, of)
         body = canonical_json({"subject": enterprise.subject, "consent_id": consent.id})
         timer = Timer(wait_s)
         while (answer := self._gateway.ask(PORTRAITS, body, keys.signer)).body is None:
@@ -58,6 +59,8 @@ class PortraitDesk:
         released = self._opener.open(answer.body, keys.hpke_private)
         if (released.ticket.audience, released.ticket.subject) != (enterprise.key_id, enterprise.subject):
             raise TicketInputsError("the ticket is not for this enterprise")
+        if of and released.model.id != of:
+            raise TicketInputsError(f"the ticket is of {released.model.id}, not of {of}")
         self._opener.check_rows(released)
         time = self._check_logged(released)
         try:

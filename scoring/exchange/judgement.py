@@ -139,8 +139,13 @@ def _judge_open(view: ZoneView, statement: EpochOpen, signer: Signer, time: int)
 
 
 def _check_interval(view: ZoneView, statement: EpochOpen, time: int) -> None:
-    """Two epochs of one data period would show corrections as differences of totals: the policy says how often at most [P7.2]."""
-    earlier = [view.at(state.open_index).time for state in view.epochs.values() if state.opened.period == statement.period]
+    """Two epochs of one model and data period would show corrections as differences of totals: the policy says how often at most [P7.2].
+
+    Versions of a model count as one. Different models are no repeated measurement, and are linted together where they could be one.
+    """
+    model = view.model(statement.model).id
+    alike = [state for state in view.epochs.values() if state.opened.period == statement.period and view.model(state.opened.model).id == model]
+    earlier = [view.at(state.open_index).time for state in alike]
     wait = view.registry.genesis.disclosure.epoch_interval_s - (time - max(earlier, default=-1 << 62))
     if wait > 0:
         raise EpochIntervalError(f"the next epoch of data period {statement.period} may be opened in {wait} s")

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from scoring.errors import ConsentScopeError, EpochUnknownError, NotDisclosedError, RequestFormatError, WrongSignerError
 from scoring.exchange.epoch import EpochState, Phase
-from scoring.statements import Hex16, Name, Record, Ticket
+from scoring.indicators.model import Model
+from scoring.statements import Consent, Hex16, Name, Record, Ticket
 
 if TYPE_CHECKING:
     from scoring.exchange.view import ZoneView
@@ -107,20 +108,44 @@ def check_target(ticket: Ticket, target: Target) -> None:
         raise ConsentScopeError("the ticket is not what its request asks for")
 
 
-def answering_epoch(view: ZoneView) -> EpochState:
-    """The epoch that releases are answered from: of ``answering_epochs`` the newest RELEASED one, else the newest. Raises EpochUnknownError
-    when there is none."""
-    epochs = answering_epochs(view)
-    if not epochs:
+def answering_epoch(view: ZoneView, consent: Consent) -> EpochState:
+    """The epoch that a release under ``consent`` is answered from: of each model the newest RELEASED one, else the newest; of those the newest
+    whose model discloses what the consent names, else the newest. Raises EpochUnknownError when there is none.
+    """
+    current = [(released or epochs)[-1] for epochs, released in _by_model(view)]
+    if not current:
         raise EpochUnknownError("no epoch has been opened yet")
-    released = [state for state in epochs if state.phase is Phase.RELEASED]
-    return (released or epochs)[-1]
+    fitting = [state for state in current if answers(view.model(state.opened.model), consent)]
+    return max(fitting or current, key=lambda state: state.open_index)
+
+
+def row_epochs(view: ZoneView) -> list[EpochState]:
+    """Epochs that still take rows: of each model that answers releases at all, from the newest RELEASED one on [P4.3]; the oldest first."""
+    found = [state for epochs, released in _by_model(view) for state in epochs if not released or state.open_index >= released[-1].open_index]
+    return sorted(found, key=lambda state: state.open_index)
+
+
+def answers(model: Model, consent: Consent) -> bool:
+    """Whether ``model`` discloses to the consent's audience all that the consent names. A portrait's consent may name models as its products:
+    it is then of these alone."""
+    own = consent.purpose == "portrait"
+    if own and consent.products and model.id not in consent.products:
+        return False
+    return set(consent.functionals) <= set(model.disclosures("enterprise" if own else "bank"))
 
 
 def answering_epochs(view: ZoneView) -> list[EpochState]:
     """Epochs whose model discloses anything to banks or enterprises, the oldest first: one for the authority alone answers no release."""
     epochs = sorted(view.epochs.values(), key=lambda state: state.open_index)
     return [state for state in epochs if view.model(state.opened.model).answers_releases]
+
+
+def _by_model(view: ZoneView) -> list[tuple[list[EpochState], list[EpochState]]]:
+    """For each model, whatever its version: its epochs, and those that are RELEASED, the oldest first."""
+    found: dict[str, list[EpochState]] = {}
+    for state in answering_epochs(view):
+        found.setdefault(view.model(state.opened.model).id, []).append(state)
+    return [(epochs, [state for state in epochs if state.phase is Phase.RELEASED]) for epochs in found.values()]
 
 
 def batch_items(body: dict[str, Any]) -> tuple[ScoreAsked, ...]:
