@@ -14,6 +14,7 @@ from gateway.intake import SignedIntake
 from gateway.metrics import Metrics
 from gateway.public import Public
 from gateway.refusals import RefusalLog
+from gateway.register.office import add_register
 from gateway.releases import Releases
 from gateway.settings import GatewaySettings
 from gateway.store import METADATA, Store
@@ -47,6 +48,7 @@ def main(config: Path) -> int:
     key_limit = RateLimit(table.requests_per_minute_per_key, time.monotonic)
     intake = SignedIntake(zone, store, refusals, table.public_base, now, key_limit)
     rounds = KeyRounds(identity, zone, exchange)
+    add_register(process, table.public_register)
     zone.observe(rounds.observe)
     follower = follow_zone(process, identity, settings, zone)
     disputes = Disputes(identity, exchange, settings.state_dir / "disputes", now)

@@ -26,11 +26,11 @@ from nodes.department.records.quarantine import Quarantine
 from nodes.department.records.runner import Runner, turns_of
 from nodes.department.records.sources import open_sources
 from nodes.department.records.store import RecordStore
+from nodes.department.roster_key import read_roster_key
 from nodes.department.settings import DepartmentTable
 from nodes.department.values.book import ValueBook
 from nodes.department.values.desk import ValuesDesk, ValueTerms
 from nodes.department.worker import Department
-from nodes.errors import SettingsError
 from nodes.runtime.clock import now
 from nodes.runtime.cursor import Cursor
 from nodes.runtime.database import joined, open_database
@@ -119,14 +119,3 @@ class DepartmentRole:
             self._members.wait_for(leaf)  # who signed may be a member, or have a key, since just before
         self._department.handle(item)
         self._cursor.set(item.seq)
-
-
-def read_roster_key(text: bytes) -> bytes:
-    """Roster key of its file's content: 64 hex digits. Raises SettingsError, which does not show them."""
-    try:
-        key = bytes.fromhex(text.decode("ascii").strip())
-    except ValueError as error:
-        raise SettingsError("a roster key is written as 64 hex digits") from error
-    if len(key) != 32:
-        raise SettingsError("a roster key is written as 64 hex digits")
-    return key

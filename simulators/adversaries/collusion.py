@@ -23,7 +23,7 @@ from nodes.coordinator.store import metadata as coordinator_tables
 from nodes.custodian.shares.holding import read_holding
 from nodes.department.records.store import RecordStore
 from nodes.department.records.tables import METADATA
-from nodes.department.role import read_roster_key
+from nodes.department.roster_key import read_roster_key
 from nodes.log.storage import METADATA as LOG_TABLES
 from nodes.log.storage import LogStore
 from nodes.runtime.database import open_database

@@ -25,6 +25,7 @@ from simulators.departments.systems import Surroundings, System, write_systems
 from simulators.population import firm_panel
 from simulators.population.generate import DEFAULT_YEAR
 from simulators.population.naming import BRANDS
+from simulators.population.register import publish_register
 from simulators.population.select import population_for
 from simulators.zone.layout import plan_for
 
@@ -70,6 +71,7 @@ def departments(
         ports = itertools.count(port)
         around = Surroundings(make_private_directory(directory).absolute(), lambda: next(ports), database_url, malformed)
         systems = write_systems(population, model, plan, around)
+        publish_register(population, plan, around.root)
         document = {
             "pack": model.id,
             "enterprises": len(population.firms),

@@ -23,6 +23,7 @@ from simulators.demo.people import Authority, Bank, Desk, EnterpriseService
 from simulators.demo.refused import Granted, refused_requests
 from simulators.departments.serving import Servers
 from simulators.departments.systems import Surroundings, System, mappings_of, write_systems
+from simulators.population.register import publish_register
 from simulators.population.tables import Firm, Population
 from simulators.tampering import tamper
 from simulators.zone.build import build_zone, processes_of
@@ -65,6 +66,7 @@ def run_demo(options: DemoOptions, tell: Tell, linger: Callable[[DemoResult], No
         meter = Meter(holder.usage, tell)
         with meter.step("systems", f"系统 systems: {len(population.firms)} enterprises in the departments' own systems"):
             systems = write_systems(population, options.model, options.plan, Surroundings(out, options.api_ports()))
+            publish_register(population, options.plan, out)
             holder.serve(systems)
         _make_zone(options, out, systems, meter)
         holder.processes = processes_of(out)

@@ -18,6 +18,7 @@ _TRADES = (
     ("云计算", "6540"), ("安防技术", "3915"), ("传感技术", "3983"), ("精密仪器", "4014"), ("工业设计", "7491"), ("文化创意", "6572"),
 )  # fmt: skip
 """What a company does, as its name says, and the class of GB/T 4754-2017 that it is registered under."""
+TRADE_CODES = tuple(code for _, code in _TRADES)
 BRANDS = len(_BRAND) ** 3
 
 

@@ -14,6 +14,7 @@ from nodes.errors import SettingsError
 from nodes.runtime.files import make_private_directory, write_private, write_public
 from scoring.statements import Role
 from simulators.zone.layout import ProcessPlan, ZonePlan
+from simulators.zone.register import prepare_register, register_table
 
 HOST = "127.0.0.1"
 LAST_PORT = 65_535
@@ -64,12 +65,13 @@ def free_ports(count: int) -> list[int]:
 
 
 def write_configs(plan: ZonePlan, directory: Path, addresses: Addresses, mapped: Mapping[str, Sequence[str]] | None = None) -> dict[str, Path]:
-    """Write DIR/config/<process>.toml for every process, and DIR/endpoints.json; the files by process name.
+    """Write DIR/config/<process>.toml for every process, DIR/endpoints.json and the register's mapping; the files by process name.
 
     ``mapped``: member -> the mappings in DIR/records/<member> by which its node reads; the others have the folder itself.
     """
     config_dir = make_private_directory(directory / "config")
     make_private_directory(directory / "state")
+    prepare_register(plan, directory)
     files = {}
     for process in plan.processes:
         document = process_settings(plan, process, addresses)
@@ -102,6 +104,8 @@ def process_settings(plan: ZonePlan, process: ProcessPlan, addresses: Addresses)
     }
     for table in process.tables:
         document[table] = _role_table(table, process, addresses)
+    if "gateway" in process.tables:
+        document["gateway"]["register"] = register_table(plan, f"../members/{process.member}/roster.key")
     if "auditor" in process.tables and "auditor" not in plan.member(process.member).roles:
         document["auditor"]["witness_only"] = True
     return document

@@ -52,10 +52,17 @@ def unfolded(data: bytes) -> bytes:
     return b"\x00".join(found)
 
 
-def state_of(out: Path, process: str) -> bytes:
-    """Every byte of a process's directory but its log of this run, which the next function reads."""
+def state_of(out: Path, process: str, apart: str = "register.db") -> bytes:
+    """Every byte of a process's directory but its log of this run, which another function reads, and files whose names begin with ``apart``:
+    the gateway's register of public facts, which has a test of its own."""
     files = [path for path in sorted((out / "state" / process).rglob("*")) if path.is_file() and path.name != "process.log"]
+    files = [path for path in files if not path.name.startswith(apart)]
     return unfolded(b"\x00".join(path.read_bytes() for path in files))
+
+
+def register_of(out: Path) -> bytes:
+    """Every byte of the gateway's register, its write-ahead log included."""
+    return unfolded(b"\x00".join(path.read_bytes() for path in sorted((out / "state" / "gateway").glob("register.db*"))))
 
 
 def payloads_of(run: DemoRun, process: str) -> bytes:
@@ -94,6 +101,15 @@ def test_no_name_code_or_raw_value_is_in_the_state_of(process: str, demo: DemoRu
     allowed = consenting(demo.out, process) if process.startswith("bank") else set()
     assert not found_in(state, {firm.uscc.encode() for firm in firms}) - allowed
     assert not found_in(state, set(raw_values(firms)))
+
+
+def test_the_gateways_register_holds_public_facts_and_no_value(demo: DemoRun, firms: tuple[Firm, ...]) -> None:
+    """The authority may name whom it evaluates; what it names them by is what market supervision publishes."""
+    register = register_of(demo.out)
+    names, codes = ({getattr(firm, name).encode() for firm in firms} for name in ("company", "uscc"))
+    assert found_in(register, codes) == codes
+    assert found_in(register, names) == names
+    assert not found_in(register, set(raw_values(firms)))
 
 
 @pytest.mark.parametrize("process", ["coordinator", "log", "gateway", "bank-a", "tax-hangzhou", "market-zhejiang", "notary-hangzhou", "auditor"])

@@ -15,6 +15,7 @@ from nodes.runtime.peers.identity import SigningKeyPair, load_signing_key
 from simulators.demo.people import Authority, Bank, Desk, EnterpriseService, score_request
 from simulators.population import firm_panel
 from simulators.population.records import write_records
+from simulators.population.register import publish_register
 from simulators.population.tables import Population
 from simulators.zone.build import build_zone, processes_of
 from simulators.zone.configs import read_endpoints
@@ -75,6 +76,7 @@ def live_zone(
     population = firm_panel.load(1995, 0).first(FIRMS)
     make_private_directory(out)
     write_records(population, out)
+    publish_register(population, plan or demo_plan(), out)
     build_zone(plan or demo_plan(), out, [shipped_pack(name) for name in packs], key_bits=2048, progress=lambda _text: None)
     settings = out / "config" / "coordinator.toml"
     settings.write_text(settings.read_text().replace("[coordinator]\n", f"[coordinator]\nopening_timeout_s = {OPENING_TIMEOUT_S}\n"))

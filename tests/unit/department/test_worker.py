@@ -11,7 +11,7 @@ from crypto.encoding import sha256
 from crypto.errors import SignatureError
 from nodes.contributing.office import RosterKey
 from nodes.contributing.trust import ZoneTrust
-from nodes.department.role import read_roster_key
+from nodes.department.roster_key import read_roster_key
 from nodes.department.worker import Department
 from nodes.errors import PeerUnavailableError, SettingsError, StorageError
 from protos.v1.exchange_pb2 import ConsentNotice, OpenTicket, PrepareEpoch, WorkItem

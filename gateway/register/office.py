@@ -1,0 +1,47 @@
+"""Opens the register and keeps it up to date: one worker reads its sources as departments' nodes read theirs [R1.2]."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+
+from gateway.register.book import Register
+from gateway.register.checked import FactsConnector
+from gateway.register.settings import RegisterTable
+from nodes.department.records import tables
+from nodes.department.records.deliveries import Intake
+from nodes.department.records.runner import Runner, turns_of
+from nodes.department.records.sources import open_sources
+from nodes.department.records.store import RecordStore
+from nodes.department.roster_key import read_roster_key
+from nodes.errors import NotReadyError
+from nodes.runtime.clock import now
+from nodes.runtime.database import open_database
+from nodes.runtime.files import read_private
+from nodes.runtime.process import Process
+
+
+def add_register(process: Process, table: RegisterTable | None) -> Register:
+    """The register of ``table`` in the process's database, read by a worker of ``process`` from then on; without a table it knows nobody.
+
+    Raises MappingError for a mapping that is wrong, SettingsError for a roster key that is none.
+    """
+    settings = process.settings
+    engine = open_database(settings.state_dir, "register", tables.METADATA, settings.database_url)
+    process.on_stop(engine.dispose)
+    store, intake = RecordStore(engine), Intake(engine, now)
+    if table is None:
+        return Register(store, intake, b"", {})
+    sources = [FactsConnector(source.connector) for source in open_sources(table, settings.state_dir)]
+    runner = Runner(intake, sources, turns_of(settings.state_dir, process.stopping))
+    process.worker("register", lambda: keep_reading(runner, process.stopping, table.scan_s))
+    roster_key = read_roster_key(read_private(table.roster_key_file))
+    return Register(store, intake, roster_key, table.divisions, [source.id for source in sources])
+
+
+def keep_reading(runner: Runner, stopping: threading.Event, scan_s: float) -> None:
+    """Take what the sources have, every ``scan_s`` seconds until ``stopping`` is set. A source that fails is noted and tried again later."""
+    while not stopping.is_set():
+        with suppress(NotReadyError):  # another has a source's turn, or the process stops
+            runner.run()
+        stopping.wait(scan_s)
