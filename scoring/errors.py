@@ -267,3 +267,26 @@ class BadDealError(KeyRoundError):
 
 class ValueStateError(ScoringError):
     """An answer about a value, or the settling of one, does not fit the state in which the value is [V2]."""
+
+
+# --- lending ---
+
+
+class TermsError(ScoringError):
+    """A product's terms do not fit the institution, its base product, or the admitted models [E2]."""
+
+
+class LoanStateError(ScoringError):
+    """A step does not fit the state in which the application is, or comes from who may not take it [E3]."""
+
+
+class LoanOvertakenError(LoanStateError):
+    """Another step of the application came first: the step is to be made anew, after that one [E4]."""
+
+
+class LoanAmountError(ScoringError):
+    """An amount, price or term is beyond what terms, line, offer or contract allow [E5]."""
+
+
+class PoolError(ScoringError):
+    """A claim on the risk-compensation pool, or a return to it, does not fit its rules or its balance [E6]."""

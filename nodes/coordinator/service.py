@@ -31,9 +31,35 @@ from scoring.custody.rules import RULES as CUSTODY_RULES
 from scoring.errors import BlameError, RowsAwaitedError, StatementFormatError, TicketUnknownError
 from scoring.exchange.view import Logged
 from scoring.release.opening import SealedPartial
-from scoring.statements import BY_KIND, Consent, Enrolment, EpochClose, EpochOpen, EpochRelease, Failure, PolicyStep, Revocation, Statement, kind_of
+from scoring.statements import (
+    BY_KIND,
+    Consent,
+    Enrolment,
+    EpochClose,
+    EpochOpen,
+    EpochRelease,
+    Failure,
+    LoanStep,
+    PolicyStep,
+    ProductTerms,
+    Revocation,
+    Statement,
+    kind_of,
+)
 
-_KINDS: tuple[type[Statement], ...] = (*CUSTODY_RULES, Enrolment, Consent, Revocation, EpochOpen, EpochClose, EpochRelease, Failure, PolicyStep)
+_KINDS: tuple[type[Statement], ...] = (
+    *CUSTODY_RULES,
+    Enrolment,
+    Consent,
+    Revocation,
+    EpochOpen,
+    EpochClose,
+    EpochRelease,
+    Failure,
+    PolicyStep,
+    ProductTerms,
+    LoanStep,
+)
 SUBMITTED = {kind.kind for kind in _KINDS}
 READERS_OF_ROSTERS = {"department", "custodian", "auditor", "authority"}
 READERS_OF_CIPHERTEXTS = {"custodian", "auditor"}

@@ -15,6 +15,7 @@ from scoring.draws import rules as draws
 from scoring.exchange.claims import EFFECTS as CLAIM_EFFECTS
 from scoring.exchange.consent import ConsentState
 from scoring.exchange.epoch import EpochState
+from scoring.exchange.loans import EFFECTS as LOAN_EFFECTS
 from scoring.exchange.tickets import release_of
 from scoring.statements import (
     AuditCommit,
@@ -165,4 +166,5 @@ EFFECTS: dict[type[Statement], Callable[[ZoneView, Logged], None]] = {
     Failure: failures.commit_failure,
     **CLAIM_EFFECTS,
     **CUSTODY_EFFECTS,
+    **LOAN_EFFECTS,
 }

@@ -31,6 +31,7 @@ from scoring.exchange.contributions import check_header
 from scoring.exchange.contributors import contributors_of
 from scoring.exchange.documents.axes import check_axis_owner
 from scoring.exchange.epoch import Phase
+from scoring.exchange.loans import RULES as LOAN_RULES
 from scoring.exchange.tickets import check_ticket
 from scoring.statements import (
     AuditNote,
@@ -237,4 +238,5 @@ RULES: dict[type[Statement], Callable[[ZoneView, Any, Signer, int], None]] = {
     **CONSENT_RULES,
     **CUSTODY_RULES,
     **DRAW_RULES,
+    **LOAN_RULES,
 }

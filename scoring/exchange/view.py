@@ -40,6 +40,7 @@ from scoring.exchange.consent import ConsentState
 from scoring.exchange.effects import EFFECTS
 from scoring.exchange.epoch import EpochState
 from scoring.exchange.judgement import RULES
+from scoring.exchange.loans import LoanState
 from scoring.exchange.registry import MemberRegistry
 from scoring.indicators.model import Model
 from scoring.statements import Leaf, Registry, SigningKey, kind_of, parse_leaf, parse_statement
@@ -132,6 +133,8 @@ class ZoneView:
     windows: set[str] = field(default_factory=set)  # draws of rows whose time has not come
     failures: dict[str, FailureState] = field(default_factory=dict)  # by digest of the report
     claims: dict[str, ClaimProgress] = field(default_factory=dict)  # of policies' awards, by claim id
+    catalog: dict[tuple[str, str], Logged] = field(default_factory=dict)  # newest terms, by institution and product
+    loans: dict[str, LoanState] = field(default_factory=dict)  # by application id
     void: dict[int, Exception] = field(default_factory=dict)  # leaf -> why it has no effect
     min_key_bits: int = 2048
 

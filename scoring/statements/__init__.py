@@ -46,6 +46,7 @@ from scoring.statements.keys import (
     ProofDemand,
     ShareAccepted,
 )
+from scoring.statements.lending import LoanPaper, LoanStep, ProductTerms
 from scoring.statements.policies import PolicyStep, PolicyStepName
 from scoring.statements.registry import (
     ChangeApproval,
@@ -105,6 +106,8 @@ __all__ = [
     "KeyRound",
     "KnowledgeProof",
     "Leaf",
+    "LoanPaper",
+    "LoanStep",
     "LongInt",
     "Member",
     "MemberChange",
@@ -117,6 +120,7 @@ __all__ = [
     "PartialProof",
     "PolicyStep",
     "PolicyStepName",
+    "ProductTerms",
     "ProofDemand",
     "QuantileTable",
     "Record",

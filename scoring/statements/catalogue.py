@@ -26,6 +26,7 @@ from scoring.statements.keys import (
     ProofDemand,
     ShareAccepted,
 )
+from scoring.statements.lending import LoanPaper, LoanStep, ProductTerms
 from scoring.statements.policies import PolicyStep
 from scoring.statements.registry import ChangeApproval, MemberChange, ModelAcceptance, ModelAdmitted, Registry
 from scoring.statements.releases import Binding, Consent, Enrolment, Head, Partial, Refusal, Revocation, Ticket
@@ -39,10 +40,11 @@ LOGGED: tuple[type[Statement], ...] = (
     AuditCommit, AuditReveal, AuditResult, Failure,
     KeyRound, KeyReceiver, KeyDeal, KeyAcknowledged, KeyActivated, KeyAbandoned, ProofDemand, PartialProof, Blame,
     PolicyStep,
+    ProductTerms, LoanStep,
 )  # fmt: skip
 
 
-PRIVATE: tuple[type[Statement], ...] = (Partial, Binding, ModelAcceptance, ChangeApproval, Head)
+PRIVATE: tuple[type[Statement], ...] = (Partial, Binding, ModelAcceptance, ChangeApproval, Head, LoanPaper)
 
 
 BY_KIND: dict[str, type[Statement]] = {cls.kind: cls for cls in (*LOGGED, *PRIVATE)}
