@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic_settings import SettingsConfigDict
 
 from nodes.commands.output import JsonFlag, of_form, reporting
 from nodes.errors import SettingsError
 from nodes.runtime.files import read_private
 from nodes.runtime.pages.accounts import AUDITOR, AUTHORITY, CITY, CLERK, COUNTY, PROVINCE, Accounts, Person
 from nodes.runtime.pages.site import open_pages
-from nodes.runtime.settings import NodeSettings, role_of
+from nodes.runtime.settings import AnyRoleSettings, role_of
 from scoring.statements import Name
 
 app = typer.Typer(no_args_is_help=True, help="People who may sign in to a process's pages (账号).")
@@ -29,12 +28,6 @@ Trades = Annotated[
     list[str] | None,
     typer.Option("--trade", help="Of which trades: a GB/T 4754 code or its beginning (C, I65), or all, which it is by default; may be repeated."),
 ]
-
-
-class _Settings(NodeSettings):
-    """What every process is told, whatever its role's own table says."""
-
-    model_config = SettingsConfigDict(extra="ignore")
 
 
 @app.callback()
@@ -87,7 +80,7 @@ def _line(person: Person) -> str:
 
 
 def _accounts(config: Path) -> Accounts:
-    return Accounts(open_pages(_Settings.load(config)))
+    return Accounts(open_pages(AnyRoleSettings.load(config)))
 
 
 def _prefixes(words: list[str]) -> tuple[str, ...]:

@@ -106,6 +106,12 @@ class NodeSettings(BaseSettings):
         return peer
 
 
+class AnyRoleSettings(NodeSettings):
+    """What every process is told, whatever its role's own table says: for commands that serve several roles."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """The tables of a TOML file. Raises SettingsError when it is missing or is not TOML."""
     try:

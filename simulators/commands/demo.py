@@ -19,7 +19,7 @@ from nodes.runtime.files import write_public
 from simulators.commands.ending import end_on_sigterm
 from simulators.demo.options import FIRM_PANEL, LENDING_PACKS, DemoOptions
 from simulators.demo.run import DemoResult, run_demo
-from simulators.demo.summary import summary
+from simulators.demo.summary import people_text, summary
 
 
 def demo(
@@ -91,4 +91,5 @@ def _linger(result: DemoResult, directory: Path, tell: Callable[[str], None]) ->
     write_public(directory / "gateway.url", f"{result.gateway}\n".encode())
     tell(summary(result))
     tell(f"the gateway answers at {result.gateway} (its CA: {directory / 'public' / 'ca.pem'}); Ctrl-C stops the zone")
+    tell(people_text(directory))
     stopping.wait()

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from crypto.encoding import canonical_json
 from crypto.subjects import subject_id
 from nodes.commands.output import ExitCode
 from nodes.errors import NodeError
 from nodes.packs import shipped_pack
-from nodes.runtime.files import PRIVATE_DIR, read_private
+from nodes.runtime.files import PRIVATE_DIR, read_private, write_private
 from nodes.runtime.peers.identity import load_signing_key
 from simulators.demo import artifacts
 from simulators.demo.coverage import coverage
@@ -28,6 +29,7 @@ from simulators.population.tables import Firm, Population
 from simulators.tampering import tamper
 from simulators.zone.build import build_zone, processes_of
 from simulators.zone.configs import read_endpoints
+from simulators.zone.people import add_people
 from simulators.zone.processes import ZoneProcesses
 
 START_TIMEOUT_S, EPOCH_TIMEOUT_S, NOTICE_TIMEOUT_S, DRAW_TIMEOUT_S = 90.0, 1800.0, 30.0, 120.0
@@ -86,7 +88,10 @@ def _make_zone(options: DemoOptions, out: Path, systems: Sequence[System], meter
     with FirstReading(systems) as reading:
         with meter.step("ceremony", f"密钥仪式 key ceremony: 3 of 5, {bits} bits; members, certificates"):
             begin = reading.begin
-            build_zone(options.plan, out, [pack], key_bits=bits, base_port=options.base_port, mapped=mapped, configured=begin, progress=meter.tell)
+            port, told = options.base_port, meter.tell
+            configs = build_zone(options.plan, out, [pack], key_bits=bits, base_port=port, mapped=mapped, configured=begin, progress=told)
+            accounts = add_people(options.plan, configs)
+            write_private(out / "accounts.json", canonical_json([account.to_json() for account in accounts]))
         with meter.step("records", f"数据 records: {len(systems)} systems, read into their departments' nodes through connectors"):
             reading.finish(meter.tell)
 

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+from nodes.runtime.files import read_private
 from simulators.demo.run import DemoResult
+from simulators.zone.configs import read_endpoints
 
 _DEVELOPMENT = ": enough for development only (--witnesses 3)"
+
+
+def people_text(directory: Path) -> str:
+    """Who may sign in to which page of the zone in ``directory``: addresses, names, passwords."""
+    endpoints = read_endpoints(directory)
+    accounts = json.loads(read_private(directory / "accounts.json"))
+    addresses = {"gateway": endpoints["gateway"], **endpoints["bank"]}
+    lines = ["账号 Accounts, invented, with passwords made for this run:"]
+    lines += [f"  {addresses[each['process']]:26} {each['name']:20} {each['password']:18} {each['title']}" for each in accounts]
+    return "\n".join(lines)
 
 
 def summary(result: DemoResult) -> str:

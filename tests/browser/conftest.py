@@ -5,6 +5,7 @@ What is installed is used: nothing is downloaded. Where there is no Chromium the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Request, sync_playwright
 
 from tests.support.browser import Visit
+from tests.support.kept_zone import KeptZone, destroy, keep_zone
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -32,13 +34,29 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeptZone]:
+    """A whole zone whose pages are served until the last test has ended; it must end in order when it is asked to."""
+    zone = keep_zone(tmp_path_factory.mktemp("kept") / "out", "--enterprises", "60", "--consents", "2")
+    try:
+        yield zone
+        text, errors = zone.end()
+    finally:
+        destroy(zone)
+    assert zone.process.returncode == 0, errors[-2000:]
+    assert json.loads(text)["audit"]["verdict"] == "pass"
+    assert zone.endpoints["gateway"] in errors
+
+
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
     """Makes a visitor at a base such as http://127.0.0.1:8460; ``scripts=False``: with JavaScript switched off."""
     contexts = []
 
     def begin(base: str, *, scripts: bool = True, width: int = 1280) -> Visit:
-        context = browser.new_context(locale="zh-CN", java_script_enabled=scripts, viewport={"width": width, "height": 900})
+        context = browser.new_context(
+            locale="zh-CN", java_script_enabled=scripts, viewport={"width": width, "height": 900}, ignore_https_errors=base.startswith("https:")
+        )  # the zone's own CA is nothing that the browser knows
         contexts.append(context)
         made = Visit(context.new_page(), base)
 

@@ -31,7 +31,8 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What a chart shows; texts are in the page's language already. ``top``: the end of the scale, where it is known."""
+    """What a chart shows; texts are in the page's language already. ``top``: the end of the scale, where it is known;
+    ``whole``: numbers of things, whose scale has no fractions."""
 
     kind: Literal["bar", "line", "radar", "stacked", "horizontal"]
     title: str
@@ -39,6 +40,7 @@ class Chart:
     series: tuple[Series, ...]
     top: float | None = None
     height: int = 360
+    whole: bool = False
 
     def svg(self) -> bytes:
         """The picture. It carries no script and asks for nothing."""
@@ -48,6 +50,8 @@ class Chart:
             disable_xml_declaration=False, explicit_size=True, no_data_text="–", margin=8, spacing=6, range=scale,
             css=["file://style.css", "file://graph.css", f"inline:{_DARK.format()}"], include_x_axis=True, fill=self.kind == "radar",
         )  # fmt: skip
+        if self.whole:
+            drawn.order_min = 0
         drawn.add_xml_filter(_without_scripts)
         drawn.x_labels = list(self.labels)
         for series in self.series:
@@ -78,4 +82,4 @@ def histogram(title: str, name: str, values: Sequence[int], edges: Sequence[int]
         place = sum(value >= edge for edge in edges[1:-1])
         counts[place] += 1
     labels = tuple(f"{low // unit}–{high // unit}" for low, high in pairwise(edges))
-    return Chart("bar", title, labels, (Series(name, tuple(counts)),))
+    return Chart("bar", title, labels, (Series(name, tuple(counts)),), whole=True)
