@@ -70,6 +70,7 @@ TITLES: dict[str, Title] = {
     "gazelle": Title(zh="瞪羚企业", en="gazelle"),
     "unicorn": Title(zh="独角兽企业", en="unicorn"),
 }
+_UNITS = {"founded_years": (" 年", " years"), "rights": (" 件", " rights"), **dict.fromkeys(("growth", "rd_ratio", "rd_staff_ratio"), ("%", "%"))}
 _MEMBERSHIP = ("one_of", "none_of")
 _WHOLE, _DECIMAL = re.compile(r"0|[1-9][0-9]{0,17}"), re.compile(r"-?(0|[1-9][0-9]{0,8})(\.[0-9]{1,6})?")
 _FORMS: dict[str, re.Pattern[str]] = {
@@ -123,6 +124,24 @@ def meaning_of(kind: str, relation: str, values: tuple[str, ...]) -> Meaning:
         return Meaning.model_validate({"kind": kind, "relation": relation, "values": values})
     except ValueError as error:
         raise PolicyFormatError(f"{kind} {relation} {', '.join(values)}: {_first_line(error)}") from error
+
+
+def described(meaning: Meaning) -> Title:
+    """A meaning in words, Chinese and English; codes of places and trades as they are."""
+    kind, relation = KINDS[meaning.kind], RELATIONS[meaning.relation]
+    names = [_named(meaning.kind, value) for value in meaning.values]
+    if not names:
+        return kind
+    zh, en = "、".join(name.zh for name in names), ", ".join(name.en for name in names)
+    return Title(zh=f"{kind.zh}{relation.zh}{zh}", en=f"{kind.en} {relation.en} {en}")
+
+
+def _named(kind: str, value: str) -> Title:
+    if kind in {"award", "revenue", "rd_expense"}:
+        yuan = f"{int(value) // 100:,}" + (f".{int(value) % 100:02}" if int(value) % 100 else "")
+        return Title(zh=f"{yuan} 元", en=f"{yuan} yuan")
+    unit_zh, unit_en = _UNITS.get(kind, ("", ""))
+    return {"board": BOARDS, "title": TITLES}.get(kind, {}).get(value) or Title(zh=f"{value}{unit_zh}", en=f"{value}{unit_en}")
 
 
 def _check_value(kind: str, value: str) -> None:
