@@ -133,9 +133,7 @@ class Matching:
         policies = {policy.flags for policy, _ in self._store.policies()}
         with self._zone.reading() as view:
             models = [view.model(sha) for sha in view.admitted if sha in view.models]
-        return [
-            item for item in models if item.pack.qualification is not None and not item.products and item.id not in policies and not _of_policy(item)
-        ]
+        return [item for item in models if item.pack.qualification is not None and not item.products and item.id not in policies]
 
     def flag_models(self) -> list[Model]:
         """Admitted models that count criteria met: those that a policy may name."""
@@ -211,12 +209,8 @@ class Matching:
 
 def counts_criteria(model: Model) -> bool:
     """Whether a model's total is the number of criteria that an enterprise meets."""
-    ones = all(item.spec.bounds == (0, 1) and item.spec.weights == 1 for item in model.indicators.values())
+    ones = all(not item.gate and item.bounds == (0, 100) and item.spec.weights == 1 for item in model.indicators.values())
     return ones and model.pack.qualification is not None and "total" in model.functionals
-
-
-def _of_policy(model: Model) -> bool:
-    return model.id.startswith("policy-")
 
 
 def _needed(model: Model) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, LargeBinary, MetaData, String, Table, delete, func, insert, select, update
@@ -78,6 +78,15 @@ class BankFile:
     content: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Steps to be logged. ``file``: the bank file in which they are orders; ``answered``: (bank file, digest of its answer)."""
+
+    sendings: Sequence[Sending]
+    file: BankFile | None = None
+    answered: tuple[str, str] | None = None
+
+
 class PolicyStore:
     """The tables of policies in the gateway's database. Everything is on disk when a method returns."""
 
@@ -139,23 +148,31 @@ class PolicyStore:
         with reading(self._engine) as connection:
             return _account(connection, policy)
 
-    def send(self, policy: Policy, sendings: Sequence[Sending], *, file: BankFile | None = None, answered: tuple[str, str] | None = None) -> None:
-        """Keep steps to be logged, all or none. ``file``: the bank file in which they are orders; ``answered``: (bank file, digest of its answer).
+    def change(self, policy: str, plan: Callable[[Policy, Account, Mapping[str, Kept]], Change]) -> Change:
+        """Keep steps to be logged, as ``plan`` makes them of the policy, its money and its claims: all or none, and nobody else plans meanwhile.
 
-        Raises ClaimStateError when a step of one of the claims is under way.
+        Raises PolicyUnknownError, what ``plan`` raises, and ClaimStateError when a step of one of the claims is under way.
         """
         with writing(self._engine) as connection:
-            busy = set(connection.execute(select(OUTBOX.c.claim)).scalars())
-            for item in sendings:
-                if item.claim.id in busy:
-                    raise ClaimStateError("a step of this claim is under way: ask again")
-            rows = [{"claim": item.claim.id, "document": claim_to(item.claim), "paper": item.paper, "envelope": item.envelope} for item in sendings]
+            row = connection.execute(select(POLICIES.c.document).where(POLICIES.c.id == policy).with_for_update()).one_or_none()
+            if row is None:
+                raise PolicyUnknownError(f"there is no policy {policy!r}")
+            known = policy_of(json.loads(row.document))
+            kept = {item.claim.id: item for item in _claims(connection, policy, "")}
+            change = plan(known, _account(connection, known), kept)
+            if any(item.claim.id in kept and kept[item.claim.id].busy for item in change.sendings):
+                raise ClaimStateError("a step of this claim is under way: ask again")
+            rows = [
+                {"claim": item.claim.id, "document": claim_to(item.claim), "paper": item.paper, "envelope": item.envelope} for item in change.sendings
+            ]
             if rows:
                 connection.execute(insert(OUTBOX), rows)
-            if file is not None:
-                connection.execute(insert(FILES).values(id=file.id, policy=policy.id, by=file.by, at=file.at, answer="", content=file.content))
-            if answered is not None:
-                connection.execute(update(FILES).where(FILES.c.id == answered[0], FILES.c.answer == "").values(answer=answered[1]))
+            if change.file is not None:
+                values = {"id": change.file.id, "policy": policy, "by": change.file.by, "at": change.file.at}
+                connection.execute(insert(FILES).values(**values, answer="", content=change.file.content))
+            if change.answered is not None:
+                connection.execute(update(FILES).where(FILES.c.id == change.answered[0]).values(answer=change.answered[1]))
+        return change
 
     def sendings(self) -> list[Sending]:
         """Steps on their way to the log, the oldest first."""
@@ -197,6 +214,13 @@ class PolicyStore:
                 place = (ACTIVITY.c.policy == policy, ACTIVITY.c.kind == kind, ACTIVITY.c.subject == subject)
                 if connection.execute(update(ACTIVITY).where(*place).values(times=ACTIVITY.c.times + 1)).rowcount == 0:
                     connection.execute(insert(ACTIVITY).values(policy=policy, kind=kind, subject=subject, times=1))
+
+    def seen_all(self, kind: str, policy: str, subjects: Iterable[str]) -> None:
+        """Count that a policy was ``pushed`` to these enterprises, each for the first time."""
+        rows = [{"policy": policy, "kind": kind, "subject": subject, "times": 1} for subject in subjects]
+        if rows:
+            with writing(self._engine) as connection:
+                connection.execute(insert(ACTIVITY), rows)
 
     def activity(self) -> dict[tuple[str, str], tuple[int, int]]:
         """(policy, kind) -> (enterprises, times)."""

@@ -47,7 +47,7 @@ from scoring.statements.keys import (
     ShareAccepted,
 )
 from scoring.statements.lending import LoanPaper, LoanStep, ProductTerms
-from scoring.statements.policies import PolicyStep, PolicyStepName
+from scoring.statements.policies import PaperPayee, PolicyPaper, PolicyStep, PolicyStepName
 from scoring.statements.registry import (
     ChangeApproval,
     DisclosurePolicy,
@@ -116,8 +116,10 @@ __all__ = [
     "ModelAdmitted",
     "Name",
     "Outcome",
+    "PaperPayee",
     "Partial",
     "PartialProof",
+    "PolicyPaper",
     "PolicyStep",
     "PolicyStepName",
     "ProductTerms",

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from scoring.statements.base import Hex16, Hex32, MemberId, Statement, Time
+from pydantic import Field, StringConstraints
+
+from crypto.encoding import canonical_json
+from scoring.statements.base import Hex16, Hex32, MemberId, Name, Record, Statement, Time
+
+Note = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")]
+PayeeName = Annotated[str, StringConstraints(min_length=2, max_length=120, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Actor = Annotated[str, StringConstraints(min_length=1, max_length=82, pattern=r"^[^\x00-\x20\x7f]+$")]
+AccountNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{8,32}$")]
 
 PolicyStepName = Literal[
     "matched", "filed", "accepted", "rejected", "confirmed", "declined", "noticed", "disputed", "upheld", "dismissed", "ordered", "paid", "returned",
@@ -27,3 +35,34 @@ class PolicyStep(Statement):
     previous: Hex32 | Literal[""]
     paper: Hex32
     notice_ends: Time = 0
+
+
+class PaperPayee(Record):
+    """The enterprise's own account: holder, bank and branch, number."""
+
+    name: PayeeName
+    bank: PayeeName
+    account: AccountNumber
+
+
+class PolicyPaper(Record):
+    """What one step says, for its two parties; ``PolicyStep.paper`` is the SHA-256 of its bytes. ``by``: a key of the enterprise, or the
+    authority's person. ``nonce`` keeps the digest from being guessed."""
+
+    format: Literal["xinqiao/policy-paper/v1"] = "xinqiao/policy-paper/v1"
+    claim: Hex16
+    policy: Name
+    subject: Hex16
+    amount_fen: Annotated[int, Field(ge=1, lt=10**15)]
+    step: PolicyStepName
+    by: Actor
+    at: Time
+    note: Note = ""
+    payee: PaperPayee | None = None
+    notice_ends: Time = 0
+    file: Annotated[str, StringConstraints(max_length=40)] = ""
+    nonce: Hex16
+
+    def to_bytes(self) -> bytes:
+        """Canonical JSON."""
+        return canonical_json(self.model_dump(mode="json"))

@@ -1,0 +1,101 @@
+"""Takes steps of claims to the log and tells the store when they are there. What was signed and kept is sent again after a restart [O5]."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+from crypto.encoding import sha256
+from crypto.statements import parse_envelope
+from gateway.policies.store import PolicyStore, Sending
+from nodes.errors import PeerUnavailableError, RpcRefusal
+from nodes.runtime import logging
+from nodes.runtime.peers.exchange_client import ExchangeClient
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from scoring.policies.claims import Claim
+from scoring.statements import PaperPayee, PolicyPaper, PolicyStep
+
+RETRY_S = 5.0
+STEP_LOGGED, STEP_DELAYED, STEP_REFUSED = "policy.step_logged", "policy.step_delayed", "policy.step_refused"
+
+_log = logging.logger("policies")
+
+
+def paper_of(claim: Claim) -> PolicyPaper:
+    """What the last step of a claim says, with a fresh nonce."""
+    step, payee = claim.history[-1], claim.payee
+    return PolicyPaper(
+        claim=claim.id, policy=claim.policy, subject=claim.subject, amount_fen=claim.amount_fen, step=step.name, by=step.by, at=step.at,  # type: ignore[arg-type]  # a step of CLAIM_STEPS
+        note=step.note, payee=None if payee is None else PaperPayee(name=payee.name, bank=payee.bank, account=payee.account),
+        notice_ends=claim.notice_ends, file=claim.file, nonce=fresh_nonce(),
+    )  # fmt: skip
+
+
+class Courier:
+    """Signs the authority's steps and sends everybody's. Thread-safe: one sends at a time, in the order in which steps were kept."""
+
+    def __init__(self, identity: Identity, exchange: ExchangeClient, store: PolicyStore) -> None:
+        self._identity, self._exchange, self._store = identity, exchange, store
+        self._turn, self._wake = threading.Lock(), threading.Event()
+
+    def signed(self, claim: Claim, previous: str) -> Sending:
+        """The claim's last step as the authority says it. ``previous``: digest of the step before."""
+        paper = paper_of(claim).to_bytes()
+        step = claim.history[-1].name
+        statement = PolicyStep(
+            zone=self._identity.zone, nonce=fresh_nonce(), claim=claim.id, step=step, previous=previous, paper=sha256(paper).hex(),  # type: ignore[arg-type]  # a step of CLAIM_STEPS
+            notice_ends=claim.notice_ends if step == "noticed" else 0,
+        )  # fmt: skip
+        return Sending(claim, paper, sign_statement(statement, self._identity.signer))
+
+    def send_now(self, sending: Sending) -> int:
+        """Send one kept step of an enterprise; its leaf. Raises RpcRefusal, and then the claim stays as it was, or PeerUnavailableError: it is
+        sent again later."""
+        with self._turn:
+            try:
+                return self._send(sending)
+            except RpcRefusal as refusal:
+                if not refusal.passing:
+                    self._store.refused(sending)
+                raise
+
+    def drain(self) -> int:
+        """Send what is kept; how many steps are still on their way. The authority's own steps are never given up: the log's clock may be a little
+        behind, and a notice that has ended here ends there too."""
+        with self._turn:
+            left = 0
+            for sending in self._store.sendings():
+                try:
+                    self._send(sending)
+                except (RpcRefusal, PeerUnavailableError) as error:
+                    left += 1
+                    if isinstance(error, PeerUnavailableError) or error.passing:
+                        _log.warning(STEP_DELAYED, error=type(error).__name__)
+                        return len(self._store.sendings())
+                    self._judge_refused(sending, error)
+            return left
+
+    def wake(self) -> None:
+        """There is something to send."""
+        self._wake.set()
+
+    def run(self, stopping: threading.Event) -> None:
+        """Send until ``stopping`` is set: at once what was woken for, and what was delayed every few seconds."""
+        while not stopping.is_set():
+            self._wake.wait(RETRY_S)
+            self._wake.clear()
+            if not stopping.is_set():
+                self.drain()
+
+    def _send(self, sending: Sending) -> int:
+        receipt = self._exchange.submit(sending.envelope)
+        self._store.arrived(sending, receipt.digest.hex(), receipt.leaf_index, sha256(sending.paper).hex())
+        _log.info(STEP_LOGGED, step=sending.claim.state, leaf_index=receipt.leaf_index)
+        return int(receipt.leaf_index)
+
+    def _judge_refused(self, sending: Sending, refusal: RpcRefusal) -> None:
+        _log.error(STEP_REFUSED, step=sending.claim.state, reason=refusal.reason)
+        said = json.loads(parse_envelope(sending.envelope).payload)
+        if said["service"]:
+            self._store.refused(sending)

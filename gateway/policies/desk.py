@@ -1,0 +1,196 @@
+"""What the authority's people do with policies: enter and read texts, put them in force, and bring claims from comparison to payment [O1–O6]."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from crypto.encoding import sha256
+from gateway.policies import bank_files
+from gateway.policies.courier import Courier
+from gateway.policies.matches import Matching
+from gateway.policies.store import BankFile, Change, Kept, PolicyStore, Sending
+from nodes.runtime.clock import Clock
+from scoring.policies.accounts import Account, Balance
+from scoring.policies.claims import Claim, Step
+from scoring.policies.errors import BudgetError, ClaimStateError, PolicyStateError, PolicyUnknownError
+from scoring.policies.meaning import Meaning
+from scoring.policies.policy import Policy, policy_of, published
+from scoring.policies.reading.tagging import Tag, propose
+from scoring.policies.review import Decision, Review, Verdict
+
+DAY_S = 86_400
+PUSHED, VIEWED = "pushed", "viewed"
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a data comparison began: claims of enterprises that match and had none. ``unfunded``: matches for which the budget did not last."""
+
+    claims: int
+    unfunded: int
+
+
+class PolicyDesk:
+    """One authority's policies. ``places``: divisions by name for reading texts, the name "" the zone's own."""
+
+    def __init__(self, store: PolicyStore, matching: Matching, courier: Courier, now: Clock, places: Callable[[], Mapping[str, str]]) -> None:
+        self._store, self._matching, self._courier, self._now, self._places = store, matching, courier, now, places
+
+    # --- texts ---
+
+    def add(self, document: object) -> Policy:
+        """Enter a policy; its text is read into proposed tags. Raises PolicyFormatError, PolicyStateError."""
+        policy = policy_of(document)
+        self._store.add(policy, Review(tuple(propose(policy.text, self._places()))))
+        return policy
+
+    def decide(self, policy: str, tag: int, verdict: Verdict, by: str, meaning: Meaning | None = None, group: str = "") -> None:
+        """One official's decision about one tag. Raises as ``Review.decide``."""
+        _, review = self._store.policy(policy)
+        self._store.put_review(policy, review.decide(Decision(tag, verdict, by, self._now(), meaning, group)), instead_of=review)
+
+    def confirm_rest(self, policy: str, by: str) -> int:
+        """Confirm every tag that is undecided; how many. Raises PolicyStateError."""
+        _, review = self._store.policy(policy)
+        decided = review
+        for tag in review.undecided:
+            decided = decided.decide(Decision(tag, "confirmed", by, self._now()))
+        self._store.put_review(policy, decided, instead_of=review)
+        return len(review.undecided)
+
+    def mark(self, policy: str, tag: Tag, by: str) -> None:
+        """An official's own tag. Raises as ``Review.add``."""
+        known, review = self._store.policy(policy)
+        self._store.put_review(policy, review.add(known.text, tag, by, self._now()), instead_of=review)
+
+    def publish(self, policy: str) -> None:
+        """Put a policy in force. Raises PolicyStateError as ``published``, and when the zone has no admitted model of the flags that it names."""
+        known, review = self._store.policy(policy)
+        if known.flags and known.flags not in {model.id for model in self._matching.flag_models()}:
+            raise PolicyStateError(f"the zone has admitted no flag model {known.flags}")
+        self._store.put_review(policy, published(known, review), instead_of=review)
+
+    # --- claims ---
+
+    def compare(self, policy: str, by: str) -> Begun:
+        """Data comparison: a claim for every enterprise that matches and has none, as far as the budget goes, in the order of their ids.
+
+        Raises PolicyStateError when the policy is not in force or not in time.
+        """
+        known, review = self._in_force(policy)
+        matched = sorted(self._matching.policy(known, review).subjects())
+
+        def plan(policy: Policy, account: Account, _kept: Mapping[str, Kept]) -> Change:
+            have = {claim.subject for claim in account.claims.values()}
+            sendings: list[Sending] = []
+            for subject in matched:
+                if subject in have:
+                    continue
+                claim = Claim(secrets.token_hex(16), policy.id, subject, policy.award_fen).take(Step("matched", by, self._now()))
+                try:
+                    account = account.admit(claim)
+                except BudgetError:
+                    unfunded.append(subject)
+                    continue
+                sendings.append(self._courier.signed(claim, ""))
+            return Change(sendings)
+
+        unfunded: list[str] = []
+        begun = self._change(policy, plan).sendings
+        self._store.seen_all(PUSHED, policy, [item.claim.subject for item in begun])
+        return Begun(len(begun), len(unfunded))
+
+    def notice(self, policy: str, by: str) -> int:
+        """Put every confirmed or accepted claim on public notice, for the policy's days; how many. Raises PolicyUnknownError."""
+
+        def plan(policy: Policy, _account: Account, kept: Mapping[str, Kept]) -> Change:
+            step, ends = Step("noticed", by, self._now()), self._now() + policy.notice_days * DAY_S
+            due = [item for item in kept.values() if item.claim.state in {"confirmed", "accepted"} and not item.busy]
+            return Change([self._courier.signed(item.claim.take(step, notice_ends=ends), item.last) for item in due])
+
+        return len(self._change(policy, plan).sendings)
+
+    def step(self, claim: str, name: str, by: str, note: str = "") -> None:
+        """One step that an official takes of one claim: accepted, rejected, disputed, upheld, dismissed or cancelled.
+
+        Raises PolicyUnknownError, ClaimStateError, BudgetError.
+        """
+
+        def plan(_policy: Policy, account: Account, kept: Mapping[str, Kept]) -> Change:
+            moved = account.move(claim, Step(name, by, self._now(), note))
+            return Change([self._courier.signed(moved.claims[claim], kept[claim].last if claim in kept else "")])
+
+        self._change(self._store.claim(claim).claim.policy, plan)
+
+    # --- money ---
+
+    def order(self, policy: str, by: str) -> BankFile:
+        """A bank file of all that may be paid now. Raises ClaimStateError when there is nothing."""
+
+        def plan(policy: Policy, account: Account, kept: Mapping[str, Kept]) -> Change:
+            due = [name for name, item in kept.items() if not item.busy and self._payable(item.claim)]
+            if not due:
+                raise ClaimStateError("nothing may be paid now: no claim has passed its notice undisputed")
+            file = f"{datetime.fromtimestamp(self._now(), UTC):%Y%m%d}-{secrets.token_hex(4)}"
+            ordered = account.order(file, due, by, self._now()).claims
+            claims = [ordered[name] for name in due]
+            made = BankFile(file, policy.id, by, self._now(), "", bank_files.orders(file, claims, policy.title.zh))
+            return Change([self._courier.signed(item, kept[item.id].last) for item in claims], file=made)
+
+        file = self._change(policy, plan).file
+        assert file is not None  # the plan makes one
+        return file
+
+    def bank_file(self, file: str) -> BankFile:
+        """A file to hand to the bank. Raises PolicyUnknownError, and ClaimStateError until all of its orders are in the log."""
+        found = self._file(file)
+        if any(item.claim.file == file for item in self._store.sendings()):
+            raise ClaimStateError("orders of this file are still on their way to the log: ask again")
+        return found
+
+    def answer(self, file: str, content: bytes, by: str) -> int:
+        """The bank's answer to a file taken whole; how many orders it tells of. The same again changes nothing.
+
+        Raises PolicyUnknownError, PolicyFormatError, ReconciliationError, ClaimStateError.
+        """
+        found = self.bank_file(file)
+        outcomes, digest = bank_files.answer(content, file), sha256(content).hex()
+
+        def plan(_policy: Policy, account: Account, kept: Mapping[str, Kept]) -> Change:
+            after = account.answer(file, digest, outcomes, by, self._now())
+            if after is account:
+                return Change([])
+            return Change([self._courier.signed(after.claims[item.claim], kept[item.claim].last) for item in outcomes], answered=(file, digest))
+
+        self._change(found.policy, plan)
+        return len(outcomes)
+
+    def balance(self, policy: str) -> Balance:
+        """The policy's money, steps on their way included. Raises PolicyUnknownError."""
+        known, _ = self._store.policy(policy)
+        return self._store.account(known).balance
+
+    # --- within ---
+
+    def _payable(self, claim: Claim) -> bool:
+        return claim.state in {"noticed", "dismissed", "returned"} and claim.notice_ends <= self._now()
+
+    def _change(self, policy: str, plan: Callable[[Policy, Account, Mapping[str, Kept]], Change]) -> Change:
+        change = self._store.change(policy, plan)
+        self._courier.wake()
+        return change
+
+    def _in_force(self, policy: str) -> tuple[Policy, Review]:
+        known, review = self._store.policy(policy)
+        if not review.in_force or not known.in_time(self._matching.today):
+            raise PolicyStateError("the policy is not in force today")
+        return known, review
+
+    def _file(self, file: str) -> BankFile:
+        found = next((item for item in self._store.files() if item.id == file), None)
+        if found is None:
+            raise PolicyUnknownError(f"there is no bank file {file!r}")
+        return found
