@@ -12,6 +12,8 @@ from gateway.evaluation.rounds import KeyRounds
 from gateway.front.pages import front, gateway_site
 from gateway.intake import SignedIntake
 from gateway.metrics import Metrics
+from gateway.policies.api import routes as policy_routes
+from gateway.policies.office import open_policies
 from gateway.public import Public
 from gateway.refusals import RefusalLog
 from gateway.register.office import add_register
@@ -41,14 +43,15 @@ def main(config: Path) -> int:
     process = Process(settings)
     identity = Identity.load(settings)
     zone = Zone(settings.public_dir)
-    store = Store(open_database(settings.state_dir, "gateway", METADATA, settings.database_url))
+    engine = open_database(settings.state_dir, "gateway", METADATA, settings.database_url)
+    store = Store(engine)
     log, exchange = LogClient(identity, settings.peer("log")), ExchangeClient(identity, settings.peer("coordinator"))
     refusals = RefusalLog(identity, lambda envelope: log.append(envelope).index, now)
     address_limit = RateLimit(table.requests_per_minute_per_address, time.monotonic)
     key_limit = RateLimit(table.requests_per_minute_per_key, time.monotonic)
     intake = SignedIntake(zone, store, refusals, table.public_base, now, key_limit)
     rounds = KeyRounds(identity, zone, exchange)
-    add_register(process, table.public_register)
+    register = add_register(process, table.public_register)
     zone.observe(rounds.observe)
     follower = follow_zone(process, identity, settings, zone)
     disputes = Disputes(identity, exchange, settings.state_dir / "disputes", now)
@@ -63,9 +66,12 @@ def main(config: Path) -> int:
         title = view.registry.genesis.title
     public = Public(zone, log)
     site = gateway_site(settings.member, title, open_pages(settings), now)
+    named = {} if table.public_register is None else table.public_register.divisions
+    policies = open_policies(identity, zone, exchange, engine, store, intake, register, now, named)
+    token = token_file(table.admin_token_file)
     gateway = Gateway(
         public_base=table.public_base,
-        admin_token=token_file(table.admin_token_file),
+        admin_token=token,
         releases=Releases(intake, exchange),
         exchange=exchange,
         refusals=refusals,
@@ -76,7 +82,7 @@ def main(config: Path) -> int:
         address_limit=address_limit,
         ready=ready,
         site=site,
-        parts=(front(site, public),),
+        parts=(front(site, public), policy_routes(policies, token)),
     )
     server = WebServer(create_app(gateway), table.listen, settings.keys_dir / "cert.pem", settings.keys_dir / "tls-key.pem")
     process.on_stop(log.close)
@@ -85,6 +91,8 @@ def main(config: Path) -> int:
     process.worker("founding", lambda: log_founding(settings.public_dir, lambda envelope: log.append(envelope).index, process.stopping))
     process.worker("disputes", lambda: disputes.run(process.stopping, evaluation.generation))
     process.on_stop(disputes.stop)
+    process.worker("policies", lambda: policies.courier.run(process.stopping))
+    process.on_stop(policies.courier.wake)
     process.worker("rounds", lambda: rounds.run(process.stopping))
     process.on_stop(rounds.stop)
     process.worker("refusals", lambda: refusals.run(process.stopping))

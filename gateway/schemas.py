@@ -110,6 +110,11 @@ def signed_body(kind: str) -> dict[str, Any]:
         "score": (ScoreAsked.model_json_schema(), _SCORE),
         "batch": (_inline(BatchAsked.model_json_schema()), {"items": [_SCORE]}),
         "portrait": (PortraitAsked.model_json_schema(), {"subject": SUBJECT, "consent_id": CONSENT}),
+        "policy-matches": (_object("subject"), {"subject": SUBJECT}),
+        "policy-step": (
+            _object("subject", "envelope", "paper"),
+            {"subject": SUBJECT, "envelope": "eyJwYXlsb2FkIjoi…", "paper": "eyJhbW91bnRfZmVuIjo…"},
+        ),
     }[kind]
     parameters = [
         {"name": name, "in": "header", "required": True, "schema": {"type": "string"}, "description": "RFC 9421; docs/specs/signed-requests.md"}
@@ -130,6 +135,11 @@ def envelope_body(kind: str) -> dict[str, Any]:
 
 def _json_body(schema: dict[str, Any], example: object) -> dict[str, Any]:
     return {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}
+
+
+def _object(*names: str) -> dict[str, Any]:
+    """A closed object of texts."""
+    return {"type": "object", "required": list(names), "properties": {name: {"type": "string"} for name in names}, "additionalProperties": False}
 
 
 def _inline(schema: dict[str, Any]) -> dict[str, Any]:

@@ -15,14 +15,16 @@ from gateway.store import Store
 from nodes.runtime.replica.zone import Zone
 from scoring.exchange.epoch import Phase
 from scoring.indicators.model import Model
+from scoring.indicators.pack import PublicFact
 from scoring.policies.facts import Facts, PublicFacts
 from scoring.policies.matching import NOT_OPENED, Criteria, Flags, Matches, match
 from scoring.policies.meaning import described
 from scoring.policies.policy import Policy, public_conditions
-from scoring.policies.review import Review
+from scoring.policies.review import Condition, Review
 from scoring.statements import Title
 
 _BOARDS = {"": "none", "star": "growth", "chinext": "growth", "bse": "growth"}  # of the register, as conditions name them
+_KINDS_OF = {"listed_board": frozenset({"board"}), "registered_years": frozenset({"founded_years", "founded_date"})}
 SCORED_NEEDED = 2
 
 
@@ -115,12 +117,14 @@ class Matching:
         return self._enterprises()
 
     def policy(self, policy: Policy, review: Review) -> Result:
-        """Everybody judged by a policy."""
+        """Everybody judged by a policy. A tag that nobody has decided is unknown of everybody: nobody is in before all are."""
         decided = review.meanings()
         conditions = public_conditions(review)
         model = self._model(policy.flags) if policy.flags else None
         unjudged = tuple(item for item in decided if item.meaning.protected) if model is None else ()
-        quoted = {condition.tag: policy.text[review.tags[condition.tag].span.start : review.tags[condition.tag].span.end] for condition in decided}
+        proposed = [Condition(place, review.tags[place].meaning) for place in review.undecided]
+        unjudged += tuple(item for item in proposed if item.meaning.public or item.meaning.protected)
+        quoted = {place: policy.text[tag.span.start : tag.span.end] for place, tag in enumerate(review.tags)}
         asked = [(described(item.meaning), quoted[item.tag]) for item in conditions]
         return self._result(policy.id, conditions, asked, [(described(item.meaning), quoted[item.tag]) for item in unjudged], unjudged, model)
 
@@ -145,8 +149,8 @@ class Matching:
         return next((model for model in self.flag_models() if model.id == name), None)
 
     def _result(
-        self, name: str, conditions: Sequence[object], asked: list[tuple[Title, str]], blind: list[tuple[Title, str]], unjudged: Sequence[object],
-        model: Model | None,
+        self, name: str, conditions: Sequence[Condition], asked: list[tuple[Title, str]], blind: list[tuple[Title, str]],
+        unjudged: Sequence[Condition], model: Model | None,
     ) -> Result:  # fmt: skip
         facts, epoch = self._columns(), "" if model is None else self._epoch(model)
         today = self._today()
@@ -154,12 +158,12 @@ class Matching:
         with self._lock:
             if key in self._results:
                 return self._results[key]
-        public = () if model is None or model.pack.qualification is None else tuple(model.pack.qualification.public.values())
+        public = _facts_beside(model, conditions)
         flags = None if model is None else self._flags(model, epoch, facts)
         titles = [*asked, *((fact.title, "") for fact in public), *blind]
         if flags is not None and model is not None:
             titles.append((_flags_title(model, flags.needed), ""))
-        found = match(Criteria(tuple(conditions), public, flags, tuple(unjudged)), facts, today)  # type: ignore[arg-type]  # Conditions
+        found = match(Criteria(tuple(conditions), public, flags, tuple(unjudged)), facts, today)
         result = Result(facts, found, tuple(titles), flags, epoch, {subject: place for place, subject in enumerate(facts.subjects)})
         with self._lock:
             if len(self._results) > 256:
@@ -211,6 +215,15 @@ def counts_criteria(model: Model) -> bool:
     """Whether a model's total is the number of criteria that an enterprise meets."""
     ones = all(not item.gate and item.bounds == (0, 100) and item.spec.weights == 1 for item in model.indicators.values())
     return ones and model.pack.qualification is not None and "total" in model.functionals
+
+
+def _facts_beside(model: Model | None, conditions: Sequence[Condition]) -> tuple[PublicFact, ...]:
+    """The public facts that a flag model asks for, without those that a decided condition of the text asks for already."""
+    if model is None or model.pack.qualification is None:
+        return ()
+    kinds = {condition.meaning.kind for condition in conditions}
+    facts = model.pack.qualification.public.values()
+    return tuple(fact for fact in facts if not any(_KINDS_OF.get(name, frozenset()) & kinds for name, _ in fact.rule.uses()))
 
 
 def _needed(model: Model) -> int:

@@ -16,10 +16,16 @@ from gateway.front.pages import front as open_front
 from gateway.front.pages import gateway_site
 from gateway.intake import SignedIntake
 from gateway.metrics import Metrics
+from gateway.policies.api import routes as policy_routes
+from gateway.policies.office import Policies, open_policies
 from gateway.public import Public
 from gateway.refusals import RefusalLog
+from gateway.register.book import Register
 from gateway.releases import Releases
 from gateway.store import METADATA, Store
+from nodes.department.records import tables
+from nodes.department.records.deliveries import Intake
+from nodes.department.records.store import RecordStore
 from nodes.errors import NotReadyError
 from nodes.runtime.database import open_database
 from nodes.runtime.pages.site import METADATA as PAGES
@@ -27,6 +33,7 @@ from nodes.runtime.pages.site import Site
 from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.replica.disputes import Disputes
 from nodes.runtime.web.request_document import RequestDocument
+from scoring.statements import Title
 from tests.support.exchange import HeldZone, MemoryExchange, MemoryLog, identity_of
 from tests.support.zone import BASE, MemoryZone
 
@@ -48,6 +55,7 @@ class Front:
     rounds: KeyRounds
     disputes: Disputes
     site: Site
+    policies: Policies
 
     def send(self, document: RequestDocument) -> Response:
         """Send a signed request exactly as it was signed."""
@@ -61,13 +69,14 @@ class Front:
         return response
 
 
-def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address: int = 60_000) -> Front:
+def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address: int = 60_000, register: Register | None = None) -> Front:
     """A gateway in front of ``zone``."""
     log = MemoryLog(zone)
     held = HeldZone(zone.view, log.lock)
     exchange = MemoryExchange(zone, log)
     identity = identity_of(zone.keys, "authority")
-    store = Store(open_database(state_dir, "gateway", METADATA))
+    engine = open_database(state_dir, "gateway", METADATA)
+    store = Store(engine)
     refusals = RefusalLog(identity, lambda envelope: log.append(envelope).index, lambda: zone.now)
     address_limit, key_limit = RateLimit(per_address, time.monotonic), RateLimit(per_key, time.monotonic)
     intake = SignedIntake(held, store, refusals, BASE, lambda: zone.now, key_limit)
@@ -82,6 +91,10 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
 
     public = Public(held, log.client())
     site = gateway_site("authority", zone.view.registry.genesis.title, open_database(state_dir, "pages", PAGES), lambda: zone.now)
+    records = open_database(state_dir, "register", tables.METADATA)
+    register = register or Register(RecordStore(records), Intake(records, lambda: zone.now), b"", {})
+    places = {"330108": Title(zh="滨江区", en="Binjiang"), "330100": Title(zh="杭州市", en="Hangzhou")}
+    policies = open_policies(identity, held, exchange.client(), engine, store, intake, register, lambda: zone.now, places)
     gateway = Gateway(
         public_base=BASE,
         admin_token=TOKEN,
@@ -95,7 +108,7 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
         address_limit=address_limit,
         ready=ready,
         site=site,
-        parts=(open_front(site, public),),
+        parts=(open_front(site, public), policy_routes(policies, TOKEN)),
     )
     client = TestClient(create_app(gateway), base_url=BASE, raise_server_exceptions=False)
-    return Front(zone, log, exchange, store, evaluation, refusals, client, down, rounds, disputes, site)
+    return Front(zone, log, exchange, store, evaluation, refusals, client, down, rounds, disputes, site, policies)
