@@ -79,8 +79,9 @@ def dispute(held: HeldValue, version: str, note: str, now: int, days: int) -> He
     return held if held.state == "disputed" else replace(held, state="disputed", since=now, due=now + days * DAY_S, note=note)
 
 
-def uphold(held: HeldValue, note: str, now: int) -> HeldValue:
-    """The owner stands by a disputed value. Raises ValueStateError when it is not disputed, or without a reason."""
+def uphold(held: HeldValue, version: str, note: str, now: int) -> HeldValue:
+    """The owner stands by a disputed value. Raises ValueStateError for another version, when it is not disputed, or without a reason."""
+    _same(held, version)
     if held.state != "disputed":
         raise ValueStateError(f"{held.field} is not disputed")
     if not note.strip():

@@ -50,7 +50,7 @@ def add(
     """Make a person's key, sealed under a password of 12 characters or more. It counts once the settings name the person too."""
     with reporting(as_json) as report:
         desk = _desk(DepartmentSettings.load(config), config)
-        person = add_person(desk.people_dir, name, title, _password(password_file, confirm=True))
+        person = add_person(desk.people_dir, name, title, asked_password(password_file, confirm=True))
         named = name in desk.people
         text = f"{name} added, key {person.public.hex()}"
         report.result(
@@ -98,6 +98,14 @@ def reject(
         _decide(report, client, contributions, "reject", reason.strip())
 
 
+def asked_password(file: Path | None, *, confirm: bool) -> str:
+    """A person's password, of ``file`` or asked for at the terminal."""
+    if file is not None:
+        return read_private(file).decode().rstrip("\r\n")
+    asked: str = typer.prompt("Password", hide_input=True, confirmation_prompt=confirm, err=True)
+    return asked
+
+
 def _decide(report: Report, client: GatewayClient, contributions: list[str], verdict: str, reason: str) -> None:
     found = client.post("/api/decisions", {"contributions": _whole(client, contributions), "verdict": verdict, "reason": reason})
     report.result(found, "\n".join(f"{item['act']:8} {item['contribution']} by {item['person']}" for item in found["decisions"]))
@@ -125,7 +133,7 @@ def _client(config: Path, person: str, password_file: Path | None) -> GatewayCli
         if not ready.exists():
             raise NotReadyError(f"{settings.member} does not run: xinqiao node run {config} starts it")
         port = json.loads(read_private(ready))["port"]
-    return GatewayClient(f"http://{host}:{port}", login=(person, _password(password_file, confirm=False)))
+    return GatewayClient(f"http://{host}:{port}", login=(person, asked_password(password_file, confirm=False)))
 
 
 def _desk(settings: DepartmentSettings, config: Path) -> DeskTable:
@@ -135,17 +143,10 @@ def _desk(settings: DepartmentSettings, config: Path) -> DeskTable:
     return desk
 
 
-def _password(file: Path | None, *, confirm: bool) -> str:
-    if file is not None:
-        return read_private(file).decode().rstrip("\r\n")
-    asked: str = typer.prompt("Password", hide_input=True, confirmation_prompt=confirm, err=True)
-    return asked
-
-
 def _text(found: dict[str, Any]) -> str:
     lines = []
     for epoch in found["epochs"]:
-        lines.append(f"epoch {epoch['epoch']}")
+        lines.append(f"epoch {epoch['epoch']}{' (closed)' if epoch['closed'] else ''}")
         for item in epoch["contributions"]:
             summary = item["summary"]
             numbers = "" if summary is None else f", {sum(stage['subjects'] for stage in summary['stages'].values())} subjects"

@@ -192,6 +192,7 @@ class ContributingMember:
         closed = self._office.trust.statement(work.epoch_close_envelope, EpochClose, "authority")
         self._office.epochs.move(closed.epoch, "closing")
         self._reviser.run()
+        self._retry()  # a row does not wait any more for a column that cannot come
 
     def _contributor(self, raw: bytes, encryptions: int = ROWS_AHEAD) -> Contributor:
         office, epoch = self._office, self._epoch(raw)

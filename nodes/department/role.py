@@ -20,6 +20,7 @@ from nodes.contributing.sender import Sender
 from nodes.contributing.trust import ZoneTrust
 from nodes.department.desk.intake import Records
 from nodes.department.desk.outgoing import Outgoing
+from nodes.department.desk.settings import DeskTable
 from nodes.department.records import store, tables
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.quarantine import Quarantine
@@ -30,6 +31,7 @@ from nodes.department.roster_key import read_roster_key
 from nodes.department.settings import DepartmentTable
 from nodes.department.values.book import ValueBook
 from nodes.department.values.desk import ValuesDesk, ValueTerms
+from nodes.department.values.settling import Settling
 from nodes.department.worker import Department
 from nodes.runtime.clock import now
 from nodes.runtime.cursor import Cursor
@@ -54,6 +56,13 @@ def open_records(state_dir: Path, database_url: str) -> Engine:
     return open_database(state_dir, "records", tables.METADATA, database_url)
 
 
+def people_and_policy(desk: DeskTable | None) -> tuple[People | None, Policy]:
+    """Who of the department decides, and what waits for two of them: nobody and nothing where it has no page."""
+    if desk is None:
+        return None, Policy()
+    return People(desk.people_dir, desk.people), Policy(desk.approval == "two-persons", desk.approve_rows)
+
+
 class DepartmentRole:
     """Workers: one follows the coordinator's work, one sends, one runs the connectors, one goes on with what people let go; and
     the department's page where it has one, whose port is then in ``ready``. Own work stream and cursor."""
@@ -70,16 +79,18 @@ class DepartmentRole:
         self._members = Members(process, identity, settings, trust.registry, state_dir)
         roster_key = read_roster_key(read_private(table.roster_key_file))
         desk, kept = table.desk, Outbox(engine)
-        people = None if desk is None else People(desk.people_dir, desk.people)
-        policy = Policy() if desk is None else Policy(desk.approval == "two-persons", desk.approve_rows)
+        people, policy = people_and_policy(desk)
         four_eyes = FourEyes(engine, kept, people, policy, identity, now)
         four_eyes.settle()
         sources, intake = open_sources(table, state_dir), Intake(records, now)
         runner = Runner(intake, [source.connector for source in sources], turns_of(state_dir, process.stopping))
+        record_store, values = RecordStore(records, engine), ValueBook(records)
+        settling = Settling(settings.zone, settings.member, values, record_store, intake, people, policy.persons, now)
+        settling.finish()
         office = Office(
             identity=identity,
             trust=trust,
-            store=RecordStore(records, engine),
+            store=record_store,
             outbox=kept,
             secrets=EpochSecrets(state_dir / "epochs", table.epoch_secrets_kept),
             subjects=RosterKey(roster_key),
@@ -90,8 +101,8 @@ class DepartmentRole:
             summaries=Summaries(engine),
         )
         terms = ValueTerms(table.self_filed, table.dispute_days)
-        values = ValuesDesk(identity, trust, office.store, ValueBook(records), office.outbox, terms, now)
-        self._department = Department(office, roster_key, values, self._exchange.fetch_blob, now)
+        desk_of_values = ValuesDesk(identity, trust, record_store, values, kept, terms, now)
+        self._department = Department(office, roster_key, desk_of_values, self._exchange.fetch_blob, now)
         sender = Sender(office.outbox, self._exchange, log, self._department.settled, process.stopping, four_eyes.admits)
         process.worker("department.work", self._follow)
         process.worker("department.sender", sender.run)
@@ -105,7 +116,7 @@ class DepartmentRole:
             from nodes.runtime.web.server import WebServer  # noqa: PLC0415  the same
 
             feeds = Records(sources, runner, Quarantine(records, intake))
-            page = create_app(identity.member, people, four_eyes, Outgoing(engine, Summaries(engine), four_eyes), feeds)
+            page = create_app(identity.member, people, four_eyes, Outgoing(engine, Summaries(engine), four_eyes), feeds, settling)
             server = WebServer(page, desk.listen)
             server.attach(process)
             self.ready["port"] = server.port

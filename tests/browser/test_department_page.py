@@ -17,7 +17,7 @@ from tests.support.desk import NAMES, Desk, desk_in, opened_zone, password
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
 LI, WANG, _ = NAMES
-PAGES = ("/outgoing", "/coverage", "/quarantine", "/connectors")
+PAGES = ("/outgoing", "/coverage", "/values", "/quarantine", "/connectors")
 
 
 @dataclass(frozen=True)

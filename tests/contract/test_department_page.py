@@ -24,7 +24,7 @@ from tests.support.departments import DepartmentZone
 from tests.support.desk import BASE, HOSTILE, NAMES, Desk, OneIntake, Time, Visitor, desk_in, opened_zone, page_of, password
 
 LI, WANG, ZHAO = NAMES
-PAGES = ("/outgoing", "/coverage", "/quarantine", "/connectors")
+PAGES = ("/outgoing", "/coverage", "/values", "/quarantine", "/connectors")
 
 
 @pytest.fixture(scope="module")

@@ -39,6 +39,7 @@ from nodes.department.records.store import RecordStore
 from nodes.department.role import metadata, open_records
 from nodes.department.values.book import ValueBook
 from nodes.department.values.desk import ValuesDesk, ValueTerms
+from nodes.department.values.settling import Settling
 from nodes.department.worker import Department
 from nodes.errors import NotFoundError, PeerUnavailableError, RpcRefusal
 from nodes.runtime.database import open_database
@@ -164,6 +165,7 @@ class Node:
     runner: Runner = field(init=False)
     office: Office = field(init=False)
     values: ValuesDesk = field(init=False)
+    settling: Settling = field(init=False)
     department: Department = field(init=False)
     sender: Sender = field(init=False)
     four_eyes: FourEyes = field(init=False)
@@ -182,13 +184,13 @@ class Node:
         self.runner = Runner(Intake(self.records, lambda: ledger.now), connectors, turns_of(self.root / "state"))
         private = ledger.keys.hpke[name]
         identity = Identity(ZONE, name, ledger.keys.signers[name], private, public_key(private), TlsFiles(b"", b"", b""))
-        outbox, self.summaries = Outbox(self.engine), Summaries(self.engine)
+        store, outbox, self.summaries = RecordStore(self.records, self.engine), Outbox(self.engine), Summaries(self.engine)
         self.four_eyes = FourEyes(self.engine, outbox, self.people, self.policy, identity, lambda: ledger.now)
         self.four_eyes.settle()
         self.office = Office(
             identity=identity,
             trust=ZoneTrust(_public(ledger, self.root), ZONE, name, SMALL_BITS),
-            store=RecordStore(self.records, self.engine),
+            store=store,
             outbox=outbox,
             four_eyes=self.four_eyes,
             summaries=self.summaries,
@@ -199,8 +201,10 @@ class Node:
             window=4,
         )
         self.office.trust._models = {ledger.model.sha256: ledger.model}  # read once for all: YAML is slow
-        store, outbox = self.office.store, self.office.outbox
         self.values = ValuesDesk(identity, self.office.trust, store, ValueBook(self.records), outbox, self.terms, lambda: ledger.now)
+        intake = Intake(self.records, lambda: ledger.now)
+        self.settling = Settling(ZONE, name, self.values.book, store, intake, self.people, self.policy.persons, lambda: ledger.now)
+        self.settling.finish()
         self.department = Department(self.office, ROSTER_KEY, self.values, self.exchange.fetch, lambda: ledger.now)
         self.sender = Sender(self.office.outbox, self.exchange, self.exchange, self.department.settled, threading.Event(), self.four_eyes.admits)
 

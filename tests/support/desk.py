@@ -102,7 +102,7 @@ def page_of(node: Node, people: People, intake: Intake, monotonic: object = None
     """The page of ``node`` as an application."""
     outgoing = Outgoing(node.engine, node.summaries, node.four_eyes)
     clock = {} if monotonic is None else {"monotonic": monotonic}
-    return create_app(node.name, people, node.four_eyes, outgoing, intake, **clock)  # type: ignore[arg-type]
+    return create_app(node.name, people, node.four_eyes, outgoing, intake, node.settling, **clock)  # type: ignore[arg-type]
 
 
 @dataclass

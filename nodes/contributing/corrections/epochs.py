@@ -47,6 +47,11 @@ class ContributedEpochs:
         with reading(self._engine) as connection:
             return [Contributed(*row) for row in connection.execute(select(_epochs).where(_epochs.c.phase != "closed").order_by(_epochs.c.epoch))]
 
+    def over(self) -> frozenset[str]:
+        """Epochs of which we know that they are closed, or are closing: no column of them counts that is not sent yet."""
+        with reading(self._engine) as connection:
+            return frozenset(connection.execute(select(_epochs.c.epoch).where(_epochs.c.phase != "open")).scalars())
+
     def move(self, epoch: str, phase: str) -> None:
         """The epoch is ``closing`` or ``closed``; it never goes back."""
         with writing(self._engine) as connection:

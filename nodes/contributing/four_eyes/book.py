@@ -14,6 +14,7 @@ from sqlalchemy import Column as TableColumn
 from sqlalchemy import Connection, Engine, Executable, Integer, LargeBinary, MetaData, String, Table, Update, insert, select, update
 
 from crypto.statements import VerifyKey, parse_envelope, said, sign_envelope
+from nodes.contributing.corrections.epochs import ContributedEpochs
 from nodes.contributing.four_eyes.decisions import Act, Decision, check_released, next_act, read_decision, sign_decision, valid_decisions
 from nodes.contributing.four_eyes.people import People
 from nodes.contributing.outbox import MESSAGES, Kept, Outbox
@@ -44,6 +45,11 @@ class Policy:
     columns: bool = False
     rows: bool = False
 
+    @property
+    def persons(self) -> int:
+        """How many persons sign what a department's people settle."""
+        return 2 if self.columns else 1
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -59,29 +65,33 @@ class Held:
 
 
 class FourEyes:
-    """Holds and releases over the department's own database ``engine``. ``released`` is set after a contribution was let go.
+    """Holds and releases over the department's own database ``engine``, which has the tables of ``corrections.epochs`` too. ``released`` is
+    set after a contribution was let go.
 
     ``people`` is None where nobody may sign in: then ``policy`` asks for nothing.
     """
 
     def __init__(self, engine: Engine, outbox: Outbox, people: People | None, policy: Policy, identity: Identity, now: Clock) -> None:
         self._engine, self._outbox, self._people, self._identity, self._now = engine, outbox, people, identity, now
+        self._epochs = ContributedEpochs(engine)
         self.policy = policy
         self.released = threading.Event()
 
     def row_held(self, epoch: str, entries: Iterable[Entry], columns: Collection[str]) -> bool:
         """Whether a row of ``entries`` is to be held, where the member owes ``epoch`` a column of each indicator in ``columns`` [A4].
 
-        Raises SecondPersonMissingError when one of these columns was not let go: the row would say first what they say.
+        Raises SecondPersonMissingError when one of these columns was not let go and still can be: the row would say first what it says.
         """
         if not self.policy.columns:
             return False
-        backed = True
+        backed, over = True, epoch in self._epochs.over()
         for entry in entries:
             if entry.indicator not in columns:
                 backed = False
             elif not self._column_said(epoch, entry.indicator):
-                raise SecondPersonMissingError(f"the column of {entry.indicator} has not been approved")
+                if not over:
+                    raise SecondPersonMissingError(f"the column of {entry.indicator} has not been approved")
+                backed = False
         return self.policy.rows or not backed
 
     def admits(self, kept: Kept) -> bool:
@@ -116,11 +126,13 @@ class FourEyes:
     def decide(self, key: SigningKeyPair, contributions: Sequence[str], *, approve: bool, reason: str = "") -> list[Decision]:
         """The word of the person with ``key`` on each of ``contributions``: all are kept or none. The second approval of one lets it go.
 
-        Raises DecisionError when one is not held any more, the person has approved it before, or is not one of the people any more.
+        Raises DecisionError when one is not held any more, is a column of a closed epoch, the person has approved it before, or is not one of
+        the people any more.
         """
+        over = self._epochs.over()
         with writing(self._engine) as connection:
             connection.execute(select(MESSAGES.c.id).where(MESSAGES.c.state == "held").with_for_update())  # two persons at once: one after the other
-            here = {held.contribution: held for held in self._held(connection, ("held",))}
+            here = {held.contribution: held for held in self._held(connection, ("held",)) if not missed(held.place, held.state, over)}
             made = [self._decide(connection, here.get(contribution), key, approve=approve, reason=reason) for contribution in contributions]
         let_go = [decision for decision in made if decision.act == "approve"]
         for decision in made:
@@ -151,7 +163,7 @@ class FourEyes:
 
     def _decide(self, connection: Connection, held: Held | None, key: SigningKeyPair, *, approve: bool, reason: str) -> Decision:
         if held is None:
-            raise DecisionError("this contribution is not held any more: its records changed, or it was decided on")
+            raise DecisionError("this contribution is not held any more: its records changed, it was decided on, or its epoch was closed")
         act: Act = next_act(key.key_id, held.decisions) if approve else "reject"
         decision = Decision(
             zone=self._identity.zone, member=self._identity.member, contribution=held.contribution, person=key.key_id, act=act,
@@ -186,6 +198,12 @@ class FourEyes:
 
     def _in_force(self) -> dict[str, VerifyKey]:
         return {} if self._people is None else dict(self._people.in_force())
+
+
+def missed(place: str, state: str, over: Collection[str]) -> bool:
+    """Whether a contribution is a column that was held until its epoch was ``over``: it can never leave. Rows still do [P4.5]."""
+    kind, epoch, *_ = place.split("/")
+    return state == "held" and kind == "column" and epoch in over
 
 
 def _of(message_id: int) -> Update:

@@ -47,7 +47,10 @@ def add_api(app: FastAPI, doorkeeper: Doorkeeper, four_eyes: FourEyes, outgoing:
     def listed(key: SigningKeyPair = known) -> dict[str, Any]:
         """Epochs and what leaves the node in each, the newest first."""
         _log.info(VIEWED, person=key.key_id, page="outgoing")
-        epochs = [{"epoch": epoch, "contributions": [item.to_json() for item in items]} for epoch, items in outgoing.newest()]
+        closed = outgoing.closed()
+        epochs = [
+            {"epoch": epoch, "closed": epoch in closed, "contributions": [item.to_json() for item in items]} for epoch, items in outgoing.newest()
+        ]
         return {"policy": "two-persons" if four_eyes.policy.columns else "none", "epochs": epochs}
 
     @app.post("/api/decisions")

@@ -20,26 +20,36 @@ from nodes.department.desk.intake import Intake
 from nodes.department.desk.outgoing import Outgoing
 from nodes.department.desk.pages import Pages, add_pages
 from nodes.department.desk.sessions import Doorkeeper
+from nodes.department.desk.values import add_values
+from nodes.department.values.settling import Settling
 from nodes.errors import NodeError, SignInError
 from nodes.runtime.web import problems
 from nodes.runtime.web.bounds import Bounds
+from scoring.errors import ScoringError
 
 Handler = Callable[[Request, Exception], Response]
 
 
 def create_app(
-    member: str, people: People, four_eyes: FourEyes, outgoing: Outgoing, intake: Intake, monotonic: Callable[[], float] = time.monotonic
+    member: str,
+    people: People,
+    four_eyes: FourEyes,
+    outgoing: Outgoing,
+    intake: Intake,
+    settling: Settling,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
     """The ASGI application of one department's page. Nothing but the sign-in page, its style and the health answer is for strangers."""
     app = FastAPI(title="Xinqiao department", version="1", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     problems.install(app)
     pages = Pages(member)
-    for kind in (NodeError, problems.Refused, HTTPException, RequestValidationError):
+    for kind in (NodeError, ScoringError, problems.Refused, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, _shown(pages, cast(Handler, app.exception_handlers[kind])))
     doorkeeper = Doorkeeper(people, monotonic)
     add_api(app, doorkeeper, four_eyes, outgoing)
     add_entrance(app, pages, doorkeeper)
     add_pages(app, pages, doorkeeper, four_eyes, outgoing, intake)
+    add_values(app, pages, doorkeeper, settling)
     app.add_middleware(Guard)
     app.add_middleware(Bounds)
 

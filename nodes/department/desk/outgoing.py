@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Engine, select
 
 from crypto.statements import parse_envelope, said
-from nodes.contributing.four_eyes.book import FourEyes
+from nodes.contributing.corrections.epochs import ContributedEpochs
+from nodes.contributing.four_eyes.book import FourEyes, missed
 from nodes.contributing.four_eyes.decisions import Decision
 from nodes.contributing.four_eyes.summaries import Remark, Summaries, Summary, remarks
 from nodes.contributing.outbox import MESSAGES
@@ -25,7 +26,8 @@ UNSIGNED = frozenset({"held", "rejected", "superseded"})
 class Contribution:
     """One contribution of ours. ``contribution`` names its statement, ``digest`` its signed envelope (empty before), as the log's leaf does.
 
-    ``about``: of a column its indicator and functional, of a row its subject id and audience. ``leaf_index`` is -1 before it is logged.
+    ``state`` is the outbox's, or ``missed``: a column that was held until its epoch was closed. ``about``: of a column its indicator and
+    functional, of a row its subject id and audience. ``leaf_index`` is -1 before it is logged.
     """
 
     kind: str
@@ -61,6 +63,11 @@ class Outgoing:
 
     def __init__(self, engine: Engine, summaries: Summaries, four_eyes: FourEyes) -> None:
         self._engine, self._summaries, self._four_eyes = engine, summaries, four_eyes
+        self._epochs = ContributedEpochs(engine)
+
+    def closed(self) -> frozenset[str]:
+        """Epochs that are closed."""
+        return self._epochs.over()
 
     def epochs(self) -> list[tuple[str, list[Contribution]]]:
         """Epochs, the one contributed to last first, each with its contributions in order: columns, then rows; superseded ones left out."""
@@ -94,15 +101,17 @@ class Outgoing:
         decisions = self._four_eyes.decided([name for _, name, _ in named])
         for item in self._four_eyes.held():
             decisions[item.contribution] = item.decisions
-        return [self._contribution(row, name, digest, summaries.get(row.source), decisions.get(name, ())) for row, name, digest in named]
+        over = self._epochs.over()
+        return [self._contribution(row, name, digest, summaries.get(row.source), decisions.get(name, ()), over) for row, name, digest in named]
 
-    def _contribution(self, row: Any, name: str, digest: str, summary: Summary | None, decisions: tuple[Decision, ...]) -> Contribution:
+    def _contribution(
+        self, row: Any, name: str, digest: str, summary: Summary | None, decisions: tuple[Decision, ...], over: frozenset[str]
+    ) -> Contribution:
         kind, epoch, *about = row.place.split("/")
+        state = "missed" if missed(row.place, row.state, over) else row.state
         before = None if summary is None or row.state not in UNSIGNED else self._summaries.before(summary)
         leaf_index = -1 if row.leaf_index is None else row.leaf_index
-        return Contribution(
-            kind, epoch, (about[0], about[1]), row.revision, row.state, row.reason, name, digest, leaf_index, decisions, summary, before
-        )
+        return Contribution(kind, epoch, (about[0], about[1]), row.revision, state, row.reason, name, digest, leaf_index, decisions, summary, before)
 
 
 def _names(row: Any) -> tuple[str, str]:

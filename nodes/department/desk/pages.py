@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from nodes.department.desk.outgoing import Outgoing
 from nodes.department.desk.sessions import Doorkeeper, Session, check_form
 from nodes.errors import FormError, SignInError
 from nodes.runtime import logging
+from nodes.runtime.peers.identity import SigningKeyPair
 from nodes.runtime.web.problems import Refused
 
 HERE = Path(__file__).parent
@@ -27,6 +29,7 @@ SHOWN_ASIDE = 500
 STATES = {
     "held": ("等待复核", "waits for people"),
     "rejected": ("已退回", "rejected"),
+    "missed": ("评价期已关闭，未能发出", "too late: the epoch is closed"),
     "superseded": ("已被替代", "superseded"),
     "waiting": ("等待发送", "waits to be sent"),
     "sent": ("已入日志", "in the log"),
@@ -36,6 +39,7 @@ FAULTS = {
     "SIGN_IN_REQUIRED": "姓名或密码不对。",
     "FORM_NOT_OURS": "表单无效或已过期，请重新打开页面。",
     "DECISION_INVALID": "该意见无效。",
+    "VALUE_STATE": "该数据项的状态已变，或缺少理由。",
     "RATE_LIMITED": "尝试过多，请稍后再试。",
     "NOT_FOUND": "没有此页。",
 }
@@ -63,16 +67,33 @@ class Pages:
         return shown
 
 
-def add_pages(app: FastAPI, pages: Pages, doorkeeper: Doorkeeper, four_eyes: FourEyes, outgoing: Outgoing, intake: Intake) -> None:
-    """Add the routes of the pages, each of which needs a session."""
+def signed_in(pages: Pages, doorkeeper: Doorkeeper) -> Callable[[Request], Session]:
+    """What gives a route the session of its visitor, and logs that the page was viewed: its path, never what was asked for in its query."""
 
-    def signed_in(request: Request) -> Session:
+    def find(request: Request) -> Session:
         session = doorkeeper.session(request.cookies.get(pages.cookie, ""))
         if request.method == "GET":
             _log.info(VIEWED, person=session.person.name, page=request.url.path)
         return session
 
-    signed: Session = Depends(signed_in)
+    return find
+
+
+def unlock(doorkeeper: Doorkeeper, session: Session, form: Mapping[str, list[str]]) -> SigningKeyPair:
+    """The key of the person of ``session``, which the password in a form of one of its pages opens.
+
+    Raises FormError; Refused for another password: the session goes on, and its person is told instead of being led to sign in.
+    """
+    check_form(session, one(form, "form"))
+    try:
+        return doorkeeper.unlock(session.person.name, one(form, "password"))
+    except SignInError as error:
+        raise Refused.of(error) from error
+
+
+def add_pages(app: FastAPI, pages: Pages, doorkeeper: Doorkeeper, four_eyes: FourEyes, outgoing: Outgoing, intake: Intake) -> None:
+    """Add the routes of the pages, each of which needs a session."""
+    signed: Session = Depends(signed_in(pages, doorkeeper))
     sent: dict[str, list[str]] = Depends(read_form)
 
     @app.get("/")
@@ -81,7 +102,9 @@ def add_pages(app: FastAPI, pages: Pages, doorkeeper: Doorkeeper, four_eyes: Fou
 
     @app.get("/outgoing")
     def outgoing_page(session: Session = signed) -> Response:
-        return pages.page("outgoing.html.j2", session, "/outgoing", epochs=outgoing.epochs(), two_persons=four_eyes.policy.columns)
+        return pages.page(
+            "outgoing.html.j2", session, "/outgoing", epochs=outgoing.epochs(), closed=outgoing.closed(), two_persons=four_eyes.policy.columns
+        )
 
     @app.get("/contributions/{contribution}")
     def contribution_page(contribution: str, session: Session = signed) -> Response:
@@ -97,15 +120,10 @@ def add_pages(app: FastAPI, pages: Pages, doorkeeper: Doorkeeper, four_eyes: Fou
 
     @app.post("/decisions")
     def decide(session: Session = signed, form: dict[str, list[str]] = sent) -> Response:
-        check_form(session, one(form, "form"))
         verdict, reason = one(form, "verdict"), one(form, "reason").strip()
         if verdict not in {"approve", "reject"} or len(reason) > LONGEST_REASON or (verdict == "reject" and not reason):
             raise FormError("choose approve or reject; a rejection gives its reason")
-        try:
-            key = doorkeeper.unlock(session.person.name, one(form, "password"))
-        except SignInError as error:
-            raise Refused.of(error) from error  # the session goes on: to be told, not to be led to sign in
-        four_eyes.decide(key, form.get("contribution", []), approve=verdict == "approve", reason=reason)
+        four_eyes.decide(unlock(doorkeeper, session, form), form.get("contribution", []), approve=verdict == "approve", reason=reason)
         return RedirectResponse("/outgoing", 303)
 
     @app.get("/coverage")

@@ -1,4 +1,5 @@
-"""Keeps the state of each value that an enterprise was shown, and what enterprises filed themselves. The values themselves are records."""
+"""Keeps the state of each value that an enterprise was shown, what enterprises filed themselves, and what persons signed about both. The values
+themselves are records."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, MetaData, String, Table, Text, delete, insert, select, update
+from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, LargeBinary, MetaData, String, Table, Text, delete, insert, select, update
 
 from nodes.errors import NotFoundError
 from nodes.runtime.database import reading, writing
@@ -38,6 +39,14 @@ _filings = Table(
     Column("state", String(10), nullable=False, index=True),
     Column("since", BigInteger, nullable=False),
     Column("note", Text, nullable=False),
+)
+_settlements = Table(
+    "value_settlements",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("matter", String(64), nullable=False, index=True),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("public", String(64), nullable=False),  # the person's key then, hex: who was removed since is still known by it
 )
 
 
@@ -133,6 +142,30 @@ class ValueBook:
         """Keep what the examination made of filing ``number``."""
         with writing(self._engine) as connection:
             connection.execute(update(_filings).where(_filings.c.number == number).values(**_fields(filing)))
+
+    # --- what persons signed ---
+
+    def keep_word(self, matter: str, envelope: bytes, public: bytes, check: Callable[[list[bytes]], None]) -> None:
+        """Keep one person's signed word on ``matter``, unless ``check`` raises over the words on it that were kept before."""
+        with writing(self._engine) as connection:
+            check(_words(connection, matter))
+            connection.execute(insert(_settlements).values(matter=matter, envelope=envelope, public=public.hex()))
+
+    def words(self, matter: str) -> list[bytes]:
+        """The signed words on ``matter``, oldest first."""
+        with reading(self._engine) as connection:
+            return _words(connection, matter)
+
+    def signed(self, newest: int) -> list[tuple[bytes, str]]:
+        """The ``newest`` signed words of all, the last one first, each with its person's public key (hex)."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(_settlements).order_by(_settlements.c.id.desc()).limit(newest))
+            return [(bytes(row.envelope), row.public) for row in rows]
+
+
+def _words(connection: Connection, matter: str) -> list[bytes]:
+    rows = connection.execute(select(_settlements.c.envelope).where(_settlements.c.matter == matter).order_by(_settlements.c.id))
+    return [bytes(row.envelope) for row in rows]
 
 
 def _stand(connection: Connection, uscc: str, period: str, record: Mapping[str, str], now: int) -> dict[str, HeldValue]:

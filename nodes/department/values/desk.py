@@ -1,16 +1,14 @@
-"""Shows enterprises what the department holds of them, takes their answers and filings, and settles both [V1–V4].
+"""Shows enterprises what the department holds of them, and takes their answers and filings [V1–V4]; ``settling`` settles them.
 
 A service is believed about an enterprise as far as the county's signed binding reaches. What goes back is sealed to that service.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Protocol
 
-from connectors.records import Delivery, Malformed, Origin, Outcome, Record
 from crypto.encoding import canonical_json, sha256
 from nodes.contributing.office import KeptRecords
 from nodes.contributing.outbox import Message, Outbox, Prepared
@@ -25,18 +23,11 @@ from nodes.runtime.replica.relay import VALUE_ANSWERS, VALUES, VALUES_REQUEST
 from nodes.runtime.replica.value_messages import FiledValue, GivenAnswer, ShownFiling, ShownValue, ValueAnswers, Values, ValuesRequest
 from scoring.errors import WrongSignerError
 from scoring.exchange.view import verify_key
-from scoring.lifecycle import Filing, confirm, dispute, examine, uphold
+from scoring.lifecycle import Filing, confirm, dispute
 from scoring.statements import Binding, Member
 
-SELF_FILED = "self-filed"  # the connector that approved filings are recorded under
 VALUES_SHOWN, ANSWERS_TAKEN = "values.shown", "values.answered"
 _log = logging.logger("department.values")
-
-
-class Taker(Protocol):
-    """Where an approved filing becomes a record: ``nodes.department.records.deliveries``."""
-
-    def take(self, connector: str, delivery: Delivery, /) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,54 +133,3 @@ class ValuesDesk:
         if binding.service != service.id:
             raise WrongSignerError(f"{service.id} does not serve the enterprise of this binding")
         return binding
-
-
-def settle_dispute(book: ValueBook, records: KeptRecords, uscc: str, period: str, field: str, note: str, now: int) -> None:
-    """The owner stands by a disputed value. A value that is wrong is corrected where it comes from; that settles the dispute by itself.
-
-    Raises NotFoundError, ValueStateError.
-    """
-    failed = book.change(uscc, period, records.find(uscc, period) or {}, now, {field: partial(uphold, note=note, now=now)})
-    if field in failed:
-        raise failed[field]
-
-
-def examine_filing(book: ValueBook, taker: Taker, number: int, approved: bool, note: str, now: int) -> Filing:
-    """Approve a filing, which makes it a record, or reject it. Raises NotFoundError, ValueStateError.
-
-    A crash between the record and its note leaves a filing that still waits; approving it again changes no record.
-    """
-    waiting = book.filed(number)
-    examined = examine(waiting.filing, approved, note, now)
-    if approved:
-        taker.take(SELF_FILED, FiledDelivery(number, waiting.uscc, waiting.period, examined))
-    book.examined(number, examined)
-    return examined
-
-
-@dataclass(frozen=True, slots=True)
-class FiledDelivery:
-    """An approved filing as a delivery of one record."""
-
-    number: int
-    uscc: str
-    period: str
-    filing: Filing
-
-    @property
-    def name(self) -> str:
-        return f"filing {self.number}"
-
-    @property
-    def digest(self) -> str:
-        return sha256(canonical_json([self.number, self.uscc, self.period, self.filing.field, self.filing.value])).hex()
-
-    @property
-    def cursor(self) -> str:
-        return ""
-
-    def items(self) -> Iterator[Record | Malformed]:
-        yield Record(self.uscc, self.period, {self.filing.field: self.filing.value}, Origin(SELF_FILED, self.name, self.filing.field))
-
-    def settle(self, outcome: Outcome, refused: tuple[Malformed, ...]) -> None:
-        """Nothing is left to do: the book keeps the filing."""

@@ -21,11 +21,13 @@ from nodes.department.desk.outgoing import Outgoing
 from nodes.department.desk.settings import DeskTable
 from nodes.errors import DecisionError, NotFoundError, SecondPersonMissingError, SecretFileError, SettingsError, SignInError
 from nodes.runtime.peers.identity import SigningKeyPair
+from protos.v1.exchange_pb2 import EpochClosed, WorkItem
 from scoring.exchange.view import Logged
 from scoring.statements import Title
 from simulators.population.tables import Population
 from tests.support.departments import EPOCH, PERIOD, ROSTER_KEY, DepartmentZone, Node, columns_asked
 from tests.support.desk import NAMES, key_of, password, people_in
+from tests.support.draws import close_epoch
 from tests.unit.department.test_flow import decrypted_rows
 
 TWO = Policy(columns=True)
@@ -458,6 +460,40 @@ def test_a_row_that_no_column_stands_behind_is_held(node: Node) -> None:
         decide(node, LI, item.contribution)
         decide(node, WANG, item.contribution)
     assert not four_eyes.row_held(EPOCH, [Entry()], {"patents"})  # type: ignore[list-item]
+
+
+def closed(zone: DepartmentZone, node: Node) -> None:
+    """The authority closes the epoch, and the department is told."""
+    logged = close_epoch(zone)
+    node.do(WorkItem(closed=EpochClosed(epoch_close_envelope=logged.envelope, leaf_index=logged.index)))
+
+
+def test_a_column_that_was_held_until_its_epoch_closed_cannot_be_let_go_any_more(zone: DepartmentZone, node: Node) -> None:
+    proposed, other = (item.contribution for item in held(node))
+    decide(node, LI, proposed)
+    outgoing = Outgoing(node.engine, node.summaries, node.four_eyes)
+    assert (outgoing.closed(), outgoing.find(proposed).state) == (frozenset(), "held")
+    closed(zone, node)
+    assert outgoing.closed() == {EPOCH}
+    assert [outgoing.find(name).state for name in (proposed, other)] == ["missed", "missed"]
+    for contribution in (proposed, other):
+        with pytest.raises(DecisionError, match="closed"):
+            decide(node, WANG, contribution)
+    assert sent(node) == 0
+
+
+def test_a_row_that_waited_for_a_column_which_cannot_come_any_more_waits_for_two_persons(
+    zone: DepartmentZone, node: Node, opened: Logged, firms: Population
+) -> None:
+    row_of(zone, node, opened, firms.firms[3].uscc)
+    assert not any(item.place.startswith("row/") for item in held(node))
+    closed(zone, node)
+    (row,) = (item for item in held(node) if item.place.startswith("row/"))
+    assert not zone.ledger.view.rows
+    decide(node, LI, row.contribution)
+    decide(node, WANG, row.contribution)
+    assert [key[1] for key in zone.ledger.view.rows] == ["ip"]
+    assert node.office.outbox.aside() == []
 
 
 # --- what persons are shown ---

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,8 @@ from sqlalchemy import MetaData
 from crypto.sealing import public_key
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.store import RecordStore
-from nodes.department.values.desk import ValueTerms, examine_filing, settle_dispute
+from nodes.department.values.desk import ValueTerms
+from nodes.department.values.settlements import Outcome
 from nodes.enterprise.enrolment import Enrolments
 from nodes.enterprise.keyring import Keyring
 from nodes.enterprise.store import Enterprise, Store
@@ -83,6 +84,11 @@ class Place:
     def file(self, value: str, field: str = "sales_musd_previous") -> dict[str, object]:
         return self.desk.answer(self.uscc, TAX, PERIOD, [], [FiledValue(field=field, value=value, note="our books")], 0.0)
 
+    def settle(self, outcome: Outcome, reason: str) -> bool:
+        """The one matter that is open."""
+        (matter,) = self.tax.settling.open()
+        return self.tax.settling.settle(matter, outcome, reason, None)
+
     def state(self, field: str = FIELD) -> str:
         shown = self.desk.ask(self.uscc, TAX, PERIOD, 0.0)
         return str({one["field"]: one["state"] for one in shown["values"]}[field])
@@ -134,7 +140,7 @@ def test_a_dispute_goes_to_the_owner_with_its_deadline_and_is_settled_by_upholdi
     assert (dispute.uscc, dispute.held.field, dispute.held.note) == (place.uscc, FIELD, "our return says another figure")
     assert dispute.held.due == place.zone.ledger.now + 15 * DAY_S
     assert place.desk.life(place.uscc, PERIOD)["standing"] == "disputed"
-    settle_dispute(place.tax.values.book, place.tax.office.store, place.uscc, PERIOD, FIELD, "it is the audited figure", place.zone.ledger.now)
+    place.settle("uphold", "it is the audited figure")
     assert place.state() == "upheld"
     assert not place.tax.values.book.disputes()
     assert FIELD in str(place.answer(False, "still")["refused"])
@@ -157,16 +163,18 @@ def test_an_answer_to_a_value_that_was_corrected_meanwhile_is_refused_and_change
 
 
 def test_what_an_enterprise_files_counts_only_once_its_owner_approved_it(place: Place) -> None:
-    store, book = RecordStore(place.tax.records), place.tax.values.book
+    store = RecordStore(place.tax.records)
     before = store.find(place.uscc, PERIOD)
     assert place.file("12.5")["refused"] == {}
     assert store.find(place.uscc, PERIOD) == before
-    (waiting,) = book.waiting()
-    examine_filing(book, place.intake, waiting.number, True, "", place.zone.ledger.now)
+    (matter,) = place.tax.settling.open()
+    assert place.settle("approve", "")
     assert store.find(place.uscc, PERIOD) == {**(before or {}), "sales_musd_previous": "12.5"}
     versions = len(store.history(place.uscc, PERIOD))
+    with pytest.raises(ValueStateError, match="not open"):
+        place.tax.settling.find(matter.id)
     with pytest.raises(ValueStateError, match="before"):
-        examine_filing(book, place.intake, waiting.number, True, "", place.zone.ledger.now)
+        place.tax.settling.settle(matter, "approve", "", None)
     assert len(store.history(place.uscc, PERIOD)) == versions
 
 
@@ -184,10 +192,10 @@ def test_an_approval_cut_off_after_the_record_is_repeated_without_a_second_versi
             raise Cut
 
     with pytest.raises(Cut):
-        examine_filing(book, CutOff(), waiting.number, True, "", place.zone.ledger.now)
+        replace(place.tax.settling, taker=CutOff()).settle(place.tax.settling.open()[0], "approve", "", None)
     assert book.waiting() == [waiting]
     versions = len(store.history(place.uscc, PERIOD))
-    examine_filing(book, place.intake, waiting.number, True, "", place.zone.ledger.now)
+    place.settle("approve", "")
     assert len(store.history(place.uscc, PERIOD)) == versions
     assert not book.waiting()
 
@@ -195,8 +203,7 @@ def test_an_approval_cut_off_after_the_record_is_repeated_without_a_second_versi
 def test_a_filing_that_is_rejected_never_counts_and_the_enterprise_is_told_why(place: Place) -> None:
     before = place.tax.office.store.find(place.uscc, PERIOD)
     place.file("12.5")
-    (waiting,) = place.tax.values.book.waiting()
-    examine_filing(place.tax.values.book, place.intake, waiting.number, False, "no proof", place.zone.ledger.now)
+    place.settle("reject", "no proof")
     assert place.tax.office.store.find(place.uscc, PERIOD) == before
     (filing,) = place.desk.ask(place.uscc, TAX, PERIOD, 0.0)["filings"]
     assert (filing["state"], filing["note"]) == ("rejected", "no proof")

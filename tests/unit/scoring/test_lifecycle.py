@@ -26,6 +26,8 @@ def test_an_answer_to_a_value_that_does_not_stand_any_more_is_refused() -> None:
         confirm(HELD, "b" * 32, NOW)
     with pytest.raises(ValueStateError, match="does not stand"):
         dispute(HELD, "b" * 32, "reason", NOW, 15)
+    with pytest.raises(ValueStateError, match="does not stand"):
+        uphold(dispute(HELD, HELD.version, "wrong", NOW, 15), "b" * 32, "it is right", NOW)
 
 
 def test_a_dispute_and_its_rejection_state_their_reasons() -> None:
@@ -33,13 +35,13 @@ def test_a_dispute_and_its_rejection_state_their_reasons() -> None:
         dispute(HELD, HELD.version, "  ", NOW, 15)
     disputed = dispute(HELD, HELD.version, "wrong", NOW, 15)
     with pytest.raises(ValueStateError, match="reason"):
-        uphold(disputed, "", NOW)
+        uphold(disputed, HELD.version, "", NOW)
     with pytest.raises(ValueStateError, match="not disputed"):
-        uphold(HELD, "it is right", NOW)
+        uphold(HELD, HELD.version, "it is right", NOW)
 
 
 def test_what_was_upheld_is_not_disputed_again_but_may_be_confirmed() -> None:
-    upheld = uphold(dispute(HELD, HELD.version, "wrong", NOW, 15), "it is the return's figure", NOW)
+    upheld = uphold(dispute(HELD, HELD.version, "wrong", NOW, 15), HELD.version, "it is the return's figure", NOW)
     with pytest.raises(ValueStateError, match="upheld"):
         dispute(upheld, HELD.version, "still wrong", NOW, 15)
     assert confirm(upheld, HELD.version, NOW).state == "confirmed"
@@ -107,10 +109,10 @@ class Life(RuleBasedStateMachine):
     @rule()
     def owner_upholds(self) -> None:
         if self.disputed:
-            self.held, self.disputed = uphold(self.held, "it is right", self.now), False
+            self.held, self.disputed = uphold(self.held, self.held.version, "it is right", self.now), False
         else:
             with pytest.raises(ValueStateError):
-                uphold(self.held, "it is right", self.now)
+                uphold(self.held, self.held.version, "it is right", self.now)
 
     @invariant()
     def only_an_open_dispute_has_a_deadline(self) -> None:
