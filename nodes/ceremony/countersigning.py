@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,12 +11,16 @@ from nodes.runtime.files import write_public
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.zone import read_public
 from scoring.disclosure.countersigning import check_acceptances, embed
-from scoring.errors import StatementFormatError
+from scoring.disclosure.lint import lint
+from scoring.disclosure.report import LintReport
+from scoring.disclosure.views import Party, registered
+from scoring.errors import StatementFormatError, WrongModelError
 from scoring.exchange.registry import MemberRegistry
 from scoring.indicators.model import Model, load_pack
 from scoring.statements import (
     Ceremony,
     ChangeApproval,
+    DisclosurePolicy,
     MemberChange,
     ModelAcceptance,
     ModelAdmitted,
@@ -37,12 +41,23 @@ def accept_model(model: Model, zone: str, member: str, signer: SignKey, exposure
     return sign_statement(said, signer)
 
 
-def admit_model(pack: bytes, registry: MemberRegistry, acceptances: Iterable[bytes], authority: SignKey, public_dir: Path) -> ModelAdmitted:
-    """Put a pack and its admission into ``public_dir``/packs, from where the authority's front logs it.
+def lint_for(members: Sequence[Party], policy: DisclosurePolicy, model: Model, previous: Sequence[Model] = ()) -> LintReport:
+    """The admission lint of ``model`` as the custodians of a zone with these members and this policy make it: their reports are alike."""
+    return lint(model, previous, policy=policy, audiences=registered(members, [model, *previous]))
 
-    Raises ModelError, and AcceptanceError or WrongOwnerError while an owner's acceptance is missing: nothing is written then.
+
+def admit_model(
+    pack: bytes, registry: MemberRegistry, report: LintReport, acceptances: Iterable[bytes], authority: SignKey, public_dir: Path
+) -> ModelAdmitted:
+    """Put a pack and its admission into ``public_dir``/packs, from where the authority's front logs it. ``report``: its admission lint.
+
+    Raises ModelError; ModelLeaksError when the lint does not pass it, WrongModelError when the report is of another model; AcceptanceError or
+    WrongOwnerError while an owner's acceptance is missing: nothing is written then.
     """
     model, zone = load_pack(pack), registry.genesis.zone
+    if report.model.sha256 != model.sha256:
+        raise WrongModelError("the lint report is of another model")
+    report.check_admissible()
     statement = ModelAdmitted(zone=zone, nonce=fresh_nonce(), id=model.id, version=model.version, sha256=model.sha256, acceptances=embed(acceptances))
     check_acceptances(registry, model, statement)
     name = f"{model.id}@{model.version}"

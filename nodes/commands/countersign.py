@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from crypto.encoding import canonical_json
-from nodes.ceremony.countersigning import accept_model, admit_model, approve_change, enact_change, read_members
+from nodes.ceremony.countersigning import accept_model, admit_model, approve_change, enact_change, lint_for, read_members
 from nodes.commands.lint_report import lint_text
 from nodes.commands.output import ExitCode, JsonFlag, of_form, reporting
 from nodes.errors import SettingsError
@@ -18,9 +18,7 @@ from nodes.runtime.files import write_public
 from nodes.runtime.peers.identity import load_signing_key
 from nodes.runtime.peers.signing import fresh_nonce
 from scoring.disclosure.countersigning import adds_power, exposures_of, owners_of
-from scoring.disclosure.lint import lint
 from scoring.disclosure.report import LintReport
-from scoring.disclosure.views import registered
 from scoring.exchange.contributions import owns
 from scoring.exchange.registry import MemberRegistry
 from scoring.indicators.model import Model
@@ -99,7 +97,7 @@ def admit(
             report.result(found.document(), lint_text(model, found), ExitCode.NOT_HOLDING)
             return
         accepted = [path.read_bytes() for path in acceptance]
-        admit_model(pack_bytes(pack), registry, accepted, signer, public)
+        admit_model(pack_bytes(pack), registry, found, accepted, signer, public)
         owners = sorted(owners_of(registry, model))
         document = {"model": f"{model.id}@{model.version}", "sha256": model.sha256, "accepted_by": owners}
         report.result(document, f"{model.id}@{model.version} is admitted, accepted by {', '.join(owners)}; the gateway logs it when it starts")
@@ -153,9 +151,7 @@ def enact(
 
 def _linted(registry: MemberRegistry, model: Model, previous: list[str] | None) -> LintReport:
     """The admission lint as custodians of the zone make it."""
-    models = [model, *(read_pack(name) for name in previous or ())]
-    members = tuple(registry.members.values())
-    return lint(model, models[1:], policy=registry.genesis.disclosure, audiences=registered(members, models))
+    return lint_for(tuple(registry.members.values()), registry.genesis.disclosure, model, [read_pack(name) for name in previous or ()])
 
 
 def _signer(registry: MemberRegistry, member: str, key: Path) -> Any:

@@ -18,7 +18,7 @@ from nodes.runtime.replica.zone import Zone
 from scoring.disclosure.lint import lint
 from scoring.disclosure.report import LintReport
 from scoring.disclosure.views import Audience, registered
-from scoring.errors import ModelLeaksError, WrongModelError
+from scoring.errors import WrongModelError
 from scoring.exchange.view import Logged, ZoneView
 from scoring.indicators.model import Model
 from scoring.statements import DisclosurePolicy, EpochOpen, ModelAdmitted
@@ -76,10 +76,7 @@ class AdmissionLint:
         if report is None:
             self._waiting.put(case)
             raise NotReadyError(f"the admission lint of {case.models[0].id}@{case.models[0].version} is under way")
-        if not report.admissible:
-            first = next(finding for finding in report.findings if finding.outcome == "refused")
-            where = f"{first.audience}, stage {first.stage}: {', '.join(first.indicators) or first.rule}"
-            raise ModelLeaksError(f"{case.models[0].id}@{case.models[0].version} does not pass our own admission lint ({where})")
+        report.check_admissible()
 
     def run(self) -> None:
         """Lint what waits, until the process stops."""

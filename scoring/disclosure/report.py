@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from crypto.encoding import canonical_json, sha256
 from scoring.disclosure.inference.priors import UNIFORM
+from scoring.errors import ModelLeaksError
 
 FORMAT = "xinqiao/lint-report/v1"
 SCALE = 10_000
@@ -116,6 +117,13 @@ class LintReport:
     def admissible(self) -> bool:
         """Whether nothing was found that forbids the model."""
         return all(finding.outcome != "refused" for finding in self.findings)
+
+    def check_admissible(self) -> None:
+        """Returns when the model may be admitted. Raises ModelLeaksError, which names the first finding that forbids it."""
+        for found in self.findings:
+            if found.outcome == "refused":
+                where = f"{found.audience}, stage {found.stage}: {', '.join(found.indicators) or found.rule}"
+                raise ModelLeaksError(f"{self.model.id}@{self.model.version} does not pass the admission lint ({where}); xinqiao model lint says why")
 
     @property
     def estimated(self) -> bool:

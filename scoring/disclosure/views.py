@@ -7,17 +7,17 @@ into one opening. A percentile band is a function of a functional that its audie
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from typing import Literal, Protocol
 
 from scoring.disclosure.inference.span import reduced
 from scoring.disclosure.report import ModelRef
 from scoring.indicators.functional import NO_FUNCTIONAL, functional
 from scoring.indicators.model import Indicator, Model
 from scoring.indicators.pack import Contributors
-from scoring.rules.stages import Owner
-from scoring.statements import Member
+from scoring.rules.stages import Level, Owner
 
 AUTHORITY, BANK = "authority", "bank"
 OF_BANK = " of bank "  # one bank's value of what is summed over banks; no name contains it
@@ -160,7 +160,20 @@ def usual(models: Sequence[Model]) -> tuple[Audience, ...]:
     return (*single, joint(*single))
 
 
-def registered(members: Sequence[Member], models: Sequence[Model]) -> tuple[Audience, ...]:
+class Party(Protocol):
+    """A member as the lint sees it; also one that is only planned."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def roles(self) -> Collection[str]: ...
+    @property
+    def level(self) -> Level | Literal[""]: ...
+    @property
+    def department(self) -> str: ...
+
+
+def registered(members: Sequence[Party], models: Sequence[Model]) -> tuple[Audience, ...]:
     """As ``usual``, and each authority or bank of a zone that is a department too, or an authority that is a bank: it knows its own records."""
     *single, _ = usual(models)
     found = list(single)

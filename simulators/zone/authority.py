@@ -22,13 +22,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from crypto.encoding import canonical_json
 from crypto.notes import COSIGNATURE_V1, ED25519
-from nodes.ceremony.countersigning import accept_model, admit_model
+from nodes.ceremony.countersigning import accept_model, admit_model, lint_for
 from nodes.runtime.files import make_private_directory, write_private, write_public
 from nodes.runtime.peers.identity import SigningKeyPair, load_note_signer, load_signing_key, log_name, member_uri, server_name, witness_name
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from scoring.disclosure.countersigning import exposures_of, owners_of
+from scoring.disclosure.report import LintReport
 from scoring.exchange.registry import MemberRegistry, check_witness_policy
-from scoring.indicators.model import load_pack
+from scoring.indicators.model import Model, load_pack
 from scoring.statements import Member, ModelAdmitted, Registry, SigningKey, WitnessPolicy
 from simulators.zone.layout import MemberPlan, ZonePlan
 
@@ -121,8 +122,10 @@ def make_member(authority: CertificateAuthority, zone: str, member: MemberPlan, 
 def make_zone(plan: ZonePlan, directory: Path, packs: Sequence[bytes], progress: Callable[[str], None] = lambda _: None) -> Registry:
     """Everything that a zone consists of before its key ceremony: ``directory``/members, /public, /ca. Returns the signed registry.
 
-    ``packs``: the exact bytes of the indicator models to admit. Raises ModelError for a malformed one.
+    ``packs``: the exact bytes of the indicator models to admit. Raises ModelError for a malformed one, ModelLeaksError for one that the
+    admission lint does not pass in this zone: nothing is made then.
     """
+    reports = [linted(plan, load_pack(pack), progress) for pack in packs]
     make_private_directory(directory)
     members_dir, public_dir = make_private_directory(directory / "members"), directory / "public"
     (public_dir / "packs").mkdir(parents=True, exist_ok=True)
@@ -138,24 +141,35 @@ def make_zone(plan: ZonePlan, directory: Path, packs: Sequence[bytes], progress:
             write_private(members_dir / member.id / "roster.key", roster_key)
     progress("registry")
     registry = _sign_registry(plan, entries, members_dir, public_dir)
-    for pack in packs:
-        admit_pack(plan, pack, registry, members_dir, public_dir)
+    for pack, report in zip(packs, reports, strict=True):
+        admit_pack(plan, pack, report, registry, members_dir, public_dir)
     return registry
 
 
-def admit_pack(plan: ZonePlan, pack: bytes, registry: Registry, members_dir: Path, public_dir: Path) -> ModelAdmitted:
-    """Put an indicator model into the public directory, accepted by every owner of an indicator and signed by the authority [P7.1].
+def linted(plan: ZonePlan, model: Model, progress: Callable[[str], None]) -> LintReport:
+    """The admission lint of a model in the planned zone, passed; says which exposures its owners accept. Raises ModelLeaksError."""
+    report = lint_for(plan.members, plan.disclosure, model)
+    report.check_admissible()
+    exposed = ", ".join(f"{item.indicator} → {'/'.join(item.audiences)}" for item in model.pack.exposures)
+    accepted = f"; owners accept 披露例外: {exposed}" if exposed else ""
+    progress(f"{model.id}@{model.version} passes the admission lint 准入检查 ({report.sha256[:16]}…){accepted}")
+    return report
 
-    Raises ModelError, WrongOwnerError where the zone lacks an owner.
+
+def admit_pack(plan: ZonePlan, pack: bytes, report: LintReport, registry: Registry, members_dir: Path, public_dir: Path) -> ModelAdmitted:
+    """Put an indicator model into the public directory, linted, accepted by every owner of an indicator and signed by the authority [P7.1].
+
+    Raises ModelError, ModelLeaksError, WrongOwnerError where the zone lacks an owner.
     """
     model = load_pack(pack)
     members = MemberRegistry(registry)
     owners = owners_of(members, model)
     exposed = exposures_of(members, model)
     accepted = [
-        accept_model(model, plan.zone, name, load_signing_key(name, members_dir / name / "sign.pem"), exposed.get(name, ())) for name in owners
+        accept_model(model, plan.zone, name, load_signing_key(name, members_dir / name / "sign.pem"), exposed.get(name, ()), report.sha256)
+        for name in owners
     ]
-    return admit_model(pack, members, accepted, _authority_key(plan, members_dir), public_dir)
+    return admit_model(pack, members, report, accepted, _authority_key(plan, members_dir), public_dir)
 
 
 def _sign_registry(plan: ZonePlan, entries: tuple[Member, ...], members_dir: Path, public_dir: Path) -> Registry:

@@ -34,7 +34,8 @@ def build_zone(
 
     The authority deals the key, the auditor witnesses it. ``mapped``: member -> mappings in ``records``/<member> by which its node reads; the
     others read CSV files from there. ``configured`` is called with the configurations' folder before the ceremony, which takes a while.
-    Raises SettingsError when there is a zone already or the plan cannot be one, ModelError for a pack: nothing is made then.
+    Raises SettingsError when there is a zone already or the plan cannot be one, ModelError for a pack, ModelLeaksError for one that the
+    admission lint does not pass: nothing is made then.
     """
     public_dir, members_dir = directory / "public", directory / "members"
     _check_plan(plan, packs, base_port)

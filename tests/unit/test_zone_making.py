@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -19,22 +20,27 @@ from nodes.auditor.settings import AuditorSettings
 from nodes.bank.settings import BankSettings
 from nodes.commands.node import program_of
 from nodes.coordinator.settings import CoordinatorSettings
+from nodes.custodian.admission import Case, lint_case
 from nodes.custodian.settings import CustodianSettings
 from nodes.department.settings import DepartmentSettings
 from nodes.enterprise.settings import EnterpriseSettings
 from nodes.errors import SettingsError
 from nodes.log.__main__ import LogSettings
-from nodes.packs import shipped_pack
+from nodes.packs import shipped_pack, shipped_packs
 from nodes.runtime.files import read_private
 from nodes.runtime.peers.identity import Identity, certificate_uris, server_name
 from nodes.runtime.settings import NodeSettings, role_of
-from scoring.errors import ModelError
+from scoring.disclosure.countersigning import check_acceptances
+from scoring.disclosure.views import registered
+from scoring.errors import ModelError, ModelLeaksError
+from scoring.exchange.registry import MemberRegistry
+from scoring.indicators.model import load_pack
 from scoring.release.ceremony import check_ceremony, open_share
-from scoring.statements import Ceremony, DisclosurePolicy, Registry, WitnessPolicy, parse_statement
-from simulators.zone.authority import make_zone
+from scoring.statements import Ceremony, DisclosurePolicy, ModelAdmitted, Registry, WitnessPolicy, parse_statement
+from simulators.zone.authority import linted, make_zone
 from simulators.zone.build import build_zone, processes_of
 from simulators.zone.configs import choose_addresses, free_ports, to_toml, write_configs
-from simulators.zone.layout import ZonePlan, demo_plan
+from simulators.zone.layout import ZonePlan, demo_plan, plan_for
 
 SETTINGS: dict[str, type[NodeSettings]] = {
     "auditor": AuditorSettings,
@@ -56,7 +62,8 @@ def zone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("zone") / "zone"
     steps: list[str] = []
     build_zone(PLAN, directory, [shipped_pack("firm-panel")], key_bits=2048, base_port=18443, progress=steps.append)
-    assert steps[:3] == ["certificate authority", "members", "registry"]
+    assert "passes the admission lint" in steps[0]
+    assert steps[1:4] == ["certificate authority", "members", "registry"]
     assert steps[-1] == "ceremony: sign"
     return directory
 
@@ -196,6 +203,38 @@ def test_what_cannot_be_a_zone_leaves_nothing(plan: ZonePlan, packs: list[bytes]
     with pytest.raises((SettingsError, ModelError), match=said):
         build_zone(plan, tmp_path / "zone", packs, key_bits=2048, base_port=base_port, progress=lambda _: None)
     assert not (tmp_path / "zone").exists()
+
+
+def test_a_zone_is_not_made_for_a_model_that_the_admission_lint_does_not_pass(tmp_path: Path) -> None:
+    leaky = re.sub(rb"(?m)^exposures:\n(?:[ -].*\n)*", b"", shipped_pack("sme-tech"))  # its owners accept nothing any more
+    with pytest.raises(ModelLeaksError, match="does not pass the admission lint"):
+        build_zone(plan_for([load_pack(leaky)]), tmp_path / "zone", [leaky], key_bits=2048, progress=lambda _: None)
+    assert not (tmp_path / "zone").exists()
+    stricter = replace(PLAN, disclosure=DisclosurePolicy(ratio_at_least=10_000))
+    with pytest.raises(ModelLeaksError):
+        build_zone(stricter, tmp_path / "zone", [shipped_pack("firm-panel")], key_bits=2048, progress=lambda _: None)
+    assert not (tmp_path / "zone").exists()
+
+
+@pytest.mark.parametrize("pack", shipped_packs())
+def test_every_shipped_model_passes_in_its_own_zone_and_says_what_its_owners_accept(pack: str) -> None:
+    model, said = load_pack(shipped_pack(pack)), list[str]()
+    report = linted(plan_for([model]), model, said.append)
+    assert report.admissible
+    (line,) = said
+    assert all(f"{item.indicator} → " in line for item in model.pack.exposures)
+    assert ("owners accept" in line) == bool(model.pack.exposures)
+
+
+def test_owners_accept_by_the_lint_report_that_custodians_come_to(zone: Path) -> None:
+    registry = registry_of(zone)
+    envelope = parse_envelope((zone / "public" / "packs" / "firm-panel@1.yaml").with_suffix(".dsse.json").read_bytes())
+    admitted = parse_statement(envelope.payload_type, envelope.payload)
+    assert isinstance(admitted, ModelAdmitted)
+    model = load_pack(shipped_pack("firm-panel"))
+    case = Case((model.sha256,), registered(registry.members, [model]), (model,))
+    accepted = check_acceptances(MemberRegistry(registry), model, admitted)
+    assert {item.report for item in accepted.values()} == {lint_case(case, registry.disclosure, lambda: None).sha256}
 
 
 def test_a_zone_of_three_witnesses_is_one_for_production(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def ticket_of(desk: Desk) -> Callable[[], object]:
 def test_nothing_is_opened_under_a_model_that_our_own_lint_does_not_pass(leaky: MemoryZone, tmp_path: Path) -> None:
     desk = Desk(leaky.fork(), tmp_path)
     examine = ticket_of(desk)
-    with pytest.raises(ModelLeaksError, match=r"does not pass our own admission lint \(bank, stage S1: value\)"):
+    with pytest.raises(ModelLeaksError, match=r"does not pass the admission lint \(bank, stage S1: value\)"):
         examine()
     assert refusal_of(ModelLeaksError()).reason == "MODEL_LEAKS"
 
