@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, Boolean, Column, Engine, MetaData, String, Table, Text, desc, insert, select, update
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Engine, LargeBinary, MetaData, String, Table, Text, desc, insert, select, update
 
 from crypto.errors import CryptoError, SignatureError
 from crypto.statements import check_signature, parse_envelope
@@ -24,7 +24,7 @@ from protos.v1.exchange_pb2 import ConsentNotice
 from scoring.errors import ConsentScopeError, ScoringError, StatementFormatError, WrongSignerError
 from scoring.exchange.registry import MemberRegistry
 from scoring.exchange.view import verify_key
-from scoring.statements import Binding, Consent, parse_statement
+from scoring.statements import Binding, Consent, Enrolment, Statement, parse_statement
 
 METADATA = MetaData()
 CONSENTS = Table(
@@ -40,8 +40,16 @@ CONSENTS = Table(
     Column("leaf_index", BigInteger, nullable=False),
     Column("revoked", Boolean, nullable=False),
 )
+KEYS = Table(
+    "enterprise_enrolments",
+    METADATA,
+    Column("subject", String(32), primary_key=True),
+    Column("enrolment", LargeBinary, nullable=False),
+    Column("leaf_index", BigInteger, nullable=False),
+)
 CURSOR = StoredCursor(METADATA)
-CONSENT_TAKEN, CONSENT_REFUSED = "consent.taken", "consent.refused"
+CONSENT_TAKEN, CONSENT_REFUSED, ENROLMENT_REFUSED = "consent.taken", "consent.refused", "enrolment.refused"
+S = TypeVar("S", bound=Statement)
 _log = logging.logger("bank.consents")
 
 
@@ -81,7 +89,7 @@ class Consents:
     def take(self, notice: ConsentNotice, seq: int) -> None:
         """Keep what a notice says and that work item ``seq`` is done, at once. A notice that does not hold is logged here and left out."""
         try:
-            held = self._read(notice)
+            held, enrolment = self._read(notice)
         except (CryptoError, ScoringError, NodeError) as error:
             _log.warning(CONSENT_REFUSED, seq=seq, error=type(error).__name__)
             self.skip(seq)
@@ -93,6 +101,8 @@ class Consents:
                 connection.execute(insert(CONSENTS).values(values))
             else:
                 connection.execute(update(CONSENTS).where(CONSENTS.c.id == held.id).values({**values, "revoked": known or held.revoked}))
+            if enrolment:
+                _put_enrolment(connection, held.subject, enrolment, held.leaf_index)
             CURSOR.advance(connection, seq)
         self.version += 1
         _log.info(CONSENT_TAKEN, seq=seq, leaf_index=held.leaf_index, revoked=held.revoked)
@@ -107,6 +117,18 @@ class Consents:
         with reading(self._engine) as connection:
             return [_held(row) for row in connection.execute(select(CONSENTS).order_by(desc(CONSENTS.c.leaf_index))).all()]
 
+    def consent(self, consent_id: str) -> HeldConsent | None:
+        """The consent with this id, if it was given to us."""
+        with reading(self._engine) as connection:
+            row = connection.execute(select(CONSENTS).where(CONSENTS.c.id == consent_id)).one_or_none()
+        return None if row is None else _held(row)
+
+    def enrolment(self, subject: str) -> bytes:
+        """The enrolment by whose key we check what the enterprise signs, as its newest consent brought it; empty where there is none."""
+        with reading(self._engine) as connection:
+            found: bytes | None = connection.execute(select(KEYS.c.enrolment).where(KEYS.c.subject == subject)).scalar_one_or_none()
+        return found or b""
+
     def find(self, *, subject: str, uscc: str, product: str, purpose: str) -> HeldConsent | None:
         """The consent to ask under: of this subject, or this code where ``subject`` is empty; best the newest that covers it, not revoked."""
         column, value = (CONSENTS.c.subject, subject) if subject else (CONSENTS.c.uscc, uscc)
@@ -116,7 +138,8 @@ class Consents:
         covering = [held for held in found if held.purpose == purpose and product in held.products]
         return next(iter([held for held in covering if not held.revoked] or covering or found), None)
 
-    def _read(self, notice: ConsentNotice) -> HeldConsent:
+    def _read(self, notice: ConsentNotice) -> tuple[HeldConsent, bytes]:
+        """The consent, and the enrolment that came with it, empty where it does not hold."""
         envelope = parse_envelope(notice.consent_envelope)
         consent = parse_statement(envelope.payload_type, envelope.payload)
         if not isinstance(consent, Consent):
@@ -124,18 +147,46 @@ class Consents:
         if consent.audience != self._identity.member:
             raise ConsentScopeError("the consent is for another audience")
         sealed = open_binding(consent.sealed_binding, self._identity.hpke_private, consent.audience, consent.id)
-        binding_envelope = parse_envelope(bytes.fromhex(sealed.binding))
-        binding = parse_statement(binding_envelope.payload_type, binding_envelope.payload)
-        signer = self._registry.key(binding_envelope.key_ids[0])
-        if "registrar" not in signer.member.roles:
-            raise WrongSignerError("a binding is signed by the registrar")
-        check_signature(binding_envelope, verify_key(signer.key))
-        if not isinstance(binding, Binding) or (binding.subject, binding.uscc) != (consent.subject, sealed.uscc):
+        binding = registrars(self._registry, bytes.fromhex(sealed.binding), Binding)
+        if (binding.subject, binding.uscc) != (consent.subject, sealed.uscc):
             raise SignatureError("the binding is of another enterprise")
-        return HeldConsent(
+        held = HeldConsent(
             consent.id, consent.subject, binding.uscc, consent.purpose, consent.products, consent.not_before, consent.not_after,
             notice.leaf_index, notice.revoked,
         )  # fmt: skip
+        return held, self._enrolment_of(notice, consent)
+
+    def _enrolment_of(self, notice: ConsentNotice, consent: Consent) -> bytes:
+        """A consent counts without it; only what the enterprise signs for a loan does not."""
+        try:
+            enrolment = registrars(self._registry, notice.enrolment_envelope, Enrolment)
+        except (CryptoError, ScoringError) as error:
+            _log.warning(ENROLMENT_REFUSED, leaf_index=notice.leaf_index, error=type(error).__name__)
+            return b""
+        return notice.enrolment_envelope if enrolment.subject == consent.subject else b""
+
+
+def registrars(registry: MemberRegistry, raw: bytes, kind: type[S]) -> S:
+    """The registrar's statement of this kind in an envelope. Raises WrongSignerError, StatementFormatError and the errors of envelopes."""
+    envelope = parse_envelope(raw)
+    statement = parse_statement(envelope.payload_type, envelope.payload)
+    signer = registry.key(envelope.key_ids[0])
+    if "registrar" not in signer.member.roles:
+        raise WrongSignerError(f"a {kind.kind} is signed by the registrar")
+    check_signature(envelope, verify_key(signer.key))
+    if not isinstance(statement, kind):
+        raise SignatureError(f"this is no {kind.kind}")
+    return statement
+
+
+def _put_enrolment(connection: Connection, subject: str, enrolment: bytes, leaf_index: int) -> None:
+    """The enrolment that came with the newest consent stands."""
+    known = connection.execute(select(KEYS.c.leaf_index).where(KEYS.c.subject == subject)).scalar_one_or_none()
+    values = {"subject": subject, "enrolment": enrolment, "leaf_index": leaf_index}
+    if known is None:
+        connection.execute(insert(KEYS).values(values))
+    elif known <= leaf_index:
+        connection.execute(update(KEYS).where(KEYS.c.subject == subject).values(values))
 
 
 def _held(row: Any) -> HeldConsent:

@@ -85,5 +85,6 @@ def _rows(view: ZoneView, epoch: EpochState, state: ConsentState) -> Iterator[Wo
 
 def _notice(view: ZoneView, state: ConsentState, *, revoked: bool) -> Iterator[Work]:
     if state.consent.audience in view.registry.members:
-        notice = ConsentNotice(consent_envelope=view.at(state.index).envelope, leaf_index=state.index, revoked=revoked)
+        enrolment = view.enrolment_behind(state).envelope
+        notice = ConsentNotice(consent_envelope=view.at(state.index).envelope, leaf_index=state.index, revoked=revoked, enrolment_envelope=enrolment)
         yield state.consent.audience, f"consent/{state.digest}/{'revoked' if revoked else 'given'}", WorkItem(consent=notice)

@@ -380,19 +380,23 @@ class ConsentNotice(_message.Message):
     CONSENT_ENVELOPE_FIELD_NUMBER: _builtins.int
     LEAF_INDEX_FIELD_NUMBER: _builtins.int
     REVOKED_FIELD_NUMBER: _builtins.int
+    ENROLMENT_ENVELOPE_FIELD_NUMBER: _builtins.int
     consent_envelope: _builtins.bytes
     leaf_index: _builtins.int
     revoked: _builtins.bool
+    enrolment_envelope: _builtins.bytes
+    """the subject's newest enrolment: by its key the audience checks what the enterprise signs for it"""
     def __init__(
         self,
         *,
         consent_envelope: _builtins.bytes = ...,
         leaf_index: _builtins.int = ...,
         revoked: _builtins.bool = ...,
+        enrolment_envelope: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_envelope", b"consent_envelope", "leaf_index", b"leaf_index", "revoked", b"revoked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_envelope", b"consent_envelope", "enrolment_envelope", b"enrolment_envelope", "leaf_index", b"leaf_index", "revoked", b"revoked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

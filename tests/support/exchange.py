@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
@@ -140,6 +140,7 @@ class MemoryExchange:
         self.first = len(CUSTODIANS)  # how many answers an audience is given before it asks for more
         self.custody: Custody | None = None  # once the shares have been renewed
         self.relayed: list[tuple[str, str, bytes]] = []
+        self.senders: list[str] = []  # of what was relayed, where a client says who it is
         self.submitted: list[bytes] = []
         self.on_prepare: Callable[[], None] = lambda: None
         held = self._held = HeldZone(zone.view, log.lock)
@@ -158,6 +159,10 @@ class MemoryExchange:
     def client(self) -> ExchangeClient:
         """This, as what the processes expect."""
         return cast(ExchangeClient, self)
+
+    def client_of(self, member: str) -> ExchangeClient:
+        """As ``client``, for one member: ``senders`` tells whose the relayed messages are."""
+        return cast(ExchangeClient, _ClientOf(self, member))
 
     def submit(self, envelope: bytes) -> wire.Receipt:
         self.submitted.append(envelope)
@@ -262,3 +267,17 @@ class MemoryExchange:
         except (ScoringError, CryptoError, NodeError) as error:
             row = refusal_of(error)
             raise RpcRefusal(row.reason, detail_of(error, row), row.code.name) from error
+
+
+class _ClientOf:
+    """A memory exchange as one member dials it."""
+
+    def __init__(self, exchange: MemoryExchange, member: str) -> None:
+        self._exchange, self._member = exchange, member
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._exchange, name)
+
+    def relay(self, to: str, matter: str, sealed: bytes) -> None:
+        self._exchange.relay(to, matter, sealed)
+        self._exchange.senders.append(self._member)

@@ -25,7 +25,7 @@ from protos.errors import refusal_of
 from scoring.errors import ScoringError, WrongSignerError, ZoneMismatchError
 from scoring.exchange.registry import MemberRegistry
 from scoring.exchange.view import verify_key
-from scoring.statements import MemberChange, parse_leaf, parse_statement
+from scoring.statements import Leaf, MemberChange, parse_leaf, parse_statement
 
 READ: Final = frozenset({MemberChange.kind})
 """Kinds whose statements this needs; of others it keeps the leaves."""
@@ -85,3 +85,8 @@ class Members:
             self._follower.wait_for(index, LOG_WAIT_S)
         except NotReadyError as error:
             raise PeerUnavailableError(f"the log has not shown leaf {index} yet") from error
+
+    def leaf(self, index: int) -> Leaf:
+        """Leaf ``index`` as the log shows it to everybody. Raises PeerUnavailableError while it does not."""
+        self.wait_for(index)
+        return parse_leaf(next(self._follower.replica.entries(index, index + 1)).leaf)

@@ -7,7 +7,8 @@ Subject matters: an enterprise service asks the registrar to enrol an enterprise
 with the county's signed binding ("binding"); an auditor asks a department to open what was drawn ("audit-request"), and the department
 shows it ("audit-opening", ``nodes.runtime.replica.audit_messages``); an enterprise service asks a department what it holds of an
 enterprise, and answers it ("values-request", "value-answers"), and the department shows it ("values",
-``nodes.runtime.replica.value_messages``). The sealed bytes are the HPKE encapsulation followed by the ciphertext.
+``nodes.runtime.replica.value_messages``); the parties of an application for credit tell each other its steps ("loan",
+``nodes.lending.messages``). The sealed bytes are the HPKE encapsulation followed by the ciphertext.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ AUDIT_OPENING: Final = "audit-opening"
 VALUES_REQUEST: Final = "values-request"
 VALUE_ANSWERS: Final = "value-answers"
 VALUES: Final = "values"
-SubjectMatter = Literal["enrolment-request", "binding", "audit-request", "audit-opening", "values-request", "value-answers", "values"]
+LOAN: Final = "loan"
+SubjectMatter = Literal["enrolment-request", "binding", "audit-request", "audit-opening", "values-request", "value-answers", "values", "loan"]
 Uscc = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJ-NPQRTUWXY]{18}$")]
 R = TypeVar("R", bound=Record)
 
