@@ -14,6 +14,7 @@ from gateway.intake import SignedIntake
 from gateway.metrics import Metrics
 from gateway.policies.api import routes as policy_routes
 from gateway.policies.office import open_policies
+from gateway.policies.pages import pages as policy_pages
 from gateway.public import Public
 from gateway.refusals import RefusalLog
 from gateway.register.office import add_register
@@ -82,7 +83,7 @@ def main(config: Path) -> int:
         address_limit=address_limit,
         ready=ready,
         site=site,
-        parts=(front(site, public), policy_routes(policies, token)),
+        parts=(front(site, public), policy_routes(policies, token), policy_pages(site, policies)),
     )
     server = WebServer(create_app(gateway), table.listen, settings.keys_dir / "cert.pem", settings.keys_dir / "tls-key.pem")
     process.on_stop(log.close)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from crypto.encoding import sha256
+from crypto.encoding import canonical_json, sha256
 from gateway.policies import bank_files
 from gateway.policies.courier import Courier
 from gateway.policies.matches import Matching
@@ -157,7 +157,8 @@ class PolicyDesk:
         Raises PolicyUnknownError, PolicyFormatError, ReconciliationError, ClaimStateError.
         """
         found = self.bank_file(file)
-        outcomes, digest = bank_files.answer(content, file), sha256(content).hex()
+        outcomes = bank_files.answer(content, file)
+        digest = sha256(canonical_json(sorted([item.claim, item.amount_fen, item.result, item.reference] for item in outcomes))).hex()
 
         def plan(_policy: Policy, account: Account, kept: Mapping[str, Kept]) -> Change:
             after = account.answer(file, digest, outcomes, by, self._now())

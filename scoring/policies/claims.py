@@ -6,16 +6,25 @@ from dataclasses import dataclass, replace
 
 from scoring.policies.errors import ClaimStateError
 from scoring.policies.steps import BEGINNING, CLAIM_STEPS
+from scoring.statements import Title
 
-STATES = {
-    "matched": ("比对符合", "matched, awaits the enterprise"), "filed": ("已申报", "filed by the enterprise"),
-    "accepted": ("申报受理", "filing accepted"), "rejected": ("申报不予受理", "filing rejected"),
-    "confirmed": ("企业已确认", "confirmed by the enterprise"), "declined": ("企业放弃", "declined by the enterprise"),
-    "noticed": ("公示中", "on public notice"), "disputed": ("有异议", "disputed"), "upheld": ("异议成立", "dispute upheld"),
-    "dismissed": ("异议不成立", "dispute dismissed"), "ordered": ("拨付中", "payment ordered"), "paid": ("已到账", "paid"),
-    "returned": ("退汇", "payment returned"), "cancelled": ("已撤销", "cancelled"),
-}  # fmt: skip
-"""The state after each step, in Chinese and English."""
+STATES: dict[str, Title] = {
+    "matched": Title(zh="比对符合，待企业确认", en="matched, awaits the enterprise"),
+    "filed": Title(zh="企业已申报", en="filed by the enterprise"),
+    "accepted": Title(zh="申报已受理", en="filing accepted"),
+    "rejected": Title(zh="申报不予受理", en="filing rejected"),
+    "confirmed": Title(zh="企业已确认", en="confirmed by the enterprise"),
+    "declined": Title(zh="企业放弃", en="declined by the enterprise"),
+    "noticed": Title(zh="公示", en="on public notice"),
+    "disputed": Title(zh="有异议", en="disputed"),
+    "upheld": Title(zh="异议成立", en="dispute upheld"),
+    "dismissed": Title(zh="异议不成立", en="dispute dismissed"),
+    "ordered": Title(zh="已提交拨付", en="payment ordered"),
+    "paid": Title(zh="已到账", en="paid"),
+    "returned": Title(zh="退汇", en="payment returned"),
+    "cancelled": Title(zh="已撤销", en="cancelled"),
+}
+"""The state after each step."""
 
 ENDED = frozenset({"rejected", "declined", "upheld", "paid", "cancelled"})
 """Nothing follows."""

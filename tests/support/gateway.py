@@ -18,6 +18,7 @@ from gateway.intake import SignedIntake
 from gateway.metrics import Metrics
 from gateway.policies.api import routes as policy_routes
 from gateway.policies.office import Policies, open_policies
+from gateway.policies.pages import pages as policy_pages
 from gateway.public import Public
 from gateway.refusals import RefusalLog
 from gateway.register.book import Register
@@ -108,7 +109,7 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
         address_limit=address_limit,
         ready=ready,
         site=site,
-        parts=(open_front(site, public), policy_routes(policies, TOKEN)),
+        parts=(open_front(site, public), policy_routes(policies, TOKEN), policy_pages(site, policies)),
     )
     client = TestClient(create_app(gateway), base_url=BASE, raise_server_exceptions=False)
     return Front(zone, log, exchange, store, evaluation, refusals, client, down, rounds, disputes, site, policies)

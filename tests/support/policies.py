@@ -111,11 +111,16 @@ class Town:
         return self.ask(subject, POLICY_STEPS, body, key)
 
 
-def town(private_key: PrivateKey, directory: Path, rows: Sequence[Mapping[str, str]], met: Sequence[int], model: str = FLAGS) -> Town:
-    """Enterprises of ``rows``; ``met``: how many flags of ``model`` each of the twelve in the roster meets, as a released epoch opened it."""
+def town(
+    private_key: PrivateKey, directory: Path, rows: Sequence[Mapping[str, str]], met: Sequence[int], model: str = FLAGS, also: Sequence[str] = ()
+) -> Town:
+    """Enterprises of ``rows``; ``met``: how many flags of ``model`` each of the twelve in the roster meets, as a released epoch
+    opened it. ``also``: models that are admitted and never evaluated."""
     zone = MemoryZone(private_key)
     zone.found()
     zone.subjects, zone.gated = list(SUBJECTS), set()
+    for name in also:
+        _admit(zone, name)
     flags = _admit(zone, model)
     names = list(flags.indicators)
     zone.points = {subject: {name: 100 * (place < met[at]) for place, name in enumerate(names)} for at, subject in enumerate(SUBJECTS)}

@@ -1,0 +1,156 @@
+"""Claims on their way to payment, the public notice, disputes, and the payments ledger [O5, O6]."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request
+from starlette.responses import RedirectResponse, Response
+
+from gateway.policies.desk import PolicyDesk
+from gateway.policies.pages.readers import LIST_READERS, Desk
+from gateway.policies.store import Kept
+from nodes.runtime.pages.accounts import AUTHORITY
+from nodes.runtime.pages.forms import Form
+from nodes.runtime.pages.language import N_, day, when, yuan
+from nodes.runtime.pages.listing import Column, Listing
+from nodes.runtime.pages.sessions import Session
+from scoring.policies.claims import STATES, Claim
+from scoring.policies.errors import PolicyFormatError
+from scoring.policies.steps import AUTHORITY as BY_AUTHORITY
+from scoring.policies.steps import CLAIM_STEPS
+from scoring.statements import Name
+
+CLAIM_ID = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
+FILE_ID = Annotated[str, Path(pattern=r"^[0-9]{8}-[0-9a-f]{8}$")]
+BY_HAND = ("accepted", "rejected", "disputed", "upheld", "dismissed", "cancelled")
+ON_NOTICE = frozenset({"noticed", "disputed", "dismissed"})
+ACTIONS = {"compare": PolicyDesk.compare, "notice": PolicyDesk.notice, "order": PolicyDesk.order}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One claim of a list, with the enterprise's name."""
+
+    claim: Claim
+    company: str
+    leaf: int
+    busy: bool
+
+
+def money(desk: Desk) -> APIRouter:
+    """The routes."""
+    router = APIRouter(include_in_schema=False)
+    _notice(router, desk)
+    _claims(router, desk)
+    _payments(router, desk)
+    return router
+
+
+def _notice(router: APIRouter, desk: Desk) -> None:
+    anybody: object = Depends(desk.site.open_to_all)
+
+    @router.get("/notice")
+    def notice(request: Request, _session: object = anybody) -> Response:
+        known = {policy.id: policy for policy, _ in desk.policies.store.policies()}
+        rows = _rows(desk, [kept for kept in desk.policies.store.claims() if kept.claim.state in ON_NOTICE])
+        columns: list[Column[Row]] = [
+            Column("company", N_("企业"), lambda row: row.company, searched=True),
+            Column("policy", N_("政策"), lambda row: desk.words(request, known[row.claim.policy].title), searched=True),
+            Column(
+                "amount", N_("拟奖补金额（元）"), lambda row: row.claim.amount_fen / 100, shown=lambda row: yuan(row.claim.amount_fen), number=True
+            ),
+            Column("ends", N_("公示截止"), lambda row: day(row.claim.notice_ends)),
+            Column("state", N_("状态"), lambda row: desk.words(request, STATES[row.claim.state])),
+        ]
+        listing = Listing("notice", columns, "company")
+        file = listing.file(rows, request.query_params, desk.site.translator(request))
+        return file or desk.site.page(request, "policies/notice.html.j2", shown=listing.show(rows, request.query_params))
+
+
+def _claims(router: APIRouter, desk: Desk) -> None:
+    site, policies = desk.site, desk.policies
+    reading: Session = Depends(site.signed_in(*LIST_READERS))
+    deciding: Session = Depends(site.signed_in(AUTHORITY))
+    checked: Form = Depends(site.form)
+
+    @router.get("/policies/{policy}/claims")
+    def claims(request: Request, policy: Name, session: Session = reading) -> Response:
+        known, _ = policies.store.policy(policy)
+        site.views.seen(session.person, f"/policies/{policy}/claims")
+        covered = {item.subject for item in desk.named(session.person, [kept.claim.subject for kept in policies.store.claims(policy=policy)])}
+        rows = _rows(desk, [kept for kept in policies.store.claims(policy=policy) if kept.claim.subject in covered])
+        listing = Listing("claims", _columns(desk, request), "company")
+        file = listing.file(rows, request.query_params, site.translator(request))
+        return file or site.page(request, "policies/claims.html.j2", shown=listing.show(rows, request.query_params), policy=known)
+
+    @router.get("/claims/{claim}")
+    def one(request: Request, claim: CLAIM_ID, session: Session = reading) -> Response:
+        kept = policies.store.claim(claim)
+        enterprise = desk.enterprise(session.person, kept.claim.subject)
+        site.views.seen(session.person, "/claims", kept.claim.subject)
+        known, _ = policies.store.policy(kept.claim.policy)
+        open_steps = [name for name in BY_HAND if kept.claim.state in CLAIM_STEPS[name].after and BY_AUTHORITY in CLAIM_STEPS[name].by]
+        return site.page(
+            request, "policies/claim.html.j2", kept=kept, claim=kept.claim, enterprise=enterprise, policy=known, states=STATES,
+            open_steps=open_steps if AUTHORITY in session.person.roles and not kept.busy else [],
+        )  # fmt: skip
+
+    @router.post("/claims/{claim}")
+    def step(claim: CLAIM_ID, session: Session = deciding, form: Form = checked) -> Response:
+        name = form.one("step")
+        if name not in BY_HAND:
+            raise PolicyFormatError(f"an official's step is one of {', '.join(BY_HAND)}")
+        policies.desk.step(claim, name, session.person.name, form.one("note").strip()[:500])
+        policies.courier.drain()
+        return RedirectResponse(f"/claims/{claim}", 303)
+
+    @router.post("/policies/{policy}/{action}-all")
+    def act(policy: Name, action: str, session: Session = deciding, form: Form = checked) -> Response:
+        if action not in ACTIONS:
+            raise PolicyFormatError(f"what is done for all is one of {', '.join(ACTIONS)}")
+        ACTIONS[action](policies.desk, policy, session.person.name)
+        return RedirectResponse(f"/policies/{policy}", 303)
+
+
+def _payments(router: APIRouter, desk: Desk) -> None:
+    site, policies = desk.site, desk.policies
+    paying: Session = Depends(site.signed_in(AUTHORITY))
+    checked: Form = Depends(site.form)
+
+    @router.get("/payments")
+    def payments(request: Request, _session: Session = paying) -> Response:
+        known = [policy for policy, review in policies.store.policies() if review.in_force]
+        balances = [(policy, policies.desk.balance(policy.id)) for policy in known]
+        titles = {policy.id: policy.title for policy in known}
+        files = [(item, titles.get(item.policy)) for item in policies.store.files()]
+        return site.page(request, "policies/payments.html.j2", balances=balances, files=files, sending=len(policies.store.sendings()))
+
+    @router.get("/payments/{file}.csv")
+    def bank_file(file: FILE_ID, _session: Session = paying) -> Response:
+        content = policies.desk.bank_file(file).content
+        return Response(content, media_type="text/csv; charset=utf-8", headers={"content-disposition": f'attachment; filename="{file}.csv"'})
+
+    @router.post("/payments/{file}")
+    def answer(file: FILE_ID, session: Session = paying, form: Form = checked) -> Response:
+        policies.desk.answer(file, form.one("answer").encode(), session.person.name)
+        policies.courier.drain()
+        return RedirectResponse("/payments", 303)
+
+
+def _columns(desk: Desk, request: Request) -> list[Column[Row]]:
+    return [
+        Column("company", N_("企业"), lambda row: row.company, link=lambda row: f"/claims/{row.claim.id}", searched=True),
+        Column("amount", N_("金额（元）"), lambda row: row.claim.amount_fen / 100, shown=lambda row: yuan(row.claim.amount_fen), number=True),
+        Column("state", N_("状态"), lambda row: desk.words(request, STATES[row.claim.state]), searched=True),
+        Column("since", N_("更新时间"), lambda row: when(row.claim.history[-1].at)),
+        Column("leaf", N_("日志条目"), lambda row: row.leaf, number=True),
+    ]
+
+
+def _rows(desk: Desk, kept: Sequence[Kept]) -> list[Row]:
+    known = desk.policies.matching.enterprises()
+    named = {subject: item.company for subject, item in known.items()}
+    return [Row(item.claim, named.get(item.claim.subject, "–"), item.leaf, item.busy) for item in kept]
