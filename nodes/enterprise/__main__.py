@@ -12,6 +12,8 @@ from nodes.enterprise.consents import ConsentDesk
 from nodes.enterprise.customs import CustomsDesk
 from nodes.enterprise.enrolment import Enrolments
 from nodes.enterprise.keyring import Keyring
+from nodes.enterprise.policies.api import routes as policy_routes
+from nodes.enterprise.policies.desk import OwnPolicyDesk
 from nodes.enterprise.portraits import PortraitDesk
 from nodes.enterprise.settings import EnterpriseSettings
 from nodes.enterprise.store import Store
@@ -78,8 +80,9 @@ def main(config: Path) -> int:
                 _log.warning(SENDING_DELAYED, error=type(error).__name__)
             process.stopping.wait(RETRY_S)
 
+    parts = (policy_routes(OwnPolicyDesk(identity, keyring, enrolments, portraits, gateway, now)),)
     token = token_file(settings.state_dir / "api.token")
-    server = WebServer(create_app(enrolments, consents, portraits, values, straight, customs, store, token), settings.enterprise.listen)
+    server = WebServer(create_app(enrolments, consents, portraits, values, straight, customs, store, token, parts), settings.enterprise.listen)
     for action in (engine.dispose, gateway.close, exchange.close, exchange.cancel, *(board.close for board in boards)):
         process.on_stop(action)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query, Response
@@ -81,8 +82,9 @@ def create_app(
     customs: CustomsDesk,
     store: Store,
     token: str,
+    parts: Sequence[APIRouter] = (),
 ) -> FastAPI:
-    """The ASGI application of one enterprise service."""
+    """The ASGI application of one enterprise service. ``parts``: applications, each a router of its own, behind the same token."""
 
     def staff(authorization: Annotated[str | None, Header()] = None) -> None:
         check_bearer(authorization, token)
@@ -92,7 +94,7 @@ def create_app(
     problems.install(app)
     app.add_middleware(Bounds)
     enterprises = (_enrolling(enrolments, store), _consenting(consents, straight, store), _portraying(portraits, store))
-    for part in (*enterprises, _values(values), routes(customs)):
+    for part in (*enterprises, _values(values), routes(customs), *parts):
         app.include_router(part)
 
     @app.get("/healthz")
