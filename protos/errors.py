@@ -209,6 +209,13 @@ _POLICIES = {
     "StepOrderError": _state("STEP_ORDER", "The step does not follow the last one of this claim."),
 }
 
+_PUBLICATIONS = {
+    "PublicationFormatError": _bad("PUBLICATION_INVALID", "A publication, a word or a choice is not of its form."),
+    "PublicationStateError": _state("PUBLICATION_STATE", "The publication is not in the state that this step needs."),
+    "PublicationUnknownError": _missing("PUBLICATION_UNKNOWN", "No such publication is here, or it does not concern this enterprise."),
+    "PublicationOrderError": _state("PUBLICATION_ORDER", "The step does not follow the last one of this publication, or comes too early."),
+}
+
 _PROTOS = {"WireFormatError": _bad("MESSAGE_INVALID", "The message's parts are malformed or out of order.")}
 
 CATALOGUE: dict[str, Refusal] = {
@@ -217,6 +224,7 @@ CATALOGUE: dict[str, Refusal] = {
         ("crypto.errors", _CRYPTO),
         ("scoring.errors", _SCORING),
         ("scoring.policies.errors", _POLICIES),
+        ("scoring.publications.errors", _PUBLICATIONS),
         ("connectors.errors", _CONNECTORS),
         ("protos.errors", _PROTOS),
         ("nodes.errors", _NODES),

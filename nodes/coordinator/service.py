@@ -42,6 +42,7 @@ from scoring.statements import (
     LoanStep,
     PolicyStep,
     ProductTerms,
+    PublicationStep,
     Revocation,
     Statement,
     kind_of,
@@ -59,6 +60,7 @@ _KINDS: tuple[type[Statement], ...] = (
     PolicyStep,
     ProductTerms,
     LoanStep,
+    PublicationStep,
 )
 SUBMITTED = {kind.kind for kind in _KINDS}
 READERS_OF_ROSTERS = {"department", "custodian", "auditor", "authority"}

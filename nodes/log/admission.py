@@ -39,6 +39,7 @@ from scoring.statements import (
     MemberChange,
     PolicyStep,
     ProductTerms,
+    PublicationStep,
     Registry,
     Revocation,
     RosterCompiled,
@@ -57,8 +58,9 @@ READERS_OF_ALL = frozenset({"custodian", "auditor", "coordinator", "gateway", "a
 _WITH_MATERIAL = (Column, Row, RosterCompiled, StagesPublished)
 """Statements that name ciphertexts or a document: logged without them they would block whoever needs these."""
 
-_JUDGED: tuple[type[Statement], ...] = (*CUSTODY_RULES, ProductTerms, LoanStep)
-"""Steps that make sense one after the other only: of the key's custody, which change who approves [P1.7, P1.4], and of credit [E4]."""
+_JUDGED: tuple[type[Statement], ...] = (*CUSTODY_RULES, ProductTerms, LoanStep, PublicationStep)
+"""Steps that make sense one after the other only: of the key's custody, which change who approves [P1.7, P1.4], of credit [E4], and of
+what is published [N2]."""
 
 _LONGEST_KEY = 128
 CHANGE_VOID = "change.void"

@@ -16,6 +16,7 @@ from scoring.exchange.claims import EFFECTS as CLAIM_EFFECTS
 from scoring.exchange.consent import ConsentState
 from scoring.exchange.epoch import EpochState
 from scoring.exchange.loans import EFFECTS as LOAN_EFFECTS
+from scoring.exchange.publications import EFFECTS as PUBLICATION_EFFECTS
 from scoring.exchange.tickets import release_of
 from scoring.statements import (
     AuditCommit,
@@ -165,6 +166,7 @@ EFFECTS: dict[type[Statement], Callable[[ZoneView, Logged], None]] = {
     AuditResult: draws.commit_result,
     Failure: failures.commit_failure,
     **CLAIM_EFFECTS,
+    **PUBLICATION_EFFECTS,
     **CUSTODY_EFFECTS,
     **LOAN_EFFECTS,
 }

@@ -41,6 +41,7 @@ from scoring.exchange.effects import EFFECTS
 from scoring.exchange.epoch import EpochState
 from scoring.exchange.judgement import RULES
 from scoring.exchange.loans import LoanState
+from scoring.exchange.publications import PublicationProgress
 from scoring.exchange.registry import MemberRegistry
 from scoring.indicators.model import Model
 from scoring.statements import Leaf, Registry, SigningKey, kind_of, parse_leaf, parse_statement
@@ -132,6 +133,7 @@ class ZoneView:
     draws: dict[str, DrawState] = field(default_factory=dict)  # by digest of the commitment
     windows: set[str] = field(default_factory=set)  # draws of rows whose time has not come
     failures: dict[str, FailureState] = field(default_factory=dict)  # by digest of the report
+    publications: dict[str, PublicationProgress] = field(default_factory=dict)
     claims: dict[str, ClaimProgress] = field(default_factory=dict)  # of policies' awards, by claim id
     catalog: dict[tuple[str, str], Logged] = field(default_factory=dict)  # newest terms, by institution and product
     loans: dict[str, LoanState] = field(default_factory=dict)  # by application id

@@ -48,6 +48,7 @@ from scoring.statements.keys import (
 )
 from scoring.statements.lending import LoanPaper, LoanStep, ProductTerms
 from scoring.statements.policies import PaperPayee, PolicyPaper, PolicyStep, PolicyStepName
+from scoring.statements.publications import PublicationStep
 from scoring.statements.registry import (
     ChangeApproval,
     DisclosurePolicy,
@@ -124,6 +125,7 @@ __all__ = [
     "PolicyStepName",
     "ProductTerms",
     "ProofDemand",
+    "PublicationStep",
     "QuantileTable",
     "Record",
     "Refusal",

@@ -28,6 +28,7 @@ from scoring.statements.keys import (
 )
 from scoring.statements.lending import LoanPaper, LoanStep, ProductTerms
 from scoring.statements.policies import PolicyStep
+from scoring.statements.publications import PublicationStep
 from scoring.statements.registry import ChangeApproval, MemberChange, ModelAcceptance, ModelAdmitted, Registry
 from scoring.statements.releases import Binding, Consent, Enrolment, Head, Partial, Refusal, Revocation, Ticket
 
@@ -39,7 +40,7 @@ LOGGED: tuple[type[Statement], ...] = (
     EpochRelease, Column, Row, Enrolment, Consent, Revocation, Ticket, Refusal, AuditNote,
     AuditCommit, AuditReveal, AuditResult, Failure,
     KeyRound, KeyReceiver, KeyDeal, KeyAcknowledged, KeyActivated, KeyAbandoned, ProofDemand, PartialProof, Blame,
-    PolicyStep,
+    PolicyStep, PublicationStep,
     ProductTerms, LoanStep,
 )  # fmt: skip
 

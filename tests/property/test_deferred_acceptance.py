@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.housing.errors import HousingFormatError
-from scoring.housing.matching import Estate, deferred_acceptance
+from scoring.publications.errors import PublicationFormatError
+from scoring.publications.matching import Estate, deferred_acceptance
 
 PEOPLE, ESTATES = ("a", "b", "c", "d"), ("x", "y", "z")
 Choices = dict[str, tuple[str, ...]]
@@ -25,17 +25,16 @@ def is_stable(matching: dict[str, str], choices: Choices, offers: tuple[Estate, 
     for applicant, estate in matching.items():
         if estate not in choices[applicant] or applicant not in by_id[estate].order:
             return False
-    for estate in offers:
-        inside = [name for name, got in matching.items() if got == estate.id]
-        if len(inside) > estate.places:
+    for offer in offers:
+        inside = [name for name, got in matching.items() if got == offer.id]
+        if len(inside) > offer.places:
             return False
-        for applicant in estate.order:
-            wanted = choices[applicant]
-            got = matching.get(applicant)
-            if estate.id not in wanted or (got is not None and wanted.index(got) <= wanted.index(estate.id)):
+        for applicant in offer.order:
+            wanted, got = choices[applicant], matching.get(applicant)
+            if offer.id not in wanted or (got is not None and wanted.index(got) <= wanted.index(offer.id)):
                 continue
-            worse = [name for name in inside if estate.order.index(name) > estate.order.index(applicant)]
-            if worse or len(inside) < estate.places:
+            worse = [name for name in inside if offer.order.index(name) > offer.order.index(applicant)]
+            if worse or len(inside) < offer.places:
                 return False
     return True
 
@@ -65,5 +64,5 @@ def test_a_false_list_never_helps(choices: Choices, offers: tuple[Estate, ...], 
 
 @pytest.mark.parametrize("wanted", [("x", "x"), ("nowhere",)])
 def test_lists_that_make_no_sense_are_refused(wanted: tuple[str, ...]) -> None:
-    with pytest.raises(HousingFormatError):
+    with pytest.raises(PublicationFormatError):
         deferred_acceptance({"a": wanted}, [Estate("x", 1, ("a",))])

@@ -33,6 +33,9 @@ SCORES_BATCH = Endpoint("POST", "/v1/scores:batch", "xinqiao-bank-v1", 512 * 102
 PORTRAITS = Endpoint("POST", "/v1/portraits", "xinqiao-enterprise-v1")
 POLICY_MATCHES = Endpoint("POST", "/v1/policies/matches", "xinqiao-enterprise-v1")
 POLICY_STEPS = Endpoint("POST", "/v1/policies/steps", "xinqiao-enterprise-v1")
+PUBLICATIONS = Endpoint("POST", "/v1/publications", "xinqiao-enterprise-v1")
+PUBLICATION_WORDS = Endpoint("POST", "/v1/publications/words", "xinqiao-enterprise-v1")
+PUBLICATION_OBJECTIONS = Endpoint("POST", "/v1/publications/objections", "xinqiao-enterprise-v1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappush, heappushpop
 
-from scoring.housing.errors import HousingFormatError
+from scoring.publications.errors import PublicationFormatError
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,13 @@ def deferred_acceptance(choices: Mapping[str, Sequence[str]], estates: Sequence[
     """Applicant -> estate, of those who get a flat. ``choices``: applicant -> estates, the most wanted first; others are not wanted.
 
     No applicant and estate would both rather have each other than what they got (stable); no stable matching is better for any applicant;
-    and no applicant can gain by another list than the true one. Raises HousingFormatError for an estate that is unknown or named twice.
+    and no applicant can gain by another list than the true one. Raises PublicationFormatError for an estate that is unknown or named twice.
     """
     places = {estate.id: estate.places for estate in estates}
     ranks = {estate.id: {applicant: place for place, applicant in enumerate(estate.order)} for estate in estates}
     for applicant, wanted in choices.items():
         if len(set(wanted)) != len(wanted) or not set(wanted) <= places.keys():
-            raise HousingFormatError(f"the choices of {applicant} name an estate twice, or one that is not offered")
+            raise PublicationFormatError(f"the choices of {applicant} name an estate twice, or one that is not offered")
     held: dict[str, list[tuple[int, str]]] = {estate.id: [] for estate in estates}  # heaps with the least wanted first
     asked = dict.fromkeys(choices, 0)
     free = deque(sorted(choices))

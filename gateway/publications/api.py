@@ -1,0 +1,102 @@
+"""What enterprises ask and say about publications by requests signed with their own key, and the papers that anybody may check [N3, N4]."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Depends, Path, Response
+from pydantic import Field, StringConstraints
+
+from gateway import schemas
+from gateway.intake import Raw, SignedIntake, read_raw
+from gateway.publications.desk import PublicationDesk
+from nodes.runtime.replica.zone import Zone
+from nodes.runtime.web.problems import Refused
+from nodes.runtime.web.request_document import PUBLICATION_OBJECTIONS, PUBLICATION_WORDS, PUBLICATIONS, Endpoint
+from scoring.errors import SubjectUnknownError
+from scoring.publications.publication import LONGEST_TEXT
+from scoring.statements import Hex16, Name, Record, parse_record
+
+RAW = Annotated[Raw, Depends(read_raw)]
+PUBLICATION = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
+DIGEST = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
+R = TypeVar("R", bound="Asked")
+
+
+class Asked(Record):
+    """An enterprise asks what concerns it."""
+
+    subject: Hex16
+
+
+class Said(Asked):
+    """An enterprise's word on one publication: whether it agrees to be named, and which estates it wants, the most wanted first."""
+
+    publication: Hex16
+    agrees: bool
+    choices: Annotated[tuple[Name, ...], Field(max_length=50)] = ()
+
+
+class Objected(Asked):
+    """An enterprise objects to an entry of a notice."""
+
+    publication: Hex16
+    about: Hex16
+    text: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TEXT)]
+
+
+def routes(desk: PublicationDesk, zone: Zone, intake: SignedIntake) -> APIRouter:
+    """The routes."""
+    router = APIRouter()
+    own = _Own(zone, intake)
+
+    @router.post("/v1/publications", openapi_extra=schemas.signed_body("publications"))
+    def concerning(raw: RAW) -> dict[str, Any]:
+        """Lists and flats for which the enterprise is a candidate, with its own word and place. Signed by the enterprise's own key."""
+        asked, refusing = own.admitted(raw, PUBLICATIONS, Asked)
+        with refusing:
+            return {"publications": desk.concerning(asked.subject)}
+
+    @router.post("/v1/publications/words", openapi_extra=schemas.signed_body("publication-word"))
+    def say(raw: RAW) -> dict[str, Any]:
+        """Whether the enterprise agrees to be named, and which flats it wants. The last word before the end counts. Signed by its own key."""
+        said, refusing = own.admitted(raw, PUBLICATION_WORDS, Said)
+        with refusing:
+            desk.say(said.publication, said.subject, said.agrees, said.choices)
+            return {"publications": desk.concerning(said.subject)}
+
+    @router.post("/v1/publications/objections", status_code=201, openapi_extra=schemas.signed_body("publication-objection"))
+    def object_to(raw: RAW) -> dict[str, Any]:
+        """An objection to an entry, while the notice lasts. Signed by an enterprise's own key."""
+        objected, refusing = own.admitted(raw, PUBLICATION_OBJECTIONS, Objected)
+        with refusing:
+            desk.object(objected.publication, objected.about, objected.text, objected.subject)
+            return {"publication": objected.publication}
+
+    @router.get("/v1/publications/{publication}/papers/{digest}", response_class=Response, responses={200: {"content": {"application/json": {}}}})
+    def paper(publication: PUBLICATION, digest: DIGEST) -> Response:
+        """What a logged step published: the exact bytes whose SHA-256 the step's statement names. ``digest``: of the statement's envelope."""
+        kept = next((step for step in desk.store.steps(publication) if step.digest == digest), None)
+        if kept is None:
+            raise Refused.of(SubjectUnknownError("no such step is here"))
+        return Response(kept.paper, media_type="application/json")
+
+    return router
+
+
+class _Own:
+    """Enterprises speak for themselves alone: the key that signed is the one that the subject is enrolled with."""
+
+    def __init__(self, zone: Zone, intake: SignedIntake) -> None:
+        self._zone, self._intake = zone, intake
+
+    def admitted(self, raw: Raw, endpoint: Endpoint, form: type[R]) -> tuple[R, Any]:
+        """The request's body, and a block in which a domain error is a logged refusal. Raises Refused."""
+        document, request = self._intake.admit(raw, endpoint)
+        refusing = self._intake.refusing(document.digest, request.key_id)
+        with refusing:
+            asked = parse_record(form, document.body.encode())
+            with self._zone.reading() as view:
+                if view.enrolled.get(asked.subject) != request.key_id:
+                    raise SubjectUnknownError("the request is not signed with this enterprise's key")
+        return asked, refusing

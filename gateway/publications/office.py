@@ -1,0 +1,40 @@
+"""Opens the publications in the gateway's process: database, worker, routes and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import APIRouter
+from sqlalchemy import Engine
+
+from gateway.evaluation.conduct import Evaluation
+from gateway.intake import SignedIntake
+from gateway.publications.api import routes
+from gateway.publications.desk import PublicationDesk
+from gateway.publications.pages import pages
+from gateway.publications.store import PublicationStore
+from nodes.runtime.clock import Clock
+from nodes.runtime.pages.site import Site
+from nodes.runtime.peers.exchange_client import ExchangeClient
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.process import Process
+from nodes.runtime.replica.zone import Zone
+
+
+def add_publications(
+    process: Process, identity: Identity, zone: Zone, exchange: ExchangeClient, evaluation: Evaluation, engine: Engine, company: Callable[[str], str],
+    now: Clock,
+) -> PublicationDesk:  # fmt: skip
+    """The desk, with a worker that sends its steps to the log. ``engine``: the gateway's database."""
+    desk = PublicationDesk(identity, zone, exchange, evaluation, PublicationStore(engine), company, now)
+    process.worker("publications", lambda: desk.run(process.stopping))
+    process.on_stop(desk.stop)
+    return desk
+
+
+def publications(site: Site, desk: PublicationDesk, zone: Zone, intake: SignedIntake) -> APIRouter:
+    """Routes for programs and pages for people."""
+    router = APIRouter()
+    router.include_router(routes(desk, zone, intake))
+    router.include_router(pages(site, desk))
+    return router
