@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 
 from gateway.app import Gateway, create_app
+from gateway.applications import Ground, applications
 from gateway.evaluation.conduct import Evaluation
 from gateway.evaluation.founding import log_founding
 from gateway.evaluation.rounds import KeyRounds
-from gateway.front.pages import front, gateway_site
+from gateway.front.pages import gateway_site
 from gateway.intake import SignedIntake
 from gateway.metrics import Metrics
-from gateway.policies.api import routes as policy_routes
-from gateway.policies.office import open_policies
-from gateway.policies.pages import pages as policy_pages
 from gateway.public import Public
 from gateway.refusals import RefusalLog
 from gateway.register.office import add_register
@@ -68,8 +67,9 @@ def main(config: Path) -> int:
     public = Public(zone, log)
     site = gateway_site(settings.member, title, open_pages(settings), now)
     named = {} if table.public_register is None else table.public_register.divisions
-    policies = open_policies(identity, zone, exchange, engine, store, intake, register, now, named)
     token = token_file(table.admin_token_file)
+    ground = Ground(identity, zone, exchange, engine, store, evaluation, register, intake, public, site, now, token, named)
+    found = applications(ground)
     gateway = Gateway(
         public_base=table.public_base,
         admin_token=token,
@@ -83,7 +83,7 @@ def main(config: Path) -> int:
         address_limit=address_limit,
         ready=ready,
         site=site,
-        parts=(front(site, public), policy_routes(policies, token), policy_pages(site, policies)),
+        parts=found.parts,
     )
     server = WebServer(create_app(gateway), table.listen, settings.keys_dir / "cert.pem", settings.keys_dir / "tls-key.pem")
     process.on_stop(log.close)
@@ -92,11 +92,12 @@ def main(config: Path) -> int:
     process.worker("founding", lambda: log_founding(settings.public_dir, lambda envelope: log.append(envelope).index, process.stopping))
     process.worker("disputes", lambda: disputes.run(process.stopping, evaluation.generation))
     process.on_stop(disputes.stop)
-    process.worker("policies", lambda: policies.courier.run(process.stopping))
-    process.on_stop(policies.courier.wake)
     process.worker("rounds", lambda: rounds.run(process.stopping))
     process.on_stop(rounds.stop)
     process.worker("refusals", lambda: refusals.run(process.stopping))
+    for worker in found.workers:
+        process.worker(worker.name, partial(worker.run, process.stopping))
+        process.on_stop(worker.wake)
     server.attach(process)
     evaluation.resume()
     return process.run({"port": server.port})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from fastapi import APIRouter
@@ -11,32 +12,39 @@ from sqlalchemy import Engine
 from gateway.evaluation.conduct import Evaluation
 from gateway.front.pages import front
 from gateway.intake import SignedIntake
+from gateway.policies.api import routes as policy_routes
+from gateway.policies.office import Policies, open_policies
+from gateway.policies.pages import pages as policy_pages
 from gateway.public import Public
-from gateway.publications.office import add_publications, publications
+from gateway.publications.desk import PublicationDesk
+from gateway.publications.office import open_publications, publications
 from gateway.register.book import Register
+from gateway.store import Store
 from nodes.runtime.clock import Clock
 from nodes.runtime.pages.site import Site
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
-from nodes.runtime.process import Process
 from nodes.runtime.replica.zone import Zone
+from scoring.statements import Title
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What applications stand on. ``engine``: the gateway's database."""
+    """What applications stand on. ``engine``: the gateway's database; ``divisions``: names by six digits of GB/T 2260."""
 
-    process: Process
     identity: Identity
     zone: Zone
     exchange: ExchangeClient
     engine: Engine
+    store: Store
     evaluation: Evaluation
     register: Register
     intake: SignedIntake
     public: Public
     site: Site
     now: Clock
+    admin_token: str
+    divisions: Mapping[str, Title]
 
     def company(self, subject: str) -> str:
         """The name of an enterprise; empty where the register does not know it."""
@@ -44,12 +52,43 @@ class Ground:
         return "" if known is None else known.company
 
 
-def applications(ground: Ground) -> Sequence[APIRouter]:
-    """The routers of all applications, in the order of the navigation; their workers run with the process."""
-    desk = add_publications(
-        ground.process, ground.identity, ground.zone, ground.exchange, ground.evaluation, ground.engine, ground.company, ground.now
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Work that goes on until its event is set; ``wake`` lets it see that at once."""
+
+    name: str
+    run: Callable[[threading.Event], None]
+    wake: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Applications:
+    """``parts``: their routers, in the order of the navigation; ``workers``: what runs beside them."""
+
+    parts: tuple[APIRouter, ...]
+    workers: tuple[Worker, ...]
+    policies: Policies
+    publications: PublicationDesk
+
+
+def applications(ground: Ground) -> Applications:
+    """All applications over ``ground``."""
+    site, zone, intake = ground.site, ground.zone, ground.intake
+    policies = open_policies(
+        ground.identity, zone, ground.exchange, ground.engine, ground.store, intake, ground.register, ground.now, ground.divisions
     )  # fmt: skip
-    return (
-        front(ground.site, ground.public),
-        publications(ground.site, desk, ground.zone, ground.intake),
+    desk = open_publications(ground.identity, zone, ground.exchange, ground.evaluation, ground.engine, ground.company, ground.now)
+    return Applications(
+        parts=(
+            front(site, ground.public),
+            publications(site, desk, zone, intake),
+            policy_pages(site, policies),
+            policy_routes(policies, ground.admin_token),
+        ),
+        workers=(
+            Worker("policies", policies.courier.run, policies.courier.wake),
+            Worker("publications", desk.run, desk.stop),
+        ),
+        policies=policies,
+        publications=desk,
     )

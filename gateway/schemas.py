@@ -116,6 +116,11 @@ def signed_body(kind: str) -> dict[str, Any]:
             {"subject": SUBJECT, "envelope": "eyJwYXlsb2FkIjoi…", "paper": "eyJhbW91bnRfZmVuIjo…"},
         ),
     }[kind]
+    return signed(schema, example)
+
+
+def signed(schema: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
+    """As ``signed_body``, for a body of this form."""
     parameters = [
         {"name": name, "in": "header", "required": True, "schema": {"type": "string"}, "description": "RFC 9421; docs/specs/signed-requests.md"}
         for name in ("Content-Digest", "Signature-Input", "Signature")

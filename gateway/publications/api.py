@@ -45,19 +45,23 @@ class Objected(Asked):
     text: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TEXT)]
 
 
+_WORD = {"subject": schemas.SUBJECT, "publication": schemas.CONSENT, "agrees": True, "choices": ["east"]}
+_OBJECTION = {"subject": schemas.SUBJECT, "publication": schemas.CONSENT, "about": schemas.SUBJECT, "text": "名单有误"}
+
+
 def routes(desk: PublicationDesk, zone: Zone, intake: SignedIntake) -> APIRouter:
     """The routes."""
     router = APIRouter()
     own = _Own(zone, intake)
 
-    @router.post("/v1/publications", openapi_extra=schemas.signed_body("publications"))
+    @router.post("/v1/publications", openapi_extra=schemas.signed(Asked.model_json_schema(), {"subject": schemas.SUBJECT}))
     def concerning(raw: RAW) -> dict[str, Any]:
         """Lists and flats for which the enterprise is a candidate, with its own word and place. Signed by the enterprise's own key."""
         asked, refusing = own.admitted(raw, PUBLICATIONS, Asked)
         with refusing:
             return {"publications": desk.concerning(asked.subject)}
 
-    @router.post("/v1/publications/words", openapi_extra=schemas.signed_body("publication-word"))
+    @router.post("/v1/publications/words", openapi_extra=schemas.signed(Said.model_json_schema(), _WORD))
     def say(raw: RAW) -> dict[str, Any]:
         """Whether the enterprise agrees to be named, and which flats it wants. The last word before the end counts. Signed by its own key."""
         said, refusing = own.admitted(raw, PUBLICATION_WORDS, Said)
@@ -65,7 +69,7 @@ def routes(desk: PublicationDesk, zone: Zone, intake: SignedIntake) -> APIRouter
             desk.say(said.publication, said.subject, said.agrees, said.choices)
             return {"publications": desk.concerning(said.subject)}
 
-    @router.post("/v1/publications/objections", status_code=201, openapi_extra=schemas.signed_body("publication-objection"))
+    @router.post("/v1/publications/objections", status_code=201, openapi_extra=schemas.signed(Objected.model_json_schema(), _OBJECTION))
     def object_to(raw: RAW) -> dict[str, Any]:
         """An objection to an entry, while the notice lasts. Signed by an enterprise's own key."""
         objected, refusing = own.admitted(raw, PUBLICATION_OBJECTIONS, Objected)

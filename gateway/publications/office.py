@@ -1,4 +1,4 @@
-"""Opens the publications in the gateway's process: database, worker, routes and pages."""
+"""Opens the publications in the gateway's process: database, routes and pages."""
 
 from __future__ import annotations
 
@@ -17,19 +17,14 @@ from nodes.runtime.clock import Clock
 from nodes.runtime.pages.site import Site
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
-from nodes.runtime.process import Process
 from nodes.runtime.replica.zone import Zone
 
 
-def add_publications(
-    process: Process, identity: Identity, zone: Zone, exchange: ExchangeClient, evaluation: Evaluation, engine: Engine, company: Callable[[str], str],
-    now: Clock,
-) -> PublicationDesk:  # fmt: skip
-    """The desk, with a worker that sends its steps to the log. ``engine``: the gateway's database."""
-    desk = PublicationDesk(identity, zone, exchange, evaluation, PublicationStore(engine), company, now)
-    process.worker("publications", lambda: desk.run(process.stopping))
-    process.on_stop(desk.stop)
-    return desk
+def open_publications(
+    identity: Identity, zone: Zone, exchange: ExchangeClient, evaluation: Evaluation, engine: Engine, company: Callable[[str], str], now: Clock
+) -> PublicationDesk:
+    """The desk over the gateway's database ``engine``; its ``run`` sends steps to the log."""
+    return PublicationDesk(identity, zone, exchange, evaluation, PublicationStore(engine), company, now)
 
 
 def publications(site: Site, desk: PublicationDesk, zone: Zone, intake: SignedIntake) -> APIRouter:

@@ -10,16 +10,15 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from gateway.app import Gateway, create_app
+from gateway.applications import Ground, applications
 from gateway.evaluation.conduct import Evaluation
 from gateway.evaluation.rounds import KeyRounds
-from gateway.front.pages import front as open_front
 from gateway.front.pages import gateway_site
 from gateway.intake import SignedIntake
 from gateway.metrics import Metrics
-from gateway.policies.api import routes as policy_routes
-from gateway.policies.office import Policies, open_policies
-from gateway.policies.pages import pages as policy_pages
+from gateway.policies.office import Policies
 from gateway.public import Public
+from gateway.publications.desk import PublicationDesk
 from gateway.refusals import RefusalLog
 from gateway.register.book import Register
 from gateway.releases import Releases
@@ -57,6 +56,7 @@ class Front:
     disputes: Disputes
     site: Site
     policies: Policies
+    publications: PublicationDesk
 
     def send(self, document: RequestDocument) -> Response:
         """Send a signed request exactly as it was signed."""
@@ -95,7 +95,10 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
     records = open_database(state_dir, "register", tables.METADATA)
     register = register or Register(RecordStore(records), Intake(records, lambda: zone.now), b"", {})
     places = {"330108": Title(zh="滨江区", en="Binjiang"), "330100": Title(zh="杭州市", en="Hangzhou")}
-    policies = open_policies(identity, held, exchange.client(), engine, store, intake, register, lambda: zone.now, places)
+    ground = Ground(
+        identity, held, exchange.client(), engine, store, evaluation, register, intake, public, site, lambda: zone.now, TOKEN, places
+    )  # fmt: skip
+    found = applications(ground)
     gateway = Gateway(
         public_base=BASE,
         admin_token=TOKEN,
@@ -109,7 +112,7 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
         address_limit=address_limit,
         ready=ready,
         site=site,
-        parts=(open_front(site, public), policy_routes(policies, TOKEN), policy_pages(site, policies)),
+        parts=found.parts,
     )
     client = TestClient(create_app(gateway), base_url=BASE, raise_server_exceptions=False)
-    return Front(zone, log, exchange, store, evaluation, refusals, client, down, rounds, disputes, site, policies)
+    return Front(zone, log, exchange, store, evaluation, refusals, client, down, rounds, disputes, site, found.policies, found.publications)

@@ -177,11 +177,11 @@ class Site:
         return lambda text: self.text(request, text)
 
     def page(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-        """One page for whoever asks."""
+        """One page for whoever asks. ``values`` come beside session, navigation, path, here (with the query) and asked (its words)."""
         session: Session | None = getattr(request.state, "session", None)
-        entries = [entry for entry in self._entries if _is_for(entry, session)]
+        navigation = [entry for entry in self._entries if _is_for(entry, session)]
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        common = {"session": session, "entries": entries, "path": request.url.path, "here": here, "asked": request.query_params}
+        common = {"session": session, "navigation": navigation, "path": request.url.path, "here": here, "asked": request.query_params}
         return HTMLResponse(self._looks.render(self.language(request), template, {**common, **values}), status)
 
     def _shown(self, otherwise: Handler) -> Handler:
