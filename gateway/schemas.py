@@ -106,7 +106,7 @@ class RoundToBegin(BaseModel):
 
 def signed_body(kind: str) -> dict[str, Any]:
     """OpenAPI request body of an operation that takes the signed bytes as they are."""
-    schema, example = {
+    known: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         "score": (ScoreAsked.model_json_schema(), _SCORE),
         "batch": (_inline(BatchAsked.model_json_schema()), {"items": [_SCORE]}),
         "portrait": (PortraitAsked.model_json_schema(), {"subject": SUBJECT, "consent_id": CONSENT}),
@@ -115,8 +115,8 @@ def signed_body(kind: str) -> dict[str, Any]:
             _object("subject", "envelope", "paper"),
             {"subject": SUBJECT, "envelope": "eyJwYXlsb2FkIjoi…", "paper": "eyJhbW91bnRfZmVuIjo…"},
         ),
-    }[kind]
-    return signed(schema, example)
+    }
+    return signed(*known[kind])
 
 
 def signed(schema: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
