@@ -27,7 +27,8 @@ class Borrowers:
 
     @property
     def version(self) -> int:
-        return self._consents.version
+        """One more than the leaf of the newest consent that was taken; 0 without any."""
+        return self._consents.newest + 1
 
     def by_subject(self, records: Mapping[str, V], source: str = "", /) -> dict[str, V]:
         """``records`` of enterprises with a binding, by subject id; with ``source`` of those whose binding was here when that contribution

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Engine, LargeBinary, MetaData, String, Table, Text, desc, insert, select, update
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Engine, LargeBinary, MetaData, String, Table, Text, desc, func, insert, select, update
 
 from crypto.errors import CryptoError, SignatureError
 from crypto.statements import check_signature, parse_envelope
@@ -80,7 +80,6 @@ class Consents:
     def __init__(self, engine: Engine, identity: Identity, registry: MemberRegistry) -> None:
         METADATA.create_all(engine)
         self._engine, self._identity, self._registry = engine, identity, registry
-        self.version = 0  # changes whenever a notice was taken
 
     def cursor(self) -> int:
         """Number of the last work item that was taken."""
@@ -104,13 +103,19 @@ class Consents:
             if enrolment:
                 _put_enrolment(connection, held.subject, enrolment, held.leaf_index)
             CURSOR.advance(connection, seq)
-        self.version += 1
         _log.info(CONSENT_TAKEN, seq=seq, leaf_index=held.leaf_index, revoked=held.revoked)
 
     def skip(self, seq: int) -> None:
         """Note that work item ``seq`` needs nothing more."""
         with writing(self._engine) as connection:
             CURSOR.advance(connection, seq)
+
+    @property
+    def newest(self) -> int:
+        """Leaf of the newest consent that was taken, -1 without any. Notices come in the order of leaves."""
+        with reading(self._engine) as connection:
+            found: int | None = connection.execute(select(func.max(CONSENTS.c.leaf_index))).scalar_one()
+        return -1 if found is None else found
 
     def all(self) -> list[HeldConsent]:
         """Every consent, the newest first."""

@@ -41,7 +41,8 @@ class Scored:
 class Contributor:
     """Makes the contributions of one member to one epoch.
 
-    ``records`` are its own, by subject id, as they were at ``version`` of the store; ``secret`` is its K of this epoch. Equal
+    ``records`` are its own, by subject id, as they were at ``version`` of the store and as far as it knew its enterprises at version ``placed``
+    (0: it knows all of them); ``secret`` is its K of this epoch. Equal
     arguments give equal bytes, as long as ``signer`` signs deterministically. Without a signer messages carry the statement alone: people
     let it go before it is signed [A3].
     """
@@ -53,11 +54,13 @@ class Contributor:
     secret: bytes
     records: Records
     version: int = 0
+    placed: int = 0
 
     def columns(self) -> Iterator[tuple[Prepared, Scored]]:
         """One column for each entry that the member owes the epoch: indicators, and gates for each functional that they close.
 
-        With each come its points in roster order, to be kept under its source: rows of the epoch say the same [P4.5].
+        With each come its points in roster order, to be kept under its source: rows of the epoch say the same [P4.5]. Who came to know other
+        enterprises says every column again, with other points or not: that it did tells nobody whether it holds a record of them [M7].
         """
         known: dict[str, Scored] = {}
         for entry in owed_entries(self.epoch.model, self.member, self.epoch.model.disclosures("authority")):
@@ -65,7 +68,7 @@ class Contributor:
                 known[entry.indicator] = self._scored(entry.indicator)
             place = f"column/{self.epoch.opened.epoch}/{entry.indicator}/{entry.functional}"
             scored = known[entry.indicator]
-            source = self._source(entry.indicator, scored.points)
+            source = self._source([entry.indicator, self.placed] if self.placed else entry.indicator, scored.points)
             yield Prepared(place, source, partial(self._column, place, entry, scored.points, source)), scored
 
     def row(

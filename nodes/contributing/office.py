@@ -47,7 +47,7 @@ class RecordSources(Protocol):
 
 
 class SubjectIds(Protocol):
-    """How a contributor finds its enterprises in a roster. ``version`` changes whenever it may find others."""
+    """How a contributor finds its enterprises in a roster. ``version`` is another one, also after a restart, whenever it may find others."""
 
     @property
     def version(self) -> int: ...

@@ -196,11 +196,11 @@ class ContributingMember:
 
     def _contributor(self, raw: bytes, encryptions: int = ROWS_AHEAD) -> Contributor:
         office, epoch = self._office, self._epoch(raw)
-        records, version = self._records(epoch.opened.period)
+        records, version, placed = self._records(epoch.opened.period)
         self._check_records(epoch, records)
         secret = office.secrets.secret(epoch.opened.epoch)
         encryptor = self._encryptor(epoch.opened.key, encryptions)
-        return Contributor(office.trust.member, office.identity.signer, encryptor, epoch, secret, records, version)
+        return Contributor(office.trust.member, office.identity.signer, encryptor, epoch, secret, records, version, placed)
 
     def _check_records(self, epoch: OpenEpoch, records: Records) -> None:
         """There are records to contribute from. Raises RecordsMissingError: a contribution of zeros for want of a file would count."""
@@ -228,13 +228,13 @@ class ContributingMember:
             self._made = (key_hash, window, Encryptor(key, window))
         return self._made[2]
 
-    def _records(self, period: str) -> tuple[Records, int]:
-        """Own records of a period by subject id, and the version of the store that they are of."""
+    def _records(self, period: str) -> tuple[Records, int, int]:
+        """Own records of a period by subject id, and the versions of the store and of who is known that they are of."""
         version = self._office.store.version
         state = (period, version, self._office.subjects.version)
         if self._known[0] != state:
             self._known = (state, self._office.subjects.by_subject(self._office.store.period(period, version)))
-        return self._known[1], version
+        return self._known[1], version, state[2]
 
 
 def _about(item: WorkItem) -> str:

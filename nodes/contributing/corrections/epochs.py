@@ -1,8 +1,9 @@
-"""Epochs to which this member contributed, and how far its records were looked at for corrections of them: on disk."""
+"""Epochs to which this member contributed, and how far its records, and whom it knows, were looked at for corrections of them: on disk."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from sqlalchemy import BigInteger, Column, Engine, Integer, LargeBinary, MetaData, String, Table, insert, select, update
 
@@ -18,6 +19,8 @@ _epochs = Table(
     Column("phase", String(10), nullable=False),  # open, closing (rows have still to follow the columns that counted), closed
 )
 _looked = Table("records_looked_at", METADATA, Column("id", Integer, primary_key=True), Column("version", BigInteger, nullable=False))
+Looked = Literal["records", "subjects"]
+LOOKED: dict[Looked, int] = {"records": 1, "subjects": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,8 @@ class Contributed:
 
 
 class ContributedEpochs:
-    """Epochs to which this member contributed, in ``engine``, which was opened with METADATA; and how far records were looked at."""
+    """Epochs to which this member contributed, in ``engine``, which was opened with METADATA; and how far records, and who is known,
+    were looked at."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -58,13 +62,13 @@ class ContributedEpochs:
             here = (_epochs.c.epoch == epoch) & (_epochs.c.phase != "closed")
             connection.execute(update(_epochs).where(here).values(phase=phase))
 
-    def looked_at(self) -> int:
-        """Number of the newest version of a record that was looked at; 0 at first."""
+    def looked_at(self, what: Looked) -> int:
+        """Number of the newest version of a record, or of who is known, that was looked at; 0 at first."""
         with reading(self._engine) as connection:
-            return connection.execute(select(_looked.c.version)).scalar_one_or_none() or 0
+            return connection.execute(select(_looked.c.version).where(_looked.c.id == LOOKED[what])).scalar_one_or_none() or 0
 
-    def look(self, version: int) -> None:
-        """Every record was looked at up to ``version``."""
+    def look(self, what: Looked, version: int) -> None:
+        """Everything was looked at up to ``version``."""
         with writing(self._engine) as connection:
-            if connection.execute(update(_looked).values(version=version)).rowcount == 0:
-                connection.execute(insert(_looked).values(id=1, version=version))
+            if connection.execute(update(_looked).where(_looked.c.id == LOOKED[what]).values(version=version)).rowcount == 0:
+                connection.execute(insert(_looked).values(id=LOOKED[what], version=version))

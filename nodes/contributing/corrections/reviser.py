@@ -38,15 +38,18 @@ class Reviser:
         self._followed: dict[str, list[tuple[str, int, str]]] = {}  # epoch -> columns that rows have followed
 
     def run(self) -> None:
-        """Offer a revision of each contribution to an open epoch that says otherwise than the records, once for however many deliveries.
+        """Offer a revision of each contribution to an open epoch that says otherwise than the records, once for however many deliveries, and of
+        each column that was made when fewer of its enterprises were known [M7].
 
         Raises PeerUnavailableError, or RpcRefusal with a status that asks to try again, when an epoch's documents cannot be had now, and
         FatalError. Whatever else stands against an epoch's revision is logged, and tried again with the next pass.
         """
-        version, looked, done = self._office.store.version, self._epochs.looked_at(), True
+        version, looked, done = self._office.store.version, self._epochs.looked_at("records"), True
+        known = self._office.subjects.version
+        others = known != self._epochs.looked_at("subjects")
         for epoch in self._epochs.unfinished():
             try:
-                self._look_at(epoch, looked, changed=version > looked and self._office.store.changed(epoch.period, looked))
+                self._look_at(epoch, changed=others or (version > looked and self._office.store.changed(epoch.period, looked)))
             except (FatalError, PeerUnavailableError):
                 raise
             except (ScoringError, CryptoError, NodeError) as error:
@@ -55,14 +58,16 @@ class Reviser:
                 _log.warning(REVISION_DELAYED, epoch=epoch.epoch, reason=refusal_of(error).reason, error=type(error).__name__)
                 done = False
         if done and version > looked:
-            self._epochs.look(version)
+            self._epochs.look("records", version)
+        if done and others:
+            self._epochs.look("subjects", known)
 
     def settled(self, kept: Kept, reason: str) -> None:
         """What a refusal of a revision means."""
         if reason == ROW_FROZEN and kept.message.place.startswith("row/"):
             _log.info(REVISION_FROZEN, place=kept.message.place, revision=kept.message.revision)
 
-    def _look_at(self, epoch: Contributed, looked: int, *, changed: bool) -> None:
+    def _look_at(self, epoch: Contributed, *, changed: bool) -> None:
         if self._office.secrets.kept(epoch.epoch) is None:
             self._epochs.move(epoch.epoch, "closed")  # its secret is erased: nothing is contributed to it any more
         elif epoch.phase == "closing" or self._office.outbox.was_refused(_columns(epoch), EPOCH_STATE):

@@ -30,7 +30,7 @@ from nodes.department.records.runner import Runner, turns_of
 from nodes.department.records.sources import open_sources
 from nodes.department.records.store import RecordStore
 from nodes.runtime.database import open_database
-from protos.v1.exchange_pb2 import ConsentNotice
+from protos.v1.exchange_pb2 import ConsentNotice, EpochClosed, WorkItem
 from scoring.exchange.view import Logged
 from scoring.statements import Column, Refusal, parse_statement
 from tests.support.bank import bound_consent, uscc_of
@@ -66,8 +66,8 @@ class Lender:
     def __post_init__(self) -> None:
         zone, identity = self.zone, identity_of(self.zone.keys, self.member)
         records, public = self.root / "records", self.root / "public"
-        records.mkdir(parents=True)
-        (public / "packs").mkdir(parents=True)
+        records.mkdir(parents=True, exist_ok=True)
+        (public / "packs").mkdir(parents=True, exist_ok=True)
         (public / "registry.dsse.json").write_bytes(zone.entries[0][1])
         (public / "key.json").write_bytes(canonical_json(zone.public_key.to_json()))
         self.exchange = Exchange(zone, self.member, zone.blobs)
@@ -101,6 +101,14 @@ class Lender:
         item.seq = self.seq
         self.contributor.handle(item)
         self.flush()
+
+    def looks(self) -> list[int]:
+        """What the bank does every few seconds; the revisions of the columns that it has sent so far, each once."""
+        self.contributor.scan()
+        self.flush()
+        parsed = [parse_envelope(envelope) for envelope, _ in self.exchange.sent("contribute")]
+        statements = [parse_statement(item.payload_type, item.payload) for item in parsed]
+        return sorted({item.header.revision for item in statements if isinstance(item, Column)})
 
     def flush(self) -> None:
         while (kept := self.outbox.next()) is not None and self.sender.send(kept):
@@ -217,6 +225,56 @@ def test_another_order_than_the_epochs_gets_no_column(bank: Lender) -> None:
     bank.asked(changed_opening(bank, order=sha256(forged).hex()))
     assert len(bank.exchange.sent("contribute")) == 3
     assert not bank.zone.view.columns
+
+
+def test_a_borrower_whose_binding_comes_later_is_counted_in_the_open_epoch(bank: Lender) -> None:
+    early, late = consented(bank, 3), uscc_of(8)
+    bank.lends(f"{early},{PERIOD},1,0,0", f"{late},{PERIOD},2,0,0")
+    bank.asked()
+    assert (sum(bank.said()["loans-active"]), bank.looks()) == (100, [0])
+    consented(bank, 8)
+    assert (bank.looks(), sum(bank.said()["loans-active"])) == ([0, 1], 300)
+    assert bank.looks() == [0, 1]
+
+
+def test_whether_a_firm_that_consents_has_a_loan_is_not_told_by_the_columns_that_follow(bank: Lender) -> None:
+    """A revision after the consents of borrowers alone would show the coordinator and the log who borrows."""
+    bank.lends(f"{consented(bank, 3)},{PERIOD},1,0,0")
+    bank.asked()
+    before = bank.said()
+    consented(bank, 5)  # a stranger
+    assert bank.looks() == [0, 1]
+    assert bank.said() == before
+    assert len(bank.exchange.sent("contribute")) == 2 * len(before)
+
+
+def test_a_revocation_and_a_notice_that_comes_twice_make_no_revision(bank: Lender) -> None:
+    bank.lends(f"{consented(bank, 3)},{PERIOD},1,0,0")
+    bank.asked()
+    consent = bank.zone.view.at(next(iter(bank.zone.view.consents.values())).index)
+    bank.told(consent)
+    bank.told(consent, revoked=True)
+    assert bank.looks() == [0]
+
+
+def test_a_binding_that_came_before_a_crash_is_counted_after_it(bank: Lender) -> None:
+    bank.lends(f"{uscc_of(3)},{PERIOD},1,0,0")
+    bank.asked()
+    consented(bank, 3)
+    bank.engine.dispose()
+    again = Lender(bank.zone, bank.root)
+    again.seq = bank.seq
+    assert (again.looks(), sum(again.said()["loans-active"])) == ([1], 100)
+
+
+def test_nothing_is_said_again_once_the_epoch_is_closed(bank: Lender) -> None:
+    bank.lends(f"{consented(bank, 3)},{PERIOD},1,0,0")
+    bank.asked()
+    closed = bank.zone.close_epoch()
+    bank.seq += 1
+    bank.contributor.handle(WorkItem(seq=bank.seq, closed=EpochClosed(epoch_close_envelope=closed.envelope, leaf_index=closed.index)))
+    consented(bank, 8)
+    assert bank.looks() == [0]
 
 
 def test_an_audit_is_shown_those_borrowers_that_the_column_placed(bank: Lender) -> None:
