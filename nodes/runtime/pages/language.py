@@ -5,17 +5,14 @@ Numbers, money and times are written here too, for both languages alike. Times a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
-from io import BytesIO
 from pathlib import Path
 from typing import Final, Literal
 
-from babel.messages.catalog import Catalog
-from babel.messages.mofile import write_mo
+from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
-from babel.support import NullTranslations, Translations
 
 from scoring.statements import Title
 
@@ -31,34 +28,31 @@ def N_(text: str) -> str:  # the name by which extractors of messages know it
 
 
 class Catalogues:
-    """The English of every text of the given folders."""
+    """The English of every text, by the part of a site in whose catalogue it stands: parts may say the same text otherwise in English."""
 
     def __init__(self) -> None:
-        self._merged = Catalog(locale="en")
-        self._translations: Mapping[Language, NullTranslations] = {CHINESE: NullTranslations(), ENGLISH: NullTranslations()}
+        self._parts: dict[str, dict[str, tuple[str, ...]]] = {}
+        self._first: dict[str, tuple[str, ...]] = {}
 
-    def add(self, file: Path) -> None:
-        """Take in the catalogue ``file``. Raises ValueError where it gives a text another English than one before."""
+    def add(self, part: str, file: Path) -> None:
+        """Take in the catalogue ``file`` of ``part``."""
         with file.open("rb") as opened:
-            for message in read_po(opened, locale="en"):
-                if not message.id:
-                    continue
-                known = self._merged.get(message.id)
-                if known is not None and known.string != message.string:
-                    raise ValueError(f"{file}: {message.id!r} is {known.string!r} elsewhere")
-                self._merged.add(message.id, message.string)
-        compiled = BytesIO()
-        write_mo(compiled, self._merged)
-        compiled.seek(0)
-        self._translations = {CHINESE: NullTranslations(), ENGLISH: Translations(compiled)}
+            found = {_id(message): _strings(message) for message in read_po(opened, locale="en") if message.id}
+        self._parts[part] = found
+        self._first = {**found, **self._first}
 
-    def text(self, language: Language, text: str) -> str:
-        """``text`` in ``language``; itself where it has no English."""
-        return self._translations[language].gettext(text)
+    def text(self, part: str, language: Language, text: str) -> str:
+        """``text`` of a part in ``language``: by its own catalogue, else by the first that has it; itself where none does."""
+        return text if language == CHINESE else self._english(part, text)[0]
 
-    def texts(self, language: Language, one: str, many: str, count: int) -> str:
+    def texts(self, part: str, language: Language, one: str, many: str, count: int) -> str:
         """As ``text``, for a text that counts something; Chinese has one form."""
-        return self._translations[language].ngettext(one, many, count)
+        if language == CHINESE:
+            return one if count == 1 else many
+        return self._english(part, one)[-1 if count != 1 else 0]
+
+    def _english(self, part: str, text: str) -> tuple[str, ...]:
+        return self._parts.get(part, {}).get(text) or self._first.get(text, (text,))
 
 
 def own(title: Title, language: Language) -> str:
@@ -114,6 +108,14 @@ def yuan(fen: int) -> str:
 def joined(parts: Sequence[str], language: Language) -> str:
     """A list within a sentence."""
     return ("、" if language == CHINESE else ", ").join(parts)
+
+
+def _id(message: Message) -> str:
+    return str(message.id) if isinstance(message.id, str) else str(message.id[0])
+
+
+def _strings(message: Message) -> tuple[str, ...]:
+    return (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
 
 
 def _hundredths(value: int) -> str:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 
 from crypto.encoding import sha256
 from nodes.runtime.pages import language
@@ -38,33 +38,33 @@ class Looks:
     def __init__(self, **common: Any) -> None:
         self.catalogues = Catalogues()
         self.files: dict[str, StaticFile] = {}
-        self._loaders: dict[str, BaseLoader] = {}
         self._common = common
-        self._environments: dict[Language, Environment] = {}
+        self._environments: dict[tuple[str, Language], Environment] = {}
         self.add(OWN, HERE)
 
     def add(self, part: str, folder: Path) -> None:
         """Take in a part."""
-        if part != OWN:
-            self._loaders[part] = FileSystemLoader(folder / "templates")
-        self.catalogues.add(folder / "en.po")
+        self.catalogues.add(part, folder / "en.po")
         for path in sorted((folder / "static").glob("*")):
             content = path.read_bytes()
             media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
             self.files[f"{part}/{path.name}"] = StaticFile(content, media_type, sha256(content).hex()[:12])
-        self._environments = {each: self._environment(each) for each in (CHINESE, ENGLISH)}
+        for tongue in (CHINESE, ENGLISH):
+            self._environments[part, tongue] = self._environment(part, folder, tongue)
 
     def render(self, tongue: Language, template: str, values: dict[str, Any]) -> str:
         """The page ``template`` in a language."""
-        return self._environments[tongue].get_template(template).render(**values)
+        part = template.partition("/")[0] if "/" in template else OWN
+        return self._environments[part, tongue].get_template(template).render(**values)
 
-    def _environment(self, tongue: Language) -> Environment:
+    def _environment(self, part: str, folder: Path, tongue: Language) -> Environment:
+        loader = ChoiceLoader([FileSystemLoader(HERE / "templates"), PrefixLoader({part: FileSystemLoader(folder / "templates")})])
         made = Environment(
-            loader=ChoiceLoader([FileSystemLoader(HERE / "templates"), PrefixLoader(self._loaders)]),
-            autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+            loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
         )  # fmt: skip
-        single: Callable[[str], str] = partial(self.catalogues.text, tongue)
-        many: Callable[[str, str, int], str] = partial(self.catalogues.texts, tongue)
+        single: Callable[[str], str] = partial(self.catalogues.text, part, tongue)
+        many: Callable[[str, str, int], str] = partial(self.catalogues.texts, part, tongue)
         made.install_gettext_callables(single, many, newstyle=True)  # type: ignore[attr-defined] # added by the extension
         made.globals |= {"tongue": tongue, "asset": self._asset, **self._common}
         shown = {name: getattr(language, name) for name in ("when", "day", "number", "points", "yuan")}

@@ -28,7 +28,7 @@ from nodes.runtime.pages.accounts import Accounts, Person
 from nodes.runtime.pages.forms import Form, read_form
 from nodes.runtime.pages.guard import Guard, every_path
 from nodes.runtime.pages.language import CHINESE, ENGLISH, Language
-from nodes.runtime.pages.looks import Looks
+from nodes.runtime.pages.looks import OWN, Looks
 from nodes.runtime.pages.sessions import Session, Sessions
 from nodes.runtime.pages.views import ViewLog
 from nodes.runtime.settings import NodeSettings
@@ -168,13 +168,13 @@ class Site:
         """The language in which whoever asks reads."""
         return ENGLISH if request.cookies.get(LANGUAGE_COOKIE) == ENGLISH else CHINESE
 
-    def text(self, request: Request, text: str) -> str:
-        """A Chinese text, marked by ``N_``, in the reader's language."""
-        return self._looks.catalogues.text(self.language(request), text)
+    def text(self, request: Request, text: str, part: str = OWN) -> str:
+        """A Chinese text of ``part``, marked by ``N_``, in the reader's language."""
+        return self._looks.catalogues.text(part, self.language(request), text)
 
-    def translator(self, request: Request) -> Callable[[str], str]:
+    def translator(self, request: Request, part: str = OWN) -> Callable[[str], str]:
         """``text`` for one reader."""
-        return lambda text: self.text(request, text)
+        return lambda text: self.text(request, text, part)
 
     def page(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """One page for whoever asks. ``values`` come beside session, navigation, path, here (with the query) and asked (its words)."""
