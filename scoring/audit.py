@@ -47,7 +47,7 @@ class Scope:
     member: str = ""
 
     def covers(self, time: int, *parties: str) -> bool:
-        """Whether a leaf of this time is in scope; ``parties``: its actor and, for a ticket, its audience."""
+        """Whether a leaf of this time is in scope; ``parties``: its actor, the audience of a ticket, who is blamed."""
         return self.since <= time <= self.until and (not self.member or self.member in parties)
 
 
@@ -75,6 +75,19 @@ def closing_findings(view: ZoneView) -> Iterator[Finding]:
         for indicator, gate_of, member in sorted(said ^ absent):
             wrong = "is said to be absent" if (indicator, gate_of, member) in said else "is missing and not said to be absent"
             yield Finding("EPOCH_ABSENT", state.close_index, f"column {indicator}/{gate_of} of {member} {wrong}")
+
+
+def custody_findings(view: ZoneView) -> Iterator[Finding]:
+    """Custodians that the log convicts: their signed partial contradicts their proof, or no proof came in time [P1.4].
+
+    Only a blame that holds is in the view; one that does not is void, and a finding of its own.
+    """
+    for (ticket, opening, custodian), logged in view.blamed.items():
+        if logged.statement.fault == "failed":
+            code, why = "PARTIAL_FAILED", "its own proof contradicts the partial that it signed"
+        else:
+            code, why = "PARTIAL_WITHHELD", "it signed a partial and gave no proof of it in time"
+        yield Finding(code, logged.index, f"custodian {custodian}, opening {opening} of ticket {ticket[:16]}…: {why}")
 
 
 def release_findings(view: ZoneView, judged: Container[str]) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ from nodes.auditor.evidence.documents import Documents
 from nodes.auditor.evidence.roots import AuditRoots
 from nodes.auditor.evidence.tree import Hashes, check_tree, entries_of
 from protos.errors import refusal_of
-from scoring.audit import Finding, Scope, closing_findings, release_findings, void_findings
+from scoring.audit import Finding, Scope, closing_findings, custody_findings, release_findings, void_findings
 from scoring.draws import findings as draws
 from scoring.errors import LogInconsistentError
 from scoring.exchange.view import ZoneView
@@ -118,6 +118,7 @@ class _Replay:
             contents.rosters(),
             contents.proofs_and_tickets(),
             closing_findings(view),
+            custody_findings(view),
             release_findings(view, contents.placements),
             self._draws(hashes),
             documents.record_findings(),
@@ -141,8 +142,8 @@ class _Replay:
         if index is None or not 0 <= index < len(self._times):
             return True
         logged = self._view.statements.get(index)
-        audience = getattr(logged.statement, "audience", "") if logged is not None else ""
-        return self._options.scope.covers(self._times[index], self._actors[index], audience)
+        others = () if logged is None else (getattr(logged.statement, name, "") for name in ("audience", "custodian"))
+        return self._options.scope.covers(self._times[index], self._actors[index], *others)
 
     def _draws(self, hashes: Hashes) -> Iterator[Finding]:
         """Draws and failures that are overdue, rest on another tree, or found something [P6, P2.4]."""

@@ -21,6 +21,7 @@ from nodes.auditor.evidence.roots import AuditRoots, Roots
 from nodes.errors import SettingsError
 from nodes.runtime.peers.signing import fresh_nonce
 from scoring.audit import Scope
+from scoring.custody.blame import LATEST_ANSWER_S
 from scoring.exchange.registry import MemberRegistry
 from scoring.indicators.functional import functional
 from scoring.statements import Ceremony, EpochClose, Leaf, MemberChange, ModelAdmitted, QuantileTable, Refusal
@@ -29,6 +30,7 @@ from tests.support.epoch import EPOCH, changed
 from tests.support.ledger import SMALL_BITS
 from tests.support.members import ZONE
 from tests.support.zone import MemoryZone, closed_zone, open_zone, released_zone
+from tests.unit.scoring.test_blame_rules import AUDIENCE, Case
 
 Judge = Callable[..., Verdict]
 Found = list[tuple[str, int | None]]
@@ -421,6 +423,37 @@ def test_log_before_its_ceremony_is_audited(small_private_key: PrivateKey, tmp_p
     pinned = AuditRoots(Roots(zone.view.genesis, MemberRegistry(zone.view.registry.genesis), zone.public_key, {}), b"")
     verdict = audits.audit(Archive.find(tmp_path), pinned, audits.Options(min_bits=SMALL_BITS), lambda _what, _done, _total: None)
     assert (verdict.holds, verdict.checked["statements"]) == (True, 2)
+
+
+# --- custodians ---
+
+
+@pytest.fixture(scope="module")
+def quarrel(small_private_key: PrivateKey) -> Case:
+    """A released zone in which the audience demanded proofs of four custodians, of whom one lied and one is silent."""
+    case = Case(released_zone(small_private_key))
+    case.liars = frozenset({"tax"})
+    demand = case.demanded("tax", "credit", "notary")
+    case.answered(demand, "tax")
+    case.answered(demand, "credit")
+    case.zone.now += LATEST_ANSWER_S
+    return case
+
+
+def test_a_custodian_that_a_blame_convicts_is_a_finding(quarrel: Case, tmp_path: Path, judge: Judge) -> None:
+    zone, (demand,) = quarrel.zone, quarrel.zone.view.demands.values()
+    write_zone(zone, tmp_path / "before")
+    assert places(judge(tmp_path / "before", tmp_path / "before" / "public")) == []
+    failed = zone.say(quarrel.blame(demand, "tax", quarrel.signed("tax"), quarrel.aggregate), AUDIENCE)
+    silent = zone.say(quarrel.blame(demand, "notary", quarrel.signed("notary"), quarrel.aggregate, "withheld"), AUDIENCE)
+    framed = zone.say_void(quarrel.blame(demand, "credit", quarrel.signed("credit"), quarrel.aggregate), AUDIENCE)
+    run = write_zone(zone, tmp_path / "after")
+    verdict = judge(run, run / "public")
+    convicted = [("PARTIAL_FAILED", failed.index), ("PARTIAL_WITHHELD", silent.index)]
+    assert places(verdict) == [("STATEMENT_VOID_BLAME_UNFOUNDED", framed), *convicted]
+    assert "custodian tax, opening 0" in verdict.findings[1].detail
+    found = {member: places(judge(run, run / "public", Scope(member=member))) for member in ("tax", "notary", "credit", "bank-b")}
+    assert found == {"tax": convicted[:1], "notary": convicted[1:], "credit": [], "bank-b": []}
 
 
 # --- scope ---
