@@ -53,7 +53,6 @@ def main(config: Path) -> int:
     rounds = KeyRounds(identity, zone, exchange)
     register = add_register(process, table.public_register)
     zone.observe(rounds.observe)
-    follower = follow_zone(process, identity, settings, zone)
     disputes = Disputes(identity, exchange, settings.state_dir / "disputes", now)
     evaluation = Evaluation(identity, zone, exchange, store, refusals, disputes)
 
@@ -70,6 +69,7 @@ def main(config: Path) -> int:
     token = token_file(table.admin_token_file)
     ground = Ground(identity, zone, exchange, engine, store, evaluation, register, intake, public, site, now, token, named)
     found = applications(ground)
+    follower = follow_zone(process, identity, settings, zone)  # once all observers are there
     gateway = Gateway(
         public_base=table.public_base,
         admin_token=token,

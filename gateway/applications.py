@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from sqlalchemy import Engine
 
+from gateway.cockpit.office import CockpitOffice, open_cockpit
 from gateway.evaluation.conduct import Evaluation
 from gateway.front.pages import front
 from gateway.intake import SignedIntake
@@ -69,18 +70,21 @@ class Applications:
     workers: tuple[Worker, ...]
     policies: Policies
     publications: PublicationDesk
+    cockpit: CockpitOffice
 
 
 def applications(ground: Ground) -> Applications:
-    """All applications over ``ground``."""
+    """All applications over ``ground``. To be called before the log is followed: some observe it."""
     site, zone, intake = ground.site, ground.zone, ground.intake
     policies = open_policies(
         ground.identity, zone, ground.exchange, ground.engine, ground.store, intake, ground.register, ground.now, ground.divisions
     )  # fmt: skip
     desk = open_publications(ground.identity, zone, ground.exchange, ground.evaluation, ground.engine, ground.company, ground.now)
+    cockpit = open_cockpit(site, zone, ground.evaluation, ground.engine, ground.store, ground.register, policies.store, ground.now)
     return Applications(
         parts=(
             front(site, ground.public),
+            cockpit.router,
             publications(site, desk, zone, intake),
             policy_pages(site, policies),
             policy_routes(policies, ground.admin_token),
@@ -88,7 +92,9 @@ def applications(ground: Ground) -> Applications:
         workers=(
             Worker("policies", policies.courier.run, policies.courier.wake),
             Worker("publications", desk.run, desk.stop),
+            Worker("cockpit", cockpit.publisher.run, cockpit.publisher.stop),
         ),
         policies=policies,
         publications=desk,
+        cockpit=cockpit,
     )

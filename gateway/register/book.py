@@ -28,11 +28,12 @@ EMPTY = Edition("", {}, {})
 
 
 class Register:
-    """Reads the register that ``store`` keeps. ``roster_key`` makes subject ids of codes; ``divisions``: names by GB/T 2260."""
+    """Reads the register that ``store`` keeps. ``roster_key`` makes subject ids of codes; ``divisions``: names by GB/T 2260; ``sources``: the
+    connectors that fill it."""
 
-    def __init__(self, store: RecordStore, intake: Intake, roster_key: bytes, divisions: Mapping[str, Title], connectors: Iterable[str] = ()) -> None:
+    def __init__(self, store: RecordStore, intake: Intake, roster_key: bytes, divisions: Mapping[str, Title], sources: Iterable[str] = ()) -> None:
         self._store, self._intake, self._roster_key, self._divisions = store, intake, roster_key, divisions
-        self._connectors = tuple(connectors)
+        self.sources = tuple(sources)
         self._lock = threading.Lock()
         self._version = -1
         self._editions: dict[str, Edition] = {}
@@ -68,7 +69,7 @@ class Register:
 
     def health(self) -> list[Health]:
         """How each of the register's sources is."""
-        return self._intake.health(self._connectors)
+        return self._intake.health(self.sources)
 
     def _read(self, period: str) -> Edition:
         periods = self._store.periods()

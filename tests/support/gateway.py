@@ -11,6 +11,7 @@ from httpx import Response
 
 from gateway.app import Gateway, create_app
 from gateway.applications import Ground, applications
+from gateway.cockpit.office import CockpitOffice
 from gateway.evaluation.conduct import Evaluation
 from gateway.evaluation.rounds import KeyRounds
 from gateway.front.pages import gateway_site
@@ -57,6 +58,8 @@ class Front:
     site: Site
     policies: Policies
     publications: PublicationDesk
+    cockpit: CockpitOffice
+    zone_held: HeldZone
 
     def send(self, document: RequestDocument) -> Response:
         """Send a signed request exactly as it was signed."""
@@ -115,4 +118,20 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
         parts=found.parts,
     )
     client = TestClient(create_app(gateway), base_url=BASE, raise_server_exceptions=False)
-    return Front(zone, log, exchange, store, evaluation, refusals, client, down, rounds, disputes, site, found.policies, found.publications)
+    return Front(
+        zone,
+        log,
+        exchange,
+        store,
+        evaluation,
+        refusals,
+        client,
+        down,
+        rounds,
+        disputes,
+        site,
+        found.policies,
+        found.publications,
+        found.cockpit,
+        held,
+    )

@@ -1,0 +1,156 @@
+"""Publishes the tables of each released epoch, once: what may be shown is decided here, for every page to choose from [T1–T3]."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+from gateway.cockpit.questions import Asking, canonical_prefixes, edges_for, places_of
+from gateway.cockpit.results import Results
+from gateway.cockpit.store import CockpitStore
+from gateway.register.book import Register
+from nodes.errors import PeerUnavailableError, RpcRefusal
+from nodes.runtime import logging
+from nodes.runtime.clock import Clock
+from scoring.disclosure.tables.exchanges import Recipe
+from scoring.disclosure.tables.figures import Cell, Figure, Item, sizes
+from scoring.disclosure.tables.suppression import SMALLEST, Before, Publication, publish
+from scoring.exchange.epoch import EpochState
+from scoring.exchange.view import Logged
+from scoring.statements import EpochRelease
+
+TABLES_PUBLISHED, TABLES_DELAYED = "tables.published", "tables.delayed"
+REMEMBERED = 3
+"""Publications before a new one that it is protected together with [T3.3]."""
+PAUSE_S = 2.0
+_log = logging.logger("cockpit")
+
+Homes = dict[str, tuple[str, str]]
+Answers = dict[str, dict[str, Hashable]]
+
+
+class Publisher:
+    """Makes the publications that are missing, in the order of the releases."""
+
+    def __init__(self, results: Results, register: Register, store: CockpitStore, now: Clock) -> None:
+        self._results, self._register, self._store, self._now = results, register, store, now
+        self._wake = threading.Event()
+
+    def observe(self, logged: Logged) -> None:
+        """Look again when an epoch was released."""
+        if isinstance(logged.statement, EpochRelease):
+            self._wake.set()
+
+    def stop(self) -> None:
+        """Wake ``run`` so that it ends."""
+        self._wake.set()
+
+    def run(self, stopping: threading.Event) -> None:
+        """Publish whatever was released, until ``stopping`` is set."""
+        while not stopping.is_set():
+            self._wake.clear()
+            try:
+                waiting = self.publish_all()
+            except (PeerUnavailableError, RpcRefusal) as error:
+                _log.warning(TABLES_DELAYED, cause=type(error).__name__)
+                waiting = True
+            if waiting:
+                stopping.wait(PAUSE_S)
+            else:
+                self._wake.wait()
+
+    def publish_all(self) -> bool:
+        """Publish every released epoch that is not published. Returns whether some wait for the register to be read first [T1.6]."""
+        released = [(state, "rating") for state, _ in self._results.ratings()] + [(state, "loans") for state, _ in self._results.lendings()]
+        done = {document["epoch"] for document in self._store.publications()}
+        missing = [item for item in sorted(released, key=lambda item: item[0].release_index or 0) if item[0].opened.epoch not in done]
+        if missing and self._register.sources and not self._register.edition().enterprises:
+            return True
+        for state, kind in missing:
+            self._publish(state, kind)
+        return False
+
+    def _publish(self, state: EpochState, kind: str) -> None:
+        earlier = self._store.publications()[-REMEMBERED:]
+        asking = self._asking(state, kind, earlier)
+        homes = self._homes(state)
+        items, canonical = self._items([*(Asking.of(document) for document in earlier), asking], homes)
+        before = Before(
+            [question for document in earlier for question in Asking.of(document).questions() if question.id not in document["withheld"]],
+            frozenset(Cell(*cell) for document in earlier for *cell, _, _ in document["shown"]),
+            frozenset(Cell(*cell) for document in earlier for cell in document["kept"]),
+            {Cell(*cell): _recipe(names, pairs) for document in earlier for *cell, names, pairs in document["protections"]},
+        )
+        counted = [item for item in items if any(value is not None for name, value in item.values.items() if name.endswith(f"/{asking.epoch}"))]
+        done = publish(items, asking.questions(), before)
+        document = _document(asking, state, done, counted, canonical) | {"time": self._now()}
+        self._store.publish(asking.epoch, state.release_index or 0, document, homes)
+        _log.info(TABLES_PUBLISHED, epoch=asking.epoch, shown=len(done.shown), kept=len(done.kept), withheld=len(done.withheld))
+
+    def _asking(self, state: EpochState, kind: str, earlier: Sequence[Mapping[str, Any]]) -> Asking:
+        epoch = state.opened.epoch
+        ratings = [document["epoch"] for document in earlier if document["kind"] == "rating"]
+        models = {known.opened.epoch: model for known, model in self._results.ratings()}
+        if kind == "loans":
+            return Asking(epoch, kind, stages=(), previous=ratings[-1] if ratings else "")
+        totals = [row.hundredths for row in self._results.rows(state).values()]
+        stages = tuple(stage.id for stage in models[epoch].stages)
+        same = [name for name in ratings if models[name].id == models[epoch].id]
+        return Asking(epoch, kind, edges_for(totals), stages, same[-1] if same else "")
+
+    def _homes(self, state: EpochState) -> Homes:
+        """Where every enterprise is counted: as when it was first, now and for the enterprises that are new."""
+        homes = self._store.homes()
+        known = self._register.edition(state.opened.period).enterprises
+        for subject, division, _ in self._results.roster(state):
+            if subject not in homes:
+                found = known.get(subject)
+                homes[subject] = (division, "") if found is None else (found.division, found.section)
+        return homes
+
+    def _items(self, asked: Sequence[Asking], homes: Homes) -> tuple[list[Item], dict[str, str]]:
+        answers: Answers = {subject: {} for subject in homes}
+        ratings = {state.opened.epoch: state for state, _ in self._results.ratings()}
+        lendings = {state.opened.epoch: state for state, _ in self._results.lendings()}
+        for asking in asked:
+            if asking.kind == "loans":
+                stages = self._results.rows(ratings[asking.previous]) if asking.previous else {}
+                for subject, loans in self._results.loans(lendings[asking.epoch]).items():
+                    stage = stages[subject].stage if subject in stages else "–"
+                    answers[subject][f"loans/{asking.epoch}"] = (stage, loans.balance_fen, loans.overdue)
+            else:
+                for subject, row in self._results.rows(ratings[asking.epoch]).items():
+                    answers[subject] |= {f"stage/{asking.epoch}": row.stage, f"points/{asking.epoch}": -1 if row.gated else row.hundredths}
+        canonical = canonical_prefixes({division for division, _ in homes.values()})
+        names = {name for asking in asked for question in asking.questions() for name in question.reads}
+        empty: dict[str, Hashable] = dict.fromkeys(sorted(names))
+        items = [Item(subject, places_of(*homes[subject], canonical), {**empty, **values}) for subject, values in sorted(answers.items()) if values]
+        return items, canonical
+
+
+def _document(asking: Asking, state: EpochState, done: Publication, counted: Sequence[Item], canonical: Mapping[str, str]) -> dict[str, Any]:
+    numbers = {place: number for place, number in sizes(counted).items() if number >= SMALLEST}
+    recipes = {cell: exchange.recipe for cell, exchange in done.protections.items()}
+    return {
+        "epoch": asking.epoch,
+        "period": state.opened.period,
+        "kind": asking.kind,
+        "edges": asking.edges,
+        "stages": asking.stages,
+        "previous": asking.previous,
+        "canonical": dict(canonical),
+        "sizes": numbers,
+        "shown": [[*cell, *_figures(figure)] for cell, figure in sorted(done.shown.items())],
+        "kept": sorted(done.kept),
+        "withheld": sorted(done.withheld),
+        "protections": [[*cell, sorted(recipe.names), recipe.pairs] for cell, recipe in sorted(recipes.items(), key=lambda item: item[0])],
+    }
+
+
+def _figures(figure: Figure) -> tuple[int, int]:
+    return figure.count, figure.amount
+
+
+def _recipe(names: Sequence[str], pairs: Sequence[Sequence[str]]) -> Recipe:
+    return Recipe(frozenset(names), tuple((one, other) for one, other in pairs))

@@ -1,0 +1,129 @@
+"""A gateway whose epoch is released and whose register knows everybody: what the cockpit's tests look at."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from httpx import Response
+
+from connectors.records import Malformed, Origin, Outcome, Record
+from crypto.keygen import PrivateKey
+from crypto.subjects import make_uscc, subject_id
+from gateway.register.book import Register
+from nodes.department.records import tables
+from nodes.department.records.deliveries import Intake
+from nodes.department.records.store import RecordStore
+from nodes.runtime.clock import Timer
+from nodes.runtime.database import open_database
+from nodes.runtime.pages.accounts import Person
+from scoring.statements import Title
+from tests.support.epoch import DIVISIONS, EPOCH, PERIOD
+from tests.support.gateway import Front, front
+from tests.support.zone import MemoryZone
+
+ROSTER_KEY = b"r" * 32
+TRADES = ("I6513", "I6513", "C3972", "I6531", "C3581", "M7491")
+PASSWORD = "a long enough password"
+NAMES = {
+    "330000": Title(zh="浙江省", en="Zhejiang"), "330100": Title(zh="杭州市", en="Hangzhou"),
+    "330108": Title(zh="滨江区", en="Binjiang"), "330109": Title(zh="萧山区", en="Xiaoshan"),
+}  # fmt: skip
+
+
+def code_of(number: int) -> str:
+    """The code of firm ``number``."""
+    return make_uscc("9", "1", DIVISIONS[number % 2], f"MA{number:06}")
+
+
+@dataclass
+class NamedZone(MemoryZone):
+    """A zone whose firms have codes, from which their subject ids follow."""
+
+    codes: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.codes = [code_of(number) for number in range(len(self.firms))]
+        named = dict(zip(self.subjects, (subject_id(ROSTER_KEY, code) for code in self.codes), strict=True))
+        self.subjects = [named[subject] for subject in self.subjects]
+        self.points = {named[subject]: points for subject, points in self.points.items()}
+        self.gated = {named[subject] for subject in self.gated}
+        self.staged = {named[subject]: stage for subject, stage in self.staged.items()}
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """A delivery of public facts."""
+
+    records: Sequence[Record]
+    name: str = "facts"
+    digest: str = ""
+    cursor: str = ""
+
+    def items(self) -> Iterator[Record | Malformed]:
+        yield from self.records
+
+    def settle(self, outcome: Outcome, refused: tuple[Malformed, ...]) -> None:
+        """Nothing lies anywhere."""
+
+
+def register_of(zone: NamedZone, state_dir: Path) -> Register:
+    """A register of everybody in ``zone``: names, counties as on the roster, trades in turn."""
+    divisions = {subject: DIVISIONS[number % 2] for number, subject in enumerate(sorted(zone.subjects))}
+    records = [
+        Record(
+            code, PERIOD, {"company": f"第{number}号企业", "division": divisions[subject], "trade": TRADES[number % len(TRADES)]},
+            Origin("facts", "facts", str(number)),
+        )
+        for number, (code, subject) in enumerate(zip(zone.codes, zone.subjects, strict=True))
+    ]  # fmt: skip
+    engine = open_database(state_dir, "register", tables.METADATA)
+    intake = Intake(engine, lambda: zone.now)
+    intake.take("facts", _Facts(records))
+    return Register(RecordStore(engine), intake, ROSTER_KEY, NAMES, ["facts"])
+
+
+@dataclass
+class Board:
+    """The gateway with its cockpit, and people who may sign in."""
+
+    front: Front
+    zone: NamedZone
+    register: Register
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    def person(self, name: str, role: str, divisions: tuple[str, ...] = (), trades: tuple[str, ...] = ("",)) -> str:
+        """Make an account and sign it in; its name."""
+        person = Person(name, name, frozenset({role}), divisions, trades)
+        self.front.site.accounts.add(person, PASSWORD)
+        self.tokens[name] = self.front.site.sessions.begin(person)
+        return name
+
+    def get(self, name: str, path: str, english: bool = False) -> Response:
+        """A page as a browser asks for it."""
+        cookies = [f"{self.front.site.cookie}={self.tokens[name]}"] if name else []
+        cookies += ["xinqiao-language=en"] if english else []
+        headers = {"accept": "text/html", **({"cookie": "; ".join(cookies)} if cookies else {})}
+        found: Response = self.front.client.get(path, headers=headers, follow_redirects=False)
+        return found
+
+
+def board(private_key: PrivateKey, state_dir: Path, stages: Sequence[str]) -> Board:
+    """A released epoch over firms of ``stages``, its totals really opened; its tables published."""
+    zone = NamedZone(private_key, firms=tuple(stages))
+    zone.found()
+    zone.open_epoch()
+    zone.contribute_columns()
+    register = register_of(zone, state_dir)
+    site = front(zone, state_dir, register=register)
+    assert site.staff("POST", f"/v1/epochs/{EPOCH}:close", {"allow_absent": False}).status_code == 202
+    timer, pause = Timer(120), threading.Event()
+    while (status := site.staff("GET", f"/v1/epochs/{EPOCH}").json())["state"] != "RELEASED":
+        assert not status["opening"]["failed"], status
+        assert timer.left_s() > 0, status
+        pause.wait(0.02)
+    assert not site.cockpit.publisher.publish_all()
+    return Board(site, zone, register)
