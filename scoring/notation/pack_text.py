@@ -1,7 +1,8 @@
 """Plain values → the YAML text of a pack, laid out as the shipped packs are: the inverse of ``scoring.indicators.document``.
 
 What fits a line is written on it; what does not goes to lines of its own. Comments are nobody's value: a pack that was read and written
-again has none.
+again has none. Its looks may change: what is hashed without having been written by a person is written by
+``scoring.indicators.extending.text`` (docs/adr/0017).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Plain values → YAML text in the strict subset of packs, one text for each value: how a resolved pack is written down.
 
 Block style, two spaces an indentation, names in the order given; text that is not a plain word is quoted as in JSON. Decimals keep
-their digits. What ``scoring.indicators.document`` reads from it is the value again.
+their digits. What ``scoring.indicators.document`` reads from it is the value again. The bytes are hashed and signed, so this writer never changes;
+text for people to read is laid out by ``scoring.notation.pack_text`` (docs/adr/0017).
 """
 
 from __future__ import annotations

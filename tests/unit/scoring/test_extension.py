@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -26,6 +27,33 @@ def extension(base: bytes = BASE, **parts: Any) -> Pack:
     named = {"id": "small", "version": "1", "sha256": sha256(base).hex()}
     head = {"format": "xinqiao/model/v1", "id": "wide", "version": "1", "title": small_pack.TITLE, "zone": "any", "valid_from": "2025-01-01"}
     return head | {"extends": named | parts.pop("extends", {})} | parts
+
+
+RESOLVED_TEXT = r"""id: x-1
+title:
+  zh: "研发投入"
+  en: "R&D, per head"
+none: null
+yes: true
+"null": "null"
+empty: ""
+of: []
+by: {}
+numbers:
+  - 1
+  - -2
+  - 0.50
+  - 1000
+nested:
+  - - a
+    - b
+  - from: 0
+    to:
+      points:
+        - 1
+odd: "a\tb \"c\" \\ \u007f\u2028"
+"say: it": "- no"
+"""
 
 
 def resolved(pack: Pack, base: bytes = BASE) -> bytes:
@@ -190,3 +218,13 @@ def test_an_extension_by_itself_is_no_model() -> None:
 def test_text_that_yaml_would_read_otherwise_is_quoted() -> None:
     value: dict[str, object] = {"true": "null", "a: b": "1", "c": ("-", "# no", 'say "x"', "line\nline", "\x85\u2028", "~", " x "), "d": None}
     assert parse_document(yaml_text(value).encode()).value == value
+
+
+def test_the_bytes_of_a_resolved_pack_never_change() -> None:
+    """Owners have signed the hashes of such texts (docs/adr/0017): a change here is a change of every extension's identity."""
+    value = {
+        "id": "x-1", "title": {"zh": "研发投入", "en": "R&D, per head"}, "none": None, "yes": True, "null": "null", "empty": "", "of": (), "by": {},
+        "numbers": (1, -2, Decimal("0.50"), Decimal("1E+3")), "nested": (("a", "b"), {"from": 0, "to": {"points": (1,)}}),
+        "odd": "a\tb \"c\" \\ \x7f\u2028", "say: it": "- no",
+    }  # fmt: skip
+    assert yaml_text(value) == RESOLVED_TEXT
