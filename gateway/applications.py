@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from sqlalchemy import Engine
 
 from gateway.cockpit.office import CockpitOffice, open_cockpit
+from gateway.disclosures import disclosures
 from gateway.evaluation.conduct import Evaluation
 from gateway.front.pages import front
 from gateway.intake import SignedIntake
@@ -88,6 +89,7 @@ def applications(ground: Ground) -> Applications:
             publications(site, desk, zone, intake),
             policy_pages(site, policies),
             policy_routes(policies, ground.admin_token),
+            disclosures(intake, zone),
         ),
         workers=(
             Worker("policies", policies.courier.run, policies.courier.wake),

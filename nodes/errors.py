@@ -81,6 +81,14 @@ class SignInError(NodeError):
     """A person did not sign in: no such person, another password, or a session that has ended. It does not tell which name exists."""
 
 
+class AssertionInvalidError(NodeError):
+    """What an identity provider, or a passkey, says of a person does not hold: signature, issuer, audience, time, sign-in; or it said no."""
+
+
+class NotRepresentativeError(NodeError):
+    """A person was signed in by the identity provider, but not as one who speaks for an enterprise."""
+
+
 class FormError(NodeError):
     """A form or call came from elsewhere than the page that this session was given: another site, another session, an old page."""
 

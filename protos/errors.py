@@ -185,6 +185,8 @@ _NODES = {
     "RateLimitedError": Refusal("RATE_LIMITED", Code.RESOURCE_EXHAUSTED, 429, "Too many requests; ask again later."),
     "TokenError": _unauthenticated("TOKEN_INVALID", "This needs the process's bearer token."),
     "SignInError": _unauthenticated("SIGN_IN_REQUIRED", "Sign in with your name and password."),
+    "AssertionInvalidError": _unauthenticated("ASSERTION_INVALID", "The sign-in does not hold: begin again."),
+    "NotRepresentativeError": _denied("NOT_REPRESENTATIVE", "Only an enterprise's legal representative may enter."),
     "FormError": _denied("FORM_NOT_OURS", "The form is not one that this session was given: open the page again."),
     "DecisionError": _state("DECISION_INVALID", "The decision does not count."),
     "SecondPersonMissingError": _state("SECOND_PERSON_MISSING", "Two different persons of the department have not approved this contribution."),

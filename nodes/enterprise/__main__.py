@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import MetaData
+from sqlalchemy import Engine, MetaData
 
 from nodes.auditor.evidence.roots import Roots
 from nodes.enterprise.api import create_app
 from nodes.enterprise.consents import ConsentDesk
-from nodes.enterprise.customs import CustomsDesk
+from nodes.enterprise.customs import CustomsDesk, Seen
+from nodes.enterprise.desks import Desks
 from nodes.enterprise.enrolment import Enrolments
 from nodes.enterprise.keyring import Keyring
 from nodes.enterprise.policies.api import routes as policy_routes
 from nodes.enterprise.policies.desk import OwnPolicyDesk
+from nodes.enterprise.portal.serving import serve_pages
 from nodes.enterprise.portraits import PortraitDesk
 from nodes.enterprise.settings import EnterpriseSettings
 from nodes.enterprise.store import Store
@@ -26,6 +28,9 @@ from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
 from nodes.runtime.failures import FailureReports
 from nodes.runtime.notices.board import BoardClient
+from nodes.runtime.pages.accounts import Person
+from nodes.runtime.pages.site import open_pages
+from nodes.runtime.pages.views import ViewLog
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.process import Process
@@ -39,6 +44,7 @@ from nodes.runtime.web.tokens import token_file
 from protos.v1.exchange_pb2 import WorkItem
 
 RETRY_S = 30.0
+STAFF = Person("staff", "工作人员", frozenset({"staff"}))
 SENDING_DELAYED = "sending.delayed"
 _log = logging.logger("enterprise")
 
@@ -66,8 +72,11 @@ def main(config: Path) -> int:
     values = ValuesDesk(identity, registry, enrolments, store, engine, exchange, lambda: periods_of(gateway))
     reports = FailureReports(settings.state_dir / "failures", exchange.submit)
     portraits = PortraitDesk(registry, keyring, store, enrolments, consents, gateway, opener, reports, process.stopping)
-
     customs = CustomsDesk(settings.enterprise.customs, engine, now, settings.enterprise.customs_scan_s)
+    desks = Desks(registry, roots.packs, store, keyring, gateway, enrolments, consents, portraits, values, straight, customs)
+    ports, pages = {}, open_pages(settings)
+    if settings.enterprise.pages is not None:
+        ports["pages_port"] = serve_pages(process, settings.member, settings.enterprise.pages, desks, engine, pages, now)
 
     def resend() -> None:
         """What was signed before a crash or an outage reaches the zone in the end."""
@@ -82,7 +91,9 @@ def main(config: Path) -> int:
 
     parts = (policy_routes(OwnPolicyDesk(identity, keyring, enrolments, portraits, gateway, now)),)
     token = token_file(settings.state_dir / "api.token")
-    server = WebServer(create_app(enrolments, consents, portraits, values, straight, customs, store, token, parts), settings.enterprise.listen)
+    server = WebServer(
+        create_app(enrolments, consents, portraits, values, straight, customs, store, token, staff_views(pages), parts), settings.enterprise.listen
+    )
     for action in (engine.dispose, gateway.close, exchange.close, exchange.cancel, *(board.close for board in boards)):
         process.on_stop(action)
 
@@ -98,7 +109,13 @@ def main(config: Path) -> int:
     process.worker("disputes", lambda: disputes.run(process.stopping, opener.generation))
     process.on_stop(disputes.stop)
     server.attach(process)
-    return process.run({"port": server.port})
+    return process.run({"port": server.port, **ports})
+
+
+def staff_views(pages: Engine) -> Seen:
+    """Writes down what the staff looks at, where the enterprise sees it."""
+    views = ViewLog(pages, now)
+    return lambda page, uscc: views.seen(STAFF, page, uscc)
 
 
 if __name__ == "__main__":

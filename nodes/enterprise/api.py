@@ -9,13 +9,14 @@ from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from nodes.enterprise.consents import ConsentDesk
-from nodes.enterprise.customs import CustomsDesk, routes
+from nodes.enterprise.customs import CustomsDesk, Seen, routes
 from nodes.enterprise.enrolment import Enrolments
 from nodes.enterprise.portraits import PortraitDesk
 from nodes.enterprise.settings import USCC
 from nodes.enterprise.store import Store
 from nodes.enterprise.straight import StraightDesk
 from nodes.enterprise.values import ValuesDesk
+from nodes.runtime.pages.views import MANY
 from nodes.runtime.replica.value_messages import MAX_FIELDS, FiledValue, GivenAnswer, Period
 from nodes.runtime.web import problems
 from nodes.runtime.web.bounds import Bounds
@@ -82,9 +83,11 @@ def create_app(
     customs: CustomsDesk,
     store: Store,
     token: str,
+    seen: Seen,
     parts: Sequence[APIRouter] = (),
 ) -> FastAPI:
-    """The ASGI application of one enterprise service. ``parts``: applications, each a router of its own, behind the same token."""
+    """The ASGI application of one enterprise service. ``seen`` writes down what is looked at, and of whom, before it is shown. ``parts``:
+    applications, each a router of its own, behind the same token."""
 
     def staff(authorization: Annotated[str | None, Header()] = None) -> None:
         check_bearer(authorization, token)
@@ -93,8 +96,8 @@ def create_app(
     app = FastAPI(title="Xinqiao enterprise service", version="1", docs_url=None, redoc_url=None, redirect_slashes=False, dependencies=guarded)
     problems.install(app)
     app.add_middleware(Bounds)
-    enterprises = (_enrolling(enrolments, store), _consenting(consents, straight, store), _portraying(portraits, store))
-    for part in (*enterprises, _values(values), routes(customs), *parts):
+    enterprises = (_enrolling(enrolments, store, seen), _consenting(consents, straight, store, seen), _portraying(portraits, store, seen))
+    for part in (*enterprises, _values(values, seen), routes(customs, seen), *parts):
         app.include_router(part)
 
     @app.get("/healthz")
@@ -105,7 +108,7 @@ def create_app(
     return app
 
 
-def _enrolling(enrolments: Enrolments, store: Store) -> APIRouter:
+def _enrolling(enrolments: Enrolments, store: Store, seen: Seen) -> APIRouter:
     router = APIRouter()
 
     @router.post("/enrolments", status_code=201)
@@ -116,12 +119,13 @@ def _enrolling(enrolments: Enrolments, store: Store) -> APIRouter:
     @router.get("/enrolments")
     def enrolled() -> dict[str, Any]:
         """Enterprises that this service serves."""
+        seen("enrolments", MANY)
         return {"enrolments": [enterprise.to_json() for enterprise in store.enterprises()]}
 
     return router
 
 
-def _consenting(consents: ConsentDesk, straight: StraightDesk, store: Store) -> APIRouter:
+def _consenting(consents: ConsentDesk, straight: StraightDesk, store: Store, seen: Seen) -> APIRouter:
     router = APIRouter()
 
     @router.post("/consents", status_code=201)
@@ -137,6 +141,7 @@ def _consenting(consents: ConsentDesk, straight: StraightDesk, store: Store) -> 
     @router.get("/consents")
     def given(uscc: Annotated[str, Field(pattern=rf"^$|{USCC}")] = "") -> dict[str, Any]:
         """Consents of one enterprise, or of all, the newest first."""
+        seen("consents", uscc or MANY)
         return {"consents": [straight.shown(consent) for consent in store.consents(uscc)]}
 
     @router.delete("/consents/{consent_id}")
@@ -152,38 +157,43 @@ def _consenting(consents: ConsentDesk, straight: StraightDesk, store: Store) -> 
     return router
 
 
-def _portraying(portraits: PortraitDesk, store: Store) -> APIRouter:
+def _portraying(portraits: PortraitDesk, store: Store, seen: Seen) -> APIRouter:
     router = APIRouter()
 
     @router.post("/portraits", status_code=201)
     def portrait(body: PortraitBody) -> dict[str, Any]:
         """Open the enterprise's portrait."""
+        seen("portrait", body.uscc)
         return portraits.make(body.uscc, body.wait_s, body.model)
 
     @router.get("/portraits/{uscc}")
     def portraits_of(uscc: UsccPath) -> dict[str, Any]:
         """Portraits of one enterprise, the newest first."""
+        seen("portraits", uscc)
         return {"portraits": store.portraits(uscc)}
 
     return router
 
 
-def _values(values: ValuesDesk) -> APIRouter:
+def _values(values: ValuesDesk, seen: Seen) -> APIRouter:
     router = APIRouter()
 
     @router.post("/values", status_code=201)
     def ask_values(body: ValuesBody) -> dict[str, Any]:
         """Ask a department what it holds of the enterprise."""
+        seen("values", body.uscc)
         return values.ask(body.uscc, body.department, body.period, body.wait_s)
 
     @router.post("/values/answers", status_code=201)
     def answer_values(body: AnswersBody) -> dict[str, Any]:
         """Confirm or dispute values, each in the version that was shown, and file values; ``refused`` says what was not taken."""
+        seen("values", body.uscc)
         return values.answer(body.uscc, body.department, body.period, body.answers, body.filings, body.wait_s)
 
     @router.get("/values/{uscc}")
     def life(uscc: UsccPath, period: Period) -> dict[str, Any]:
         """How far the enterprise's data of a period has come, with what each department showed last."""
+        seen("values", uscc)
         return values.life(uscc, period)
 
     return router

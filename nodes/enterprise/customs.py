@@ -28,6 +28,7 @@ FILES_TAKEN = "customs.taken"
 FOLDER_FAILING = "customs.folder_failing"
 MOST_LISTED = 1_000
 UsccPath = Annotated[str, Path(pattern=USCC)]
+Seen = Callable[[str, str], None]
 Year = Annotated[str, Query(pattern=r"^(|(19|20|21)[0-9]{2})$")]
 _log = logging.logger("customs")
 
@@ -106,8 +107,8 @@ def _take(batch: Batch) -> None:
     _log.info(FILES_TAKEN, files=batch.files, refused=len(refused))
 
 
-def routes(desk: CustomsDesk) -> APIRouter:
-    """The calls below ``/customs`` of the loopback interface."""
+def routes(desk: CustomsDesk, seen: Seen) -> APIRouter:
+    """The calls below ``/customs`` of the loopback interface. ``seen`` writes down who is looked at."""
     router = APIRouter(prefix="/customs")
 
     @router.get("/{uscc}/declarations")
@@ -115,16 +116,19 @@ def routes(desk: CustomsDesk) -> APIRouter:
         uscc: UsccPath, year: Year = "", limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 100, offset: Annotated[int, Query(ge=0, le=10**9)] = 0
     ) -> dict[str, Any]:
         """Declarations with their status history, the newest first; of one year of declaration, or of all."""
+        seen("customs", uscc)
         return desk.declarations(uscc, year, limit, offset)
 
     @router.get("/{uscc}/exceptions")
     def exceptions(uscc: UsccPath) -> dict[str, Any]:
         """Declarations in trouble, answers without a declaration, failures of the client, files of which something was not taken."""
+        seen("customs", uscc)
         return desk.exceptions(uscc)
 
     @router.get("/{uscc}/records")
     def records(uscc: UsccPath) -> dict[str, Any]:
         """Declarations, values by currency and days to clearance, by year."""
+        seen("customs", uscc)
         return desk.records(uscc)
 
     return router

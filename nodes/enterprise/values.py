@@ -97,6 +97,10 @@ class ValuesDesk:
             binding=enterprise.binding, period=period, serial=serial, answers=tuple(answers), filings=tuple(filings)
         ))  # fmt: skip
 
+    def shown(self, uscc: str, period: str) -> Mapping[str, dict[str, Any]]:
+        """What each department that was asked showed last of the enterprise in ``period``, by its member id."""
+        return self._documents(uscc, period)
+
     def life(self, uscc: str, period: str) -> dict[str, Any]:
         """How far the enterprise's data of ``period`` has come: none, certified, disputed, confirmed; rated once there is a portrait of it.
 

@@ -24,6 +24,9 @@ from simulators.demo.people import Authority, Bank, Desk, EnterpriseService
 from simulators.demo.refused import Granted, refused_requests
 from simulators.departments.serving import Servers
 from simulators.departments.systems import Surroundings, System, mappings_of, write_systems
+from simulators.identity.accounts import accounts_of
+from simulators.identity.serving import Standin
+from simulators.identity.zone import add_enterprise_pages, tell_accounts
 from simulators.population.register import publish_register
 from simulators.population.tables import Firm, Population
 from simulators.tampering import tamper
@@ -64,13 +67,16 @@ def run_demo(options: DemoOptions, tell: Tell, linger: Callable[[DemoResult], No
     out.mkdir(parents=True, exist_ok=True)
     out.chmod(PRIVATE_DIR)  # it is empty, and keys will lie below it
     population = options.population()
+    ports = options.api_ports()
     with ZoneHolder() as holder:
         meter = Meter(holder.usage, tell)
         with meter.step("systems", f"系统 systems: {len(population.firms)} enterprises in the departments' own systems"):
-            systems = write_systems(population, options.model, options.plan, Surroundings(out, options.api_ports()))
+            systems = write_systems(population, options.model, options.plan, Surroundings(out, ports))
             publish_register(population, options.plan, out)
             holder.serve(systems)
         _make_zone(options, out, systems, meter)
+        if options.keep_running:  # pages are for people who come
+            holder.provide(add_enterprise_pages(options.plan, out, accounts_of(population.firms, options.seed), ports))
         holder.processes = processes_of(out)
         run = _Run(options, out, population, systems, meter, holder.processes)
         run.start()
@@ -98,10 +104,16 @@ def _make_zone(options: DemoOptions, out: Path, systems: Sequence[System], meter
 
 @dataclass
 class ZoneHolder:
-    """The zone's processes and the departments' APIs, once there are any; stops them on leaving."""
+    """The zone's processes, the departments' APIs and the identity provider, once there are any; stops them on leaving."""
 
     processes: ZoneProcesses | None = None
     _apis: Servers | None = None
+    _provider: Standin | None = None
+
+    def provide(self, provider: Standin) -> None:
+        """Run the identity provider of the enterprises' people."""
+        self._provider = provider
+        provider.start()
 
     def serve(self, systems: Sequence[System]) -> None:
         """Run the APIs among ``systems``: processes beside the zone's, which no member runs."""
@@ -117,6 +129,8 @@ class ZoneHolder:
     def __exit__(self, *_exc: object) -> None:
         if self.processes is not None:
             self.processes.close()
+        if self._provider is not None:
+            self._provider.close()
         if self._apis is not None:
             self._apis.close()
 
@@ -180,6 +194,8 @@ class _Run:
                 receipt = self._banks[item.bank].receipt(answer["receipt_id"])
                 artifacts.write_json(self._out / "receipts" / f"{answer['receipt_id']}.json", receipt)
                 self.result.receipts.append({"bank": item.bank, "receipt": answer["receipt_id"], "subject": item.subject, **receipt["result"]})
+        if self._options.keep_running:
+            tell_accounts(self._options.plan, self._out, [item.uscc for item in granted])
         with self._meter.step("portrait", "画像 portrait: one enterprise opens its own points"):
             self.result.portrait = self._service.portrait(granted[0].uscc)
         with self._meter.step("refusals", "拒绝 refusals: no consent, replayed, unregistered key, revoked"):

@@ -18,7 +18,10 @@ def people_text(directory: Path) -> str:
     accounts = json.loads(read_private(directory / "accounts.json"))
     addresses = {"gateway": endpoints["gateway"], **endpoints["bank"]}
     lines = ["账号 Accounts, invented, with passwords made for this run:"]
-    lines += [f"  {addresses[each['process']]:26} {each['name']:20} {each['password']:18} {each['title']}" for each in accounts]
+    lines += [
+        f"  {addresses.get(each['process'], endpoints['enterprise_pages']):26} {each['name']:20} {each['password']:18} {each['title']}"
+        for each in accounts
+    ]
     return "\n".join(lines)
 
 

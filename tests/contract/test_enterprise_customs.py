@@ -39,7 +39,7 @@ def desk(zone: MemoryZone, tmp_path: Path) -> Service:
 
 @pytest.fixture
 def staff(desk: Service) -> TestClient:
-    app = create_app(desk.enrolments, desk.consents, desk.portraits, desk.values, desk.straight, desk.customs, desk.store, TOKEN)
+    app = create_app(desk.enrolments, desk.consents, desk.portraits, desk.values, desk.straight, desk.customs, desk.store, TOKEN, desk.seen)
     return TestClient(app, headers={"Authorization": f"Bearer {TOKEN}"})
 
 

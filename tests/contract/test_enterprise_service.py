@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from nodes.runtime.clock import Timer
 from nodes.runtime.database import open_database
 from nodes.runtime.failures import FailureReports
 from nodes.runtime.notices.board import BoardClient
+from nodes.runtime.pages.views import MANY
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica import relay
 from nodes.runtime.replica.relay import BINDING, ENROLMENT_REQUEST, BindingAnswer, EnrolmentRequest
@@ -82,6 +83,10 @@ class Service:
     board: Board
     state_dir: Path
     network: Network
+    views: list[tuple[str, str]] = field(default_factory=list)
+
+    def seen(self, page: str, uscc: str) -> None:
+        self.views.append((page, uscc))
 
     def registrar(self, seq: int, *, signer: str = REGISTRAR, **changes: Any) -> WorkItem:
         """What the registrar makes of the last relayed request, parts of its answer said otherwise."""
@@ -462,7 +467,7 @@ def test_a_portrait_over_a_row_that_is_not_its_owners_is_refused(portrayed: tupl
 
 @pytest.fixture
 def staff(desk: Service) -> TestClient:
-    app = create_app(desk.enrolments, desk.consents, desk.portraits, desk.values, desk.straight, desk.customs, desk.store, TOKEN)
+    app = create_app(desk.enrolments, desk.consents, desk.portraits, desk.values, desk.straight, desk.customs, desk.store, TOKEN, desk.seen)
     return TestClient(app, headers={"Authorization": f"Bearer {TOKEN}"})
 
 
@@ -474,6 +479,7 @@ def test_staff_give_and_revoke_consents_by_http(desk: Service, staff: TestClient
     consent_id = given.json()["id"]
     assert staff.delete(f"/consents/{consent_id}").json()["revoked_leaf_index"] > given.json()["leaf_index"]
     assert [item["id"] for item in staff.get("/consents", params={"uscc": uscc}).json()["consents"]] == [consent_id]
+    assert desk.views == [("enrolments", MANY), ("consents", uscc)]
 
 
 def test_the_enterprise_is_told_what_follows_before_it_consents(desk: Service, staff: TestClient) -> None:
@@ -500,6 +506,6 @@ def test_waiting_for_the_registrar_is_told_as_not_ready(staff: TestClient) -> No
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/enrolments"), ("GET", "/consents"), ("POST", "/portraits"), ("GET", "/healthz")])
 def test_without_the_token_nobody_gets_in(desk: Service, method: str, path: str) -> None:
-    app = create_app(desk.enrolments, desk.consents, desk.portraits, desk.values, desk.straight, desk.customs, desk.store, TOKEN)
+    app = create_app(desk.enrolments, desk.consents, desk.portraits, desk.values, desk.straight, desk.customs, desk.store, TOKEN, desk.seen)
     response = TestClient(app).request(method, path, json={} if method == "POST" else None)
     assert (response.status_code, response.json()["reason"]) == (401, "TOKEN_INVALID")

@@ -1,4 +1,4 @@
-"""Advice against the outside truth: a record that is changed as a step asks is scored again, and gives what the step says [E1]."""
+"""Advice against the outside truth: a record that is changed as a step asks is scored again, and gives what the step says [N1]."""
 
 from __future__ import annotations
 
@@ -94,7 +94,8 @@ def check(model: Model, record: dict[str, str], stage: str, advice: IndicatorAdv
     before, now = (points(model, advice.indicator, version, stage) for version in (record, after))
     assert before == advice.points
     shared = isinstance(model.indicators[advice.indicator].rules[stage], BestOf | Sum)  # a part's change may move other parts too
-    assert step.points[0] <= now and (shared or now <= step.points[1]), (advice.indicator, step)
+    assert step.points[0] <= now, (advice.indicator, step)
+    assert shared or now <= step.points[1], (advice.indicator, step)
     if step.exact and not shared:
         assert step.gain[0] == advice.weight * (now - before) > 0
 

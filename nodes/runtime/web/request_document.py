@@ -31,6 +31,7 @@ class Endpoint:
 SCORES = Endpoint("POST", "/v1/scores", "xinqiao-bank-v1")
 SCORES_BATCH = Endpoint("POST", "/v1/scores:batch", "xinqiao-bank-v1", 512 * 1024)
 PORTRAITS = Endpoint("POST", "/v1/portraits", "xinqiao-enterprise-v1")
+DISCLOSURES = Endpoint("POST", "/v1/disclosures", "xinqiao-enterprise-v1")
 POLICY_MATCHES = Endpoint("POST", "/v1/policies/matches", "xinqiao-enterprise-v1")
 POLICY_STEPS = Endpoint("POST", "/v1/policies/steps", "xinqiao-enterprise-v1")
 PUBLICATIONS = Endpoint("POST", "/v1/publications", "xinqiao-enterprise-v1")

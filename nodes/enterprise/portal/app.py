@@ -1,0 +1,68 @@
+"""The enterprises' pages as one application, on an address of their own: the staff's interface is another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import Depends, FastAPI, Request
+from starlette.responses import Response
+
+from nodes.enterprise.entrance.pages import Doors, add_entrance
+from nodes.enterprise.portal.context import Portal, Visitor
+from nodes.enterprise.portal.declarations import add_declarations
+from nodes.enterprise.portal.facts import add_facts
+from nodes.enterprise.portal.given import add_given
+from nodes.enterprise.portal.home import PART, add_home
+from nodes.runtime.pages.accounts import ENTERPRISE
+from nodes.runtime.pages.language import N_, when
+from nodes.runtime.pages.listing import Column, Listing
+from nodes.runtime.pages.views import View
+from nodes.runtime.web import problems
+from nodes.runtime.web.bounds import Bounds
+
+
+def create_pages(portal: Portal, doors: Doors, origin: str) -> FastAPI:
+    """The ASGI application. ``origin``: under which browsers see it."""
+    app = FastAPI(title="Xinqiao enterprise pages", version="1", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    problems.install(app)
+    portal.site.use(PART, Path(__file__).parent)
+    add_home(app, portal)
+    add_given(app, portal)
+    add_facts(app, portal)
+    add_declarations(app, portal)
+    _add_looked(app, portal)
+    add_entrance(app, doors)
+    portal.site.install(app, hosts=(origin.partition("://")[2],))
+    portal.lead_to_start(app)
+    app.add_middleware(Bounds)
+
+    @app.get("/healthz")
+    def health() -> dict[str, str]:
+        """The process runs."""
+        return {"status": "ok"}
+
+    return app
+
+
+def _add_looked(app: FastAPI, portal: Portal) -> None:
+    site = portal.site
+    site.entry("/looked", N_("查阅记录"), ENTERPRISE)
+    mine: Visitor = Depends(portal.visitor("views"))
+
+    @app.get("/looked")
+    def looked(request: Request, visitor: Visitor = mine) -> Response:
+        """Who looked at what of the enterprise."""
+        rows = site.views.of(visitor.uscc)
+        file = LOOKED.file(rows, request.query_params, site.translator(request))
+        return file or site.page(request, f"{PART}/looked.html.j2", shown=LOOKED.show(rows, request.query_params))
+
+
+LOOKED: Listing[View] = Listing(
+    "views",
+    (
+        Column("time", N_("时间"), lambda row: when(row.time)),
+        Column("person", N_("查阅人"), lambda row: row.person, searched=True),
+        Column("page", N_("查阅页面"), lambda row: row.page, searched=True),
+    ),
+    "-time",
+)
