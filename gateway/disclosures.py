@@ -46,7 +46,9 @@ def disclosures(intake: SignedIntake, zone: Zone) -> APIRouter:
     """The route by which an enterprise asks."""
     router = APIRouter()
 
-    @router.post("/v1/disclosures", response_model=Told, openapi_extra=schemas.signed(DisclosuresAsked.model_json_schema(), {"subject": schemas.SUBJECT}))
+    @router.post(
+        "/v1/disclosures", response_model=Told, openapi_extra=schemas.signed(DisclosuresAsked.model_json_schema(), {"subject": schemas.SUBJECT})
+    )
     def told(raw: RAW) -> dict[str, Any]:
         """Every release of an enterprise's points, to whomever. Signed by the enterprise's own key."""
         document, request = intake.admit(raw, DISCLOSURES)

@@ -41,7 +41,9 @@ def bank_schema(small_private_key: PrivateKey, tmp_path_factory: pytest.TempPath
 def enterprise_schema(small_private_key: PrivateKey, tmp_path_factory: pytest.TempPathFactory) -> Any:
     directory = tmp_path_factory.mktemp("fuzz")
     made = service(front(released_zone(small_private_key), directory / "gateway"), directory / "enterprise")
-    app = create_enterprise_app(made.enrolments, made.consents, made.portraits, made.values, made.straight, made.customs, made.store, TOKEN, made.seen)
+    app = create_enterprise_app(
+        made.enrolments, made.consents, made.portraits, made.values, made.straight, made.customs, made.store, TOKEN, made.seen
+    )
     return schemathesis.openapi.from_asgi("/openapi.json", app, headers=AUTHORIZATION)
 
 

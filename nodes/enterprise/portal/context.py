@@ -102,9 +102,10 @@ class Portal:
         return sorted((member for member in self.registry.members.values() if "bank" in member.roles), key=lambda member: member.id)
 
     def pictures(self, uscc: str) -> list[Picture]:
-        """Portraits of an enterprise whose model is at hand, the newest first."""
+        """Portraits of an enterprise under the models that banks lend on, the newest first; under any, in a zone where none has products."""
+        lending = {sha: model for sha, model in self.packs.items() if model.products} or self.packs
         kept = self.store.portraits(uscc)
-        return [Picture(portrait, self.packs[sha]) for portrait in kept if (sha := portrait["model"]["sha256"]) in self.packs]
+        return [Picture(portrait, lending[sha]) for portrait in kept if (sha := portrait["model"]["sha256"]) in lending]
 
     def known_record(self, uscc: str, picture: Picture) -> dict[str, str]:
         """What departments have shown of the enterprise for the period of a portrait: fields that they hold, and empty those that they do not."""
