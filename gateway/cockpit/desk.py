@@ -31,7 +31,7 @@ STEPS = {
     "applied": N_("申请"), "consented": N_("授权"), "queried": N_("查询"), "surveyed": N_("尽调"), "offered": N_("报价"), "declined": N_("拒绝"),
     "guaranteed": N_("担保"), "accepted": N_("接受"), "contracted": N_("签约"), "disbursed": N_("放款"), "drawn": N_("支用"),
     "assigned": N_("转让额度"), "unassigned": N_("收回转让"), "settled": N_("结清转让"), "repaid": N_("还款"), "closed": N_("结清"),
-    "bad": N_("不良"), "withdrawn": N_("撤回"), "expired": N_("过期"),
+    "bad": N_("不良"), "withdrawn": N_("已撤回申请"), "expired": N_("过期"),
 }  # fmt: skip
 """Steps of an application, in the order in which they come."""
 
