@@ -221,6 +221,11 @@ def _public_routes(app: FastAPI, gateway: Gateway) -> None:
         """Products of the admitted models, with their public rules."""
         return {"products": gateway.public.products()}
 
+    @app.get("/v1/catalog")
+    def catalog() -> dict[str, Any]:
+        """Products of all institutions: the newest terms of each, as its institution signed them. Check the envelopes before they are relied on."""
+        return {"catalog": gateway.public.catalog()}
+
     @app.get("/v1/keys")
     def keys() -> dict[str, Any]:
         """Public keys of the zone and its members. To be compared with the pinned ones, not to be trusted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from nodes.runtime.peers.log_client import LogClient
@@ -28,6 +29,22 @@ class Public:
         with self._zone.reading() as view:
             models = [view.model(sha) for sha in view.admitted if sha in view.models]
         return [{"model": {"id": model.id, "version": model.version}, **product} for model in models for product in describe(model)["products"]]
+
+    def catalog(self) -> list[dict[str, Any]]:
+        """The newest terms of every product of every institution, with the envelope that its institution signed and its leaf [E1]."""
+        with self._zone.reading() as view:
+            members = view.registry.members
+            return [
+                {
+                    "institution": {"id": institution, "title": members[institution].title.model_dump(mode="json")},
+                    "terms": logged.statement.model_dump(mode="json", exclude={"v", "zone", "nonce"}),
+                    "envelope": base64.b64encode(logged.envelope).decode(),
+                    "leaf": base64.b64encode(logged.leaf).decode(),
+                    "leaf_index": logged.index,
+                }
+                for (institution, _), logged in sorted(view.catalog.items())
+                if institution in members
+            ]
 
     def keys(self) -> dict[str, Any]:
         """Keys of the zone, its log and witnesses, and its members."""

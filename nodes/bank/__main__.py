@@ -6,8 +6,10 @@ from pathlib import Path
 
 from nodes.auditor.evidence.roots import Roots
 from nodes.bank.api import create_app
+from nodes.bank.clerk.pages import bank_site
 from nodes.bank.consents import Consents
 from nodes.bank.lending import metadata, open_lending
+from nodes.bank.loans.opening import open_loans
 from nodes.bank.queries import Queries
 from nodes.bank.receipts import ReceiptStore
 from nodes.bank.settings import BankSettings
@@ -22,6 +24,7 @@ from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.process import Process
 from nodes.runtime.replica.disputes import Disputes
 from nodes.runtime.replica.members import Members
+from nodes.runtime.replica.relay import LOAN
 from nodes.runtime.replica.releases import ReleaseOpener
 from nodes.runtime.web.gateway_client import GatewayClient
 from nodes.runtime.web.server import WebServer
@@ -47,19 +50,30 @@ def main(config: Path) -> int:
     reports = FailureReports(settings.state_dir / "failures", log.append)
     queries = Queries(identity, gateway, opener, consents, receipts, log, reports, process.stopping)
 
-    contributor = open_lending(process, identity, settings.bank, engine, trust, consents, exchange, log)
+    loans = open_loans(process, identity, settings.bank, engine, members, trust.registry, consents, queries, receipts, exchange)
+    contracts = loans.source if settings.bank.contracts_are_records else None
+    contributor = open_lending(process, identity, settings.bank, engine, trust, consents, exchange, log, contracts)
+    site = bank_site(settings, trust.registry.member(settings.member).title)
 
     def handle(item: WorkItem) -> None:
         if item.WhichOneof("work") == "consent":
             members.wait_for(item.consent.leaf_index)  # a registrar that changed its key since
             consents.take(item.consent, item.seq)
+            loans.desk.again()
+            return
+        if item.WhichOneof("work") == "sealed" and item.sealed.subject_matter == LOAN:
+            loans.desk.receive(item.sealed)
+            consents.skip(item.seq)
             return
         if item.WhichOneof("work") == "columns":
             members.wait_for(item.columns.leaf_index)
         contributor.handle(item)
         consents.skip(item.seq)
 
-    server = WebServer(create_app(queries, consents, receipts, token_file(settings.state_dir / "api.token")), settings.bank.listen)
+    server = WebServer(
+        create_app(queries, consents, receipts, loans.counter, loans.products, site, token_file(settings.state_dir / "api.token")),
+        settings.bank.listen,
+    )
     for action in (engine.dispose, gateway.close, log.close, exchange.close, exchange.cancel):
         process.on_stop(action)
     process.worker("failures", lambda: reports.run(process.stopping))

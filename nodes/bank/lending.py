@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine, MetaData
 
+from connectors.records import Connector
 from nodes.bank import borrowers
 from nodes.bank.borrowers import Borrowers
 from nodes.bank.consents import Consents
@@ -58,11 +59,13 @@ def open_lending(
     consents: Consents,
     exchange: ExchangeClient,
     log: LogClient,
+    contracts: Connector | None = None,
 ) -> LoanContributor:
-    """The contributor of the bank's process, with two workers: one sends, one reads the loan book. ``engine`` has ``metadata``."""
+    """The contributor of the bank's process, with two workers: one sends, one reads the loan book. ``engine`` has ``metadata``; ``contracts``:
+    those that were made here, as a source of records."""
     state_dir, url = process.settings.state_dir, process.settings.database_url
     book = open_database(state_dir, "records", tables.METADATA, url)
-    connectors = [source.connector for source in open_sources(table, state_dir)]
+    connectors = [source.connector for source in open_sources(table, state_dir)] + ([] if contracts is None else [contracts])
     office = Office(
         identity=identity,
         trust=trust,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import httpx
+
 from crypto.encoding import canonical_json
 from crypto.errors import CryptoError, PackingError
-from nodes.bank.consents import Consents
+from nodes.bank.consents import Consents, HeldConsent
 from nodes.bank.receipts import ReceiptStore, build_receipt
 from nodes.errors import NodeError, NotReadyError, PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
@@ -19,11 +22,13 @@ from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.releases import Released, ReleaseOpener
 from nodes.runtime.web.gateway_client import GatewayClient
-from nodes.runtime.web.request_document import SCORES, RequestDocument
+from nodes.runtime.web.request_document import SCORES, SCORES_BATCH, RequestDocument
+from protos.errors import refusal_of
 from scoring.errors import ConsentMissingError, RangeError, ScoringError
 from scoring.statements import Failure, Refusal
 
 PAUSE_S = 0.25
+BATCH = 50  # under one signature: what is opened within a call's time
 NO_CONSENT = "0" * 32
 OPENING_FAILED = "OPENING_FAILED"  # says neither gated, vetoed nor out of range [P5.3]
 WHAT_FAILED = "what the custodians sent does not open to a possible, verifiable result"
@@ -59,26 +64,50 @@ class Queries:
         NotReadyError while rows are awaited for longer than ``wait_s``, PeerUnavailableError, and RpcRefusal OPENING_FAILED, logged,
         when what came does not open, is impossible, or does not verify.
         """
-        body = self._body(query)
-        document, answer = self._ask(body, query.wait_s)
+        held = self._consents.find(subject=query.subject, uscc=query.uscc, product=query.product, purpose=query.purpose)
+        document, answer = self._ask(canonical_json(_wanted(query, held)), query.wait_s)
+        return self._opened(answer, document, query.product)
+
+    def batch(self, product: str, purpose: str, codes: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """For each code (USCC), in order: what ``answer`` gives, or the ``reason`` why there is nothing. So many as fit one signature are asked
+        about at once; of rows that are still awaited the reason is ROWS_AWAITED. Raises GatewayRefusal and PeerUnavailableError.
+        """
+        for start in range(0, len(codes), BATCH):
+            yield from self._part(product, purpose, tuple(dict.fromkeys(codes[start : start + BATCH])))
+
+    def _part(self, product: str, purpose: str, codes: Sequence[str]) -> Iterator[dict[str, Any]]:
+        held = {code: self._consents.find(subject="", uscc=code, product=product, purpose=purpose) for code in codes}
+        items = {code: _wanted(Query(product, purpose, uscc=code), consent) for code, consent in held.items() if consent is not None}
+        results: dict[str, dict[str, Any]] = {}
+        document = None
+        if items:
+            answered = self._gateway.ask(SCORES_BATCH, canonical_json({"items": list(items.values())}), self._identity.signer)
+            document, results = answered.document, {result["subject"]: result for result in (answered.body or {})["results"]}
+        for code in codes:
+            result = results.get(items[code]["subject"]) if code in items else None
+            yield {"uscc": code, **self._result(result, document, product)}
+
+    def _result(self, result: dict[str, Any] | None, document: RequestDocument | None, product: str) -> dict[str, Any]:
+        if result is None or document is None:
+            return {"reason": refusal_of(ConsentMissingError()).reason}
+        if result["status"] != httpx.codes.OK:
+            return {"reason": str(result["reason"])}
+        try:
+            return self._opened(result, document, product)
+        except RpcRefusal as refusal:
+            return {"reason": refusal.reason}
+
+    def _opened(self, answer: dict[str, Any], document: RequestDocument, product: str) -> dict[str, Any]:
         released = None
         try:
             released = self._opener.open(answer, self._identity.hpke_private)
-            receipt = build_receipt(released, self._opener.key, query.product, document)
+            receipt = build_receipt(released, self._opener.key, product, document)
             receipt_id = released.digest[:32]
             verified = self._receipts.keep(receipt_id, receipt)
         except (ScoringError, CryptoError, NodeError, ValueError, LookupError) as error:  # the answer is the gateway's word: anything may be in it
             raise self._failed(error, released) from error
         _log.info(QUERY_ANSWERED, receipt=receipt_id, leaf_index=verified.ticket_leaf_index)
         return {"receipt_id": receipt_id, **asdict(verified)}
-
-    def _body(self, query: Query) -> bytes:
-        held = self._consents.find(subject=query.subject, uscc=query.uscc, product=query.product, purpose=query.purpose)
-        subject = query.subject or (held.subject if held else "")
-        if not subject:
-            raise ConsentMissingError("no enterprise with this code has consented to this bank")
-        consent_id = held.id if held else NO_CONSENT  # the zone, not this bank, judges and logs that there is none
-        return canonical_json({"subject": subject, "product": query.product, "purpose": query.purpose, "consent_id": consent_id})
 
     def _ask(self, body: bytes, wait_s: float) -> tuple[RequestDocument, dict[str, Any]]:
         timer = Timer(wait_s)
@@ -103,3 +132,12 @@ class Queries:
         except (RpcRefusal, PeerUnavailableError) as unreachable:
             _log.error(QUERY_FAILED, error=type(unreachable).__name__, reason=OPENING_FAILED)
         return RpcRefusal(OPENING_FAILED, WHAT_FAILED, "INTERNAL")
+
+
+def _wanted(query: Query, held: HeldConsent | None) -> dict[str, str]:
+    """The body of a score request. Raises ConsentMissingError for a code that nobody consented under."""
+    subject = query.subject or (held.subject if held else "")
+    if not subject:
+        raise ConsentMissingError("no enterprise with this code has consented to this bank")
+    consent_id = held.id if held else NO_CONSENT  # the zone, not this bank, judges and logs that there is none
+    return {"subject": subject, "product": query.product, "purpose": query.purpose, "consent_id": consent_id}

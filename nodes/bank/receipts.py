@@ -117,12 +117,17 @@ class ReceiptStore:
 
     def get(self, receipt_id: str) -> dict[str, Any]:
         """A kept receipt. Raises NotFoundError."""
+        found: dict[str, Any] = json.loads(self.document(receipt_id))
+        return found
+
+    def document(self, receipt_id: str) -> bytes:
+        """The exact bytes of a kept receipt, as they verify. Raises NotFoundError."""
         with reading(self._engine) as connection:
             document = connection.execute(select(RECEIPTS.c.document).where(RECEIPTS.c.id == receipt_id)).scalar_one_or_none()
         if document is None:
             raise NotFoundError("this bank has no such receipt")
-        found: dict[str, Any] = json.loads(document)
-        return found
+        exact: bytes = document
+        return exact
 
     def listed(self) -> list[dict[str, Any]]:
         """Every receipt's id, subject, product and ticket leaf, the newest first."""

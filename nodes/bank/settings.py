@@ -7,10 +7,16 @@ from typing import Annotated
 from pydantic import Field
 
 from nodes.runtime.settings import Address, ConfigPath, GatewayUrl, NodeSettings, Table
+from scoring.statements.lending import InstitutionKind
 
 
 class BankTable(Table):
     """``listen``: loopback address for the bank's own systems; their bearer token is in ``state_dir``/api.token. ``gateway``: its public base.
+
+    ``kind``: of the institution; ``products``: the YAML file in which it states its products, published when they change.
+
+    ``contracts_are_records``: contracts made here are loan records of their year too, beside ``records_dir`` and ``connectors``: switch it off
+    where the core system's book, which these bring, has them already.
 
     ``records_dir`` and ``connectors``: where the bank's loan book comes from, for models that sum records over banks; without either the bank
     contributes nothing. They and the other three are as a department's (``nodes.department.settings``).
@@ -18,6 +24,9 @@ class BankTable(Table):
 
     listen: Address
     gateway: GatewayUrl
+    kind: InstitutionKind = "bank"
+    products: ConfigPath | None = None
+    contracts_are_records: bool = True
     records_dir: ConfigPath | None = None
     connectors: tuple[ConfigPath, ...] = ()
     epoch_secrets_kept: Annotated[int, Field(ge=1, le=64)] = 3

@@ -17,8 +17,8 @@ from scoring.statements.lending import Applied, Contracted, Declined, Guaranteed
 @dataclass(frozen=True, slots=True)
 class Application:
     """One application. ``line_fen``: what the terms give for the line that was opened, -1 before; ``offer_paper``: digest of the offer's
-    paper; ``line``: once there is a contract; ``late_days``: the latest that any repayment came; ``lost_fen``: what was given up, less what
-    was recovered since."""
+    paper; ``line``: once there is a contract; ``references``: of repayments that were booked; ``late_days``: the latest that any repayment
+    came; ``lost_fen``: what was given up, less what was recovered since."""
 
     id: str
     terms: ProductTerms
@@ -35,6 +35,7 @@ class Application:
     contract: Contracted | None = None
     line: CreditLine | None = None
     repaid_fen: int = 0
+    references: frozenset[str] = frozenset()
     interest_fen: int = 0
     late_days: int = 0
     given_up_fen: int = 0

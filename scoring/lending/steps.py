@@ -138,8 +138,15 @@ def _settled(app: Application, content: Settled, _paper: str, now: int) -> Appli
 def _repaid(app: Application, content: Repaid, _paper: str, _now: int) -> Application:
     if content.principal_fen + content.interest_fen == 0:
         raise LoanAmountError("a repayment is of something")
-    late = max(app.late_days, content.days_late)
-    repaid = replace(app, interest_fen=app.interest_fen + content.interest_fen, late_days=late, repaid_fen=app.repaid_fen + content.principal_fen)
+    if content.reference in app.references:
+        raise LoanStateError("the payment with this reference was booked before")
+    repaid = replace(
+        app,
+        interest_fen=app.interest_fen + content.interest_fen,
+        late_days=max(app.late_days, content.days_late),
+        repaid_fen=app.repaid_fen + content.principal_fen,
+        references=app.references | ({content.reference} if content.reference else set()),
+    )
     if app.phase != "bad":
         return replace(repaid, line=_line(app).repay(content.principal_fen))
     if content.principal_fen > app.lost_fen:

@@ -181,12 +181,14 @@ class Settled(Record):
 
 
 class Repaid(Record):
-    """The institution has received a repayment; ``days_late`` after it was due."""
+    """The institution has received a repayment; ``days_late`` after it was due. ``reference``: the institution's number of the payment, by which
+    it counts once; empty where it has none."""
 
     step: Literal["repaid"] = "repaid"
     principal_fen: Fen
     interest_fen: Fen
     days_late: Annotated[int, Field(ge=0, le=36_500)] = 0
+    reference: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z._/-]{0,64}$")] = ""
 
 
 class Closed(Record):

@@ -16,7 +16,6 @@ from crypto.encoding import canonical_json
 from crypto.keygen import PrivateKey
 from crypto.sealing import seal
 from nodes.auditor.evidence.receipt import verify_receipt
-from nodes.bank.api import create_app
 from nodes.bank.queries import WHAT_FAILED, Query
 from nodes.errors import NotReadyError, PeerUnavailableError, RpcRefusal
 from nodes.runtime.failures import FailureReports
@@ -212,7 +211,7 @@ def test_a_late_first_notice_does_not_revive_a_revoked_consent(node: BankNode) -
 
 @pytest.fixture
 def desk(node: BankNode) -> TestClient:
-    app = create_app(node.queries, node.consents, node.receipts, TOKEN)
+    app = node.app(TOKEN)
     return TestClient(app, headers={"Authorization": f"Bearer {TOKEN}"})
 
 
@@ -234,7 +233,7 @@ def test_the_zones_refusal_reaches_the_clerk_with_its_leaf(node: BankNode, desk:
 
 @pytest.mark.parametrize("path", ["/queries", "/consents", "/receipts", f"/receipts/{'0' * 32}", "/healthz"])
 def test_without_the_token_nobody_gets_in(node: BankNode, path: str) -> None:
-    app = create_app(node.queries, node.consents, node.receipts, TOKEN)
+    app = node.app(TOKEN)
     response = TestClient(app).request("POST" if path == "/queries" else "GET", path, json={} if path == "/queries" else None)
     assert (response.status_code, response.json()["reason"]) == (401, "TOKEN_INVALID")
 

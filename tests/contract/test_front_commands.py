@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from typer.testing import CliRunner, Result
 
 from crypto.keygen import PrivateKey
-from nodes.bank.api import create_app
 from nodes.commands import epoch, key, score
 from nodes.custodian.shares.approvals import Approvals
 from nodes.runtime import logging
@@ -66,7 +65,7 @@ def offices(
         write_private(tmp_path / directory / "api.token", TOKEN.encode())
     servers = [
         WebServer(site.client.app, "127.0.0.1:0", keys / "cert.pem", keys / "tls-key.pem"),
-        WebServer(create_app(node.queries, node.consents, node.receipts, TOKEN), "127.0.0.1:0"),
+        WebServer(node.app(TOKEN), "127.0.0.1:0"),
     ]
     threads = [threading.Thread(target=server.run) for server in servers]
     for thread in threads:

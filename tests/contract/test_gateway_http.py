@@ -17,13 +17,15 @@ from httpx import Response
 
 from crypto.encoding import canonical_json, sha256
 from crypto.keygen import PrivateKey
-from crypto.statements import parse_envelope
+from crypto.statements import check_signature, parse_envelope
+from nodes.runtime.peers.signing import fresh_nonce
 from nodes.runtime.web.request_document import PORTRAITS, SCORES, SCORES_BATCH, RequestDocument
 from nodes.runtime.web.signed_requests import sign_request
-from scoring.exchange.view import Logged
+from scoring.exchange.view import Logged, verify_key
 from scoring.statements import Consent, Refusal, Ticket, parse_statement
 from tests.support.gateway import Front, front
 from tests.support.leaky import SECOND_PRODUCT, leaky_zone
+from tests.support.lending import terms_of
 from tests.support.zone import BASE, PRODUCT, MemoryZone, released_zone
 
 
@@ -390,3 +392,14 @@ def test_openapi_names_every_route_with_examples(site: Front) -> None:
         assert "example" in paths[path]["post"]["requestBody"]["content"]["application/json"]
         assert {parameter["name"] for parameter in paths[path]["post"]["parameters"]} >= {"Signature", "Signature-Input", "Content-Digest"}
     assert all("default" in operation["responses"] for methods in paths.values() for operation in methods.values())
+
+
+def test_the_catalog_shows_the_newest_terms_as_their_institution_signed_them(site: Front) -> None:
+    assert site.client.get("/v1/catalog").json() == {"catalog": []}
+    for version in (1, 2):
+        site.zone.say(terms_of(nonce=fresh_nonce(), version=version, rate_bp=440 - version), "bank-a")
+    (shown,) = site.client.get("/v1/catalog").json()["catalog"]
+    assert (shown["institution"]["id"], shown["terms"]["version"], shown["terms"]["rate_bp"]) == ("bank-a", 2, 438)
+    envelope = base64.b64decode(shown["envelope"])
+    check_signature(parse_envelope(envelope), verify_key(site.zone.keys.signing("bank-a")))
+    assert json.loads(base64.b64decode(shown["leaf"]))["digest"] == sha256(envelope).hex()

@@ -7,15 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fastapi import FastAPI
 from sqlalchemy import MetaData
 
 from crypto.subjects import make_uscc
 from nodes.auditor.evidence.roots import Roots
+from nodes.bank.api import create_app
+from nodes.bank.clerk.pages import make_site
 from nodes.bank.consents import Consents
+from nodes.bank.loans.admission import InstitutionAdmission
+from nodes.bank.loans.counter import Counter
+from nodes.bank.loans.files import LoanFiles
+from nodes.bank.loans.products import Products
 from nodes.bank.queries import Queries
 from nodes.bank.receipts import ReceiptStore
+from nodes.lending.book import LoanBook
+from nodes.lending.desk import LoanDesk
 from nodes.runtime.database import open_database
 from nodes.runtime.failures import FailureReports
+from nodes.runtime.pages.accounts import Person
+from nodes.runtime.pages.site import METADATA as PAGES
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.disputes import Disputes
 from nodes.runtime.replica.relay import SealedBinding, seal_binding
@@ -24,11 +35,13 @@ from nodes.runtime.web.gateway_client import GatewayClient
 from protos.v1.exchange_pb2 import ConsentNotice
 from scoring.exchange.registry import MemberRegistry
 from scoring.exchange.view import Logged
-from scoring.statements import Binding, Consent
+from scoring.statements import Binding, Consent, Title, parse_leaf
+from scoring.statements.lending import InstitutionKind
 from tests.support.exchange import identity_of
 from tests.support.gateway import Front
 from tests.support.ledger import SMALL_BITS
 from tests.support.members import ZONE
+from tests.support.site import PASSWORD
 from tests.support.zone import BASE, MemoryZone
 
 
@@ -44,6 +57,16 @@ class BankNode:
     receipt_dir: Path
     disputes: Disputes
     opener: ReleaseOpener
+    counter: Counter
+    products: Products
+    state_dir: Path
+
+    def app(self, token: str, *people: Person) -> FastAPI:
+        """Its HTTP interface, with accounts for ``people`` on its pages."""
+        site = make_site(self.member, Title(zh="甲银行", en="Bank A"), open_database(self.state_dir, "pages", PAGES))
+        for person in people:
+            site.accounts.add(person, PASSWORD)
+        return create_app(self.queries, self.consents, self.receipts, self.counter, self.products, site, token)
 
     def told(self, consent: Logged, seq: int, *, revoked: bool = False) -> None:
         """The coordinator's notice of a consent arrives as work item ``seq``."""
@@ -63,7 +86,7 @@ def opener_of(zone: MemoryZone, published: Published | None = None, disputes: Di
     return ReleaseOpener(roots.registry, roots.packs, zone.view.ceremony.statement, SMALL_BITS, published, disputes)
 
 
-def bank(site: Front, state_dir: Path, member: str = "bank-a") -> BankNode:
+def bank(site: Front, state_dir: Path, member: str = "bank-a", kind: InstitutionKind = "bank") -> BankNode:
     """The node of ``member``."""
     zone, identity = site.zone, identity_of(site.zone.keys, member)
     engine = open_database(state_dir, member, MetaData())
@@ -76,7 +99,12 @@ def bank(site: Front, state_dir: Path, member: str = "bank-a") -> BankNode:
     log = site.log.client()
     reports = FailureReports(state_dir / "failures", log.append)
     queries = Queries(identity, gateway, opener, consents, receipts, log, reports, threading.Event())
-    return BankNode(site, member, consents, receipts, queries, state_dir / "receipts", disputes, opener)
+    client, registry = site.exchange.client_of(member), zone.view.registry
+    products, files, book = Products(engine, identity, client, kind, lambda: zone.now), LoanFiles(engine), LoanBook(engine)
+    admission = InstitutionAdmission(member, registry, consents, products, files.dishonest)
+    desk = LoanDesk(identity, registry, book, client, lambda index: parse_leaf(zone.entries[index][0]), lambda: zone.now, admission)
+    counter = Counter(member, desk, book, queries, receipts, files, lambda: zone.now)
+    return BankNode(site, member, consents, receipts, queries, state_dir / "receipts", disputes, opener, counter, products, state_dir)
 
 
 def uscc_of(number: int) -> str:

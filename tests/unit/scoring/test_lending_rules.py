@@ -239,3 +239,15 @@ def test_a_bank_contributes_what_is_out_what_was_given_up_and_what_came_late() -
     refused.until("contracted")
     record = performance(told.app for told in (paid_back, running, late, lost, refused))
     assert record == {"loans_active": "3", "loan_balance": "2499999.99", "loans_overdue_90": "2"}
+
+
+def test_a_payment_counts_once_by_its_reference() -> None:
+    told = Told()
+    told.until("contracted", 100 * WAN)
+    told.say(Disbursed(amount_fen=100 * WAN))
+    told.say(Repaid(principal_fen=WAN, interest_fen=0, reference="2023/1"))
+    with pytest.raises(LoanStateError, match="before"):
+        told.say(Repaid(principal_fen=WAN, interest_fen=0, reference="2023/1"))
+    told.say(Repaid(principal_fen=WAN, interest_fen=0))
+    told.say(Repaid(principal_fen=WAN, interest_fen=0))
+    assert told.app.repaid_fen == 3 * WAN

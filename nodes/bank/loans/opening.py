@@ -1,0 +1,80 @@
+"""The part of an institution's process that lends: its desk, counter and products, and the worker that sends again and publishes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from nodes.bank.consents import Consents
+from nodes.bank.loans.admission import InstitutionAdmission
+from nodes.bank.loans.contributed import ContractSource
+from nodes.bank.loans.counter import Counter
+from nodes.bank.loans.files import LoanFiles
+from nodes.bank.loans.products import Products, stated_terms
+from nodes.bank.queries import Queries
+from nodes.bank.receipts import ReceiptStore
+from nodes.bank.settings import BankTable
+from nodes.errors import NotReadyError, PeerUnavailableError, RpcRefusal
+from nodes.lending.book import LoanBook
+from nodes.lending.desk import LoanDesk
+from nodes.runtime import logging
+from nodes.runtime.clock import now
+from nodes.runtime.peers.exchange_client import ExchangeClient
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.process import Process
+from nodes.runtime.replica.members import Members
+from scoring.exchange.registry import MemberRegistry
+
+RETRY_S = 5.0
+PUBLISHED, DELAYED = "products.published", "lending.delayed"
+_log = logging.logger("bank.loans")
+
+
+@dataclass(frozen=True, slots=True)
+class Loans:
+    """What the process lends with. ``source``: its contracts as records."""
+
+    desk: LoanDesk
+    counter: Counter
+    products: Products
+    source: ContractSource
+
+
+def open_loans(
+    process: Process, identity: Identity, table: BankTable, engine: Engine, members: Members, registry: MemberRegistry, consents: Consents,
+    queries: Queries, receipts: ReceiptStore, exchange: ExchangeClient,
+) -> Loans:  # fmt: skip
+    """The lending part of the process, with one worker. Raises SettingsError when the file of products does not fit."""
+    stated = [] if table.products is None else stated_terms(Path(table.products))
+    products = Products(engine, identity, exchange, table.kind, now)
+    files, book = LoanFiles(engine), LoanBook(engine)
+    admission = InstitutionAdmission(identity.member, registry, consents, products, files.dishonest)
+    desk = LoanDesk(identity, registry, book, exchange, members.leaf, now, admission)
+    counter = Counter(identity.member, desk, book, queries, receipts, files, now)
+
+    def publish() -> None:
+        for terms in stated:
+            products.publish(terms)
+        _log.info(PUBLISHED, products=len(stated))
+
+    process.worker("lending.desk", lambda: _run(desk, publish, process.stopping))
+    return Loans(desk, counter, products, ContractSource(book, identity.member, now))
+
+
+def _run(desk: LoanDesk, publish: Callable[[], None], stopping: threading.Event) -> None:
+    """Until ``stopping``: publish once the zone takes it, and have sent what was not sent."""
+    published = False
+    while not stopping.is_set():
+        try:
+            if not published:
+                publish()
+                published = True
+            desk.resume()
+            desk.again()
+        except (PeerUnavailableError, RpcRefusal, NotReadyError) as error:
+            _log.info(DELAYED, error=type(error).__name__, reason=getattr(error, "reason", ""))
+        stopping.wait(RETRY_S)
