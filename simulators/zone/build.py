@@ -46,7 +46,8 @@ def build_zone(
     signers = [
         load_signing_key(member.id, members_dir / member.id / "sign.pem") for member in (*plan.with_role("authority"), *plan.with_role("auditor"))
     ]
-    configs = write_configs(plan, directory, choose_addresses(plan, base_port), mapped)
+    formulas = list(dict.fromkeys(name for pack in packs for name in load_pack(pack).products))
+    configs = write_configs(plan, directory, choose_addresses(plan, base_port), mapped, formulas)
     configured(directory / "config")
     hold_ceremony(CeremonyPlan(plan.zone, key_bits, plan.threshold, custodians), signers, public_dir, lambda step: progress(f"ceremony: {step}"))
     return configs

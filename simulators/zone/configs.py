@@ -14,6 +14,7 @@ from nodes.errors import SettingsError
 from nodes.runtime.files import make_private_directory, write_private, write_public
 from scoring.statements import Role
 from simulators.zone.layout import ProcessPlan, ZonePlan
+from simulators.zone.products import products_file, write_products
 from simulators.zone.register import prepare_register, register_table
 
 HOST = "127.0.0.1"
@@ -64,14 +65,18 @@ def free_ports(count: int) -> list[int]:
             item.close()
 
 
-def write_configs(plan: ZonePlan, directory: Path, addresses: Addresses, mapped: Mapping[str, Sequence[str]] | None = None) -> dict[str, Path]:
-    """Write DIR/config/<process>.toml for every process, DIR/endpoints.json and the register's mapping; the files by process name.
+def write_configs(
+    plan: ZonePlan, directory: Path, addresses: Addresses, mapped: Mapping[str, Sequence[str]] | None = None, formulas: Sequence[str] = ()
+) -> dict[str, Path]:
+    """Write DIR/config/<process>.toml for every process, the institutions' products on ``formulas`` beside them, DIR/endpoints.json and the
+    register's mapping; the files by process name.
 
     ``mapped``: member -> the mappings in DIR/records/<member> by which its node reads; the others have the folder itself.
     """
     config_dir = make_private_directory(directory / "config")
     make_private_directory(directory / "state")
     prepare_register(plan, directory)
+    write_products(plan, config_dir, formulas)
     files = {}
     for process in plan.processes:
         document = process_settings(plan, process, addresses)
@@ -104,6 +109,8 @@ def process_settings(plan: ZonePlan, process: ProcessPlan, addresses: Addresses)
     }
     for table in process.tables:
         document[table] = _role_table(table, process, addresses)
+    if "bank" in process.tables:
+        document["bank"] |= {"kind": plan.member(process.member).kind, "products": products_file(process.member)}
     if "gateway" in process.tables:
         document["gateway"]["register"] = register_table(plan, f"../members/{process.member}/roster.key")
     if "auditor" in process.tables and "auditor" not in plan.member(process.member).roles:

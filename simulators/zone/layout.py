@@ -10,6 +10,7 @@ from scoring.exchange.registry import PRODUCTION_WITNESSES
 from scoring.indicators.model import Model
 from scoring.rules.stages import Level, Owner
 from scoring.statements import DisclosurePolicy, Role, Title
+from scoring.statements.lending import InstitutionKind
 from simulators.zone.places import HOME, Kind, Place, kind_of, kind_rank, place_of
 
 ZONE = HOME.zone
@@ -31,7 +32,7 @@ HOME_OWNERS = (
 
 @dataclass(frozen=True, slots=True)
 class MemberPlan:
-    """One organisation to be registered. ``listens``: other members connect to it, so its certificate serves."""
+    """One organisation to be registered. ``listens``: other members connect to it, so its certificate serves. ``kind``: of an institution."""
 
     id: str
     title: Title
@@ -40,6 +41,7 @@ class MemberPlan:
     level: Literal["", "province", "city", "county"] = ""
     department: str = ""
     listens: bool = False
+    kind: InstitutionKind = "bank"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,15 @@ class ZonePlan:
 
 PEER_ZONE = MemberPlan("zone-ningbo", Title(zh="宁波高新区", en="Ningbo high-tech zone"), ("witness",))
 """Witnesses, from outside the zone, beside the auditor and the province's data bureau where two of three must."""
+
+
+INSTITUTIONS = (
+    MemberPlan("insurer", Title(zh="某保险公司", en="An insurer"), ("bank",), kind="insurer"),
+    MemberPlan("guarantor", Title(zh="某融资担保公司", en="A guarantor"), ("bank",), kind="guarantor"),
+    MemberPlan("lessor", Title(zh="某融资租赁公司", en="A lessor"), ("bank",), kind="lessor"),
+    MemberPlan("investor", Title(zh="某创投基金", en="An investor"), ("bank",), kind="investor"),
+)
+"""An institution of every other kind: for ``with_members``."""
 
 
 def plan_for(models: Sequence[Model], zone: str = "", *, threshold: int = 3, witnesses: int = 1) -> ZonePlan:

@@ -11,7 +11,6 @@ schemathesis = pytest.importorskip("schemathesis", reason="a developer's tool: t
 from hypothesis import HealthCheck, given, settings  # noqa: E402
 
 from crypto.keygen import PrivateKey  # noqa: E402
-from nodes.bank.api import create_app  # noqa: E402
 from nodes.enterprise.api import create_app as create_enterprise_app  # noqa: E402
 from tests.contract.test_enterprise_service import service  # noqa: E402
 from tests.support.bank import bank  # noqa: E402
@@ -34,7 +33,7 @@ def gateway_schema(small_private_key: PrivateKey, tmp_path_factory: pytest.TempP
 def bank_schema(small_private_key: PrivateKey, tmp_path_factory: pytest.TempPathFactory) -> Any:
     directory = tmp_path_factory.mktemp("fuzz")
     node = bank(front(released_zone(small_private_key), directory / "gateway"), directory / "bank")
-    return schemathesis.openapi.from_asgi("/openapi.json", create_app(node.queries, node.consents, node.receipts, TOKEN), headers=AUTHORIZATION)
+    return schemathesis.openapi.from_asgi("/openapi.json", node.app(TOKEN), headers=AUTHORIZATION)
 
 
 @pytest.fixture(scope="module")

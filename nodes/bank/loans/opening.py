@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from nodes.bank.loans.admission import InstitutionAdmission
 from nodes.bank.loans.contributed import ContractSource
 from nodes.bank.loans.counter import Counter
 from nodes.bank.loans.files import LoanFiles
-from nodes.bank.loans.products import Products, stated_terms
+from nodes.bank.loans.products import Products, StatedTerms, stated_terms
 from nodes.bank.queries import Queries
 from nodes.bank.receipts import ReceiptStore
 from nodes.bank.settings import BankTable
@@ -29,8 +29,8 @@ from nodes.runtime.process import Process
 from nodes.runtime.replica.members import Members
 from scoring.exchange.registry import MemberRegistry
 
-RETRY_S = 5.0
-PUBLISHED, DELAYED = "products.published", "lending.delayed"
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
+PUBLISHED, REFUSED, DELAYED = "product.published", "product.refused", "lending.delayed"
 _log = logging.logger("bank.loans")
 
 
@@ -56,25 +56,34 @@ def open_loans(
     desk = LoanDesk(identity, registry, book, exchange, members.leaf, now, admission)
     counter = Counter(identity.member, desk, book, queries, receipts, files, now)
 
-    def publish() -> None:
-        for terms in stated:
-            products.publish(terms)
-        _log.info(PUBLISHED, products=len(stated))
-
-    process.worker("lending.desk", lambda: _run(desk, publish, process.stopping))
+    process.worker("lending.desk", lambda: _run(desk, products, stated, process.stopping))
     return Loans(desk, counter, products, ContractSource(book, identity.member, now))
 
 
-def _run(desk: LoanDesk, publish: Callable[[], None], stopping: threading.Event) -> None:
-    """Until ``stopping``: publish once the zone takes it, and have sent what was not sent."""
-    published = False
+def _run(desk: LoanDesk, products: Products, stated: Sequence[StatedTerms], stopping: threading.Event) -> None:
+    """Until ``stopping``: publish what the zone takes once it takes it, and have sent what was not sent."""
+    unpublished, pause_s = list(stated), FIRST_PAUSE_S
     while not stopping.is_set():
         try:
-            if not published:
-                publish()
-                published = True
+            unpublished = _publish(products, unpublished)
             desk.resume()
             desk.again()
         except (PeerUnavailableError, RpcRefusal, NotReadyError) as error:
             _log.info(DELAYED, error=type(error).__name__, reason=getattr(error, "reason", ""))
-        stopping.wait(RETRY_S)
+        stopping.wait(pause_s)
+        pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+
+def _publish(products: Products, stated: Sequence[StatedTerms]) -> list[StatedTerms]:
+    """Those that the zone does not take: their model is not admitted yet, or they are wrong."""
+    refused = []
+    for terms in stated:
+        try:
+            products.publish(terms)
+            _log.info(PUBLISHED, product=terms.product)
+        except RpcRefusal as refusal:
+            if refusal.passing:
+                raise
+            _log.warning(REFUSED, product=terms.product, reason=refusal.reason, detail=refusal.detail)
+            refused.append(terms)
+    return refused

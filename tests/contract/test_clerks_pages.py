@@ -1,0 +1,310 @@
+"""A clerk at a bank's pages, over the gateway's real application and real desks: from the application that waits to the booked repayment."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+from openpyxl import Workbook, load_workbook
+from sqlalchemy import MetaData
+
+from crypto.encoding import sha256
+from crypto.keygen import PrivateKey
+from nodes.auditor.evidence.receipt import verify_receipt
+from nodes.bank.loans.contributed import ContractSource
+from nodes.department.records import store, tables
+from nodes.department.records.deliveries import Intake
+from nodes.department.records.runner import Runner, turns_of
+from nodes.department.records.store import RecordStore
+from nodes.lending.book import LoanBook, Parties
+from nodes.lending.desk import LoanDesk
+from nodes.lending.service import ServiceAdmission
+from nodes.runtime.database import open_database
+from nodes.runtime.pages.accounts import AUTHORITY, CLERK, Person
+from nodes.runtime.pages.language import day
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from protos.v1.exchange_pb2 import ConsentNotice, Sealed
+from scoring.statements import Binding, parse_leaf
+from scoring.statements.lending import Accepted, Applied, Consented
+from tests.support.bank import BankNode, bank, bound_consent, roots_of, uscc_of
+from tests.support.exchange import identity_of
+from tests.support.gateway import front
+from tests.support.lending import WAN
+from tests.support.loan_parties import DAY_S, stated
+from tests.support.members import ZONE
+from tests.support.site import browser_at, form_of, sign_in
+from tests.support.zone import MemoryZone, released_zone
+
+TOKEN = "b" * 43
+CLERK_LI = Person("li", "李经理", frozenset({CLERK}))
+OTHER = Person("chief", "主管", frozenset({AUTHORITY}))
+APPLICATION = "a" * 32
+
+
+@dataclass
+class Branch:
+    """A bank with its clerk signed in, and one enterprise's service."""
+
+    node: BankNode
+    clerk: TestClient
+    desk: LoanDesk
+    book: LoanBook
+    subject: str
+    carried: int = 0
+
+    @property
+    def zone(self) -> MemoryZone:
+        return self.node.site.zone
+
+    def deliver(self) -> None:
+        exchange = self.node.site.exchange
+        while self.carried < len(exchange.relayed):
+            to, matter, sealed = exchange.relayed[self.carried]
+            desk = self.desk if to == "enterprise" else self.node.counter.desk
+            desk.receive(Sealed(sender=exchange.senders[self.carried], subject_matter=matter, sealed=sealed))
+            self.carried += 1
+
+    def own(self, content: Any) -> None:
+        self.desk.say(APPLICATION, content, self.zone.keys.signers[self.zone.own_key[self.subject]])
+        self.deliver()
+
+    def applied(self, amount_fen: int = 100 * WAN) -> None:
+        """The enterprise has applied and consented."""
+        terms = self.zone.view.catalog["bank-a", "points-loan"].envelope
+        binding = Binding(zone=ZONE, nonce=fresh_nonce(), subject=self.subject, uscc=uscc_of(0), service="enterprise")
+        signed = sign_statement(binding, self.zone.keys.signers["market"])
+        parties = Parties(APPLICATION, "bank-a", "enterprise", self.subject, uscc_of(0), terms, signed)
+        content = Applied(
+            product="points-loan", terms=sha256(terms).hex(), subject=self.subject, amount_fen=amount_fen, term_months=12, purpose="采购原材料",
+            until=self.zone.now + 30 * DAY_S,
+        )  # fmt: skip
+        self.desk.apply(parties, content, self.zone.keys.signers[self.zone.own_key[self.subject]])
+        consent = bound_consent(self.zone, self.subject, uscc_of(0))
+        enrolment = self.zone.view.enrolment_behind(self.zone.view.consents[consent.statement.id]).envelope
+        notice = ConsentNotice(consent_envelope=consent.envelope, leaf_index=consent.index, enrolment_envelope=enrolment)
+        self.node.consents.take(notice, 1)
+        self.own(Consented(consent=consent.statement.id))
+
+    def act(self, act: str, **fields: str) -> httpx.Response:
+        page = self.clerk.get(f"/applications/{APPLICATION}").text
+        answer = self.clerk.post(f"/applications/{APPLICATION}", data={"form": form_of(page), "act": act, **fields})
+        self.deliver()
+        return answer
+
+    def contracted(self) -> None:
+        """Led to a contract by what the clerk does on the pages."""
+        self.applied()
+        self.act("query")
+        self.act("survey", day="2023-11-01", people="李、王", findings="厂房属实", recommended="yes")
+        self.act("offer", amount="1000000", rate="4.00", months="12", days="30", guarantor="", share="")
+        self.own(Accepted(offer=self.book.get(APPLICATION).app.offer_paper))
+        self.act("contract", number="2023-001", text="甲方……乙方……")
+
+    @property
+    def phase(self) -> str:
+        own, banks = self.book.get(APPLICATION).app, self.node.counter.book.get(APPLICATION).app
+        assert own == banks
+        return own.phase
+
+
+@pytest.fixture(scope="module")
+def zone(small_private_key: PrivateKey) -> MemoryZone:
+    return released_zone(small_private_key)
+
+
+@pytest.fixture
+def branch(zone: MemoryZone, tmp_path: Path) -> Branch:
+    node = bank(front(zone.fork(), tmp_path / "gateway"), tmp_path / "bank-a")
+    node.products.publish(stated())
+    own = node.site.zone
+    subject = own.subjects[0]
+    own.enrol(subject)
+    book = LoanBook(open_database(tmp_path / "service", "enterprise", MetaData()))
+    desk = LoanDesk(
+        identity_of(own.keys, "enterprise"), own.view.registry, book, node.site.exchange.client_of("enterprise"),
+        lambda index: parse_leaf(own.entries[index][0]), lambda: own.now, ServiceAdmission(),
+    )  # fmt: skip
+    clerk = browser_at(node.app(TOKEN, CLERK_LI, OTHER))
+    sign_in(clerk, "li")
+    return Branch(node, clerk, desk, book, subject)
+
+
+def test_a_clerk_leads_an_application_to_the_last_repayment(branch: Branch) -> None:
+    branch.contracted()
+    receipt = branch.node.counter.receipt(branch.node.counter.book.get(APPLICATION))
+    assert receipt is not None
+    shown = branch.clerk.get(f"/applications/{APPLICATION}").text
+    assert receipt["result"]["total"] in shown
+    assert int(receipt["result"]["line_fen"]) == branch.node.counter.book.get(APPLICATION).app.line_fen
+    assert branch.act("disburse", amount="1,000,000.00").status_code == 303
+    assert branch.act("repay", reference="7-1", principal="999999.99", interest="12.34", late="0").status_code == 303
+    assert branch.act("close").status_code == 400  # one fen is owed
+    branch.act("repay", reference="7-2", principal="0.01", interest="0", late="3")
+    branch.act("close")
+    assert branch.phase == "closed"
+    assert (branch.book.get(APPLICATION).app.interest_fen, branch.book.get(APPLICATION).app.late_days) == (12_34, 3)
+
+
+def test_what_the_clerk_may_not_do_is_refused_and_changes_nothing(branch: Branch) -> None:
+    branch.applied()
+    branch.act("query")
+    branch.act("survey", day="2023-11-01", people="李", findings="…")
+    for fields in (
+        {"amount": "1000000.01", "rate": "4", "months": "12", "days": "30"},
+        {"amount": "1000000", "rate": "4.36", "months": "12", "days": "30"},
+        {"amount": "1000000", "rate": "4", "months": "13", "days": "30"},
+        {"amount": "lots", "rate": "4", "months": "12", "days": "30"},
+    ):
+        assert 400 <= branch.act("offer", **fields).status_code < 500, fields
+    assert branch.act("disburse", amount="1").status_code == 409
+    assert branch.act("nothing").status_code == 404
+    assert branch.phase == "surveyed"
+
+
+def test_an_enterprise_on_the_list_that_was_handed_in_is_offered_nothing(branch: Branch) -> None:
+    branch.applied()
+    branch.act("query")
+    branch.act("survey", day="2023-11-01", people="李", findings="…")
+    page = branch.clerk.get("/dishonest").text
+    handed = branch.clerk.post("/dishonest", data={"form": form_of(page)}, files={"file": ("list.csv", f"{uscc_of(0)}\n{uscc_of(5)}\n".encode())})
+    assert handed.status_code == 200
+    assert branch.act("offer", amount="500000", rate="4", months="12", days="30").status_code == 409
+    assert branch.act("decline", reason="DISHONEST", note="").status_code == 303
+    assert branch.phase == "declined"
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_repayments_are_uploaded_booked_once_and_refused_line_by_line(branch: Branch, form: str) -> None:
+    branch.contracted()
+    branch.act("disburse", amount="1000000")
+    rows = [
+        ["合同编号", "流水号", "归还本金（元）", "支付利息（元）", "逾期天数"],
+        ["2023-001", "A-1", "400000", "1200.50", "0"],
+        ["2023-001", "A-1", "400000", "1200.50", "0"],
+        ["2023-001", "A-2", "700000", "0", "0"],
+        ["2024-999", "A-3", "1", "0", "0"],
+        ["2023-001", "A-4", "0.001", "0", "0"],
+    ]
+    answers = [upload(branch, rows, form) for _ in range(2)]
+    api = [line["state"] for line in programs(branch, rows)]
+    assert api == ["before", "before", "refused", "refused", "refused"]
+    assert [answer.text.count(">已入账<") for answer in answers] == [1, 0]
+    assert [answer.text.count(">此前已入账<") for answer in answers] == [1, 2]
+    branch.deliver()
+    assert branch.book.get(APPLICATION).app.owed_fen == 60 * WAN
+    assert branch.phase == "repaying"
+
+
+def test_a_file_that_is_no_list_of_repayments_is_refused(branch: Branch) -> None:
+    page = branch.clerk.get("/repayments").text
+    for content in (b"", b"a,b\n1,2\n", b"PK\x03\x04 no workbook", b"\xff\xff\xff", '合同编号,"'.encode()):
+        answer = branch.clerk.post("/repayments", data={"form": form_of(page)}, files={"file": ("x", content)})
+        assert answer.status_code == 400, content
+        assert "未能完成" in answer.text
+
+
+def test_the_loan_book_is_exported_as_it_stands(branch: Branch) -> None:
+    branch.contracted()
+    branch.act("disburse", amount="1000000")
+    branch.act("repay", reference="1", principal="250000", interest="0", late="0")
+    lines = branch.clerk.get("/book?format=csv").content.decode("utf-8-sig").splitlines()
+    assert lines[1].split(",") == ["2023-001", uscc_of(0), "points-loan", "1000000.0", "750000.0", "250000.0", "0", "还款中"]
+    sheet = load_workbook(io.BytesIO(branch.clerk.get("/book?format=xlsx").content)).active
+    assert [cell.value for cell in sheet[2]][3:6] == [1_000_000, 750_000, 250_000]
+
+
+def test_scores_are_asked_one_by_one_and_in_batches_with_receipts_that_verify(branch: Branch) -> None:
+    for place in range(1, 4):
+        branch.node.told(bound_consent(branch.zone, branch.zone.subjects[place], uscc_of(place)), place + 1)
+    form = form_of(branch.clerk.get("/scores").text)
+    one = branch.clerk.post("/scores", data={"form": form, "product": "points-loan", "codes": uscc_of(1)})
+    assert one.status_code == 303
+    page = branch.clerk.get(one.headers["location"])
+    receipt = branch.clerk.get(one.headers["location"] + "/file").content
+    found = verify_receipt(receipt, roots_of(branch.zone))
+    assert found.total in page.text
+    many = branch.clerk.post("/scores", data={"form": form, "product": "points-loan", "codes": "\n".join(uscc_of(place) for place in range(1, 6))})
+    assert many.text.count("CONSENT_MISSING") == 2
+    listed = [item["id"] for item in branch.node.receipts.listed()]
+    assert len(listed) == 4  # the one, and a batch of three with new tickets
+    for receipt_id in listed:
+        verify_receipt(branch.node.receipts.document(receipt_id), roots_of(branch.zone))
+
+
+def test_nobody_but_clerks_sees_a_page_and_no_form_counts_without_its_word(branch: Branch) -> None:
+    branch.applied()
+    stranger = browser_at(branch.node.app(TOKEN))
+    sign_in(chief := browser_at(branch.node.app(TOKEN)), "chief")
+    for path in ("/", "/book", "/scores", "/repayments", "/products", "/dishonest", f"/applications/{APPLICATION}"):
+        assert stranger.get(path).status_code == 303
+        assert chief.get(path).status_code == 403
+        assert branch.clerk.get(path).status_code == 200
+    assert branch.clerk.post(f"/applications/{APPLICATION}", data={"act": "query"}).status_code == 403
+    assert branch.clerk.post("/dishonest", files={"file": ("x", b"")}).status_code == 403
+
+
+def test_every_look_at_an_enterprise_is_written_down(branch: Branch) -> None:
+    branch.applied()
+    branch.clerk.get(f"/applications/{APPLICATION}")
+    site = open_database(branch.node.state_dir, "pages", MetaData())
+    with site.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT person, page FROM views WHERE subject = ?", (uscc_of(0),)).all()
+    assert ("li", "/applications") in [tuple(row) for row in rows]
+
+
+def test_programs_have_the_same_acts_under_their_token(branch: Branch) -> None:
+    branch.applied()
+    client = branch.clerk
+    assert client.get("/api/applications").status_code == 401
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    (waiting,) = client.get("/api/applications", headers=bearer).json()["applications"]
+    assert (waiting["application"], waiting["phase"], waiting["may"][0]) == (APPLICATION, "consented", "queried")
+    queried = client.post(f"/api/applications/{APPLICATION}/query", headers=bearer).json()
+    assert queried["line_fen"] > 0
+    refused = client.post(f"/api/applications/{APPLICATION}/disburse", headers=bearer, json={"amount_fen": 1})
+    assert (refused.status_code, refused.json()["reason"]) == (409, "LOAN_STATE")
+    whole = client.get(f"/api/applications/{APPLICATION}", headers=bearer).json()
+    assert [step["step"] for step in whole["steps"]] == ["applied", "consented", "queried"]
+
+
+def test_contracts_become_the_records_that_the_bank_contributes(branch: Branch, tmp_path: Path) -> None:
+    branch.contracted()
+    records = open_database(tmp_path, "records", tables.METADATA)
+    kept = RecordStore(records, open_database(tmp_path, "said", store.SAID_METADATA))
+    source = ContractSource(branch.node.counter.book, "bank-a", lambda: branch.zone.now)
+    runner, year = Runner(Intake(records, lambda: branch.zone.now), [source], turns_of(tmp_path)), day(branch.zone.now)[:4]
+    assert runner.run() == 0  # nothing was paid out yet
+    branch.act("disburse", amount="1000000")
+    assert runner.run() == 1
+    assert kept.find(uscc_of(0), year) == {"loans_active": "1", "loan_balance": "1000000.00", "loans_overdue_90": "0"}
+    branch.act("repay", reference="1", principal="400000", interest="0", late="95")
+    assert (runner.run(), runner.run()) == (1, 0)
+    assert kept.find(uscc_of(0), year) == {"loans_active": "1", "loan_balance": "600000.00", "loans_overdue_90": "1"}
+
+
+def upload(branch: Branch, rows: list[list[str]], form: str) -> httpx.Response:
+    page = branch.clerk.get("/repayments").text
+    content = "\n".join(",".join(row) for row in rows).encode("gb18030") if form == "csv" else workbook(rows)
+    answer: httpx.Response = branch.clerk.post("/repayments", data={"form": form_of(page)}, files={"file": (f"day.{form}", content)})
+    return answer
+
+
+def programs(branch: Branch, rows: list[list[str]]) -> list[dict[str, Any]]:
+    content = "\n".join(",".join(row) for row in rows).encode()
+    answer = branch.clerk.post("/api/repayments", content=content, headers={"Authorization": f"Bearer {TOKEN}"})
+    found: list[dict[str, Any]] = json.loads(answer.content)["lines"]
+    return found
+
+
+def workbook(rows: list[list[str]]) -> bytes:
+    book, file = Workbook(), io.BytesIO()
+    for row in rows:
+        book.active.append(row)
+    book.save(file)
+    return file.getvalue()
