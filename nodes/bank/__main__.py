@@ -77,7 +77,7 @@ def main(config: Path) -> int:
     for action in (engine.dispose, gateway.close, log.close, exchange.close, exchange.cancel):
         process.on_stop(action)
     process.worker("failures", lambda: reports.run(process.stopping))
-    process.worker("work", lambda: exchange.follow_work(consents.cursor, handle, process.stopping))
+    process.worker("work", lambda: exchange.follow_work(consents.cursor, handle, process.stopping, consents.skip))
     process.worker("disputes", lambda: disputes.run(process.stopping, opener.generation))
     process.on_stop(disputes.stop)
     server.attach(process)

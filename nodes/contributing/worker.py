@@ -1,6 +1,7 @@
 """A contributor at work: takes each item that the coordinator asks for, checks it, and puts the answer into the outbox.
 
-What it cannot check it does not do: the refusal is signed and logged, and the next item is taken. Work that fails for want of
+What it cannot check it does not do: the refusal is signed and logged, and the next item is taken; so it is with an item at which our own
+program fails, which is tried once more later. Work that fails for want of
 records, of a pack or of the key, because our clock is behind a consent or our people have not let a column go, is set aside and tried
 again when records come, when people let something go, and when the process starts. What records say otherwise than a contribution to an
 open epoch did is said again (``revisions``).
@@ -34,9 +35,10 @@ from nodes.errors import (
     SettingsError,
 )
 from nodes.runtime import logging
+from nodes.runtime.database import of_the_machine
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.relay import AUDIT_REQUEST
-from protos.errors import refusal_of
+from protos.errors import INTERNAL, refusal_of
 from protos.v1.exchange_pb2 import ContributeColumns, EpochClosed, WorkItem
 from scoring.errors import ConsentNotYetError, ScoringError, WrongModelError
 from scoring.exchange.contributions import owed_entries
@@ -45,7 +47,7 @@ from scoring.statements import Entry, EpochClose, Refusal
 EPOCHS_REMEMBERED = 4
 ROWS_AHEAD = 256  # ciphertexts of rows for which a table is made: consents seldom come alone
 SCAN_DELAYED = "records.scan_delayed"
-WORK_DONE = "work.done"
+WORK_DONE, WORK_FAILED = "work.done", "work.failed"
 WORK_REFUSED = "work.refused"
 _LATER = (RecordsMissingError, SettingsError, WrongModelError, ConsentNotYetError, SecondPersonMissingError)
 _log = logging.logger("contributing.worker")
@@ -139,6 +141,13 @@ class ContributingMember:
                 raise
             self._refuse(item, error, again=again)
             return
+        except Exception as error:
+            if of_the_machine(error):
+                raise
+            # whoever may send us work must not be able to end us with it: the item would come again at every start
+            _log.error(WORK_FAILED, seq=item.seq, work=kind, error=type(error).__name__, where=logging.where(error))
+            self._refuse(item, error, again=again)
+            return
         if about:
             _log.info(WORK_DONE, seq=item.seq, work=kind)
         if again:
@@ -158,10 +167,11 @@ class ContributingMember:
         return True
 
     def _refuse(self, item: WorkItem, error: Exception, *, again: bool) -> None:
-        reason = error.reason if isinstance(error, RpcRefusal) else refusal_of(error).reason
+        row = refusal_of(error)
+        reason = error.reason if isinstance(error, RpcRefusal) else row.reason
         _log.warning(WORK_REFUSED, seq=item.seq, work=item.WhichOneof("work"), reason=reason, error=type(error).__name__)
         later = isinstance(error, _LATER)
-        if later and not again:
+        if (later or row is INTERNAL) and not again:
             self._office.outbox.set_aside(item.seq, item.SerializeToString())
         if again and not later:
             self._office.outbox.settle(item.seq)

@@ -85,7 +85,7 @@ class CustodianRole:
 
     def _answer(self) -> None:
         self._keeper.wait()
-        self._exchange.follow_work(self._cursor.get, self._handle, self._process.stopping)
+        self._exchange.follow_work(self._cursor.get, self._handle, self._process.stopping, self._cursor.set)
 
     def _handle(self, item: WorkItem) -> None:
         if item.WhichOneof("work") == "open":

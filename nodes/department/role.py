@@ -122,7 +122,7 @@ class DepartmentRole:
             self.ready["port"] = server.port
 
     def _follow(self) -> None:
-        self._exchange.follow_work(self._cursor.get, self._handle, self._process.stopping)
+        self._exchange.follow_work(self._cursor.get, self._handle, self._process.stopping, self._cursor.set)
 
     def _handle(self, item: WorkItem) -> None:
         leaf = {"columns": item.columns.leaf_index, "row": item.row.consent_leaf_index}.get(item.WhichOneof("work") or "")

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from nodes.custodian.settings import CustodianTable
 from nodes.department.desk.settings import DeskTable
-from nodes.runtime.replica.value_messages import FieldName
+from nodes.runtime.replica.value_messages import MAX_FIELDS, FieldName
 from nodes.runtime.settings import ConfigPath, NodeSettings, Table
 
 
@@ -30,7 +30,7 @@ class DepartmentTable(Table):
     encryption_window: Annotated[int, Field(ge=2, le=12)] = 10
     scan_s: Annotated[float, Field(gt=0, le=86_400)] = 10.0
     desk: DeskTable | None = None
-    self_filed: tuple[FieldName, ...] = ()
+    self_filed: Annotated[tuple[FieldName, ...], Field(max_length=MAX_FIELDS)] = ()
     dispute_days: Annotated[int, Field(ge=1, le=365)] = 15
 
 

@@ -100,7 +100,7 @@ def main(config: Path) -> int:
     def handle(item: WorkItem) -> None:
         (values.handle if item.sealed.subject_matter == VALUES else enrolments.handle)(item)
 
-    process.worker("work", lambda: exchange.follow_work(store.cursor, handle, process.stopping))
+    process.worker("work", lambda: exchange.follow_work(store.cursor, handle, process.stopping, store.skip))
     process.worker("failures", lambda: reports.run(process.stopping))
     process.worker("resend", resend)
     process.worker("straight", lambda: straight.run(process.stopping))

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from nodes.errors import SettingsError, StorageUnavailableError
@@ -24,6 +25,7 @@ from nodes.runtime.files import PRIVATE_FILE, make_private_directory
 
 BUSY_TIMEOUT_MS = 15_000
 _BEGIN = "xinqiao_begin"
+_MACHINE = (OSError, MemoryError, OperationalError, InterfaceError, InternalError, PoolTimeoutError)
 _DISK_SAYS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 _SQLITE_SAYS = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY})
 
@@ -81,6 +83,11 @@ def storage_trouble(error: Exception) -> Exception:
     else:
         troubled = isinstance(error, OperationalError) or (isinstance(error, OSError) and error.errno in _DISK_SAYS)
     return StorageUnavailableError(str(cause)) if troubled else error
+
+
+def of_the_machine(error: BaseException) -> bool:
+    """Whether ``error`` comes of disk, database, network or memory, and not of what was worked on: the same work may succeed later."""
+    return isinstance(error, _MACHINE)
 
 
 def _postgresql(url: str) -> str:

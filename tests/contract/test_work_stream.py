@@ -61,12 +61,15 @@ def place(make_identity: Callable[..., Identity]) -> Iterator[tuple[Coordinator,
 
 
 class Worker:
-    """Follows work in a thread and keeps what it did; ``lose`` items are handled without their cursor becoming durable."""
+    """Follows work in a thread and keeps what it did; ``lose`` items are handled without their cursor becoming durable, at
+    ``poison`` items the handler fails as nobody foresaw."""
 
     def __init__(self, client: ExchangeClient) -> None:
         self.done: list[int] = []
         self.cursor = 0
         self.lose: set[int] = set()
+        self.poison: set[int] = set()
+        self.skipped: list[int] = []
         self.stop = threading.Event()
         self.error: BaseException | None = None
         self._client = client
@@ -75,14 +78,20 @@ class Worker:
 
     def _run(self) -> None:
         try:
-            self._client.follow_work(lambda: self.cursor, self._handle, self.stop)
-        except RuntimeError as error:
+            self._client.follow_work(lambda: self.cursor, self._handle, self.stop, self._skip)
+        except OSError as error:
             self.error = error
+
+    def _skip(self, seq: int) -> None:
+        self.skipped.append(seq)
+        self.cursor = seq
 
     def _handle(self, item: wire.WorkItem) -> None:
         self.done.append(item.seq)
         if item.seq in self.lose:
-            raise RuntimeError("crash")
+            raise OSError("crash")
+        if item.seq in self.poison:
+            raise ValueError("not foreseen")
         self.cursor = item.seq
 
     def until(self, cursor: int) -> None:
@@ -111,7 +120,17 @@ def test_every_item_is_handled_once_and_in_order_across_interruptions(place: tup
     assert coordinator.cursors[:3] == [0, 2, 5]
 
 
-def test_an_item_whose_handling_failed_is_not_passed_over(place: tuple[Coordinator, ExchangeClient]) -> None:
+def test_an_item_at_which_the_handler_fails_as_nobody_foresaw_is_passed_over(place: tuple[Coordinator, ExchangeClient]) -> None:
+    coordinator, client = place
+    worker = Worker(client)
+    worker.poison = {2}
+    coordinator.add(3)
+    worker.until(3)
+    worker.end()
+    assert (worker.error, worker.done, worker.skipped) == (None, [1, 2, 3], [2])
+
+
+def test_an_item_at_which_the_machine_failed_is_not_passed_over(place: tuple[Coordinator, ExchangeClient]) -> None:
     coordinator, client = place
     coordinator.add(3)
     worker = Worker(client)

@@ -96,7 +96,7 @@ def custodian_site(memory: MemoryZone, make_identity: MakeIdentity, directory: P
     start("admission", admission.run)
     follower.wait_for(log.size - 1, 30)
     keeper.advance()
-    start("work", lambda: exchange.follow_work(lambda: 0, lambda item: _handle(worker, item), stopping))
+    start("work", lambda: exchange.follow_work(lambda: 0, lambda item: _handle(worker, item), stopping, lambda _seq: None))
     try:
         yield Site(memory, log, coordinator, custodian, zone)
     finally:

@@ -66,7 +66,7 @@ class DrawsRole:
             self._conductor.run(self._process.stopping)
 
     def _take(self) -> None:
-        self._exchange.follow_work(self._cursor.get, self._handle, self._process.stopping)
+        self._exchange.follow_work(self._cursor.get, self._handle, self._process.stopping, self._cursor.set)
 
     def _handle(self, item: WorkItem) -> None:
         self._conductor.take(item)

@@ -6,7 +6,7 @@ leaves nothing behind but the note that it was refused, and why.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -62,8 +62,8 @@ class Intake:
         with reading(self._engine) as connection:
             return connection.execute(select(CONNECTORS.c.cursor).where(CONNECTORS.c.id == connector)).scalar_one_or_none() or ""
 
-    def take(self, connector: str, delivery: Delivery) -> Taken:
-        """Take one delivery; afterwards it is on disk, or nothing of it.
+    def take(self, connector: str, delivery: Delivery, note: Callable[[Connection, Taken], None] | None = None) -> Taken:
+        """Take one delivery; afterwards it is on disk, or nothing of it. ``note`` writes in the same transaction, which ends with what it raises.
 
         One of the name and content last taken from ``connector`` changes nothing. Raises what reading it raises, except DeliveryError,
         after which it counts as refused and its reason waits in quarantine.
@@ -71,6 +71,8 @@ class Intake:
         try:
             with writing(self._engine) as connection:
                 taken = self._take(connection, connector, delivery)
+                if note is not None:
+                    note(connection, taken)
         except DeliveryError as error:
             with writing(self._engine) as connection:
                 taken = self._refuse(connection, connector, delivery, str(error))
@@ -96,8 +98,10 @@ class Intake:
             if connection.execute(update(QUARANTINE).where(waits).values(state="taken")).rowcount == 0:
                 raise NotFoundError(f"nothing with the number {number} waits in quarantine")
             delivery = self._begin(connection, origin.connector, name, "")
-            _end(connection, delivery, Outcome.TAKEN, keep_records(connection, delivery, self._day(), fit), 0)
-        return []
+            _end(connection, delivery, Outcome.TAKEN, keep_records(connection, delivery, self._day(), fit, bad), 0)
+            if bad:
+                connection.rollback()
+        return bad
 
     def failing(self, connector: str, reason: str) -> None:
         """Note that ``connector`` cannot be read, since now unless it is noted already."""
@@ -141,7 +145,7 @@ class Intake:
             return Taken(Outcome(known.outcome), _malformed_of(connection, known.id, connector, delivery.name), known.records, new=False)
         number = self._begin(connection, connector, delivery.name, delivery.digest)
         bad: list[Malformed] = []
-        count = keep_records(connection, number, self._day(), fitting(delivery.items(), bad))
+        count = keep_records(connection, number, self._day(), fitting(delivery.items(), bad), bad)
         outcome = Outcome.PARTLY if bad else Outcome.TAKEN
         set_aside(connection, number, connector, delivery.name, bad)
         _end(connection, number, outcome, count, len(bad))

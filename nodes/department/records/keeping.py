@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -13,6 +13,7 @@ from connectors.records import Malformed, Record
 from nodes.department.records.store import states
 from nodes.department.records.tables import DELIVERIES, QUARANTINE, VERSIONS
 from nodes.department.records.versions import State, first
+from nodes.runtime.replica.value_messages import MAX_FIELDS
 
 CHUNK = 1000
 MAX_MALFORMED = 20_000
@@ -21,6 +22,7 @@ _PERIOD = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,31}")
 _DATE = re.compile(r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2})?")
 _FIELD = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _USCC = re.compile(r"[0-9A-HJ-NP-RTUWXY]{18}")
+_HALF = re.compile("[\ud800-\udfff]")
 _SAID = ("place", "field", "reason", "content", "header")
 Key = tuple[str, str]
 
@@ -37,19 +39,23 @@ def fitting(items: Iterable[Record | Malformed], bad: list[Malformed]) -> Iterat
             wrong = Malformed(item.origin, "", reason, "")
         else:
             wrong = item
-        if len(bad) == MAX_MALFORMED:
-            raise DeliveryError(f"more than {MAX_MALFORMED} parts are malformed: the delivery or its mapping is wrong")
-        bad.append(wrong)
+        _put_aside(bad, wrong)
 
 
-def keep_records(connection: Connection, delivery: int, day: str, records: Iterable[Record]) -> int:
-    """Keep what ``records``, which fit, say in delivery number ``delivery`` on ``day`` (ISO date). Returns how many there were."""
+def keep_records(connection: Connection, delivery: int, day: str, records: Iterable[Record], bad: list[Malformed]) -> int:
+    """Keep what ``records``, which fit, say in delivery number ``delivery`` on ``day`` (ISO date). Returns how many were kept.
+
+    What would make its record larger than a record may be goes to ``bad``, and the record stays as it was.
+    """
     count, stream = 0, iter(records)
     while chunk := list(islice(stream, CHUNK)):
-        rows = list(_versions(connection, delivery, day, chunk))
+        large: list[Malformed] = []
+        rows = list(_versions(connection, delivery, day, chunk, large))
         if rows:
             connection.execute(insert(VERSIONS), rows)
-        count += len(chunk)
+        count += len(chunk) - len(large)
+        for part in large:
+            _put_aside(bad, part)
     return count
 
 
@@ -92,11 +98,25 @@ def _misfit(record: Record, known: set[tuple[str, ...]]) -> str:
             return "a field's name is not in lower case"
         known.add(names)
     text = "".join(record.values.values())
-    return "values hold a NUL or too many characters" if "\x00" in text or len(text) > MAX_RECORD else ""
+    return "values hold a NUL or half of a surrogate pair" if "\x00" in text or _HALF.search(text) else _too_large(record.values)
 
 
-def _versions(connection: Connection, delivery: int, day: str, chunk: list[Record]) -> Iterator[dict[str, object]]:
-    """Rows of those records of a chunk that say something new, in order."""
+def _too_large(values: Mapping[str, str]) -> str:
+    """Why no record has such values: every record can be shown to its enterprise, and read, as a whole [V1]."""
+    if len(values) > MAX_FIELDS:
+        return f"the record would have {len(values)} fields; {MAX_FIELDS} at most are right"
+    size = sum(map(len, values.values()))
+    return f"the record would have {size} characters; {MAX_RECORD} at most are right" if size > MAX_RECORD else ""
+
+
+def _put_aside(bad: list[Malformed], wrong: Malformed) -> None:
+    if len(bad) == MAX_MALFORMED:
+        raise DeliveryError(f"more than {MAX_MALFORMED} parts are malformed: the delivery or its mapping is wrong")
+    bad.append(wrong)
+
+
+def _versions(connection: Connection, delivery: int, day: str, chunk: list[Record], large: list[Malformed]) -> Iterator[dict[str, object]]:
+    """Rows of those records of a chunk that say something new, in order; what would make one too large goes to ``large``."""
     present, late = _present(connection, chunk), set[str]()
     for record in chunk:
         key, said = (record.uscc, record.period), dict(record.values)
@@ -107,6 +127,9 @@ def _versions(connection: Connection, delivery: int, day: str, chunk: list[Recor
             if mark in late or not old.outdates(said, record.valid_from) or _said_before(connection, record, said):
                 continue
             late.add(mark)
+        elif reason := _too_large(state.values):
+            large.append(Malformed(record.origin, "", reason, ""))
+            continue
         present[key] = state
         valid_from = record.valid_from or day
         yield {

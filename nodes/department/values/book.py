@@ -39,6 +39,7 @@ _filings = Table(
     Column("state", String(10), nullable=False, index=True),
     Column("since", BigInteger, nullable=False),
     Column("note", Text, nullable=False),
+    sqlite_autoincrement=True,  # a number names one filing for ever: whoever approves it has seen what it names
 )
 _settlements = Table(
     "value_settlements",
@@ -138,10 +139,10 @@ class ValueBook:
             raise NotFoundError(f"there is no filing {number}")
         return Waiting(row.number, row.uscc, row.period, _filing(row))
 
-    def examined(self, number: int, filing: Filing) -> None:
-        """Keep what the examination made of filing ``number``."""
+    def examined(self, number: int, seen: Filing, examined: Filing) -> None:
+        """Keep what the examination made of filing ``number``, as it was ``seen``. Raises ValueStateError when it is not that any more."""
         with writing(self._engine) as connection:
-            connection.execute(update(_filings).where(_filings.c.number == number).values(**_fields(filing)))
+            note_examined(connection, number, seen, examined)
 
     # --- what persons signed ---
 
@@ -161,6 +162,13 @@ class ValueBook:
         with reading(self._engine) as connection:
             rows = connection.execute(select(_settlements).order_by(_settlements.c.id.desc()).limit(newest))
             return [(bytes(row.envelope), row.public) for row in rows]
+
+
+def note_examined(connection: Connection, number: int, seen: Filing, examined: Filing) -> None:
+    """As ``ValueBook.examined``, in a transaction over its engine that has begun."""
+    same = [_filings.c[name] == value for name, value in _fields(seen).items()]
+    if connection.execute(update(_filings).where(_filings.c.number == number, *same).values(**_fields(examined))).rowcount == 0:
+        raise ValueStateError(f"{seen.field}: the filing was examined before, or another has taken its place")
 
 
 def _words(connection: Connection, matter: str) -> list[bytes]:

@@ -5,35 +5,39 @@ A person's word is on disk before anything follows from it, so that a crash in b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import Connection
 
 from connectors.records import Delivery
 from crypto.statements import VerifyKey, parse_envelope
 from nodes.contributing.four_eyes.people import People
+from nodes.department.records.deliveries import Taken
 from nodes.department.records.store import RecordStore
-from nodes.department.values.book import ValueBook
+from nodes.department.values.book import ValueBook, note_examined
 from nodes.department.values.matters import SELF_FILED, FiledDelivery, Matter, Said
 from nodes.department.values.settlements import Outcome, Settlement, check_settled, read_settlement, sign_settlement, valid_settlements
 from nodes.errors import DecisionError, SecondPersonMissingError
 from nodes.runtime import logging
 from nodes.runtime.clock import Clock
 from nodes.runtime.peers.identity import SigningKeyPair
+from nodes.runtime.replica.value_messages import Text
 from scoring.errors import ValueStateError
 from scoring.lifecycle import Filing, HeldValue, examine, uphold, version_of
 
 VALUE_DECIDED, VALUE_SETTLED = "value.decided", "value.settled"
+_REASON: TypeAdapter[str] = TypeAdapter(Text)
 _log = logging.logger("department.values")
 
 
 class Taker(Protocol):
     """Where an approved filing becomes a record: ``nodes.department.records.deliveries``."""
 
-    def take(self, connector: str, delivery: Delivery, /) -> object: ...
+    def take(self, connector: str, delivery: Delivery, note: Callable[[Connection, Taken], None], /) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ class Settling:
             raise ValueStateError(f"a {matter.kind} does not end as: {outcome}")
         if not reason and outcome != "approve":
             raise ValueStateError(f"{matter.field}: the enterprise is told the reason")
+        _check_reason(reason)
         if self.people is None:
             self._carry_out(matter, outcome, reason)
             return True
@@ -125,20 +130,25 @@ class Settling:
         _log.info(VALUE_SETTLED, kind=matter.kind, outcome=outcome)
 
     def _examine(self, matter: Matter, approved: bool, reason: str) -> None:
-        """A crash between the record and its note leaves a filing that still waits; approving it again changes no record."""
-        examined = examine(self.book.filed(matter.filing).filing, approved, reason, self.now())
-        if approved:
-            self.taker.take(SELF_FILED, FiledDelivery(matter.filing, matter.uscc, matter.period, examined))
-        self.book.examined(matter.filing, examined)
+        """The record and the note of its approval become durable together; what is examined is what the person saw, or nothing."""
+        seen = Filing(matter.field, matter.value, "filed", matter.since, matter.note)
+        examined = examine(seen, approved, reason, self.now())
+        if not approved:
+            self.book.examined(matter.filing, seen, examined)
+            return
+
+        def note(connection: Connection, taken: Taken) -> None:
+            if taken.refused:
+                raise ValueStateError(f"{matter.field}: what was filed cannot become a record: {taken.refused[0].reason}")
+            note_examined(connection, matter.filing, seen, examined)
+
+        self.taker.take(SELF_FILED, FiledDelivery(matter.filing, matter.uscc, matter.period, examined), note)
 
     def _settlement(self, matter: Matter, outcome: Outcome, reason: str, person: str) -> Settlement:
-        try:
-            return Settlement(
-                zone=self.zone, member=self.member, kind=matter.kind, uscc=matter.uscc, period=matter.period, field=matter.field,
-                version=matter.version, since=matter.since, filing=matter.filing, outcome=outcome, reason=reason, person=person, time=self.now(),
-            )  # fmt: skip
-        except ValidationError as error:
-            raise DecisionError(f"the reason has 500 characters at most, and no control characters: {error.errors()[0]['msg']}") from error
+        return Settlement(
+            zone=self.zone, member=self.member, kind=matter.kind, uscc=matter.uscc, period=matter.period, field=matter.field,
+            version=matter.version, since=matter.since, filing=matter.filing, outcome=outcome, reason=reason, person=person, time=self.now(),
+        )  # fmt: skip
 
     def _stands(self, uscc: str, period: str, held: HeldValue) -> bool:
         value = (self.records.find(uscc, period) or {}).get(held.field)
@@ -156,6 +166,14 @@ class Settling:
         if self.people is None or not (envelopes := self.book.words(matter.id)):
             return matter
         return replace(matter, words=tuple(valid_settlements(matter.id, envelopes, self.people.in_force())))
+
+
+def _check_reason(reason: str) -> None:
+    """Returns when the enterprise can be told ``reason``. Raises DecisionError."""
+    try:
+        _REASON.validate_python(reason)
+    except ValidationError as error:
+        raise DecisionError(f"the reason has 500 characters at most, and no control characters: {error.errors()[0]['msg']}") from error
 
 
 def _not_yet(settlement: Settlement, people: Mapping[str, VerifyKey], before: Sequence[bytes]) -> None:

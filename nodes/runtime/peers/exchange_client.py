@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from crypto.encoding import sha256
 from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
+from nodes.runtime.database import of_the_machine
 from nodes.runtime.peers import rpc, tls
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.settings import Peer
+from protos.errors import INTERNAL, refusal_of
 from protos.v1 import exchange_pb2 as wire
 from protos.v1 import exchange_pb2_grpc
 from scoring.release.opening import SealedPartial
@@ -24,6 +26,7 @@ BULK_TIMEOUT_S = 1800.0
 FOLLOW_TIMEOUT_S = 3600.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 
+ITEM_FAILED = "item.failed"
 _log = logging.logger("exchange")
 
 
@@ -107,11 +110,14 @@ class ExchangeClient:
         """Envelopes of the logged proofs that answer our demand (digest, hex)."""
         return list(rpc.call(self._stub.Proofs, wire.ProofsRequest(demand=bytes.fromhex(demand)), timeout_s=SUBMIT_TIMEOUT_S).envelopes)
 
-    def follow_work(self, after: Callable[[], int], handle: Callable[[wire.WorkItem], None], stop: threading.Event) -> None:
+    def follow_work(
+        self, after: Callable[[], int], handle: Callable[[wire.WorkItem], None], stop: threading.Event, skip: Callable[[int], None]
+    ) -> None:
         """Give ``handle`` each work item after cursor ``after()`` until ``stop`` is set and ``cancel`` called; reconnects with growing pauses.
 
         ``handle`` must have made its effect and the cursor durable when it returns. Where it raises PeerUnavailableError or RpcRefusal
-        the item comes again; anything else ends the loop.
+        the item comes again. An item at which it fails as no row of the catalogue foresees is told in the log and passed over: ``skip(seq)``
+        makes the cursor durable, since else one member's item would end the process at every start. Anything else ends the loop.
         """
         pause_s = FIRST_PAUSE_S
         while not stop.is_set():
@@ -122,7 +128,7 @@ class ExchangeClient:
                     call.cancel()
                 for item in call:
                     if item.WhichOneof("work") != "heartbeat":
-                        handle(item)
+                        _survive(handle, item, skip)
                     pause_s = FIRST_PAUSE_S
             except (PeerUnavailableError, RpcRefusal) as error:
                 _log.info(logging.LOG_RECONNECTED, cause=type(error).__name__, reason=getattr(error, "reason", ""))
@@ -137,3 +143,13 @@ class ExchangeClient:
     def close(self) -> None:
         """End the channel; calls that run fail."""
         self._channel.close()
+
+
+def _survive(handle: Callable[[wire.WorkItem], None], item: wire.WorkItem, skip: Callable[[int], None]) -> None:
+    try:
+        handle(item)
+    except Exception as error:
+        if of_the_machine(error) or refusal_of(error) is not INTERNAL:
+            raise
+        _log.error(ITEM_FAILED, seq=item.seq, work=item.WhichOneof("work"), error=type(error).__name__, where=logging.where(error))
+        skip(item.seq)

@@ -248,7 +248,7 @@ def test_what_was_signed_before_a_crash_is_settled_at_the_next_start(tax: Node) 
         pass
 
     class CutOff:
-        def take(self, _connector: str, _delivery: object) -> object:
+        def take(self, _connector: str, _delivery: object, _note: object) -> object:
             raise Cut
 
     settle(tax, filed, LI, "approve")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import MetaData
+from sqlalchemy import Connection, MetaData
 
+from connectors.errors import DeliveryError
+from connectors.plain import read_plain_again
+from connectors.records import Delivery
 from crypto.sealing import public_key
-from nodes.department.records.deliveries import Intake
+from nodes.department.records.deliveries import Intake, Taken
+from nodes.department.records.quarantine import Quarantine
 from nodes.department.records.store import RecordStore
 from nodes.department.values.desk import ValueTerms
 from nodes.department.values.settlements import Outcome
@@ -18,21 +22,22 @@ from nodes.enterprise.enrolment import Enrolments
 from nodes.enterprise.keyring import Keyring
 from nodes.enterprise.store import Enterprise, Store
 from nodes.enterprise.values import ValuesDesk
-from nodes.errors import MemberUnknownError, NotFoundError, NotReadyError
+from nodes.errors import DecisionError, MemberUnknownError, NotFoundError, NotReadyError
 from nodes.runtime.database import open_database
 from nodes.runtime.peers.identity import Identity, TlsFiles
 from nodes.runtime.replica import relay
 from nodes.runtime.replica.relay import VALUES, VALUES_REQUEST
-from nodes.runtime.replica.value_messages import FiledValue, GivenAnswer, ValuesRequest
+from nodes.runtime.replica.value_messages import MAX_FIELDS, FiledValue, GivenAnswer, ValuesRequest
 from protos.v1.exchange_pb2 import Sealed, WorkItem
 from scoring.errors import SubjectUnknownError, ValueStateError
 from scoring.exchange.registry import MemberRegistry
-from scoring.lifecycle import DAY_S
+from scoring.lifecycle import DAY_S, Filing
 from simulators.population.tables import Population
 from tests.support.departments import PERIOD, DepartmentZone, Node
 from tests.support.members import ZONE
 
 TAX, FIELD = "tax", "sales_musd"
+NOW = 1_700_000_000
 
 
 @dataclass
@@ -178,7 +183,7 @@ def test_what_an_enterprise_files_counts_only_once_its_owner_approved_it(place: 
     assert len(store.history(place.uscc, PERIOD)) == versions
 
 
-def test_an_approval_cut_off_after_the_record_is_repeated_without_a_second_version(place: Place) -> None:
+def test_an_approval_that_is_cut_off_leaves_neither_record_nor_note_and_is_repeated(place: Place) -> None:
     store, book = RecordStore(place.tax.records), place.tax.values.book
     place.file("12.5")
     (waiting,) = book.waiting()
@@ -187,17 +192,69 @@ def test_an_approval_cut_off_after_the_record_is_repeated_without_a_second_versi
         pass
 
     class CutOff:
-        def take(self, connector: str, delivery: object) -> object:
-            place.intake.take(connector, delivery)  # type: ignore[arg-type]  # a delivery, handed through
-            raise Cut
+        def take(self, connector: str, delivery: Delivery, note: Callable[[Connection, Taken], None]) -> object:
+            def cut(connection: Connection, taken: Taken) -> None:
+                note(connection, taken)
+                raise Cut
 
+            return place.intake.take(connector, delivery, cut)
+
+    versions = len(store.history(place.uscc, PERIOD))
     with pytest.raises(Cut):
         replace(place.tax.settling, taker=CutOff()).settle(place.tax.settling.open()[0], "approve", "", None)
-    assert book.waiting() == [waiting]
-    versions = len(store.history(place.uscc, PERIOD))
+    assert (book.waiting(), len(store.history(place.uscc, PERIOD))) == ([waiting], versions)
     place.settle("approve", "")
-    assert len(store.history(place.uscc, PERIOD)) == versions
+    assert len(store.history(place.uscc, PERIOD)) == versions + 1
     assert not book.waiting()
+
+
+def test_a_filing_that_took_the_place_of_the_one_that_was_seen_is_not_approved_with_it(place: Place) -> None:
+    place.file("12.5")
+    (seen,) = place.tax.settling.open()
+    place.file("999999")
+    (now,) = place.tax.settling.open()
+    assert now.filing > seen.filing
+    before = place.tax.office.store.find(place.uscc, PERIOD)
+    for outcome in ("approve", "reject"):
+        with pytest.raises(ValueStateError, match="taken its place"):
+            place.tax.settling.settle(seen, outcome, "checked 12.5", None)  # as a page that was open meanwhile, or the other of two processes, has it
+    with pytest.raises(NotFoundError):
+        place.tax.values.book.filed(seen.filing)
+    assert place.tax.office.store.find(place.uscc, PERIOD) == before
+    assert [item.filing for item in place.tax.settling.open()] == [now.filing]
+
+
+def test_a_filing_for_which_its_record_has_no_room_is_not_approved(place: Place) -> None:
+    wide = [f"f{number}" for number in range(MAX_FIELDS - len(place.tax.office.store.find(place.uscc, PERIOD) or {}))]
+    place.tax.give(("uscc", "period", *wide), [(place.uscc, PERIOD, *["1"] * len(wide))], "wide.csv")
+    place.tax.runner.run()
+    place.tax.values.book.file(place.uscc, PERIOD, Filing("patents", "3", "filed", NOW))
+    with pytest.raises(ValueStateError, match="cannot become a record"):
+        place.settle("approve", "")
+    assert len(place.tax.settling.open()) == 1
+
+
+def test_an_enterprise_is_told_no_reason_that_its_service_cannot_take(place: Place) -> None:
+    place.file("12.5")
+    with pytest.raises(DecisionError, match="500 characters"):
+        place.settle("reject", "x" * 501)
+    assert place.file("12.5")["refused"] == {}
+
+
+def test_a_record_that_cannot_be_shown_as_a_whole_is_not_taken(place: Place) -> None:
+    before = place.tax.office.store.find(place.uscc, PERIOD)
+    fields = [f"f{number}" for number in range(MAX_FIELDS)]
+    for part, name in ((fields[:150], "a.csv"), (fields[150:], "b.csv")):
+        place.tax.give(("uscc", "period", *part), [(place.uscc, PERIOD, *["1"] * len(part))], name)
+    place.tax.runner.run()
+    assert len(place.desk.ask(place.uscc, TAX, PERIOD, 0.0)["values"]) == len(before or {}) + 150
+    (wide,) = Quarantine(place.tax.records, place.intake).waiting()
+    assert (wide.origin.delivery, wide.reason) == (
+        "b.csv",
+        f"the record would have {len(before or {}) + MAX_FIELDS} fields; {MAX_FIELDS} at most are right",
+    )
+    with pytest.raises(DeliveryError, match="by itself"):
+        Quarantine(place.tax.records, place.intake).retry(wide, read_plain_again, wide.content)
 
 
 def test_a_filing_that_is_rejected_never_counts_and_the_enterprise_is_told_why(place: Place) -> None:

@@ -367,3 +367,28 @@ def test_tables_are_made_larger_for_more_ciphertexts_and_never_smaller(zone: Dep
     small, large = department._encryptor(key, 4), department._encryptor(key, 1 << 20)
     assert small is not large
     assert department._encryptor(key, 4) is large
+
+
+def test_an_item_at_which_our_own_program_fails_is_refused_tried_once_more_and_passed_over(zone: DepartmentZone) -> None:
+    node = zone.nodes["ip"]
+
+    class Broken(Department):
+        tried, fault = 0, Exception()
+
+        def _do(self, item: WorkItem) -> bool:
+            if item.WhichOneof("work") != "consent":
+                return super()._do(item)
+            self.tried += 1
+            raise self.fault
+
+    department = Broken(node.office, b"\0" * 32, node.values, node.exchange.fetch, lambda: zone.ledger.now)
+    department.fault = ValueError("a message of ours with too many fields")
+    department.handle(WorkItem(seq=1, consent=ConsentNotice()))
+    node.flush()
+    assert refusals(zone) == [("ip", "INTERNAL")]
+    for _ in range(3):
+        department.resume()
+    assert department.tried == 2
+    department.fault = OSError("no space left")
+    with pytest.raises(OSError, match="no space"):
+        department.handle(WorkItem(seq=2, consent=ConsentNotice()))
