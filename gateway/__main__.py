@@ -20,6 +20,7 @@ from gateway.register.office import add_register
 from gateway.releases import Releases
 from gateway.settings import GatewaySettings
 from gateway.store import METADATA, Store
+from nodes.auditor.evidence.roots import Roots
 from nodes.errors import NotReadyError
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
@@ -67,7 +68,10 @@ def main(config: Path) -> int:
     site = gateway_site(settings.member, title, open_pages(settings), now)
     named = {} if table.public_register is None else table.public_register.divisions
     token = token_file(table.admin_token_file)
-    ground = Ground(identity, zone, exchange, engine, store, evaluation, register, intake, public, site, now, token, named)
+    ground = Ground(
+        identity, zone, exchange, engine, store, evaluation, register, intake, public, site, now, token, named,
+        log, lambda: Roots.load(settings.public_dir), lambda index: next(follower.replica.entries(index, index + 1)).envelope,
+    )  # fmt: skip
     found = applications(ground)
     follower = follow_zone(process, identity, settings, zone)  # once all observers are there
     gateway = Gateway(

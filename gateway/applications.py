@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from gateway.cockpit.office import CockpitOffice, open_cockpit
 from gateway.disclosures import disclosures
 from gateway.evaluation.conduct import Evaluation
+from gateway.explorer.office import ExplorerOffice, open_explorer
 from gateway.front.pages import front
 from gateway.intake import SignedIntake
 from gateway.policies.api import routes as policy_routes
@@ -22,17 +23,20 @@ from gateway.publications.desk import PublicationDesk
 from gateway.publications.office import open_publications, publications
 from gateway.register.book import Register
 from gateway.store import Store
+from nodes.auditor.evidence.roots import Roots
 from nodes.runtime.clock import Clock
 from nodes.runtime.pages.site import Site
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.replica.zone import Zone
 from scoring.statements import Title
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What applications stand on. ``engine``: the gateway's database; ``divisions``: names by six digits of GB/T 2260."""
+    """What applications stand on. ``engine``: the gateway's database; ``divisions``: names by six digits of GB/T 2260; ``roots``: what a
+    verifier pins; ``envelope``: the logged envelope of a leaf, from the process's own verified copy."""
 
     identity: Identity
     zone: Zone
@@ -47,6 +51,9 @@ class Ground:
     now: Clock
     admin_token: str
     divisions: Mapping[str, Title]
+    log: LogClient
+    roots: Callable[[], Roots]
+    envelope: Callable[[int], bytes]
 
     def company(self, subject: str) -> str:
         """The name of an enterprise; empty where the register does not know it."""
@@ -72,6 +79,7 @@ class Applications:
     policies: Policies
     publications: PublicationDesk
     cockpit: CockpitOffice
+    explorer: ExplorerOffice
 
 
 def applications(ground: Ground) -> Applications:
@@ -82,6 +90,7 @@ def applications(ground: Ground) -> Applications:
     )  # fmt: skip
     desk = open_publications(ground.identity, zone, ground.exchange, ground.evaluation, ground.engine, ground.company, ground.now)
     cockpit = open_cockpit(site, zone, ground.evaluation, ground.engine, ground.store, ground.register, policies.store, ground.now)
+    explorer = open_explorer(site, zone, ground.log, ground.engine, ground.roots, ground.envelope, ground.now)
     return Applications(
         parts=(
             front(site, ground.public),
@@ -89,14 +98,17 @@ def applications(ground: Ground) -> Applications:
             publications(site, desk, zone, intake),
             policy_pages(site, policies),
             policy_routes(policies, ground.admin_token),
+            explorer.router,
             disclosures(intake, zone),
         ),
         workers=(
             Worker("policies", policies.courier.run, policies.courier.wake),
             Worker("publications", desk.run, desk.stop),
+            Worker("explorer", explorer.index.run, explorer.index.stop),
             Worker("cockpit", cockpit.publisher.run, cockpit.publisher.stop),
         ),
         policies=policies,
         publications=desk,
         cockpit=cockpit,
+        explorer=explorer,
     )

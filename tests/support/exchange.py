@@ -22,7 +22,7 @@ from crypto.paillier import encode_ciphertext
 from crypto.sealing import public_key, seal
 from crypto.statements import parse_envelope
 from crypto.threshold import partial as partial_opening
-from crypto.tiles import parse_path
+from crypto.tiles import TILE_WIDTH, encode_entries, parse_path
 from nodes.auditor.evidence.tree import Hashes
 from nodes.coordinator.epochs import Epochs
 from nodes.coordinator.evidence import EvidenceDesk
@@ -105,7 +105,8 @@ class MemoryLog:
         except MerkleError as error:
             raise RpcRefusal("NOT_FOUND", str(error), "NOT_FOUND") from error
         if address.level is None:
-            raise RpcRefusal("NOT_FOUND", f"no {path}", "NOT_FOUND")
+            start = address.index * TILE_WIDTH
+            return encode_entries([leaf for leaf, _ in self._zone.entries[start : start + address.width]])
         tile = Hashes([leaf_hash(leaf) for leaf, _ in self._zone.entries]).tile(address.level, address.index, address.width)
         if not tile:
             raise RpcRefusal("NOT_FOUND", f"no {path}", "NOT_FOUND")

@@ -14,6 +14,7 @@ from gateway.applications import Ground, applications
 from gateway.cockpit.office import CockpitOffice
 from gateway.evaluation.conduct import Evaluation
 from gateway.evaluation.rounds import KeyRounds
+from gateway.explorer.office import ExplorerOffice
 from gateway.front.pages import gateway_site
 from gateway.intake import SignedIntake
 from gateway.metrics import Metrics
@@ -24,6 +25,7 @@ from gateway.refusals import RefusalLog
 from gateway.register.book import Register
 from gateway.releases import Releases
 from gateway.store import METADATA, Store
+from nodes.auditor.evidence.roots import Roots
 from nodes.department.records import tables
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.store import RecordStore
@@ -39,6 +41,7 @@ from tests.support.exchange import HeldZone, MemoryExchange, MemoryLog, identity
 from tests.support.zone import BASE, MemoryZone
 
 TOKEN = "t" * 43
+ARTIFACTS = Path(__file__).parents[1] / "vectors" / "artifacts"
 
 
 @dataclass
@@ -60,6 +63,7 @@ class Front:
     publications: PublicationDesk
     cockpit: CockpitOffice
     zone_held: HeldZone
+    explorer: ExplorerOffice
 
     def send(self, document: RequestDocument) -> Response:
         """Send a signed request exactly as it was signed."""
@@ -99,7 +103,8 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
     register = register or Register(RecordStore(records), Intake(records, lambda: zone.now), b"", {})
     places = {"330108": Title(zh="滨江区", en="Binjiang"), "330100": Title(zh="杭州市", en="Hangzhou")}
     ground = Ground(
-        identity, held, exchange.client(), engine, store, evaluation, register, intake, public, site, lambda: zone.now, TOKEN, places
+        identity, held, exchange.client(), engine, store, evaluation, register, intake, public, site, lambda: zone.now, TOKEN, places,
+        log.client(), lambda: Roots.load(ARTIFACTS / "public", 512), lambda index: zone.entries[index][1],
     )  # fmt: skip
     found = applications(ground)
     gateway = Gateway(
@@ -119,19 +124,6 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
     )
     client = TestClient(create_app(gateway), base_url=BASE, raise_server_exceptions=False)
     return Front(
-        zone,
-        log,
-        exchange,
-        store,
-        evaluation,
-        refusals,
-        client,
-        down,
-        rounds,
-        disputes,
-        site,
-        found.policies,
-        found.publications,
-        found.cockpit,
-        held,
-    )
+        zone, log, exchange, store, evaluation, refusals, client, down, rounds, disputes, site, found.policies, found.publications,
+        found.cockpit, held, found.explorer,
+    )  # fmt: skip
