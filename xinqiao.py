@@ -8,23 +8,11 @@ from typing import Annotated
 
 import typer
 
-from nodes.commands import (
-    account,
-    audit,
-    connector,
-    countersign,
-    department,
-    draw,
-    epoch,
-    key,
-    model,
-    model_files,
-    node,
-    quarantine,
-    score,
-    values,
-    verify,
-)
+from nodes.commands import account, countersign, epoch, key, node, score
+from nodes.commands.auditing import audit, draw, verify
+from nodes.commands.departments import connector, department, quarantine, values
+from nodes.commands.models import files as model_files
+from nodes.commands.models import model
 from nodes.commands.output import run
 from simulators.commands import bench, demo, simulate, zone
 

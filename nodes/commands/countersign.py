@@ -10,7 +10,7 @@ import typer
 
 from crypto.encoding import canonical_json
 from nodes.ceremony.countersigning import accept_model, admit_model, approve_change, enact_change, lint_for, read_members
-from nodes.commands.lint_report import lint_text
+from nodes.commands.models.lint_report import lint_text
 from nodes.commands.output import ExitCode, JsonFlag, of_form, reporting
 from nodes.errors import SettingsError
 from nodes.packs import pack_bytes, read_pack

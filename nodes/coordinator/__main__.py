@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nodes.coordinator.blobs import BlobStore
 from nodes.coordinator.epochs import Epochs
-from nodes.coordinator.evidence import EvidenceDesk
 from nodes.coordinator.intake import Intake
 from nodes.coordinator.journal import Journal
-from nodes.coordinator.openings import Openings
+from nodes.coordinator.keeping.blobs import BlobStore
+from nodes.coordinator.keeping.store import Store, metadata
 from nodes.coordinator.reactor import Reactor
-from nodes.coordinator.releases import TicketOffice
+from nodes.coordinator.releasing.evidence import EvidenceDesk
+from nodes.coordinator.releasing.openings import Openings
+from nodes.coordinator.releasing.tickets import TicketOffice
 from nodes.coordinator.service import ExchangeService
 from nodes.coordinator.settings import CoordinatorSettings
-from nodes.coordinator.store import Store, metadata
 from nodes.coordinator.work import WorkQueue
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database

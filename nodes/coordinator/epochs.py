@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 
-from nodes.coordinator.openings import Openings
-from nodes.coordinator.releases import Issued, TicketOffice
+from nodes.coordinator.releasing.openings import Openings
+from nodes.coordinator.releasing.tickets import Issued, TicketOffice
 from nodes.coordinator.work import WorkQueue
 from nodes.runtime.replica.material import Placements
 from nodes.runtime.replica.zone import Zone

@@ -9,9 +9,9 @@ from crypto.contribution import check_contribution
 from crypto.encoding import canonical_json, sha256
 from crypto.proofs import KnowledgeProof
 from crypto.statements import parse_envelope
-from nodes.coordinator.blobs import BlobStore
 from nodes.coordinator.journal import Journal
-from nodes.coordinator.store import Store
+from nodes.coordinator.keeping.blobs import BlobStore
+from nodes.coordinator.keeping.store import Store
 from nodes.errors import RoleMissingError, WireFormatError
 from nodes.runtime.clock import Clock
 from nodes.runtime.replica.zone import Zone

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from nodes.coordinator.store import Store
+from nodes.coordinator.keeping.store import Store
 from nodes.errors import RpcRefusal
 from nodes.runtime.clock import Clock
 from nodes.runtime.peers.log_client import LogClient

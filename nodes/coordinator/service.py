@@ -10,26 +10,25 @@ import grpc
 
 from crypto.paillier import encode_ciphertext
 from crypto.statements import parse_envelope
-from nodes.coordinator.blobs import PART_BYTES, BlobStore
+from nodes.coordinator.callers import Callers
 from nodes.coordinator.epochs import Epochs
-from nodes.coordinator.evidence import EvidenceDesk
 from nodes.coordinator.intake import Intake
 from nodes.coordinator.journal import Journal
-from nodes.coordinator.openings import Openings
-from nodes.coordinator.releases import TicketOffice
+from nodes.coordinator.keeping.blobs import PART_BYTES, BlobStore
+from nodes.coordinator.releasing.evidence import EvidenceDesk
+from nodes.coordinator.releasing.openings import Openings
+from nodes.coordinator.releasing.tickets import TicketOffice
 from nodes.coordinator.settings import CoordinatorTable
 from nodes.coordinator.work import WorkQueue
-from nodes.errors import RoleMissingError, WireFormatError
+from nodes.errors import WireFormatError
 from nodes.runtime.clock import now
-from nodes.runtime.peers import tls
 from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.replica.zone import Zone
 from nodes.runtime.web.request_document import RequestDocument
 from protos.v1 import exchange_pb2 as wire
 from protos.v1.exchange_pb2_grpc import ExchangeServicer
 from scoring.custody.rules import RULES as CUSTODY_RULES
-from scoring.errors import BlameError, RowsAwaitedError, StatementFormatError, TicketUnknownError
-from scoring.exchange.view import Logged
+from scoring.errors import BlameError, RowsAwaitedError, StatementFormatError
 from scoring.release.opening import SealedPartial
 from scoring.statements import (
     BY_KIND,
@@ -89,21 +88,21 @@ class ExchangeService(ExchangeServicer):
     ) -> None:
         self._zone, self._table, self._intake, self._journal, self._blobs, self._work = zone, table, intake, journal, blobs, work
         self._office, self._openings, self._evidence, self._epochs = office, openings, evidence, epochs
-        self._of_member = RateLimit(table.sent_per_minute_per_member, time.monotonic)
+        self._callers = Callers(zone, RateLimit(table.sent_per_minute_per_member, time.monotonic))
         self._of_key = RateLimit(table.statements_per_minute_per_key, time.monotonic)
 
     # --- members ---
 
     def Contribute(self, request_iterator: Iterator[wire.ContributionPart], context: grpc.ServicerContext) -> wire.Receipt:
-        receipt = self._intake.contribute(self._sender(context), request_iterator)
+        receipt = self._intake.contribute(self._callers.sender(context), request_iterator)
         return wire.Receipt(leaf=receipt.leaf, leaf_index=receipt.leaf_index, digest=bytes.fromhex(receipt.digest))
 
     def PublishDocument(self, request_iterator: Iterator[wire.DocumentPart], context: grpc.ServicerContext) -> wire.Receipt:
-        logged = self._intake.publish(self._sender(context), request_iterator)
+        logged = self._intake.publish(self._callers.sender(context), request_iterator)
         return wire.Receipt(leaf=logged.leaf, leaf_index=logged.index, digest=bytes.fromhex(logged.digest))
 
     def Submit(self, request: wire.StatementRequest, context: grpc.ServicerContext) -> wire.Receipt:
-        self._sender(context)
+        self._callers.sender(context)
         envelope = parse_envelope(request.envelope)
         kind = kind_of(envelope.payload_type)
         if kind not in SUBMITTED:
@@ -117,12 +116,12 @@ class ExchangeService(ExchangeServicer):
         digest = request.digest.hex()
         order = self._epochs.order(digest)
         if order is not None:
-            self._require(context, READERS_OF_ROSTERS | {"bank"})
+            self._callers.require(context, READERS_OF_ROSTERS | {"bank"})
             yield from (wire.BlobPart(content=order[start : start + PART_BYTES]) for start in range(0, len(order), PART_BYTES))
             return
         with self._zone.reading() as view:
             rosters = {item.statement.sha256 for item in (*view.rosters.values(), *view.stages.values())}
-        self._require(context, READERS_OF_ROSTERS if digest in rosters else READERS_OF_CIPHERTEXTS)
+        self._callers.require(context, READERS_OF_ROSTERS if digest in rosters else READERS_OF_CIPHERTEXTS)
         for part in self._blobs.parts(digest):
             yield wire.BlobPart(content=part)
 
@@ -130,10 +129,10 @@ class ExchangeService(ExchangeServicer):
         if request.after >= CURSORS:
             raise WireFormatError("a cursor is the number of a work item")
         context.add_callback(self._work.wake)
-        yield from self._work.follow(self._caller(context), request.after, context.is_active)
+        yield from self._work.follow(self._callers.caller(context), request.after, context.is_active)
 
     def Relay(self, request: wire.RelayRequest, context: grpc.ServicerContext) -> wire.RelayReply:
-        sender = self._sender(context)
+        sender = self._callers.sender(context)
         if len(request.sealed) > RELAY_BYTES or not 0 < len(request.idempotency_key) <= RELAY_KEY or len(request.subject_matter) > 64:
             raise WireFormatError(f"a relayed message has a key, a short subject matter and at most {RELAY_BYTES} bytes")
         self._zone.admit(request.to)
@@ -144,56 +143,56 @@ class ExchangeService(ExchangeServicer):
     # --- custodians ---
 
     def SubmitPartials(self, request_iterator: Iterator[wire.PartialsPart], context: grpc.ServicerContext) -> wire.PartialsReply:
-        custodian = self._require(context, {"custodian"})
-        self._of_member.take(custodian)
+        custodian = self._callers.require(context, {"custodian"})
+        self._callers.sent.take(custodian)
         ticket, found = "", list[SealedPartial]()
         for part in request_iterator:
             ticket = ticket or part.ticket.hex()
             if part.ticket.hex() != ticket:
                 raise WireFormatError("one call carries the partials of one ticket")
             found += [SealedPartial(custodian, item.opening, item.enc, item.ciphertext, item.generation) for item in part.partials]
-            if len(found) > self._openings_of(ticket):
+            if len(found) > self._callers.openings_of(ticket):
                 raise WireFormatError("more partials than the ticket has openings")
-        if sorted(partial.opening for partial in found) != list(range(self._openings_of(ticket))):
+        if sorted(partial.opening for partial in found) != list(range(self._callers.openings_of(ticket))):
             raise WireFormatError("a custodian answers every opening of a ticket once")
         self._openings.take(ticket, found)
         return wire.PartialsReply()
 
     def RefuseTicket(self, request: wire.CustodianRefusal, context: grpc.ServicerContext) -> wire.PartialsReply:
-        custodian = self._require(context, {"custodian"})
-        self._of_member.take(custodian)
+        custodian = self._callers.require(context, {"custodian"})
+        self._callers.sent.take(custodian)
         if not REASON.fullmatch(request.reason):
             raise WireFormatError("a refusal has a reason of the catalogue")
-        self._openings_of(request.ticket.hex())
+        self._callers.openings_of(request.ticket.hex())
         self._openings.refuse(request.ticket.hex(), custodian, request.reason)
         return wire.PartialsReply()
 
     # --- audiences that could not open ---
 
     def MorePartials(self, request: wire.PartialsRequest, context: grpc.ServicerContext) -> Iterator[wire.CustodianPartial]:
-        ticket = self._own_ticket(request.ticket.hex(), self._caller(context))
+        ticket = self._callers.own_ticket(request.ticket.hex(), self._callers.caller(context))
         for partial in self._openings.everything(ticket, self._table.opening_timeout_s):
             yield _wire_partial(partial)
 
     def Proofs(self, request: wire.ProofsRequest, context: grpc.ServicerContext) -> wire.ProofsReply:
-        caller, digest = self._caller(context), request.demand.hex()
+        caller, digest = self._callers.caller(context), request.demand.hex()
         with self._zone.reading() as view:
             found = [logged.envelope for (demand, _), logged in view.partial_proofs.items() if demand == digest]
             demand = view.demands.get(digest)
         if demand is None:
             raise BlameError("no such demand is in the log")
-        self._own_ticket(demand.statement.ticket, caller)
+        self._callers.own_ticket(demand.statement.ticket, caller)
         return wire.ProofsReply(envelopes=found)
 
     # --- the authority's front ---
 
     def Prepare(self, request: wire.PrepareRequest, context: grpc.ServicerContext) -> wire.PrepareReply:
-        self._require(context, {"authority"})
+        self._callers.require(context, {"authority"})
         roster, stages = self._epochs.prepare(request.epoch, request.period, request.model.hex(), self._table.prepare_timeout_s)
         return wire.PrepareReply(roster_envelope=roster.envelope, stages_envelope=stages.envelope, stages_leaf_index=stages.index)
 
     def EpochStatus(self, request: wire.EpochStatusRequest, context: grpc.ServicerContext) -> wire.EpochStatusReply:
-        self._require(context, {"authority"})
+        self._callers.require(context, {"authority"})
         with self._zone.reading() as view:
             state = str(view.epoch(request.epoch).phase)
         columns = [
@@ -203,7 +202,7 @@ class ExchangeService(ExchangeServicer):
         return wire.EpochStatusReply(state=state, columns=columns)
 
     def OpenBulk(self, request: wire.BulkRequest, context: grpc.ServicerContext) -> Iterator[wire.BulkPart]:
-        self._require(context, {"authority"})
+        self._callers.require(context, {"authority"})
         with self._zone.reading() as view:
             key = view.public_key
         for issued, partials in self._epochs.open_bulk(request.epoch, self._table.batches_per_ticket, self._table.bulk_timeout_s):
@@ -216,7 +215,7 @@ class ExchangeService(ExchangeServicer):
             )
 
     def Release(self, request: wire.ReleaseRequest, context: grpc.ServicerContext) -> wire.ReleaseReply:
-        self._require(context, {"gateway"})
+        self._callers.require(context, {"gateway"})
         document = RequestDocument.parse(request.request)
         self._evidence.check_witnesses(now())
         try:
@@ -238,45 +237,6 @@ class ExchangeService(ExchangeServicer):
             partials=[_wire_partial(partial) for partial in partials],
             evidence=evidence.to_bytes(),
         )
-
-    # --- callers ---
-
-    def _caller(self, context: grpc.ServicerContext) -> str:
-        with self._zone.reading() as view:
-            return tls.caller(context, view.zone)
-
-    def _sender(self, context: grpc.ServicerContext) -> str:
-        """The caller, one more of whose messages is counted. The front carries what others sign, and has limits of its own for them."""
-        caller = self._caller(context)
-        with self._zone.reading() as view:
-            front = "gateway" in view.registry.member(caller).roles
-        if not front:
-            self._of_member.take(caller)
-        return caller
-
-    def _require(self, context: grpc.ServicerContext, roles: set[str]) -> str:
-        caller = self._caller(context)
-        with self._zone.reading() as view:
-            if roles.isdisjoint(view.registry.member(caller).roles):
-                raise RoleMissingError(f"this call is for {', '.join(sorted(roles))}, not for {caller}")
-        return caller
-
-    def _own_ticket(self, ticket: str, caller: str) -> Logged:
-        """The logged ticket whose audience, or whose audience's service, calls. Raises TicketUnknownError, RoleMissingError."""
-        with self._zone.reading() as view:
-            logged = view.tickets.get(ticket)
-            if logged is None:
-                raise TicketUnknownError("no such ticket is in the log")
-            enrolment = view.enrolments.get(logged.statement.audience)
-        if caller != (logged.statement.audience if enrolment is None else enrolment.statement.service):
-            raise RoleMissingError(f"this is for the audience of the ticket, not for {caller}")
-        return logged
-
-    def _openings_of(self, ticket: str) -> int:
-        with self._zone.reading() as view:
-            if ticket not in view.tickets:
-                raise TicketUnknownError("no such ticket is in the log")
-            return len(view.tickets[ticket].statement.openings)
 
 
 def _wire_partial(partial: SealedPartial) -> wire.CustodianPartial:

@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from nodes.coordinator.store import Store
+from nodes.coordinator.keeping.store import Store
 from protos.v1.exchange_pb2 import Heartbeat, WorkItem
 
 HEARTBEAT_S = 10.0

@@ -17,9 +17,9 @@ from crypto.errors import OpeningError, PartialError
 from crypto.packing import unpack
 from crypto.subjects import subject_id
 from crypto.threshold import Share, combine, partial
-from nodes.coordinator.blobs import BlobStore
-from nodes.coordinator.store import Store as CoordinatorStore
-from nodes.coordinator.store import metadata as coordinator_tables
+from nodes.coordinator.keeping.blobs import BlobStore
+from nodes.coordinator.keeping.store import Store as CoordinatorStore
+from nodes.coordinator.keeping.store import metadata as coordinator_tables
 from nodes.custodian.shares.holding import read_holding
 from nodes.department.records.store import RecordStore
 from nodes.department.records.tables import METADATA

@@ -14,7 +14,7 @@ import pytest
 
 from crypto.encoding import sha256
 from crypto.keygen import PrivateKey
-from nodes.coordinator.blobs import BlobStore
+from nodes.coordinator.keeping.blobs import BlobStore
 from nodes.errors import RpcRefusal
 from nodes.runtime.peers import tls
 from nodes.runtime.peers.signing import fresh_nonce

@@ -17,7 +17,7 @@ import typer
 from typer.testing import CliRunner
 
 from connectors.customs.declarations import build_declaration
-from nodes.commands.audit import audit
+from nodes.commands.auditing.audit import audit
 from nodes.errors import RpcRefusal
 from nodes.packs import shipped_pack
 from nodes.runtime.clock import Timer

@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Literal
 
 from crypto.encoding import sha256
-from nodes.coordinator.blobs import BlobStore
 from nodes.coordinator.epochs import Epochs
-from nodes.coordinator.evidence import EvidenceDesk
 from nodes.coordinator.intake import Intake
 from nodes.coordinator.journal import Journal
-from nodes.coordinator.openings import Openings
+from nodes.coordinator.keeping.blobs import BlobStore
+from nodes.coordinator.keeping.store import Store, metadata
 from nodes.coordinator.reactor import Reactor
-from nodes.coordinator.releases import TicketOffice
+from nodes.coordinator.releasing.evidence import EvidenceDesk
+from nodes.coordinator.releasing.openings import Openings
+from nodes.coordinator.releasing.tickets import TicketOffice
 from nodes.coordinator.service import ExchangeService
 from nodes.coordinator.settings import CoordinatorTable
-from nodes.coordinator.store import Store, metadata
 from nodes.coordinator.work import WorkQueue
 from nodes.errors import PeerUnavailableError
 from nodes.log import storage

@@ -25,11 +25,11 @@ from crypto.threshold import partial as partial_opening
 from crypto.tiles import TILE_WIDTH, encode_entries, parse_path
 from nodes.auditor.evidence.tree import Hashes
 from nodes.coordinator.epochs import Epochs
-from nodes.coordinator.evidence import EvidenceDesk
 from nodes.coordinator.journal import Journal
-from nodes.coordinator.openings import Openings
-from nodes.coordinator.releases import Issued, TicketOffice
-from nodes.coordinator.store import Store, metadata
+from nodes.coordinator.keeping.store import Store, metadata
+from nodes.coordinator.releasing.evidence import EvidenceDesk
+from nodes.coordinator.releasing.openings import Openings
+from nodes.coordinator.releasing.tickets import Issued, TicketOffice
 from nodes.coordinator.work import WorkQueue
 from nodes.errors import NodeError, RpcRefusal
 from nodes.runtime.peers.exchange_client import ExchangeClient

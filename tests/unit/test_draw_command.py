@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from nodes.commands import draw
+from nodes.commands.auditing import draw
 
 app = typer.Typer()
 app.add_typer(draw.app, name="draw")

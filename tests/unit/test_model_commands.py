@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from nodes.commands.model import app
+from nodes.commands.models.model import app
 from nodes.packs import pack_path, read_pack, shipped
 from scoring.errors import ModelError
 from scoring.indicators.compare import differences

@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from crypto.keygen import PrivateKey
-from nodes.commands import lint_inputs
-from nodes.commands.model import app
+from nodes.commands.models import lint_inputs
+from nodes.commands.models.model import app
 from nodes.packs import pack_path, read_pack
 from scoring.disclosure.lint import lint
 from scoring.statements import DisclosurePolicy

@@ -17,7 +17,7 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.worksheet.worksheet import Worksheet
 from typer.testing import CliRunner, Result
 
-from nodes.commands.workbook import MAX_COLUMNS, MAX_FILE_BYTES, MAX_ROWS, read_workbook, write_workbook
+from nodes.commands.models.workbook import MAX_COLUMNS, MAX_FILE_BYTES, MAX_ROWS, read_workbook, write_workbook
 from nodes.packs import pack_bytes, read_pack, shipped_packs
 from scoring.errors import ModelError
 from scoring.indicators.document import parse_document

@@ -1,1 +1,1 @@
-"""A model as the sheets of a workbook, both ways. Cells only; files are `nodes.commands.workbook`."""
+"""A model as the sheets of a workbook, both ways. Cells only; files are `nodes.commands.models.workbook`."""

@@ -23,7 +23,7 @@ from nodes.auditor.audit import Options, audit
 from nodes.auditor.evidence.archive import Archive
 from nodes.auditor.evidence.roots import AuditRoots
 from nodes.auditor.evidence.tree import entries_of
-from nodes.commands.audit import mirror_run
+from nodes.commands.auditing.audit import mirror_run
 from nodes.runtime.logging import TICKET_ANSWERED
 from scoring.exchange.epoch import Phase
 from scoring.exchange.view import ZoneView

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from typer.testing import CliRunner, Result
 
 from nodes.auditor.report import page
-from nodes.commands.audit import audit
-from nodes.commands.verify import verify
+from nodes.commands.auditing.audit import audit
+from nodes.commands.auditing.verify import verify
 from simulators.tampering import Attempt, flip_tile_bit, forge_opening, substitute_ciphertext
 from simulators.zone.authority import CertificateAuthority
 from tests.support.artifacts import receipt_of, records_of, tables_of, write_zone

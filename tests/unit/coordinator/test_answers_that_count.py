@@ -11,9 +11,9 @@ from sqlalchemy.pool import StaticPool
 
 from crypto.keygen import PrivateKey
 from nodes.coordinator.journal import Journal
-from nodes.coordinator.openings import Openings
-from nodes.coordinator.releases import TicketOffice
-from nodes.coordinator.store import Store, metadata
+from nodes.coordinator.keeping.store import Store, metadata
+from nodes.coordinator.releasing.openings import Openings
+from nodes.coordinator.releasing.tickets import TicketOffice
 from nodes.coordinator.work import WorkQueue
 from nodes.errors import RpcRefusal
 from nodes.runtime.replica.material import Ciphertexts, Placements

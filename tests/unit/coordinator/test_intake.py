@@ -12,10 +12,10 @@ from sqlalchemy.pool import StaticPool
 from crypto.errors import MerkleError
 from crypto.keygen import PrivateKey
 from crypto.statements import countersign
-from nodes.coordinator.blobs import BlobStore
 from nodes.coordinator.intake import Intake
 from nodes.coordinator.journal import Journal
-from nodes.coordinator.store import Store, metadata
+from nodes.coordinator.keeping.blobs import BlobStore
+from nodes.coordinator.keeping.store import Store, metadata
 from nodes.errors import RoleMissingError
 from protos.v1.exchange_pb2 import ContributionPart
 from scoring.errors import RevisionError, StatementReplayedError

@@ -11,8 +11,8 @@ from sqlalchemy.pool import StaticPool
 from crypto.encoding import sha256
 from crypto.keygen import PrivateKey
 from nodes.coordinator.journal import Journal
-from nodes.coordinator.releases import TicketOffice
-from nodes.coordinator.store import Store, metadata
+from nodes.coordinator.keeping.store import Store, metadata
+from nodes.coordinator.releasing.tickets import TicketOffice
 from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime.peers.log_client import Appended, LogClient
 from nodes.runtime.replica.material import Ciphertexts, Placements

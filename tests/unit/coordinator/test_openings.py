@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from nodes.coordinator.openings import Openings
-from nodes.coordinator.store import Store
+from nodes.coordinator.keeping.store import Store
+from nodes.coordinator.releasing.openings import Openings
 from nodes.coordinator.work import WorkQueue
 from nodes.errors import RpcRefusal
 from nodes.runtime.clock import Timer

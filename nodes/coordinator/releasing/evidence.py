@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from crypto.checkpoint import TlogProof
-from nodes.coordinator.releases import Asked, Issued
+from nodes.coordinator.releasing.tickets import Asked, Issued
 from nodes.errors import NotReadyError
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.replica.follower import LogFollower

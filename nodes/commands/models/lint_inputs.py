@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast, get_args
 
-from nodes.commands.records_file import read_records, score_rows
+from nodes.commands.models.records_file import read_records, score_rows
 from nodes.errors import SettingsError
 from scoring.disclosure.inference.priors import Prior, empirical
 from scoring.disclosure.views import AUTHORITY, BANK, Audience, joint, registered

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from nodes.commands.models.workbook import read_workbook, write_workbook
 from nodes.commands.output import JsonFlag, reporting
-from nodes.commands.workbook import read_workbook, write_workbook
 from nodes.packs import pack_bytes, pack_path, read_pack, shipped_packs
 from scoring.errors import ModelError
 from scoring.indicators.document import parse_document

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from crypto.encoding import sha256
 from nodes.coordinator.journal import Journal
-from nodes.coordinator.store import Store
+from nodes.coordinator.keeping.store import Store
 from nodes.runtime.clock import Clock
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from crypto.encoding import sha256
-from nodes.coordinator.store import Store
+from nodes.coordinator.keeping.store import Store
 from nodes.coordinator.work import WorkQueue
 from nodes.errors import RpcRefusal
 from nodes.runtime.clock import Timer

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nodes.commands.department import PasswordFile, asked_password
+from nodes.commands.departments.department import PasswordFile, asked_password
 from nodes.commands.output import JsonFlag, Report, of_form, reporting
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.store import RecordStore

@@ -12,11 +12,11 @@ from typing import Annotated, Any
 import typer
 
 from nodes.ceremony.countersigning import read_members
-from nodes.commands.lint_inputs import audiences, patience, records_prior
-from nodes.commands.lint_report import lint_text
-from nodes.commands.model_tables import model_tables
+from nodes.commands.models.lint_inputs import audiences, patience, records_prior
+from nodes.commands.models.lint_report import lint_text
+from nodes.commands.models.records_file import RecordRow, read_records, score_rows
+from nodes.commands.models.tables import model_tables
 from nodes.commands.output import ExitCode, JsonFlag, reporting
-from nodes.commands.records_file import RecordRow, read_records, score_rows
 from nodes.packs import pack_bytes, read_pack, shipped
 from scoring.disclosure.lint import lint
 from scoring.indicators.compare import Change, Difference, changes, differences, summaries

@@ -1,0 +1,1 @@
+"""Commands of those who check: receipts, whole logs, draws."""

@@ -1,0 +1,1 @@
+"""``xinqiao model``: packs linted, shown, compared, scored with, written as workbooks."""

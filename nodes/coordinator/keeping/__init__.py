@@ -1,0 +1,1 @@
+"""What the coordinator has on disk: its tables, and files under the digest of their content."""
