@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nodes.commands import account, countersign, epoch, key, node, score
+from nodes.commands import account, countersign, epoch, key, node, policy, score
 from nodes.commands.auditing import audit, draw, verify
 from nodes.commands.departments import connector, department, quarantine, values
 from nodes.commands.models import files as model_files
@@ -30,6 +30,7 @@ app.add_typer(node.app, name="node")
 app.add_typer(key.app, name="key")
 app.add_typer(epoch.app, name="epoch")
 app.add_typer(score.app, name="score")
+app.add_typer(policy.app, name="policy")
 app.add_typer(department.app, name="department")
 model.app.command("export")(model_files.export)
 model.app.command("import")(model_files.import_)

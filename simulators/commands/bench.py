@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from nodes.commands.output import JsonFlag, Report, reporting
-from simulators.benchmarks import audit, banks, crypto, epoch, log, plain, tables
+from simulators.benchmarks import audit, banks, crypto, epoch, log, matching, plain, tables
 from simulators.benchmarks.machine import this_machine
 from simulators.benchmarks.rows import Item, to_json, to_text
 from simulators.commands.ending import end_on_sigterm
@@ -27,6 +27,7 @@ class Part(StrEnum):
     AUDIT = "audit"
     TABLES = "tables"
     POINTS = "points"
+    POLICIES = "policies"
 
 
 TITLES = {
@@ -37,6 +38,7 @@ TITLES = {
     Part.AUDIT: "审计 An auditor's replay of a whole log, in wall time",
     Part.TABLES: "接入 A department's tables into records, in wall time",
     Part.POINTS: "计分 A zone's records into totals, in wall time",
+    Part.POLICIES: "政策 A zone's enterprises against many policies, in wall time",
 }
 QUICK_BITS = 2048
 
@@ -76,6 +78,7 @@ def _measure(part: Part, quick: bool, report: Report) -> list[Item]:
         Part.AUDIT: lambda: list(audit.run(quick)),
         Part.TABLES: lambda: list(tables.run(quick)),
         Part.POINTS: lambda: list(plain.run(quick)),
+        Part.POLICIES: lambda: list(matching.run(quick)),
     }
     report.progress(TITLES[part])
     return works[part]()

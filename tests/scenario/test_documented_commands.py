@@ -54,6 +54,13 @@ INTAKE = (
     "department approve 6071199f --config /etc/xinqiao/ip-zhejiang.toml --person wang-fang",
     'department reject 6071199f --config /etc/xinqiao/ip-zhejiang.toml --person wang-fang --reason "half of last year\'s"',
 )
+POLICIES = (
+    "evaluate policy-high-growth --config DIR/config/gateway.toml --period 1995 --wait 600",
+    "add high-growth --config DIR/config/gateway.toml",
+    "list --config DIR/config/gateway.toml",
+    "bank-file FILE --config DIR/config/gateway.toml -o orders.csv",
+    "answer FILE answer.csv --config DIR/config/gateway.toml",
+)
 NOT_RUN = {
     "make demo": "installs from the network first, as make test does, which is CI's first step; test_demo runs the command behind it",
     "make test": "runs the quick suite: CI's first step",
@@ -67,6 +74,10 @@ NOT_RUN = {
     "xinqiao connector check /etc/xinqiao/tax/returns.yaml --limit 1000": "needs a department's source; test_connector_command runs it on one",
     **dict.fromkeys(
         (f"xinqiao {line}" for line in INTAKE), "needs what waits in a department's node; the tests of quarantine and of four eyes run it on one"
+    ),
+    **dict.fromkeys(
+        (f"xinqiao policy {line}" for line in POLICIES),
+        "needs flag models, officials' decisions and days of notice: test_policies_live and test_policy_commands run them",
     ),
     "xinqiao simulate departments /tmp/standins --pack suzhou-snd --enterprises 2000 --malformed 30": "goes on until it is ended; test_stand_ins",
     **dict.fromkeys(

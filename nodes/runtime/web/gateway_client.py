@@ -79,6 +79,10 @@ class GatewayClient:
         """Read something that needs no signature."""
         return _json(self._send("GET", path, b"", None))
 
+    def read(self, path: str) -> bytes:
+        """Read a file, whatever is in it."""
+        return self._send("GET", path, b"", None).content
+
     def post(self, path: str, document: object) -> dict[str, Any]:
         """Send a JSON document that needs no signature."""
         return _json(self._send("POST", path, json.dumps(document).encode(), None))
