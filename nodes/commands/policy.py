@@ -19,7 +19,7 @@ from nodes.runtime.clock import Timer
 from nodes.runtime.files import write_private
 from nodes.runtime.web.gateway_client import GatewayClient
 from scoring.policies.accounts import yuan
-from scoring.policies.errors import PolicyUnknownError
+from scoring.policies.errors import PolicyFormatError, PolicyUnknownError
 from scoring.policies.policy import Policy
 from scoring.statements import Name
 
@@ -85,12 +85,14 @@ def bank_file(
 @app.command("answer")
 def answer(
     file: BankFile,
-    answered: Annotated[Path, typer.Argument(metavar="CSV", help="The bank's answer.", exists=True, dir_okay=False)],
+    answered: Annotated[Path, typer.Argument(metavar="CSV", help="The bank's answer.")],
     config: Config,
     as_json: JsonFlag = False,
 ) -> None:
     """Take the bank's answer to a file: whole, or, where it does not agree to the fen, not at all. The same answer again changes nothing."""
     with reporting(as_json) as report, front_client(config) as client:
+        if not answered.is_file():
+            raise PolicyFormatError(f"{answered} is no file")
         found = client.submit("POST", f"/v1/policies/files/{file}:answer", answered.read_bytes())
         report.result(found, f"{found['orders']} orders of {file} are answered")
 
