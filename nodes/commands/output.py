@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from connectors.errors import ConnectorError, SourceUnavailableError
 from crypto.errors import CryptoError
-from nodes.errors import NodeError, NotReadyError, PeerUnavailableError, RpcRefusal
+from nodes.errors import NodeError, NotReadyError, PeerUnavailableError, RpcRefusal, SettingsError
 from nodes.runtime.logging import where
 from protos.errors import refusal_of
 from scoring.errors import ScoringError
@@ -84,6 +84,8 @@ def reporting(as_json: bool) -> Iterator[Report]:
         yield report
     except typer.Exit:
         raise
+    except typer.Abort as error:  # a question that nobody answered
+        raise typer.Exit(_explain(SettingsError("nothing was entered: give it as an option or at the prompt"), as_json)) from error
     except Exception as error:  # the last line before a person: every error becomes a sentence and a code
         raise typer.Exit(_explain(error, as_json)) from error
     raise typer.Exit(report.finish())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field as Declared
 from pydantic import model_validator
@@ -41,3 +41,25 @@ def uncovered(notes: Notes, aspects: Iterable[Aspect], stages: Iterable[str]) ->
             if len(found) != 1:
                 return f"provenance of {aspect} in stage {stage} is given {len(found)} times: say once whether it is published or illustrative"
     return None
+
+
+_PARTS: dict[str, tuple[str, ...]] = {"name": ("title",), "rule": ("rule", "rule_by_stage"), "weights": ("weights",)}
+
+
+def stale_claims(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """(indicator, aspect, source) of what ``after`` says is published in the same source as ``before`` did, though it is another value.
+
+    Both are packs as plain documents, resolved.
+    """
+    for name, spec in after.get("indicators", {}).items():
+        old = before.get("indicators", {}).get(name)
+        if old is None:
+            continue
+        for aspect, parts in _PARTS.items():
+            sources = _published(old, aspect) & _published(spec, aspect)
+            if sources and any(old.get(part) != spec.get(part) for part in parts):
+                yield name, aspect, min(sources)
+
+
+def _published(spec: Mapping[str, Any], aspect: str) -> set[str]:
+    return {str(note["source"]) for note in spec.get("provenance", ()) if aspect in note["of"] and note["status"] == "published"}

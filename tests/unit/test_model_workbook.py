@@ -22,6 +22,7 @@ from nodes.packs import pack_bytes, read_pack, shipped_packs
 from scoring.errors import ModelError
 from scoring.indicators.document import parse_document
 from scoring.indicators.model import checked
+from scoring.indicators.provenance import stale_claims
 from scoring.notation.workbook.cells import Cell, Sheet
 from scoring.notation.workbook.reading import read_sheets
 from scoring.notation.workbook.sheets import workbook_sheets
@@ -91,6 +92,40 @@ def test_export_and_import_as_commands(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["sha256"] == read_pack(str(pack)).sha256
     assert run("diff", "sme-tech", pack).stdout == "The packs say the same.\n"
+
+
+def test_a_changed_number_does_not_keep_the_note_that_it_was_published(edited: Callable[..., Path], tmp_path: Path) -> None:
+    def edit(book: Workbook) -> None:
+        page = book[INDICATORS]
+        cell = next(cell for row in page.iter_rows() for cell in row if isinstance(cell.value, str) and "科技人员" in cell.value)
+        cell.value += "（改）"
+
+    result = run("import", edited(edit), "-o", tmp_path / "pack.yaml")
+    assert result.exit_code == 2
+    assert "comes with the program and says otherwise: give the changed model another version" in result.stderr
+    assert not (tmp_path / "pack.yaml").exists()
+
+
+@pytest.mark.parametrize("aspect", ["title", "rule", "weights"])
+def test_every_aspect_of_an_indicator_is_watched(aspect: str) -> None:
+    before, after = document("sme-tech"), document("sme-tech")
+    name, spec = next(iter(after["indicators"].items()))
+    spec[aspect] = {"changed": "1"}
+    found = list(stale_claims(before, after))
+    assert [(indicator, said) for indicator, said, _ in found] == [(name, {"title": "name"}.get(aspect, aspect))]
+    spec["provenance"] = [{"of": ["name", "rule", "weights"], "status": "illustrative"}]
+    assert list(stale_claims(before, after)) == []
+
+
+def test_nothing_is_written_over(tmp_path: Path) -> None:
+    book = tmp_path / "model.xlsx"
+    assert run("export", "sme-tech", "-o", book).exit_code == 0
+    kept = book.read_bytes()
+    assert "is there already" in run("export", "firm-panel", "-o", book).stderr
+    assert book.read_bytes() == kept
+    assert "ends in .xlsx" in run("export", "sme-tech", "-o", tmp_path / "model.csv").stderr
+    (tmp_path / "mine.yaml").write_text("mine")
+    assert "is there already" in run("import", book, "-o", tmp_path / "mine.yaml").stderr
 
 
 def test_an_official_can_read_it(exported: bytes) -> None:

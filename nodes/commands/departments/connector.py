@@ -16,8 +16,12 @@ from connectors.errors import DeliveryError
 from connectors.mapping import load_mapping
 from connectors.records import Delivery, Malformed, Outcome, Record
 from crypto.subjects import examine_uscc
+from nodes.commands.mapping_check import disagreements
 from nodes.commands.output import ExitCode, JsonFlag, reporting
+from nodes.errors import SettingsError
+from nodes.packs import read_pack
 from nodes.runtime.clock import Timer
+from scoring.indicators.model import Model
 
 SAMPLE = 5
 SHOWN = 20
@@ -40,17 +44,23 @@ def _group() -> None:
 def check(
     file: Annotated[Path, typer.Argument(help="The mapping, a YAML file.")],
     limit: Annotated[int, typer.Option(help="Rows to look at in each delivery; 0 looks at all of them.", min=0)] = 0,
+    pack: Annotated[list[str] | None, typer.Option(help="Model that will read the records: a shipped pack's id or a path; may be repeated.")] = None,
+    public: Annotated[Path | None, typer.Option(help="The zone's public directory: every model there will read the records.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Say what would be read through a mapping, and what refused and why, with a sample. Nothing is stored or moved, no cursor is kept.
 
-    Exit code 0: everything can be read; 1: something would be quarantined or refused, or there is nothing; 2: the mapping is wrong;
-    4: the source cannot be reached.
+    With --pack or --public it also compares the fields with those that models ask for: names, types, units.
+
+    Exit code 0: everything can be read; 1: something would be quarantined or refused, or there is nothing, or a field does not fit a model; 2: the
+    mapping is wrong; 4: the source cannot be reached.
     """
     with reporting(as_json) as report:
         mapping = load_mapping(file)
         connector = connect(mapping, file.absolute().parent)
         found = Trial(connector.id, fields={name: Counter() for name in mapping.fields})
+        if pack or public is not None:
+            found.disagreements = disagreements(mapping, _models(pack or [], public))
         timer = Timer(_TELL_EVERY_S)
         for delivery in connector.deliveries(""):
             found.deliveries.append({"name": delivery.name})
@@ -76,11 +86,12 @@ class Trial:
     reasons: Counter[str] = field(default_factory=Counter)
     sample: list[Record] = field(default_factory=list)
     refused: list[Malformed] = field(default_factory=list)
+    disagreements: list[str] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
-        """Whether there is something, and all of it can be read."""
-        return self.records > 0 and all(delivery["outcome"] == Outcome.TAKEN for delivery in self.deliveries)
+        """Whether there is something, all of it can be read, and the models that were named can use it."""
+        return not self.disagreements and self.records > 0 and all(delivery["outcome"] == Outcome.TAKEN for delivery in self.deliveries)
 
     def add(self, read: Record | Malformed) -> None:
         """Count one row."""
@@ -108,6 +119,7 @@ class Trial:
             "complete": not self.cut_short,
             "fields": {name: {"given": count["given"], "empty": count["empty"]} for name, count in self.fields.items()},
             "remarks": dict(self.remarks),
+            "disagreements": self.disagreements,
             "reasons": dict(self.reasons.most_common(SHOWN)),
             "sample": [
                 {"uscc": read.uscc, "period": read.period, "valid_from": read.valid_from, "values": dict(read.values), "place": read.origin.place}
@@ -127,6 +139,7 @@ class Trial:
         lines += [f"  {item['name']}: {_WORDS[item['outcome']]}{': ' if item['reason'] else ''}{item['reason']}" for item in self.deliveries]
         if not self.deliveries:
             lines.append("  没有新数据 there is nothing to read now")
+        lines += [f"  与指标体系不符 does not fit a model: {fault}" for fault in self.disagreements]
         lines += [f"  字段 field {name}: {count['given']} given, {count['empty']} empty" for name, count in self.fields.items()]
         lines += [f"  提示 note: {count} × {remark}" for remark, count in self.remarks.items()]
         lines += [f"  原因 reason: {count} × {reason}" for reason, count in self.reasons.most_common(SHOWN)]
@@ -136,6 +149,13 @@ class Trial:
             for bad in self.refused
         ]
         return "\n".join(lines)
+
+
+def _models(packs: list[str], public: Path | None) -> list[Model]:
+    names = [*packs, *([] if public is None else map(str, sorted((public / "packs").glob("*.yaml"))))]
+    if public is not None and not names:
+        raise SettingsError(f"{public} has no packs: it is no public directory of a zone")
+    return [read_pack(name) for name in names]
 
 
 def _pairs(read: Record) -> str:

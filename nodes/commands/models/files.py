@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from nodes.commands.models.workbook import read_workbook, write_workbook
 from nodes.commands.output import JsonFlag, reporting
-from nodes.packs import pack_bytes, pack_path, read_pack, shipped_packs
+from nodes.errors import SettingsError
+from nodes.packs import pack_bytes, pack_path, read_pack, shipped, shipped_packs
 from scoring.errors import ModelError
+from scoring.indicators.compare import differences
 from scoring.indicators.document import parse_document
 from scoring.indicators.model import Model, checked, load_pack
+from scoring.indicators.provenance import stale_claims
 from scoring.notation.overview import overview_markdown
 from scoring.notation.pack_text import pack_text
 from scoring.notation.workbook.reading import read_sheets
@@ -31,6 +34,7 @@ def export(
 ) -> None:
     """Write a model as a workbook (XLSX) that officials can read and edit: everything but comments; a pack that extends another one is resolved."""
     with reporting(as_json) as report:
+        _check_new(output, ".xlsx")
         model = read_pack(pack)
         value = parse_document(pack_bytes(pack)).value
         assert isinstance(value, dict)
@@ -48,12 +52,14 @@ def import_(
     Mistakes are named by sheet and cell, with what would be right; nothing is written then.
     """
     with reporting(as_json) as report:
+        _check_new(output, ".yaml")
         with _named(workbook):
             document = read_sheets(read_workbook(workbook))
             checked(document)
             assert isinstance(document.value, dict)
             text = pack_text(document.value)
             model = load_pack(text.encode())
+            _check_claims(model, document.value)
         output.write_text(text, encoding="utf-8", newline="\n")
         report.result(_summary(model, output), f"{model.id}@{model.version}, {len(model.indicators)} indicators, sha256 {model.sha256}: {output}")
 
@@ -72,6 +78,36 @@ def _summary(model: Model, output: Path) -> dict[str, object]:
     return {
         "id": model.id, "version": model.version, "sha256": model.sha256, "indicators": len(model.indicators), "output": str(output),
     }  # fmt: skip
+
+
+def _check_new(output: Path, ending: str) -> None:
+    """Somebody's edited file is not to be lost. Raises SettingsError."""
+    if output.suffix.lower() != ending:
+        raise SettingsError(f"{output}: the file to write ends in {ending}")
+    if output.exists():
+        raise SettingsError(f"{output} is there already: name another file, or move that one away")
+
+
+def _check_claims(model: Model, value: Mapping[str, Any]) -> None:
+    """A model that comes with the program is not changed under its own version, and no changed number keeps the note that it was published.
+
+    Raises ModelError naming every such part.
+    """
+    known = shipped()
+    path = known.get(f"{model.id}@{model.version}", known.get(model.id))
+    if path is None:
+        return
+    before = parse_document(pack_bytes(str(path))).value
+    assert isinstance(before, dict)
+    faults = [
+        f"indicator {name}: {aspect} is another than in {path.stem}, and its note still says"
+        f" published in {source}: name its own source, or say illustrative"
+        for name, aspect, source in stale_claims(before, value)
+    ]
+    if f"{model.id}@{model.version}" in known and differences(read_pack(str(path)), model):
+        faults.append(f"{model.id}@{model.version} comes with the program and says otherwise: give the changed model another version")
+    if faults:
+        raise ModelError("\n".join(faults))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""``xinqiao model``: read, compare, judge and try out indicator models. Works on files alone; asks nobody."""
+"""``xinqiao model``: read, diff, judge and try out indicator models. Works on files alone; asks nobody."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from scoring.indicators.plain import PlainScore
 from scoring.indicators.records import records_markdown
 from scoring.statements import DisclosurePolicy
 
-app = typer.Typer(no_args_is_help=True, help="Indicator models: show, lint, compare, try out.")
+app = typer.Typer(no_args_is_help=True, help="Indicator models: show, lint, diff, try out.")
 
 PackArgument = Annotated[str, typer.Argument(help="A shipped pack's id (or id@version), or the path of a pack.")]
 YearOption = Annotated[int | None, typer.Option("--year", help="Take the rows of this year; F_previous comes from the year before.")]
@@ -35,7 +35,7 @@ SHOWN_CHANGES = 20
 
 @app.callback()
 def _group() -> None:
-    """Indicator models: show, lint, compare, try out."""
+    """Indicator models: show, lint, diff, try out."""
 
 
 @app.command("show")

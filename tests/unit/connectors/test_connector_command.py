@@ -82,3 +82,20 @@ def test_a_mistake_in_the_mapping_is_bad_input(mapping: Path, capfd: pytest.Capt
     code, document, _ = check(mapping, capfd)
     assert (code, document["error"]) == (2, "MAPPING_INVALID")
     assert "line 10, fields.revenue.unit: is required" in document["detail"]
+
+
+def test_fields_are_compared_with_what_models_ask_for(mapping: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (mapping.parent / "inbox" / "a.csv").write_text(table(row(0)))
+    text = mapping.read_text(encoding="utf-8")
+    wrong = mapping.parent / "wrong.yaml"
+    wrong.write_text(text.replace("  revenue:", "  revenu:").replace("to: yuan", "to: 10k-yuan"), encoding="utf-8")
+    code, document, shown = check(wrong, capfd, "--pack", "hangzhou-binjiang")
+    assert code == 1
+    assert "fields.revenu: no model asks for it; the nearest is revenue" in document["disagreements"]
+    assert "does not fit a model" in shown
+    amounts = mapping.parent / "amounts.yaml"
+    amounts.write_text(text.replace("to: yuan", "to: 10k-yuan"), encoding="utf-8")
+    _, document, _ = check(amounts, capfd, "--pack", "hangzhou-binjiang")
+    assert any("is in yuan in hangzhou-binjiang: write to: yuan, not 10k-yuan" in fault for fault in document["disagreements"])
+    _, document, _ = check(mapping, capfd)
+    assert document["disagreements"] == []
