@@ -41,6 +41,9 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(PY)
 	@$(PIP) -e '.[dev]'
 	@touch $(VENV)/.runtime $(VENV)/.test $@
 
+.PHONY: install
+install: $(VENV)/.dev ## everything that running, testing and checking need, resolved once
+
 .PHONY: demo
 demo: $(VENV)/.runtime ## a whole zone on this machine, as separate processes, in about a minute
 	@$(BIN)/xinqiao demo $(ARGS)
@@ -56,6 +59,10 @@ test: $(VENV)/.test ## the quick suite: no root, about five minutes on two cores
 .PHONY: test-slow
 test-slow: $(VENV)/.test ## what takes minutes or needs Debian packages (see .ci/run)
 	@$(BIN)/pytest -m "slow and not nightly" -n $(JOBS) --dist loadgroup $(ARGS)
+
+.PHONY: test-day
+test-day: $(VENV)/.test ## both of them in one run, as CI does: whatever is not nightly
+	@$(BIN)/pytest -m "not nightly" -n $(JOBS) --dist loadgroup $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## atheris on every reader of bytes from outside, 5 s each; ARGS="--seconds 600 receipt" for one and longer
@@ -88,10 +95,9 @@ lint: $(VENV)/.dev ## ruff
 	@$(BIN)/ruff check $(SOURCES)
 
 .PHONY: types
-types: $(VENV)/.dev ## mypy --strict and pyright
+types: $(VENV)/.dev ## mypy --strict and pyright, beside each other
 	@echo "Types"
-	@$(BIN)/mypy
-	@$(BIN)/pyright
+	@$(BIN)/pyright & other=$$!; $(BIN)/mypy; one=$$?; wait $$other && exit $$one
 
 .PHONY: imports
 imports: $(VENV)/.dev ## imports point down; crypto and scoring stay pure

@@ -20,7 +20,7 @@ from nodes.runtime.files import make_private_directory
 from nodes.runtime.process import READY_FILE
 from nodes.runtime.settings import ENV_PREFIX, role_of
 
-SAMPLE_S = 0.25
+SAMPLE_S = 1.0
 LOOK_S = 0.02
 LOG_FILE = "process.log"
 

@@ -1,4 +1,5 @@
-"""``python -m tests.fuzz [NAME…] [--seconds S]``: atheris on the readers of the table, one process and S seconds for each (all, 5 s).
+"""``python -m tests.fuzz [NAME…] [--seconds S]``: atheris on the readers of the table, one process and S seconds for each (all, 5 s),
+as many at a time as there are processors.
 
 A crash ends the run with exit code 1; the input that led to it is in the directory that the last lines name, and belongs into the tests.
 What libFuzzer learns stays in .fuzz/NAME and is where the next run begins.
@@ -7,13 +8,15 @@ What libFuzzer learns stays in .fuzz/NAME and is where the next run begins.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import secrets
-import subprocess
 import sys
 import tempfile
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, NoReturn
 
 import atheris
 
@@ -34,28 +37,55 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *NAMES], metavar="NAME")
     parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--here", action="store_true", help="in this process, for exactly one NAME")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time")
     options = parser.parse_args()
-    if options.here:
-        fuzz(options.names[0], options.seconds)
-    failed = [name for name in options.names or NAMES if run(name, options.seconds)]
+    waiting, running, failed = list(options.names or NAMES), dict[int, Running](), []
+    while waiting or running:
+        while waiting and len(running) < options.jobs:
+            begun = begin(waiting.pop(0), options.seconds)
+            running[begun.pid] = begun
+        pid, status = os.wait()
+        if told(ended := running.pop(pid), os.waitstatus_to_exitcode(status)):
+            failed.append(ended.name)
     print(f"{len(options.names or NAMES)} readers, {options.seconds} s each; failed: {', '.join(failed) or 'none'}")
     return 1 if failed else 0
 
 
-def run(name: str, seconds: int) -> int:
-    """One reader in a process of its own: libFuzzer ends the process that it runs in. Returns its exit code."""
-    command = [sys.executable, "-m", "tests.fuzz", name, "--here", "--seconds", str(seconds)]
-    ended = subprocess.run(command, check=False, capture_output=True, text=True, errors="replace")
-    tried = re.search(r"number_of_executed_units: (\d+)", ended.stderr)
-    print(f"{name:32} {tried[1] if tried else '-':>8} inputs  {'failed' if ended.returncode else 'ok'}", flush=True)
-    if ended.returncode:
-        print("\n".join(line[:300] for line in ended.stdout.splitlines()[-30:] + ended.stderr.splitlines()[-30:]))
-    return ended.returncode
+@dataclass(frozen=True)
+class Running:
+    """A reader's process and what it writes."""
+
+    name: str
+    pid: int
+    output: IO[bytes]
 
 
-def fuzz(name: str, seconds: int) -> None:
-    """Never returns."""
+def begin(name: str, seconds: int) -> Running:
+    """One reader in a process of its own, since libFuzzer ends the process that it runs in. It is forked: what it runs is instrumented once."""
+    output = tempfile.TemporaryFile()  # noqa: SIM115 - read when the process has ended
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        for descriptor in (1, 2):
+            os.dup2(output.fileno(), descriptor)
+        fuzz(name, seconds)
+    return Running(name, pid, output)
+
+
+def told(ended: Running, code: int) -> int:
+    """Say what became of a reader; its exit code."""
+    with ended.output as output:
+        output.seek(0)
+        text = output.read().decode(errors="replace")
+    tried = re.search(r"number_of_executed_units: (\d+)", text)
+    print(f"{ended.name:32} {tried[1] if tried else '-':>8} inputs  {'failed' if code else 'ok'}", flush=True)
+    if code:
+        print("\n".join(line[:300] for line in text.splitlines()[-60:]))
+    return code
+
+
+def fuzz(name: str, seconds: int) -> NoReturn:
+    """Never returns: libFuzzer ends the process."""
     warnings.simplefilter("ignore")
     reader = all_parsers(generate_private_key(SMALL_BITS, secrets.randbits), Path(tempfile.mkdtemp(prefix="xinqiao-fuzz-")))[name]
     corpus = CORPUS / name
@@ -66,6 +96,7 @@ def fuzz(name: str, seconds: int) -> None:
     limits = [f"-max_total_time={seconds}", "-timeout=20", f"-max_len={LONGEST}", "-verbosity=0", "-print_final_stats=1", "-rss_limit_mb=4096"]
     atheris.Setup([sys.argv[0], *limits, f"-artifact_prefix={corpus}/crash-", str(corpus), str(seeds)], lambda data: void(reader, data))
     atheris.Fuzz()
+    raise AssertionError("libFuzzer returned")
 
 
 def void(reader: Parser, data: bytes) -> None:
