@@ -3,51 +3,104 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from nodes.commands import account, countersign, epoch, key, node, policy, score
-from nodes.commands.auditing import audit, draw, verify
-from nodes.commands.departments import connector, department, quarantine, values
-from nodes.commands.models import files as model_files
-from nodes.commands.models import model
 from nodes.commands.output import run
-from simulators.commands import bench, demo, simulate, zone
 
-app = typer.Typer(
-    name="xinqiao",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="信桥 Xinqiao: innovation points and credit lines from encrypted contributions, without pooling raw data.",
-)
-app.command("demo")(demo.demo)
-app.add_typer(zone.app, name="zone")
-app.add_typer(simulate.app, name="simulate")
-app.add_typer(node.app, name="node")
-app.add_typer(key.app, name="key")
-app.add_typer(epoch.app, name="epoch")
-app.add_typer(score.app, name="score")
-app.add_typer(policy.app, name="policy")
-app.add_typer(department.app, name="department")
-model.app.command("export")(model_files.export)
-model.app.command("import")(model_files.import_)
-model.app.command("overview")(model_files.overview)
-model.app.command("sign")(countersign.sign)
-model.app.command("admit")(countersign.admit)
-app.add_typer(model.app, name="model")
-app.add_typer(countersign.members, name="member")
-app.command("verify")(verify.verify)
-app.command("audit")(audit.audit)
-app.add_typer(draw.app, name="draw")
-connector.app.command("run")(quarantine.run)
-connector.app.add_typer(quarantine.app, name="quarantine")
-app.add_typer(connector.app, name="connector")
-app.add_typer(values.app, name="values")
-app.add_typer(account.app, name="account")
-app.command("bench")(bench.bench)
+NODES, SIMULATORS = "nodes.commands", "simulators.commands"
+COMMANDS: Mapping[str, str] = {
+    "demo": f"{SIMULATORS}.demo:demo",
+    "zone": f"{SIMULATORS}.zone:app",
+    "simulate": f"{SIMULATORS}.simulate:app",
+    "node": f"{NODES}.node:app",
+    "key": f"{NODES}.key:app",
+    "epoch": f"{NODES}.epoch:app",
+    "score": f"{NODES}.score:app",
+    "policy": f"{NODES}.policy:app",
+    "department": f"{NODES}.departments.department:app",
+    "model": f"{NODES}.models.model:app",
+    "member": f"{NODES}.countersign:members",
+    "verify": f"{NODES}.auditing.verify:verify",
+    "audit": f"{NODES}.auditing.audit:audit",
+    "draw": f"{NODES}.auditing.draw:app",
+    "connector": f"{NODES}.departments.connector:app",
+    "values": f"{NODES}.departments.values:app",
+    "account": f"{NODES}.account:app",
+    "bench": f"{SIMULATORS}.bench:bench",
+}
+"""Command → module and what it has there: a group of commands, or the one function of a command."""
+
+FURTHER: Mapping[str, Mapping[str, str]] = {
+    "model": {
+        "export": f"{NODES}.models.files:export",
+        "import": f"{NODES}.models.files:import_",
+        "overview": f"{NODES}.models.files:overview",
+        "sign": f"{NODES}.countersign:sign",
+        "admit": f"{NODES}.countersign:admit",
+    },
+    "connector": {"run": f"{NODES}.departments.quarantine:run", "quarantine": f"{NODES}.departments.quarantine:app"},
+}
+"""What other modules add to a group."""
+
+
+def application(*names: str) -> typer.Typer:
+    """The command with these of its commands, all when none is named. Only their modules are imported, which is what starting takes long for."""
+    app = typer.Typer(
+        name="xinqiao",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        help="信桥 Xinqiao: innovation points and credit lines from encrypted contributions, without pooling raw data.",
+    )
+    app.callback()(_root)
+    for name in names or COMMANDS:
+        _add(app, name)
+    return app
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    arguments = sys.argv[1:]
+    sys.exit(run(application(*(name for name in arguments[:1] if name in COMMANDS)), arguments))
+
+
+def __getattr__(name: str) -> typer.Typer:
+    """``app``: the whole command, made when it is asked for."""
+    if name == "app":
+        return application()
+    raise AttributeError(name)
+
+
+def _add(app: typer.Typer, name: str) -> None:
+    found = _loaded(COMMANDS[name])
+    if isinstance(found, typer.Typer):
+        app.add_typer(_completed(name), name=name)
+    else:
+        app.command(name)(found)
+
+
+@cache
+def _completed(name: str) -> typer.Typer:
+    """A group with what other modules add to it."""
+    group: typer.Typer = _loaded(COMMANDS[name])
+    for other, place in FURTHER.get(name, {}).items():
+        added = _loaded(place)
+        if isinstance(added, typer.Typer):
+            group.add_typer(added, name=other)
+        else:
+            group.command(other)(added)
+    return group
+
+
+def _loaded(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 def _print_version(wanted: bool) -> None:
@@ -56,16 +109,10 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     _version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")] = False,
 ) -> None:
     """信桥 Xinqiao: innovation points and credit lines from encrypted contributions, without pooling raw data."""
-
-
-def main() -> None:
-    """Entry point of the console script."""
-    sys.exit(run(app, sys.argv[1:]))
 
 
 if __name__ == "__main__":
