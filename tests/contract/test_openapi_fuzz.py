@@ -73,7 +73,7 @@ def check(case: Any, headers: dict[str, str]) -> None:
 
 
 def test_the_gateway_answers_or_refuses(gateway_schema: Any) -> None:
-    tried = bombard(gateway_schema, AUTHORIZATION, 40)
+    tried = bombard(gateway_schema, AUTHORIZATION, 20)
     assert {"POST /v1/scores", "POST /v1/consents", "POST /v1/epochs", "GET /log/{path}"} <= tried
 
 
@@ -82,8 +82,8 @@ def test_the_gateway_without_a_token_answers_or_refuses(gateway_schema: Any) -> 
 
 
 def test_the_bank_node_answers_or_refuses(bank_schema: Any) -> None:
-    assert "POST /queries" in bombard(bank_schema, AUTHORIZATION, 40)
+    assert "POST /queries" in bombard(bank_schema, AUTHORIZATION, 20)
 
 
 def test_the_enterprise_service_answers_or_refuses(enterprise_schema: Any) -> None:
-    assert {"POST /enrolments", "POST /consents", "POST /portraits"} <= bombard(enterprise_schema, AUTHORIZATION, 40)
+    assert {"POST /enrolments", "POST /consents", "POST /portraits"} <= bombard(enterprise_schema, AUTHORIZATION, 20)

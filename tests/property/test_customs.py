@@ -85,6 +85,7 @@ def test_what_is_built_is_read_back_the_same(sent: Declaration) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 @settings(max_examples=80, deadline=None)
 @given(sent=declarations())
 def test_what_is_built_is_read_back_the_same_at_length(sent: Declaration) -> None:
@@ -141,6 +142,7 @@ def test_any_order_with_repetitions_and_delays_gives_the_same_state(order: list[
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 @settings(max_examples=40, deadline=None)
 @given(order=ORDERS, again=AGAIN, size=st.integers(1, 9))
 def test_any_order_gives_the_same_state_at_length(order: list[int], again: list[int], size: int) -> None:

@@ -31,6 +31,7 @@ SEQUENCING: list[tuple[str, Moment]] = [
     (step, moment) for step in (COMMIT, PIN_FILE, PIN_NAME, WITNESSED_FILE, WITNESSED_NAME) for moment in ("before", "after")
 ]
 QUICK = [(COMMIT, "after"), (PIN_NAME, "before")]
+AT_NIGHT = [pytest.mark.slow, pytest.mark.nightly]
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def check_goes_on(zone: Zone, load: Load, witness: WitnessDouble) -> None:
 
 @pytest.mark.parametrize(
     ("step", "moment"),
-    [pytest.param(*point, marks=[] if point in QUICK else pytest.mark.slow, id=f"{point[1]} {point[0].split(':')[1]}") for point in SEQUENCING],
+    [pytest.param(*point, marks=[] if point in QUICK else AT_NIGHT, id=f"{point[1]} {point[0].split(':')[1]}") for point in SEQUENCING],
 )
 def test_killed_at_any_step_every_root_ever_published_is_a_prefix_of_what_is_served(
     zone: Zone, orders: Orders, witness: WitnessDouble, step: str, moment: Moment

@@ -159,6 +159,7 @@ def made() -> Made:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.timeout(600)
 def test_a_corpus_made_anew_gets_the_same_diagnoses(made: Made, tmp_path: Path) -> None:
     """The statements' formats of today: what is changed and what must be said of it are the same."""

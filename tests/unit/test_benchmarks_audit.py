@@ -9,6 +9,8 @@ from simulators.benchmarks.rows import Figure, Growth
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
+@pytest.mark.timeout(600)
 def test_audit_of_a_synthetic_log_is_measured_at_four_sizes() -> None:
     figure, growth = run(quick=True)
     assert isinstance(figure, Figure)

@@ -99,7 +99,8 @@ def test_records_of_real_firms_give_the_figures_that_the_exposures_name(panel_fi
     assert found["priors"] == ["uniform", "panel.csv, 1995"]
 
 
-@pytest.mark.parametrize("name", ["hangzhou-binjiang", *LONG])
+@pytest.mark.parametrize("name", ["hangzhou-binjiang", *(pytest.param(*pack.values, marks=[*pack.marks, pytest.mark.nightly]) for pack in LONG)])
+@pytest.mark.timeout(300)
 def test_simulated_enterprises_need_no_exposure_that_is_not_named(name: str, tmp_path: Path) -> None:
     model, path = read_pack(name), tmp_path / "simulated.csv"
     with path.open("w", encoding="utf-8", newline="") as stream:

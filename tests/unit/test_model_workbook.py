@@ -31,7 +31,8 @@ from xinqiao import app
 UNHURRIED = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 OVERVIEW = Path(__file__).parents[2] / "docs" / "models.md"
 QUICK = ("firm-panel", "hangzhou-binjiang", "sme-tech")
-PACKS = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in shipped_packs()]
+AT_NIGHT = (pytest.mark.slow, pytest.mark.nightly)
+PACKS = [pytest.param(name, marks=() if name in QUICK else AT_NIGHT) for name in shipped_packs()]
 INDICATORS, FIELDS, STAGES, MAIN = "指标 indicators", "字段 fields", "阶段 stages", "基本信息 model"
 
 

@@ -49,7 +49,7 @@ def test_growth_of_firm_panel_at_its_edges(firm_panel: Model, now: str, expected
     assert points(firm_panel, "growth", {"sales_musd": now, "sales_musd_previous": "100"}, "S1") == expected
 
 
-@pytest.mark.parametrize("count", [1500, pytest.param(8100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [1500, pytest.param(8100, marks=[pytest.mark.slow, pytest.mark.nightly])])
 def test_every_simulated_enterprise_of_hangzhou_scores_as_plain_arithmetic_says(hangzhou: Model, count: int) -> None:
     firms = binjiang.generate(count, seed=11).firms
     seen: Counter[str] = Counter()
