@@ -16,6 +16,7 @@ from nodes.commands.output import run
 NODES, SIMULATORS = "nodes.commands", "simulators.commands"
 COMMANDS: Mapping[str, str] = {
     "demo": f"{SIMULATORS}.demo:demo",
+    "sandbox": f"{SIMULATORS}.sandbox:app",
     "zone": f"{SIMULATORS}.zone:app",
     "simulate": f"{SIMULATORS}.simulate:app",
     "node": f"{NODES}.node:app",

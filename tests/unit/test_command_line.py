@@ -81,6 +81,9 @@ COMMANDS: dict[str, Line] = {  # each with whatever it demands, none of which is
     "demo": ["demo", "--pack", "nowhere", "--out", "run"],
     "demo of a year that is not there": ["demo", "--year", "1890", "--out", "run"],
     "demo with a bad port": ["demo", "--base-port", "0", "--out", "run"],
+    "sandbox up with a bad port": ["sandbox", "up", "--out", "run", "--base-port", "0"],
+    "sandbox try": ["sandbox", "try", "--zone", "nowhere"],
+    "sandbox try a case that there is not": ["sandbox", "try", "nothing", "--zone", "nowhere"],
 }
 UNPARSED: dict[str, Line] = {
     "no such command": ["nothing"],
@@ -154,7 +157,8 @@ def test_every_command_is_asked() -> None:
         "model overview",
         "model records",
         "node run",
-    }  # the first three read no file; the last is a process of its own, below
+        "sandbox cases",
+    }  # these read no file, but for `node run`: that is a process of its own, below
 
 
 def test_help_and_version_are_no_errors(invoke: Callable[[Line], tuple[int, str, str]]) -> None:
