@@ -14,7 +14,7 @@ from nodes.errors import NotFoundError
 from nodes.runtime.pages.accounts import AUTHORITY, OFFICERS
 from nodes.runtime.pages.charts import Chart, Series
 from nodes.runtime.pages.forms import Form
-from nodes.runtime.pages.language import N_, own, points
+from nodes.runtime.pages.language import N_, exact, own, points
 from nodes.runtime.pages.listing import Column, Listing
 from nodes.runtime.pages.sessions import Session
 from scoring.enterprises.facts import BOARDS
@@ -42,7 +42,7 @@ def _listing(cockpit: Cockpit, request: Request, stages: dict[str, str], epoch: 
         Column("county", N_("县区"), county, searched=True),
         Column("trade", N_("行业"), trade, searched=True),
         Column("stage", N_("发展阶段"), lambda row: stages.get(row.stage, row.stage), searched=True),
-        Column("total", N_("总积分"), lambda row: row.hundredths / 100, lambda row: points(row.hundredths), number=True),
+        Column("total", N_("总积分"), lambda row: exact(row.hundredths), lambda row: points(row.hundredths), number=True),
         Column("percentile", N_("同阶段百分位"), lambda row: float(row.percentile), lambda row: row.percentile, number=True),
         Column("gated", N_("一票归零"), lambda row: int(row.gated), lambda row: "●" if row.gated else "", number=True),
     )

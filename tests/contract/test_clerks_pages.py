@@ -93,7 +93,7 @@ class Branch:
 
     def act(self, act: str, **fields: str) -> httpx.Response:
         page = self.clerk.get(f"/applications/{APPLICATION}").text
-        answer = self.clerk.post(f"/applications/{APPLICATION}", data={"form": form_of(page), "act": act, **fields})
+        answer: httpx.Response = self.clerk.post(f"/applications/{APPLICATION}", data={"form": form_of(page), "act": act, **fields})
         self.deliver()
         return answer
 
@@ -214,8 +214,8 @@ def test_the_loan_book_is_exported_as_it_stands(branch: Branch) -> None:
     branch.act("disburse", amount="1000000")
     branch.act("repay", reference="1", principal="250000", interest="0", late="0")
     lines = branch.clerk.get("/book?format=csv").content.decode("utf-8-sig").splitlines()
-    assert lines[1].split(",") == ["2023-001", uscc_of(0), "points-loan", "1000000.0", "750000.0", "250000.0", "0", "还款中"]
-    sheet = load_workbook(io.BytesIO(branch.clerk.get("/book?format=xlsx").content)).active
+    assert lines[1].split(",") == ["2023-001", uscc_of(0), "points-loan", "1000000.00", "750000.00", "250000.00", "0", "还款中"]
+    sheet = load_workbook(io.BytesIO(branch.clerk.get("/book?format=xlsx").content)).worksheets[0]
     assert [cell.value for cell in sheet[2]][3:6] == [1_000_000, 750_000, 250_000]
 
 
@@ -304,7 +304,8 @@ def programs(branch: Branch, rows: list[list[str]]) -> list[dict[str, Any]]:
 
 def workbook(rows: list[list[str]]) -> bytes:
     book, file = Workbook(), io.BytesIO()
+    sheet = book.worksheets[0]
     for row in rows:
-        book.active.append(row)
+        sheet.append(row)
     book.save(file)
     return file.getvalue()

@@ -274,7 +274,7 @@ def test_while_it_is_not_known_what_became_of_a_step_no_other_is_made(parties: L
     def away(_envelope: bytes) -> Any:
         raise RpcRefusal("NOT_READY", "not now", "UNAVAILABLE")
 
-    parties.exchange.submit = away  # type: ignore[method-assign]  # a coordinator that starts
+    parties.exchange.submit = away  # type: ignore[method-assign, assignment]  # a coordinator that starts
     for _ in range(2):
         with pytest.raises(NotReadyError):
             parties.own(Withdrawn())

@@ -45,10 +45,11 @@ def holds(meaning: Any, enterprise: Any, today: date) -> bool | None:
         years = int(values[0])
         full = today.year - enterprise.founded.year - ((today.month, today.day) < (enterprise.founded.month, enterprise.founded.day))
         exactly = (today.month, today.day) == (enterprise.founded.month, enterprise.founded.day)
-        return {
+        verdicts: dict[str, bool] = {
             "at_least": full >= years, "less_than": full < years, "equal": full == years,
             "more_than": full > years or (full == years and not exactly), "at_most": full < years or (full == years and exactly),
-        }[relation]  # fmt: skip
+        }  # fmt: skip
+        return verdicts[relation]
     found = membership(meaning, enterprise)
     return found if found is None or relation == "one_of" else not found
 

@@ -65,7 +65,7 @@ class Told:
 
 def applied_for(terms: ProductTerms, amount_fen: int, now: int = NOW, **changes: Any) -> Applied:
     """An application for ``amount_fen`` that stands for thirty days."""
-    said = {
+    said: dict[str, Any] = {
         "product": terms.product, "terms": "b" * 64, "subject": "5" * 32, "amount_fen": amount_fen, "term_months": 12, "purpose": "采购原材料",
         "until": now + 30 * DAY_S,
     }  # fmt: skip

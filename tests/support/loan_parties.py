@@ -73,7 +73,7 @@ class LoanParties:
     def apply(self, amount_fen: int = 100 * WAN, **changes: Any) -> Kept:
         """The enterprise applies, at the newest terms of bank-a."""
         self.application = secrets.token_hex(16)
-        said = {
+        said: dict[str, Any] = {
             "product": self.bank.products.newest()[0].product, "terms": sha256(self.terms).hex(), "subject": self.subject, "amount_fen": amount_fen,
             "term_months": 12, "purpose": "采购原材料", "until": self.zone.now + 30 * DAY_S,
         }  # fmt: skip

@@ -14,7 +14,7 @@ from gateway.policies.pages.readers import LIST_READERS, Desk
 from gateway.policies.store import Kept
 from nodes.runtime.pages.accounts import AUTHORITY
 from nodes.runtime.pages.forms import Form
-from nodes.runtime.pages.language import N_, day, when, yuan
+from nodes.runtime.pages.language import N_, day, exact, when, yuan
 from nodes.runtime.pages.listing import Column, Listing
 from nodes.runtime.pages.sessions import Session
 from scoring.policies.claims import STATES, Claim
@@ -60,7 +60,7 @@ def _notice(router: APIRouter, desk: Desk) -> None:
             Column("company", N_("企业"), lambda row: row.company, searched=True),
             Column("policy", N_("政策"), lambda row: desk.words(request, known[row.claim.policy].title), searched=True),
             Column(
-                "amount", N_("拟奖补金额（元）"), lambda row: row.claim.amount_fen / 100, shown=lambda row: yuan(row.claim.amount_fen), number=True
+                "amount", N_("拟奖补金额（元）"), lambda row: exact(row.claim.amount_fen), shown=lambda row: yuan(row.claim.amount_fen), number=True
             ),
             Column("ends", N_("公示截止"), lambda row: day(row.claim.notice_ends)),
             Column("state", N_("状态"), lambda row: desk.words(request, STATES[row.claim.state])),
@@ -143,7 +143,7 @@ def _payments(router: APIRouter, desk: Desk) -> None:
 def _columns(desk: Desk, request: Request) -> list[Column[Row]]:
     return [
         Column("company", N_("企业"), lambda row: row.company, link=lambda row: f"/claims/{row.claim.id}", searched=True),
-        Column("amount", N_("金额（元）"), lambda row: row.claim.amount_fen / 100, shown=lambda row: yuan(row.claim.amount_fen), number=True),
+        Column("amount", N_("金额（元）"), lambda row: exact(row.claim.amount_fen), shown=lambda row: yuan(row.claim.amount_fen), number=True),
         Column("state", N_("状态"), lambda row: desk.words(request, STATES[row.claim.state]), searched=True),
         Column("since", N_("更新时间"), lambda row: when(row.claim.history[-1].at)),
         Column("leaf", N_("日志条目"), lambda row: row.leaf, number=True),

@@ -23,7 +23,7 @@ from nodes.runtime.clock import now
 from nodes.runtime.pages.accounts import CLERK
 from nodes.runtime.pages.entrance import entrance
 from nodes.runtime.pages.forms import Form
-from nodes.runtime.pages.language import N_, day, yuan
+from nodes.runtime.pages.language import N_, day, exact, yuan
 from nodes.runtime.pages.listing import Column, Listing
 from nodes.runtime.pages.sessions import Session
 from nodes.runtime.pages.site import Site, open_pages
@@ -142,12 +142,7 @@ def _link(kept: Kept) -> str:
 
 
 def _amount(key: str, title: str, of: Callable[[Kept], int]) -> Column[Kept]:
-    return Column(key, title, lambda kept: _yuan(of(kept)), shown=lambda kept: yuan(of(kept)), number=True)
-
-
-def _yuan(amount_fen: int) -> float:
-    """A number for a spreadsheet's cell; nothing is computed from it."""
-    return amount_fen / 100
+    return Column(key, title, lambda kept: exact(of(kept)), shown=lambda kept: yuan(of(kept)), number=True)
 
 
 def _number(form: Form, name: str, most: int) -> int:

@@ -13,7 +13,7 @@ from nodes.enterprise.store import Store
 from nodes.runtime.pages.accounts import ENTERPRISE
 from nodes.runtime.pages.charts import Chart, Series
 from nodes.runtime.pages.forms import Form
-from nodes.runtime.pages.language import N_, Language, own, points, when
+from nodes.runtime.pages.language import N_, Language, exact, own, points, when
 from nodes.runtime.pages.listing import Column, Listing
 from nodes.runtime.pages.sessions import Session
 from scoring.advice.ranking import Advice
@@ -133,7 +133,7 @@ def _indicators(language: Language) -> Listing[Scored]:
             Column("name", N_("指标"), lambda row: own(row.indicator.title, language), searched=True),
             Column("dimension", N_("维度"), lambda row: own(row.dimension, language), searched=True),
             Column("owner", N_("数据权属部门"), lambda row: row.indicator.owner.name, searched=True),
-            Column("points", N_("得分"), lambda row: row.points / 100, lambda row: points(row.points), number=True),
+            Column("points", N_("得分"), lambda row: exact(row.points), lambda row: points(row.points), number=True),
             Column("most", N_("满分"), lambda row: row.most / 100, lambda row: points(row.most), number=True),
             Column("weight", N_("权重"), lambda row: row.weight, number=True),
             Column("contribution", N_("计入总分"), lambda row: row.contribution / 100, lambda row: points(row.contribution), number=True),

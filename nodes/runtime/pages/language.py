@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import Final, Literal
 
@@ -103,6 +104,15 @@ def yuan(fen: int) -> str:
     '500,000.50'
     """
     return _hundredths(fen)
+
+
+def exact(hundredths: int) -> Decimal:
+    """Fen as yuan, or hundredths of a point as points, for a file's cell: with every digit.
+
+    >>> exact(50_000_050)
+    Decimal('500000.50')
+    """
+    return Decimal(hundredths).scaleb(-2)
 
 
 def joined(parts: Sequence[str], language: Language) -> str:

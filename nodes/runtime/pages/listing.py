@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -14,7 +15,7 @@ from openpyxl.cell import WriteOnlyCell
 from starlette.responses import Response
 
 R = TypeVar("R")
-Cell = str | int | float | None
+Cell = str | int | float | Decimal | None
 PAGE_SIZE = 50
 LONGEST_SEARCH = 100
 _FORMULA = ("=", "+", "-", "@", "\t", "\n")

@@ -222,7 +222,7 @@ def test_text_that_yaml_would_read_otherwise_is_quoted() -> None:
 
 def test_the_bytes_of_a_resolved_pack_never_change() -> None:
     """Owners have signed the hashes of such texts (docs/adr/0017): a change here is a change of every extension's identity."""
-    value = {
+    value: dict[str, object] = {
         "id": "x-1", "title": {"zh": "研发投入", "en": "R&D, per head"}, "none": None, "yes": True, "null": "null", "empty": "", "of": (), "by": {},
         "numbers": (1, -2, Decimal("0.50"), Decimal("1E+3")), "nested": (("a", "b"), {"from": 0, "to": {"points": (1,)}}),
         "odd": "a\tb \"c\" \\ \x7f\u2028", "say: it": "- no",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -69,7 +70,7 @@ def test_a_loan_from_application_to_the_last_repayment() -> None:
         {"amount_fen": 100 * WAN, "share_bp": 6_000},
     ],
 )
-def test_an_offer_beyond_terms_line_or_application_is_refused(offer: dict[str, object]) -> None:
+def test_an_offer_beyond_terms_line_or_application_is_refused(offer: dict[str, Any]) -> None:
     told = Told()
     told.until("surveyed", 150 * WAN, 200 * WAN)
     with pytest.raises(LoanAmountError):
@@ -174,7 +175,7 @@ def test_after_a_loan_was_given_up_repayments_are_recoveries() -> None:
         ({"base": "points-loan"}, "together"),
     ],
 )
-def test_terms_that_contradict_themselves_are_refused(changes: dict[str, object], says: str, firm_panel: Model) -> None:
+def test_terms_that_contradict_themselves_are_refused(changes: dict[str, Any], says: str, firm_panel: Model) -> None:
     with pytest.raises(TermsError, match=says):
         check_terms(terms_of(**changes), None, None, [firm_panel.products["base-line"]])
 
