@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from crypto.encoding import sha256
 from crypto.errors import CryptoError
 from crypto.paillier import PublicKey
-from crypto.statements import VerifyKey, check_signature, parse_envelope
+from crypto.statements import check_signature, parse_envelope
 from scoring.custody.generations import Generation
 from scoring.custody.rounds import PendingRound
 from scoring.disclosure.ledger import DisclosureLedger
@@ -41,54 +40,13 @@ from scoring.exchange.effects import EFFECTS
 from scoring.exchange.epoch import EpochState
 from scoring.exchange.judgement import RULES
 from scoring.exchange.loans import LoanState
+from scoring.exchange.logged import Judged, Logged, Signer, verify_key
 from scoring.exchange.publications import PublicationProgress
 from scoring.exchange.registry import MemberRegistry
 from scoring.indicators.model import Model
 from scoring.statements import Leaf, Registry, SigningKey, kind_of, parse_leaf, parse_statement
 
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A statement that holds: who answers for it and the digest of its envelope."""
-
-    statement: Any  # one of scoring.statements.LOGGED
-    actor: str
-    digest: str
-    envelope: bytes
-    key_id: str
-    said: bytes  # crypto.statements.Envelope.said
-
-
-@dataclass(frozen=True, slots=True)
-class Logged:
-    """A statement with its place in the log."""
-
-    statement: Any
-    index: int
-    time: int
-    actor: str
-    digest: str
-    leaf: bytes
-    envelope: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Signer:
-    """Who signed: a member, or an enterprise's own key (``subject`` set, ``member`` its service)."""
-
-    key: SigningKey
-    member: str
-    subject: str
-
-    def require_member(self, member: str) -> None:
-        """The member itself signed. Raises WrongSignerError."""
-        if self.subject or self.member != member:
-            raise WrongSignerError(f"the statement names {member}, it is signed by {self.subject or self.member}")
-
-    def require_role(self, registry: MemberRegistry, role: str) -> None:
-        """A member with ``role`` signed. Raises WrongSignerError."""
-        if self.subject or role not in registry.member(self.member).roles:
-            raise WrongSignerError(f"only a member with role {role} may sign this, not {self.member}")
+__all__ = ["Judged", "Logged", "Signer", "ZoneView", "verify_key"]
 
 
 @dataclass
@@ -298,8 +256,3 @@ class ZoneView:
             return Signer(enrolment.statement.key, enrolment.statement.service, enrolment.statement.subject)
         entry = self.registry.key(key_id)
         return Signer(entry.key, entry.member.id, "")
-
-
-def verify_key(key: SigningKey) -> VerifyKey:
-    """The key in the form that ``crypto.statements`` verifies with."""
-    return VerifyKey(key_id=key.key_id, algorithm=key.algorithm, public=bytes.fromhex(key.public))
