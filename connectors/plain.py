@@ -12,12 +12,14 @@ import hashlib
 import io
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from connectors.errors import DeliveryError, SourceUnavailableError
+from connectors.outside import opened, shown_name
 from connectors.records import Malformed, Origin, Outcome, Record
 from crypto.errors import SubjectError
 from crypto.subjects import check_uscc
@@ -26,6 +28,7 @@ MAX_FILE_BYTES = 1 << 30
 MAX_FIELDS = 200
 PLAIN = "records"  # the folder's name among a node's connectors
 MAX_CELL = 4000
+MAX_LINE = 1 << 20
 VALID_FROM = "valid_from"
 _FIELD = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _PERIOD = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,31}")
@@ -49,16 +52,28 @@ class PlainFolder:
             raise SourceUnavailableError(f"there is no folder {self.folder}")
         for path in sorted(self.folder.glob("*.csv")):
             try:
-                look = _look(path.stat())
+                state = path.lstat()
             except FileNotFoundError:
                 continue  # taken away since it was listed
-            if self._taken.get(path) != look:
-                with path.open("rb") as stream:
-                    yield PlainFile(self, path, look, stream, _digest(stream))
+            if self._taken.get(path) != _look(state) and not stat.S_ISDIR(state.st_mode):
+                yield from self._one(path, _look(state))
 
     def settled(self, path: Path, look: Look) -> None:
         """Leave ``path`` alone while it looks like this."""
         self._taken[path] = look
+
+    def _one(self, path: Path, look: Look) -> Iterator[PlainFile]:
+        """The file at ``path``; of a link, a pipe or what cannot be opened one that cannot be read, since nothing is waited for or followed."""
+        try:
+            with opened(path) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as stream:
+                state = os.fstat(descriptor)
+                if _look(state) != look:
+                    return  # changed since it was listed: the next look finds it
+                fault = "" if stat.S_ISREG(state.st_mode) else "not a regular file"
+                yield PlainFile(self, path, look, stream, _digest(io.BytesIO() if fault else stream), fault=fault)
+        except DeliveryError as error:
+            if path.is_symlink() or path.exists():
+                yield PlainFile(self, path, look, io.BytesIO(), _digest(io.BytesIO()), fault=str(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +86,17 @@ class PlainFile:
     stream: BinaryIO
     digest: str
     cursor: str = ""
+    fault: str = ""
 
     @property
     def name(self) -> str:
-        """The file's name."""
-        return self.path.name
+        """The file's name as it can be shown."""
+        return shown_name(self.path.name)
 
     def items(self) -> Iterator[Record | Malformed]:
-        """Its lines. Raises DeliveryError as ``read_plain``, SourceUnavailableError when it is still being written."""
+        """Its lines. Raises DeliveryError as ``read_plain`` and for what is no file, SourceUnavailableError when it is still being written."""
+        if self.fault:
+            raise DeliveryError(self.fault)
         self.stream.seek(0)
         yield from read_plain(self.stream, self.source.id, self.name)
         if _look(os.fstat(self.stream.fileno())) != self.look:
@@ -117,7 +135,7 @@ def read_plain_again(kept: Malformed, content: str) -> Iterator[Record | Malform
 
 
 def _lines(text: io.TextIOWrapper, connector: str, delivery: str) -> Iterator[Record | Malformed]:
-    reader = csv.reader(text, strict=True)
+    reader = csv.reader(_bounded(text), strict=True)
     fields = _header(reader)
     header = ",".join(("uscc", "period", *fields))
     seen: set[int] = set()  # of hashes: a million keys in a tenth of the space
@@ -140,6 +158,15 @@ def _lines(text: io.TextIOWrapper, connector: str, delivery: str) -> Iterator[Re
         seen.add(hash((cells[0], cells[1])))
         values = {name: cell.strip() for name, cell in zip(fields, cells[2:], strict=True)}
         yield Record(cells[0], cells[1], values, origin, values.pop(VALID_FROM, ""))
+
+
+def _bounded(text: io.TextIOWrapper) -> Iterator[str]:
+    number = 0
+    while line := text.readline(MAX_LINE + 1):
+        number += 1
+        if len(line) > MAX_LINE:
+            raise DeliveryError(f"line {number}: more than {MAX_LINE} characters")
+        yield line
 
 
 def _header(reader: Iterator[list[str]]) -> list[str]:

@@ -129,7 +129,10 @@ class CursorPages(Part):
 
 
 class HttpSource(Part):
-    """A JSON API. ``items``: where in an answer the list stands, names joined by points; left out where the answer is the list."""
+    """A JSON API. ``items``: where in an answer the list stands, names joined by points; left out where the answer is the list.
+
+    ``timeout_s`` bounds each wait, ``answer_s`` one whole answer, ``run_s`` all that one run asks: others' connectors wait for it.
+    """
 
     kind: Literal["http"]
     url: Text
@@ -141,6 +144,8 @@ class HttpSource(Part):
     rate_per_s: Seconds = 5.0
     retries: Annotated[int, Field(ge=0, le=20)] = 5
     timeout_s: Seconds = 30.0
+    answer_s: Annotated[float, Field(gt=0, le=3600)] = 120.0
+    run_s: Annotated[float, Field(gt=0, le=86_400)] = 900.0
     max_bytes: Annotated[int, Field(ge=1024, le=256 << 20)] = 32 << 20
     ca_file: Text | None = None
 

@@ -3,11 +3,15 @@ another host than the mapping's."""
 
 from __future__ import annotations
 
+import socket
 import ssl
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
@@ -34,13 +38,16 @@ class _TryLaterError(Exception):
 
 
 class Client:
-    """Asks one API. ``sleep`` waits; every request goes through it, so that tests see what was waited for."""
+    """Asks one API for one run, which has ``source.run_s`` from here. ``sleep`` waits; every request goes through it, so that tests see what was
+    waited for."""
 
     def __init__(self, source: HttpSource, trust: Trust, credentials: Credentials, sleep: Callable[[float], None] = time.sleep) -> None:
         self._source = source
         self._credentials = credentials
         self._sleep = sleep
         self._next_at = 0.0
+        self._ends_at = time.monotonic() + source.run_s
+        self._sockets: list[socket.socket] = []
         self._origin = origin_of(source.url)
         self._http = httpx.Client(
             verify=trust,
@@ -53,6 +60,7 @@ class Client:
     def close(self) -> None:
         """End the connections."""
         self._http.close()
+        self._let_go()
 
     def get(self, uri: str) -> bytes:
         """The body of the answer to a GET of ``uri``.
@@ -84,19 +92,40 @@ class Client:
 
     def _ask(self, uri: str) -> tuple[bytes, str | None]:
         self._keep_pace()
+        left_s = self._ends_at - time.monotonic()
+        if left_s <= 0:
+            raise SourceUnavailableError(f"{_shown(uri)}: the run was not at its end after {self._source.run_s:g} s (run_s)")
+        alarm = _Alarm(self._sockets)
         try:
-            with self._http.stream("GET", uri, headers=dict(self._credentials(uri))) as answer:
+            with (
+                alarm.after(min(left_s, self._source.answer_s)),
+                self._http.stream("GET", uri, headers=dict(self._credentials(uri)), extensions={"trace": self._trace}) as answer,
+            ):
                 if answer.status_code in _AGAIN:
                     raise _TryLaterError(f"status {answer.status_code}", _retry_after(answer.headers.get("Retry-After", "")))
                 if answer.status_code in _MOVED:
                     return b"", answer.headers.get("Location", "")
                 if answer.status_code != 200:
                     raise SourceUnavailableError(f"{_shown(uri)}: status {answer.status_code}")
-                return self._body(answer), None
+                body = self._body(answer)
+                if not alarm.rang:  # what was cut off may look like an answer that ends
+                    return body, None
         except httpx.TransportError as error:
-            raise _TryLaterError(type(error).__name__) from error
+            if not alarm.rang:
+                raise _TryLaterError(type(error).__name__) from error
         except (httpx.InvalidURL, httpx.HTTPError, UnicodeError) as error:
             raise SourceUnavailableError(f"{_shown(uri)}: {type(error).__name__}") from error
+        self._let_go()
+        raise SourceUnavailableError(f"{_shown(uri)}: no whole answer within {min(left_s, self._source.answer_s):.3g} s (answer_s, run_s)")
+
+    def _trace(self, event: str, about: dict[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            self._sockets.append(about["return_value"].get_extra_info("socket").dup())  # TLS takes the socket itself away
+
+    def _let_go(self) -> None:
+        for connection in self._sockets:
+            connection.close()
+        self._sockets.clear()
 
     def _body(self, answer: httpx.Response) -> bytes:
         if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -113,6 +142,31 @@ class Client:
         if wait > 0:
             self._sleep(wait)
         self._next_at = time.monotonic() + 1 / self._source.rate_per_s
+
+
+class _Alarm:
+    """Ends connections when the time is up: a server that sends a byte now and then keeps to every timeout of a single read."""
+
+    def __init__(self, sockets: Sequence[socket.socket]) -> None:
+        self._sockets = sockets
+        self.rang = False
+
+    @contextmanager
+    def after(self, seconds: float) -> Iterator[None]:
+        """Ring in so many seconds, unless the block ends before."""
+        timer = threading.Timer(seconds, self._ring)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _ring(self) -> None:
+        self.rang = True
+        for connection in tuple(self._sockets):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)  # what waits at it goes on at once, with an end
 
 
 def trust_of(source: HttpSource, base: Path) -> Trust:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from connectors.errors import MappingError
-from connectors.secret_files import read_secret
+from connectors.outside import read_secret
 from connectors.sources import SignatureAuth, TokenAuth
 
 Headers = Mapping[str, str]

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NoReturn
 from xml.parsers import expat
 
 from connectors.errors import DeliveryError
@@ -121,6 +122,7 @@ class _Tree:
         self._parser.CharacterDataHandler = self._characters
         self._parser.StartDoctypeDeclHandler = self._doctype
         self._open: list[Element] = []
+        self._text: list[str] = []  # of the innermost open element, while it has no children
         self._root: Element | None = None
         self._elements = 0
 
@@ -146,16 +148,29 @@ class _Tree:
         named = {key.rpartition(":")[2]: value for key, value in attributes.items()} if attributes else _NONE
         element = Element(name.rpartition(":")[2] if ":" in name else name, named)
         if self._open:
+            self._leave_text(self._open[-1])
             self._open[-1].append(element)
         else:
             self._root = element
         self._open.append(element)
 
     def _characters(self, text: str) -> None:
-        self._open[-1].text += text
+        if not self._open[-1].children:
+            self._text.append(text)
+        elif not text.isspace():
+            self._refuse_text(self._open[-1])
 
     def _end(self, _name: str) -> None:
         element = self._open.pop()
-        element.text = element.text.strip()
-        if element.text and element.children:
-            raise DeliveryError(f"line {self._parser.CurrentLineNumber}: text between the elements of {element.name[:40]!a}")
+        if not element.children:
+            element.text = "".join(self._text).strip()
+        self._text.clear()
+
+    def _leave_text(self, element: Element) -> None:
+        """A child of ``element`` begins: what stood before it is white space."""
+        if any(not text.isspace() for text in self._text):
+            self._refuse_text(element)
+        self._text.clear()
+
+    def _refuse_text(self, element: Element) -> NoReturn:
+        raise DeliveryError(f"line {self._parser.CurrentLineNumber}: text between the elements of {element.name[:40]!a}")

@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, 
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from connectors.errors import MappingError, SourceUnavailableError
-from connectors.secret_files import read_secret
+from connectors.outside import read_secret
 from connectors.sources import SqlSource
 
 CONNECT_TIMEOUT_S = 10

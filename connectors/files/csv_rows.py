@@ -10,15 +10,17 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from connectors.errors import DeliveryError
-from connectors.files.table import Row
+from connectors.files.table import MAX_COLUMNS, Row
 from connectors.rows.cells import MAX_CELL
 
 MAX_LINE = 1 << 20
+MAX_ROW_LINES = 64
 _UNDECODABLE = re.compile(r"[\ud800-\udfff]")
 
 
 def read_csv(file: BinaryIO, encoding: str, delimiter: str) -> Iterator[Row]:
-    """Rows with the number of the line that each begins on. Bytes that are not of ``encoding`` make their row a fault.
+    """Rows with the number of the line that each begins on. Bytes that are not of ``encoding`` make their row a fault, and so does a row of more
+    than ``MAX_ROW_LINES`` lines, ``MAX_LINE`` characters or ``MAX_COLUMNS`` cells: what a stray mark swallows, and is read again, is bounded.
 
     Raises DeliveryError for a line of more than ``MAX_LINE`` characters.
     """
@@ -42,6 +44,8 @@ def read_csv(file: BinaryIO, encoding: str, delimiter: str) -> Iterator[Row]:
         raw = lines.taken[0] if len(lines.taken) == 1 else "".join(lines.taken)
         if not raw.isascii() and _UNDECODABLE.search(raw):
             yield Row(start, (), f"not {encoding} text", raw)
+        elif len(cells) > MAX_COLUMNS:
+            yield Row(start, (), f"more than {MAX_COLUMNS} cells", raw)
         elif len(raw) > MAX_CELL and any(len(cell) > MAX_CELL for cell in cells):
             yield Row(start, (), f"a cell of more than {MAX_CELL} characters", raw)
         else:
@@ -60,6 +64,7 @@ class _Lines:
         self._again: deque[str] = deque()
         self.number = 0
         self.taken: list[str] = []
+        self._size = 0  # of ``taken``
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -70,6 +75,12 @@ class _Lines:
             raise StopIteration
         self.number += 1
         self.taken.append(line)
+        if len(self.taken) > 1:
+            self._size += len(line)
+            if len(self.taken) > MAX_ROW_LINES or self._size > MAX_LINE:
+                raise csv.Error(f"a quotation mark is not closed within {MAX_ROW_LINES} lines and {MAX_LINE} characters")
+        else:
+            self._size = len(line)
         return line
 
     def keep_first(self) -> str:

@@ -14,18 +14,19 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from connectors.errors import DeliveryError, SourceUnavailableError
+from connectors.outside import cell_text, opened, shown_name
 from connectors.records import Delivery, Malformed, Outcome, Record
 
 DONE, FAILED, QUARANTINE = "done", "failed", "quarantine"
 MAX_FILE_BYTES = 512 << 20
 _CHUNK = 1 << 20
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_LONGEST_STEM = 200  # bytes
 _DIRECTORY, _FILE = 0o750, 0o640
 
 Parse = Callable[[BinaryIO, str], Iterator[Record | Malformed]]
@@ -78,8 +79,8 @@ class FileDelivery:
 
     @property
     def name(self) -> str:
-        """The file's name; bytes of it that are no text are written as escapes."""
-        return os.fsencode(self._path.name).decode("utf-8", "backslashreplace")
+        """The file's name as it can be shown."""
+        return shown_name(self._path.name)
 
     @property
     def digest(self) -> str:
@@ -100,7 +101,7 @@ class FileDelivery:
         """What the file holds. Raises DeliveryError for what is no readable file of at most ``MAX_FILE_BYTES``, SourceUnavailableError when
         it changes while it is read."""
         _ = self.digest
-        with _open(self._path) as descriptor:
+        with opened(self._path) as descriptor:
             info = os.fstat(descriptor)
             if not stat.S_ISREG(info.st_mode):
                 raise DeliveryError("not a regular file")
@@ -116,8 +117,8 @@ class FileDelivery:
     def settle(self, outcome: Outcome, refused: tuple[Malformed, ...]) -> None:
         """Write what was refused to quarantine/, then move the file to done/, or to failed/ when it was refused as a whole.
 
-        Calling it again changes nothing; a file that took the name meanwhile stays where it is. Raises SourceUnavailableError when a
-        folder cannot be written.
+        Calling it again changes nothing; a file that took the name meanwhile stays where it is. Nothing leaves the watched folder: what whoever
+        drops files put in the place of one of these folders is not followed. Raises SourceUnavailableError when one cannot be written.
         """
         try:
             if self._is_what_was_read():
@@ -139,7 +140,7 @@ class FileDelivery:
             state = self._path.lstat()
             if not stat.S_ISREG(state.st_mode) or state.st_size > MAX_FILE_BYTES:
                 return hashlib.sha256().hexdigest(), _state(state)
-            with _open(self._path) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
+            with opened(self._path) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
                 state = os.fstat(descriptor)
                 found = hashlib.sha256()
                 while chunk := file.read(_CHUNK):
@@ -149,61 +150,62 @@ class FileDelivery:
         return found.hexdigest(), _state(state)
 
     def _write_quarantine(self, refused: tuple[Malformed, ...]) -> None:
-        folder = _made(self._path.parent / QUARANTINE)
         text = io.StringIO()
         table = csv.writer(text)
         table.writerow(["位置 place", "字段 field", "原因 reason", "内容 content"])
-        table.writerows([_shown(item.origin.place), _shown(item.field), _shown(item.reason), _shown(item.content)] for item in refused)
-        path = folder / f"{self._path.name}.{self.digest[:12]}.csv"
-        temporary = path.with_name(f".{path.name}.tmp")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, _FILE)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text.getvalue().encode("utf-8-sig"))  # a spreadsheet knows UTF-8 by its BOM
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync(folder)
+        table.writerows(map(cell_text, (item.origin.place, item.field, item.reason, item.content)) for item in refused)
+        name = f"{_cut(self._path.name)}.{self.digest[:12]}.csv"
+        with _folder(self._path.parent) as parent, _subfolder(parent, QUARANTINE) as folder:
+            temporary = f".{name}.tmp"
+            with suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=folder)  # of a step that was cut short, or another's: what is written below is a file of ours
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _FILE, dir_fd=folder)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(text.getvalue().encode("utf-8-sig", "backslashreplace"))  # a spreadsheet knows UTF-8 by its BOM
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            os.fsync(folder)
 
     def _move(self, place: str) -> None:
-        folder = _made(self._path.parent / place)
-        target = folder / self._path.name
-        if target.exists() or target.is_symlink():
-            target = folder / f"{self._path.stem}.{self.digest[:12]}{self._path.suffix}"
-        self._path.rename(target)  # over the same bytes at most: that name holds their digest
-        _sync(folder)
-        _sync(self._path.parent)
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[int]:
-    """A descriptor for reading ``path``, which is no link; closed at the end. Raises DeliveryError when it cannot be opened."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        raise DeliveryError(f"not a file that can be opened: {error.strerror}") from error
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+        name = self._path.name
+        with _folder(self._path.parent) as parent, _subfolder(parent, place) as folder:
+            target = f"{_cut(self._path.stem)}.{self.digest[:12]}{self._path.suffix[:10]}" if _is_there(name, folder) else name
+            os.rename(name, target, src_dir_fd=parent, dst_dir_fd=folder)  # over the same bytes at most: that name holds their digest
+            os.fsync(folder)
+            os.fsync(parent)
 
 
 def _state(info: os.stat_result) -> _State:
     return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns
 
 
-def _made(folder: Path) -> Path:
-    folder.mkdir(mode=_DIRECTORY, exist_ok=True)
-    return folder
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+@contextmanager
+def _folder(path: Path | str, parent: int | None = None, flags: int = 0) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | flags, dir_fd=parent)
     try:
-        os.fsync(descriptor)
+        yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _shown(text: str) -> str:
-    """Text that a spreadsheet shows and does not compute."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+@contextmanager
+def _subfolder(parent: int, name: str) -> Iterator[int]:
+    """The folder ``name`` within the folder ``parent``, made where it is missing; a link of this name is refused, wherever it leads."""
+    with suppress(FileExistsError):
+        os.mkdir(name, _DIRECTORY, dir_fd=parent)
+    with _folder(name, parent, os.O_NOFOLLOW) as folder:
+        yield folder
+
+
+def _cut(name: str) -> str:
+    """``name`` with room for a digest behind it: a folder takes names of 255 bytes."""
+    return os.fsdecode(os.fsencode(name)[:_LONGEST_STEM])
+
+
+def _is_there(name: str, folder: int) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True

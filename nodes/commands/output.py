@@ -16,6 +16,7 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from connectors.errors import ConnectorError, SourceUnavailableError
+from connectors.outside import shapeless, shown
 from crypto.errors import CryptoError
 from nodes.errors import NodeError, NotReadyError, PeerUnavailableError, RpcRefusal, SettingsError
 from nodes.runtime.logging import where
@@ -68,8 +69,8 @@ class Report:
         self._document, self._text, self._code = document, text, code
 
     def finish(self) -> ExitCode:
-        """Print the answer."""
-        typer.echo(json.dumps(self._document, ensure_ascii=False) if self.as_json else self._text)
+        """Print the answer. What others wrote in it stands there and does nothing to the terminal."""
+        typer.echo(_json(self._document) if self.as_json else _lines(self._text))
         return self._code
 
 
@@ -104,7 +105,7 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
         error.show()  # type: ignore[attr-defined]
         detail = error.format_message()  # type: ignore[attr-defined]
         if "--json" in arguments:
-            typer.echo(json.dumps({"error": "USAGE", "detail": detail}, ensure_ascii=False))
+            typer.echo(_json({"error": "USAGE", "detail": detail}))
         return ExitCode.BAD_INPUT
     except OSError as error:  # the answer itself could not be written
         print(f"xinqiao: {error}", file=sys.stderr)
@@ -116,12 +117,23 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
 def _explain(error: Exception, as_json: bool) -> ExitCode:
     code, reason, detail = _judge(error)
     if as_json:
-        typer.echo(json.dumps({"error": reason, "detail": detail}, ensure_ascii=False))
-    typer.echo(f"xinqiao: {detail} [{reason}]", err=True)
+        typer.echo(_json({"error": reason, "detail": detail}))
+    typer.echo(_lines(f"xinqiao: {detail} [{reason}]"), err=True)
     if code is ExitCode.INTERNAL:
         for place in where(error):
             print(f"  at {place}", file=sys.stderr)
     return code
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    """One line of JSON whose signs without a shape are JSON's own escapes."""
+    text = json.dumps(document, ensure_ascii=False)
+    return text if text.isprintable() else "".join(json.dumps(sign)[1:-1] if shapeless(sign) else sign for sign in text)
+
+
+def _lines(text: str) -> str:
+    """``text`` line by line as ``shown``; tabs stay."""
+    return "\n".join("\t".join(map(shown, line.split("\t"))) for line in text.split("\n"))
 
 
 def _judge(error: Exception) -> tuple[ExitCode, str, str]:

@@ -79,7 +79,8 @@ def department_api(directory: Path) -> Iterator[DepartmentApi]:
             status, headers, body = api.answer(self.path, {name.lower(): value for name, value in self.headers.items()})
             self.send_response(status)
             for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                self.send_header(name, value)
+                if value:  # an empty one is left out
+                    self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 

@@ -19,6 +19,7 @@ from typing import Annotated, Any
 import typer
 
 from connectors.errors import DeliveryError
+from connectors.outside import cell_text, meant
 from connectors.records import Malformed
 from nodes.commands.output import ExitCode, JsonFlag, Report, reporting
 from nodes.department.records.deliveries import Health, Intake
@@ -34,7 +35,6 @@ from nodes.runtime.files import PRIVATE_FILE, make_private_directory
 
 WAIT_S = 30.0
 COLUMNS = ("id", "connector", "delivery", "place", "field", "reason", "header", "content")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 _LONGEST_CELL = 1 << 20
 Config = Annotated[Path, typer.Argument(help="The department's TOML file.")]
 Only = Annotated[str, typer.Option("--connector", help="Of this connector alone.")]
@@ -106,7 +106,7 @@ def export(
             writer = csv.writer(stream)
             writer.writerow(COLUMNS)
             for part in department.quarantine.waiting(connector):
-                writer.writerow([_shown(str(_row(part)[name])) for name in COLUMNS])
+                writer.writerow([cell_text(str(_row(part)[name])) for name in COLUMNS])
                 count += 1
         report.result({"parts": count, "file": str(out)}, f"{out}: {count} 条 parts")
 
@@ -206,7 +206,7 @@ def _corrections(path: Path) -> dict[int, str]:
         for row in reader:
             if not (row["id"] or "").isdecimal() or row["content"] is None:
                 raise RecordFileError(f"{path}, line {reader.line_num}: a number and a content are expected")
-            found[int(row["id"])] = _meant(row["content"])
+            found[int(row["id"])] = meant(row["content"])
     return found
 
 
@@ -228,12 +228,3 @@ def _line(part: Quarantined) -> str:
     day = datetime.fromtimestamp(part.recorded_at, UTC).date().isoformat()
     where = ", ".join(text for text in (part.origin.connector, part.origin.delivery, part.origin.place) if text)
     return f"{part.id}  {day}  {where}: {part.field or '整行 row'}: {part.reason} | {' '.join(part.content[:80].split())}"
-
-
-def _shown(text: str) -> str:
-    """Text that a spreadsheet shows and does not compute; ``_meant`` takes it back."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _meant(text: str) -> str:
-    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text

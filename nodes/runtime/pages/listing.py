@@ -14,11 +14,12 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from starlette.responses import Response
 
+from connectors.outside import cell_text
+
 R = TypeVar("R")
 Cell = str | int | float | Decimal | None
 PAGE_SIZE = 50
 LONGEST_SEARCH = 100
-_FORMULA = ("=", "+", "-", "@", "\t", "\n")
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -159,8 +160,7 @@ def _cell(sheet: Any, value: Cell) -> Any:
 def _harmless(value: Cell) -> Cell:
     if not isinstance(value, str):
         return value
-    text = _printable(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return cell_text(_printable(value))
 
 
 def _printable(text: str) -> str:

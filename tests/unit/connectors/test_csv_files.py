@@ -15,6 +15,7 @@ from connectors.connect import open_connector
 from connectors.errors import DeliveryError, SourceUnavailableError
 from connectors.files.folder import DONE, FAILED, QUARANTINE
 from connectors.records import Delivery, Malformed, Outcome, Record
+from nodes.runtime.clock import Timer
 from tests.support.connecting import CODES, HEADER, MAPPING, broken_files, row, table
 
 Drop = Callable[[bytes], Path]
@@ -200,6 +201,61 @@ def test_what_was_refused_is_copied_for_whoever_corrects_it_and_computes_nothing
     assert ",\"'=HYPERLINK(0)" in lines[1]
     delivery.settle(Outcome.PARTLY, refused)
     assert copy.read_bytes() == text
+
+
+@pytest.mark.parametrize("name", [DONE, FAILED, QUARANTINE])
+def test_nothing_leaves_the_watched_folder_by_a_link_in_the_place_of_one_of_ours(inbox: Path, tmp_path: Path, name: str) -> None:
+    records = tmp_path / "records"
+    records.mkdir()
+    (inbox / name).symlink_to(records)
+    (inbox / "a.csv").write_text(table(row(0), row(1)[18:]))
+    (delivery,) = deliveries(inbox)
+    refused = tuple(item for item in delivery.items() if isinstance(item, Malformed))
+    with pytest.raises(SourceUnavailableError, match="put away"):
+        delivery.settle(Outcome.REFUSED if name == FAILED else Outcome.PARTLY, refused)
+    assert list(records.iterdir()) == []
+    assert (inbox / "a.csv").exists()
+    (inbox / name).unlink()
+    delivery.settle(Outcome.PARTLY, refused)
+    assert (inbox / DONE / "a.csv").is_file()
+
+
+def test_a_copy_is_written_to_a_file_of_ours_whatever_lies_there(inbox: Path, tmp_path: Path) -> None:
+    (inbox / "a.csv").write_text(table(row(0), row(1)[18:]))
+    (delivery,) = deliveries(inbox)
+    refused = tuple(item for item in delivery.items() if isinstance(item, Malformed))
+    copy = inbox / QUARANTINE / f"a.csv.{delivery.digest[:12]}.csv"
+    copy.parent.mkdir()
+    other = tmp_path / "other"
+    other.write_text("other")
+    copy.symlink_to(other)
+    copy.with_name(f".{copy.name}.tmp").symlink_to(other)
+    delivery.settle(Outcome.PARTLY, refused)
+    assert copy.is_file()
+    assert not copy.is_symlink()
+    assert other.read_text() == "other"
+
+
+def test_a_name_that_would_act_on_a_terminal_or_is_as_long_as_can_be_is_shown_and_put_away(inbox: Path) -> None:
+    for name in (b"\x1b]0;x\x07\xc2\x9b2J\xe2\x80\xae.csv", b"x" * 251 + b".csv"):
+        (inbox / os.fsdecode(name)).write_text(table(row(0), row(1)[18:]))
+    assert "\\x1b]0;x\\x07\\x9b2J\\u202e.csv" in {delivery.name for delivery in deliveries(inbox)}
+    for delivery in deliveries(inbox):
+        assert delivery.name.isprintable()
+        assert len(delivery.name) <= 200
+        delivery.settle(Outcome.PARTLY, tuple(item for item in delivery.items() if isinstance(item, Malformed)))
+    assert (len(list((inbox / DONE).iterdir())), len(list((inbox / QUARANTINE).iterdir()))) == (2, 2)
+
+
+def test_a_row_that_a_stray_mark_makes_endless_is_bounded_and_costs_what_it_holds(inbox: Path) -> None:
+    data = table(row(0)).encode() + b'a,"""\n' * 3000
+    timer = Timer(10)
+    good, bad = read(inbox, data)
+    assert timer.left_s() > 0
+    assert (len(good), len(bad)) == (1, 3000)
+    assert "not closed" in bad[0].reason
+    wide = read(inbox, table(row(0)).encode() + b"," * 5000 + b"\n" + table(row(1)).split("\n", 1)[1].encode())
+    assert ([record.uscc for record in wide[0]], [one.reason for one in wide[1]]) == (CODES[:2], ["more than 1000 cells"])
 
 
 def test_a_link_is_not_followed_and_is_put_away_as_itself(inbox: Path, tmp_path: Path) -> None:

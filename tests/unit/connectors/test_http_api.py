@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
@@ -22,6 +23,7 @@ from connectors.errors import DeliveryError, MappingError, SourceUnavailableErro
 from connectors.mapping import load_mapping
 from connectors.records import Malformed, Record
 from connectors.sources import HttpSource
+from nodes.runtime.clock import Timer
 from tests.support.connecting import CODES
 from tests.support.department_api import DepartmentApi, department_api, page
 
@@ -322,6 +324,30 @@ def test_a_redirection_on_the_same_host_is_followed_and_signed_for_its_own_addre
     api.answers.append((307, {"Location": "/v2/returns?size=1000"}, b""))
     assert read(connector()) == CODES[:5]
     assert api.seen[-1][0].endswith("/v2/returns?size=1000")
+
+
+def test_a_server_that_keeps_the_rest_of_an_answer_back_does_not_keep_us(connector: Open, api: DepartmentApi) -> None:
+    api.answers.append((200, {"Content-Length": "30000"}, b"{"))
+    timer = Timer(20)
+    with pytest.raises(SourceUnavailableError, match=r"no whole answer within 0\.2 s"):
+        read(connector("answer_s: 0.2, timeout_s: 60"))
+    assert timer.left_s() > 0
+    assert read(connector("answer_s: 20")) == CODES[:5]
+
+
+def test_an_answer_that_is_cut_off_when_its_time_is_up_is_not_taken_for_whole(connector: Open, api: DepartmentApi) -> None:
+    whole = json.dumps({"data": {"records": api.items}}).encode()
+    api.answers.append((200, {"Content-Length": ""}, whole))
+    with pytest.raises(SourceUnavailableError, match="no whole answer"):
+        read(connector("answer_s: 0.2, timeout_s: 60"))
+
+
+def test_a_run_comes_to_an_end_however_many_pages_there_are(connector: Open, api: DepartmentApi) -> None:
+    pages = connector(f"run_s: 0.3, {PAGES['number']}").deliveries("")
+    next(pages)
+    threading.Event().wait(0.31)
+    with pytest.raises(SourceUnavailableError, match="run_s"):
+        next(pages)
 
 
 def test_redirections_come_to_an_end(connector: Open, api: DepartmentApi) -> None:

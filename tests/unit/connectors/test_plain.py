@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -177,3 +178,28 @@ def test_a_corrected_line_is_read_under_the_header_that_was_kept_with_it() -> No
 def test_a_file_that_was_refused_is_not_corrected_line_by_line() -> None:
     with pytest.raises(DeliveryError):
         list(read_plain_again(Malformed(Origin("records", "a.csv", ""), "", "not UTF-8", ""), "x"))
+
+
+def test_what_is_no_file_is_refused_and_nothing_waits_for_it(folder: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.csv"
+    secret.write_text(HEADER + line(0))
+    (folder / "a.csv").symlink_to(secret)
+    os.mkfifo(folder / "b.csv")
+    (folder / "c.csv").mkdir()
+    (folder / os.fsdecode(b"d\xff\x1b.csv")).write_text(HEADER + line(1))
+    source = PlainFolder(folder)
+    told: dict[str, list[str] | str] = {}
+    for delivery in source.deliveries(""):
+        try:
+            told[delivery.name] = [item.uscc for item in delivery.items() if isinstance(item, Record)]
+        except DeliveryError as error:
+            told[delivery.name] = str(error)
+        delivery.settle(Outcome.TAKEN, ())
+    assert told.pop("d\\xff\\x1b.csv") == [USCCS[1]]
+    assert told == {"a.csv": "not a file that can be opened: Too many levels of symbolic links", "b.csv": "not a regular file"}
+    assert list(source.deliveries("")) == []
+
+
+def test_a_line_without_end_is_refused_before_it_is_held_in_memory(folder: Path) -> None:
+    with pytest.raises(DeliveryError, match="line 2: more than 1048576 characters"):
+        read(HEADER + "x" * (2 << 20))

@@ -10,9 +10,10 @@ import pytest
 
 from connectors.customs.declarations import build_declaration
 from connectors.customs.folders import MAX_MEMBERS, unpack
-from connectors.customs.markup import MAX_BYTES, MAX_DEPTH
+from connectors.customs.markup import MAX_BYTES, MAX_DEPTH, read_xml
 from connectors.customs.messages import read_message
 from connectors.errors import DeliveryError
+from nodes.runtime.clock import Timer
 from tests.support.customs import declaration, enveloped, failure, old_receipt, receipt, response, wrapped, zipped
 
 SECRET = "商业秘密-7391"
@@ -198,3 +199,14 @@ WHOLE: dict[str, Callable[[], bytes]] = {
 def test_a_zip_that_is_broken_as_a_whole_is_refused(how: str) -> None:
     with pytest.raises(DeliveryError):
         list(unpack(WHOLE[how]()))
+
+
+def test_text_between_many_elements_is_refused_at_its_first_line() -> None:
+    data = b"<a>" + (b"x" * 80 + b"<b/>\n") * 90_000 + b"</a>"
+    timer = Timer(5)
+    with pytest.raises(DeliveryError, match="line 1: text between the elements of 'a'"):
+        read_xml(data)
+    with pytest.raises(DeliveryError, match="line 1: text between the elements of 'a'"):
+        read_xml(b"<a><b/>x</a>")
+    assert timer.left_s() > 0
+    assert read_xml(b"<a> \n<b> t <![CDATA[& u]]> </b>\n </a>").leaves() == {"b": "t & u"}

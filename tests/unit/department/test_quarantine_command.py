@@ -162,3 +162,22 @@ def test_a_file_that_is_no_export_is_refused(config: Path, capfd: pytest.Capture
         other.write_text(text, encoding="utf-8")
         code, document = connector(capfd, "quarantine", "retry", config, other)
         assert (code, document["error"]) == (2, "RECORD_FILE_INVALID")
+
+
+def test_what_a_deliverer_wrote_does_nothing_to_the_terminal_or_the_spreadsheet(config: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    name = "\x1b]0;owned\x07.csv"
+    (config.parent / "inbox" / name).write_text(table(f"＝1+1\x9b2J\u202e{row(0)[18:]}"), encoding="utf-8")
+    assert run(app, ["connector", "run", str(config), "--once"]) == 1
+    assert run(app, ["connector", "quarantine", "list", str(config)]) == 1
+    capfd_out = capfd.readouterr().out
+    assert "\\x1b]0;owned\\x07.csv" in capfd_out
+    assert "\\x9b2J\\u202e" in capfd_out
+    assert run(app, ["connector", "quarantine", "list", str(config), "--json"]) == 1
+    document = capfd.readouterr().out
+    assert all(sign == "\n" or sign.isprintable() for sign in capfd_out + document)
+    (part,) = json.loads(document)["waiting"]
+    assert "\x9b2J\u202e" in part["content"]
+    assert run(app, ["connector", "quarantine", "export", str(config), "-o", str(config.parent / "waiting.csv")]) == 0
+    with (config.parent / "waiting.csv").open(encoding="utf-8-sig", newline="") as stream:
+        (exported,) = csv.DictReader(stream)
+    assert exported["content"].startswith("'＝1+1")
