@@ -61,13 +61,13 @@ def run(quick: bool) -> list[Figure]:
     """Measures every figure; ``quick`` appends less. Takes about 20 s, a third of it when quick."""
     turns, batches = (10, 5) if quick else (40, 25)
     with tempfile.TemporaryDirectory(prefix="xinqiao-bench-") as directory:
-        zone = _make_zone(Path(directory) / "zone")
-        with _sequencing(zone, "groups") as (sequencer, _):
+        zone = make_bench_zone(Path(directory) / "zone")
+        with sequencing(zone, "groups") as (sequencer, _, _):
             admission = Admission(zone.genesis)
             singles = _from_clients(zone, turns, lambda _client, raw: sequencer.append(admission.admit(MEMBER, raw, sha256(raw).hex())))
-        with _sequencing(zone, "one") as (sequencer, _):
+        with sequencing(zone, "one") as (sequencer, _, _):
             alone = _one_by_one(sequencer, 20 * turns)
-        with _sequencing(zone, "batches") as (sequencer, reader):
+        with sequencing(zone, "batches") as (sequencer, reader, _):
             batched = _batched(sequencer, batches)
             proof_s = _proofs(reader, batches * BATCH, 50 * turns)
         network = _over_network(zone, turns)
@@ -80,7 +80,8 @@ def run(quick: bool) -> list[Figure]:
     ]
 
 
-def _make_zone(root: Path) -> _Zone:
+def make_bench_zone(root: Path) -> _Zone:
+    """A zone in ``root`` whose one member submits statements."""
     members = tuple(MemberPlan(name, Title(zh=name, en=name), roles, listens="log" in roles) for name, roles in _ROLES.items())
     make_zone(ZonePlan(ZONE, Title(zh="测量", en="bench"), members, ()), root, [])
     (root / "state").mkdir(mode=0o700)
@@ -90,7 +91,8 @@ def _make_zone(root: Path) -> _Zone:
 
 
 @contextmanager
-def _sequencing(zone: _Zone, name: str) -> Iterator[tuple[Sequencer, Reader]]:
+def sequencing(zone: _Zone, name: str) -> Iterator[tuple[Sequencer, Reader, Publication]]:
+    """A log of its own in the zone's state, and who reads it."""
     state = zone.root / "state" / name
     engine = open_database(state, "log", METADATA)
     store, publication = LogStore(engine), Publication()
@@ -99,7 +101,7 @@ def _sequencing(zone: _Zone, name: str) -> Iterator[tuple[Sequencer, Reader]]:
     thread = threading.Thread(target=sequencer.run)
     thread.start()
     try:
-        yield sequencer, reader
+        yield sequencer, reader, publication
     finally:
         sequencer.close()
         thread.join()
@@ -124,7 +126,7 @@ def _from_clients(zone: _Zone, turns: int, append: Callable[[int, bytes], object
 
 
 def _one_by_one(sequencer: Sequencer, count: int) -> float:
-    made = _submissions(count)
+    made = submissions(count)
     start = time.perf_counter()
     for submission in made:
         sequencer.append(submission)
@@ -132,7 +134,7 @@ def _one_by_one(sequencer: Sequencer, count: int) -> float:
 
 
 def _batched(sequencer: Sequencer, batches: int) -> float:
-    made = [_submissions(BATCH) for _ in range(batches)]
+    made = [submissions(BATCH) for _ in range(batches)]
     start = time.perf_counter()
     for batch in made:
         sequencer.submit(batch).result()
@@ -150,7 +152,7 @@ def _proofs(reader: Reader, size: int, count: int) -> float:
     return (time.perf_counter() - start) / count
 
 
-def _submissions(count: int) -> list[Submission]:
+def submissions(count: int) -> list[Submission]:
     """Admitted statements of the usual size; their signatures are not the sequencer's matter."""
     raws = [secrets.token_bytes(500) for _ in range(count)]
     return [Submission(MEMBER, sha256(raw).hex(), raw, sha256(raw), "refusal", MEMBER, (MEMBER,)) for raw in raws]

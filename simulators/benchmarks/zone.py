@@ -21,6 +21,7 @@ from simulators.benchmarks.plain import PlainEpoch, evaluate_plain
 from simulators.demo.metering import Meter
 from simulators.demo.people import Authority, Bank, EnterpriseService
 from simulators.population.records import write_records
+from simulators.population.register import publish_register
 from simulators.population.tables import Population
 from simulators.zone.build import build_zone, processes_of
 from simulators.zone.configs import read_endpoints
@@ -71,9 +72,10 @@ class Memory:
 
 
 class MeasuredZone:
-    """A running zone whose departments hold the records of every population, each under its own period."""
+    """A running zone in ``directory`` whose departments hold the records of every population, each under its own period."""
 
     def __init__(self, directory: Path, processes: ZoneProcesses, populations: Sequence[Population]) -> None:
+        self.directory = directory
         endpoints, ca, state = read_endpoints(directory), directory / "public" / "ca.pem", directory / "state"
         self._processes = processes
         self._populations = {population.period: population for population in populations}
@@ -163,6 +165,7 @@ def measured_zone(
     try:
         for population in populations:
             write_records(population, directory, f"records-{population.period}.csv")
+            publish_register(population, plan or demo_plan(), directory)
         build_zone(plan or demo_plan(), directory, packs, key_bits=key_bits, progress=lambda _text: None)
         with processes_of(directory) as processes:
             tell(f"  {len(processes.names())} processes start, {key_bits}-bit key")

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from nodes.commands.output import JsonFlag, Report, reporting
-from simulators.benchmarks import audit, banks, crypto, epoch, log, matching, plain, tables
+from simulators.benchmarks import audit, banks, crypto, epoch, log, matching, pages, plain, tables
 from simulators.benchmarks.machine import this_machine
 from simulators.benchmarks.rows import Item, to_json, to_text
 from simulators.commands.ending import end_on_sigterm
@@ -28,6 +28,7 @@ class Part(StrEnum):
     TABLES = "tables"
     POINTS = "points"
     POLICIES = "policies"
+    PAGES = "pages"
 
 
 TITLES = {
@@ -39,6 +40,7 @@ TITLES = {
     Part.TABLES: "接入 A department's tables into records, in wall time",
     Part.POINTS: "计分 A zone's records into totals, in wall time",
     Part.POLICIES: "政策 A zone's enterprises against many policies, in wall time",
+    Part.PAGES: "页面 Pages of a whole zone and of a long log, in wall time",
 }
 QUICK_BITS = 2048
 
@@ -79,6 +81,7 @@ def _measure(part: Part, quick: bool, report: Report) -> list[Item]:
         Part.TABLES: lambda: list(tables.run(quick)),
         Part.POINTS: lambda: list(plain.run(quick)),
         Part.POLICIES: lambda: list(matching.run(quick)),
+        Part.PAGES: lambda: list(pages.run(quick, report.progress)),
     }
     report.progress(TITLES[part])
     return works[part]()

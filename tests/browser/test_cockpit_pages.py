@@ -1,0 +1,111 @@
+"""Cockpit and log explorer of a whole zone in a real browser: sound pages, and the numbers that the zone's run left in its files."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.browser import Visit
+from tests.support.kept_zone import KeptZone
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kept-zone"), pytest.mark.timeout(600)]
+PHONE, DESKTOP = 390, 1280
+COCKPIT = ("/cockpit/board", "/cockpit/enterprises", "/cockpit/supervision", "/cockpit/register")
+EXPLORER = ("/explorer", "/explorer/leaves/5", "/explorer/consistency?earlier=7", "/explorer/witnesses", "/explorer/receipt")
+
+
+def totals(kept: KeptZone) -> list[dict[str, str]]:
+    with (kept.out / "totals.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def epoch(kept: KeptZone) -> str:
+    (found,) = [path.name for path in (kept.out / "epochs").iterdir()]
+    return found
+
+
+def fits(visitor: Visit, path: str) -> None:
+    visitor.sound()
+    assert visitor.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, path
+
+
+@pytest.mark.parametrize("width", [PHONE, DESKTOP])
+def test_every_page_is_sound_in_both_languages(kept: KeptZone, visit: Callable[..., Visit], width: int) -> None:
+    visitor = visit(kept.endpoints["gateway"], width=width)
+    kept.sign_in(visitor, "chief")
+    one = totals(kept)[0]["subject_id"]
+    for language in ("English", "中文"):
+        for path in (*COCKPIT, *EXPLORER, f"/cockpit/epochs/{epoch(kept)}", f"/cockpit/enterprises/{one}"):
+            visitor.open(path)
+            fits(visitor, path)
+        visitor.page.get_by_role("link", name=language, exact=True).click()
+
+
+def test_the_totals_shown_are_those_of_the_run(kept: KeptZone, visit: Callable[..., Visit]) -> None:
+    visitor = visit(kept.endpoints["gateway"], scripts=False)
+    kept.sign_in(visitor, "chief")
+    best = max(totals(kept), key=lambda row: float(row["total"]))
+    visitor.open("/cockpit/enterprises")
+    first = visitor.page.locator("tbody tr").first
+    expect(first.locator("th")).to_have_text(best["company"])
+    assert best["total"] in first.inner_text()
+    first.get_by_role("link").click()
+    expect(visitor.page.get_by_role("heading", level=1)).to_have_text(best["company"])
+    expect(visitor.page.locator("dd", has_text=best["uscc"])).to_be_visible()
+    assert best["total"] in visitor.page.locator("main").inner_text()
+
+
+def test_a_county_sees_its_own_enterprises_only(kept: KeptZone, visit: Callable[..., Visit]) -> None:
+    visitor = visit(kept.endpoints["gateway"])
+    kept.sign_in(visitor, "county-binjiang")
+    mine = [row for row in totals(kept) if row["uscc"][2:8] == "330108"]
+    others = [row for row in totals(kept) if row["uscc"][2:8] != "330108"]
+    assert mine
+    assert others
+    visitor.open("/cockpit/enterprises")
+    expect(visitor.page.locator("caption")).to_contain_text(f"{len(mine)} 条")
+    visitor.page.get_by_label("搜索").fill(others[0]["uscc"])
+    visitor.page.get_by_role("button", name="搜索").click()
+    expect(visitor.page.get_by_text("没有符合条件的企业。")).to_be_visible()
+    visitor.errors.clear()
+    answer = visitor.page.goto(f"{visitor.base}/cockpit/enterprises/{others[0]['subject_id']}")
+    assert answer is not None
+    assert answer.status == 404
+
+
+def test_the_board_prints_and_shows_no_small_figure(kept: KeptZone, visit: Callable[..., Visit]) -> None:
+    visitor = visit(kept.endpoints["gateway"])
+    kept.sign_in(visitor, "chief")
+    visitor.open("/cockpit/board")
+    expect(visitor.page.locator("figure.chart").first).to_be_visible()
+    for text in visitor.page.locator("#below + div td.number").all_inner_texts():
+        assert text == "–" or int(text.replace(",", "")) >= 5
+    visitor.page.emulate_media(media="print")
+    assert not visitor.page.get_by_role("navigation").first.is_visible()
+    assert visitor.page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
+
+
+def test_a_receipt_is_dropped_and_judged(kept: KeptZone, visit: Callable[..., Visit]) -> None:
+    visitor = visit(kept.endpoints["gateway"], scripts=False)
+    file = sorted((kept.out / "receipts").glob("*.json"))[0]
+    said = json.loads(file.read_text(encoding="utf-8"))
+    visitor.open("/explorer/receipt")
+    visitor.page.get_by_label("凭证文件").set_input_files(file)
+    visitor.page.get_by_role("button", name="核验").click()
+    expect(visitor.page.get_by_role("heading", name="凭证成立")).to_be_visible()
+    assert said["result"]["total"] in visitor.page.locator("main").inner_text()
+    said["result"]["total"] = "99.99"
+    changed = json.dumps(said).encode()
+    visitor.page.get_by_label("凭证文件").set_input_files({"name": "changed.json", "mimeType": "application/json", "buffer": changed})
+    visitor.page.get_by_role("button", name="核验").click()
+    expect(visitor.page.get_by_text("RESULT_MISMATCH")).to_be_visible()
+    visitor.sound()
+    visitor.open("/explorer/receipt")
+    visitor.page.get_by_label("凭证文件").set_input_files(file)
+    visitor.page.get_by_role("button", name="核验").click()
+    visitor.page.get_by_role("link", name="在日志中查看放行单").click()
+    expect(visitor.page.get_by_text("ticket", exact=True)).to_be_visible()
