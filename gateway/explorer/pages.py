@@ -160,7 +160,7 @@ def _consistency(explorer: Explorer, request: Request) -> Response:
     if not 0 < earlier <= size:
         return explorer.site.page(request, "explorer/consistency.html.j2", proof=None, size=size, asked_for=word, picture="", height=0)
     proof = explorer.prover.consistency(earlier, explorer.index.head()[1], _vkey(explorer))
-    picture = drawing(proof, f"0–{earlier - 1}")
+    picture = drawing(proof, "∙")
     return explorer.site.page(
         request, "explorer/consistency.html.j2", proof=proof, size=size, asked_for=str(earlier), picture=picture, height=drawing_height(proof)
     )

@@ -31,13 +31,23 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A proof that holds. ``steps`` from the bottom; ``roots``: of the earlier tree, where there is one, and of the whole."""
+    """A proof that holds: ``steps`` from the bottom, ``size`` and ``root`` of the whole tree, and of the earlier one where there is one.
+    ``base``: the leaves [start, end) at the bottom; none where the first hash of the proof is the bottom."""
 
     steps: tuple[Step, ...]
     size: int
     root: bytes
+    base: tuple[int, int]
     earlier: int = 0
     earlier_root: bytes = b""
+
+    def covered(self) -> list[tuple[int, int]]:
+        """Which leaves each node of the path stands for, from the bottom to the root."""
+        found, (start, end) = [self.base], self.base
+        for step in self.steps:
+            start, end = (step.start, step.end) if start == end else (min(start, step.start), max(end, step.end))
+            found.append((start, end))
+        return found
 
 
 class Prover:
@@ -55,7 +65,7 @@ class Prover:
         merkle.check_inclusion(merkle.leaf_hash(leaf), index, checkpoint.size, hashes, checkpoint.root)
         places = _inclusion_places(index, checkpoint.size)
         steps = tuple(Step(*place, item) for place, item in zip(places, hashes, strict=True))
-        return Proof(steps, checkpoint.size, checkpoint.root), TlogProof(index, tuple(hashes), note).to_bytes()
+        return Proof(steps, checkpoint.size, checkpoint.root, (index, index + 1)), TlogProof(index, tuple(hashes), note).to_bytes()
 
     def consistency(self, earlier: int, note: bytes, log_vkey: str) -> Proof:
         """That the tree of the first ``earlier`` leaves is the beginning of that of the checkpoint ``note``. Raises MerkleError, NoteError."""
@@ -65,7 +75,8 @@ class Prover:
         merkle.check_consistency(earlier, checkpoint.size, hashes, before, checkpoint.root)
         places = _consistency_places(earlier, checkpoint.size)
         steps = tuple(Step(*place, item) for place, item in zip(places, hashes, strict=True))
-        return Proof(steps, checkpoint.size, checkpoint.root, earlier, before)
+        base = (0, 0) if steps and steps[0].side == "left" and steps[0].end == earlier else (0, earlier)
+        return Proof(steps, checkpoint.size, checkpoint.root, base, earlier, before)
 
     def _read_within(self, size: int) -> tiles.ReadTile:
         """Tiles of an earlier tree out of those of the tree of ``size`` leaves: hashes of complete subtrees do not change."""
@@ -95,15 +106,15 @@ def drawing(proof: Proof, bottom: str) -> str:
     height = rows * _ROW + 24
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" font-family="monospace">']
     parts.append(f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>')
+    covered = proof.covered()[::-1]
     for number in range(rows):
         if number < len(proof.steps):
             step = proof.steps[-1 - number]
             parts += [_line(number, "path"), _line(number, step.side)]
             parts.append(_box(step.side, number + 1, step.hash.hex()[:16], f"{step.start}–{step.end - 1}", "#ffffff"))
-        label = (proof.root.hex()[:16], f"0–{proof.size - 1}") if number == 0 else ("", "")
-        if number == rows - 1:
-            label = (bottom, label[1]) if number else (label[0], label[1])
-        parts.append(_box("path", number, *label, "#dbe9f6"))
+        start, end = covered[number]
+        name = proof.root.hex()[:16] if number == 0 else bottom if number == rows - 1 else "…"
+        parts.append(_box("path", number, name, f"{start}–{end - 1}" if end > start else "", "#dbe9f6"))
     return "data:image/svg+xml;base64," + base64.b64encode("".join([*parts, "</svg>"]).encode()).decode()
 
 

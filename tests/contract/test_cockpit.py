@@ -13,14 +13,19 @@ import pytest
 
 from crypto.keygen import PrivateKey
 from gateway.cockpit.publisher import Publisher
-from gateway.cockpit.results import Results
+from gateway.cockpit.results import BALANCE, LOANS, OVERDUE, Loans, Results
 from gateway.cockpit.store import METADATA, CockpitStore
 from gateway.register.book import Register
+from gateway.store import METADATA as GATEWAY
+from gateway.store import Store, Total
 from nodes.department.records import tables
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.store import RecordStore
+from nodes.packs import shipped_pack
 from nodes.runtime.database import open_database
 from nodes.runtime.pages.accounts import AUDITOR, AUTHORITY, CITY, COUNTY, PROVINCE
+from scoring.exchange.epoch import EpochState, Phase
+from scoring.indicators.model import Model, load_pack
 from tests.support.cockpit import PASSWORD, ROSTER_KEY, Board, board
 from tests.support.epoch import EPOCH
 
@@ -212,3 +217,51 @@ def test_tables_wait_until_the_register_is_read(site: Board, tmp_path: Path) -> 
     known = Results(site.front.zone_held, site.front.evaluation, site.front.store, site.register)
     assert Publisher(known, site.register, store, lambda: 0).publish_all() is False
     assert [document["epoch"] for document in store.publications()] == [EPOCH]
+
+
+class _Lent(Results):
+    """Released results of a zone that has, beside its own, an epoch of the banks' loan books, whose sums are in a real store of their own."""
+
+    lent: Results
+
+    def loans(self, state: EpochState) -> dict[str, Loans]:
+        return self.lent.loans(state)
+
+    def lendings(self) -> list[tuple[EpochState, Model]]:
+        ((rated, _),) = self.ratings()
+        said = rated.opened.model_copy(update={"epoch": "loans-1995"})
+        state = EpochState(said, 90, Phase.RELEASED, 91, "", 92, None)
+        return [(state, load_pack(shipped_pack("loan-performance")))]
+
+    def roster(self, state: EpochState) -> tuple[tuple[str, str, str], ...]:
+        ((rated, _),) = self.ratings()
+        return super().roster(rated)
+
+
+def test_loans_are_shown_by_stage_as_the_banks_sums_say(site: Board, tmp_path: Path) -> None:
+    """Two firms in three borrow; the only borrower of a stage, and a sum that one makes up, are on no table."""
+    ((state, _),) = Results(site.front.zone_held, site.front.evaluation, site.front.store, site.register).ratings()
+    sums = Store(open_database(tmp_path, "gateway", GATEWAY))
+    results = _Lent(site.front.zone_held, site.front.evaluation, site.front.store, site.register)
+    stages = {subject: row.stage for subject, row in results.rows(state).items()}
+    lent = {subject: 1000 + 10 * place for place, subject in enumerate(sorted(stages)) if place % 3}
+    for functional, factor in ((BALANCE, 1), (LOANS, 0), (OVERDUE, 0)):
+        totals = [
+            Total(subject, place, "all", balance if factor else 100 * (functional == LOANS or place % 2), False)
+            for place, (subject, balance) in enumerate(lent.items())
+        ]
+        sums.keep_opened("loans-1995", functional, functional, b"", totals)
+    results.lent = Results(site.front.zone_held, site.front.evaluation, sums, site.register)
+    rated = CockpitStore(open_database(tmp_path, "cockpit", METADATA))
+    Publisher(results, site.register, rated, lambda: 0).publish_all()
+    document = rated.publication("loans-1995")
+    assert document is not None
+    assert document["kind"] == "loans"
+    shown = {(place, group): (count, amount) for question, place, group, count, amount in document["shown"] if question == "balance/loans-1995"}
+    assert shown, document["withheld"]
+    for (place, stage), (count, amount) in shown.items():
+        if place == "|":
+            mine = [balance for subject, balance in lent.items() if stages[subject] == stage]
+            assert (count, amount) == (len(mine), sum(mine) * 1_000_000)
+        assert count >= 5
+    assert ("|", "S4") not in shown

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from crypto.encoding import sha256
 from crypto.keygen import PrivateKey
 from crypto.merkle import MemoryTree
 from gateway.explorer.index import METADATA, Asked, LeafIndex
+from gateway.explorer.proofs import Prover
 from gateway.explorer.words import REASONS
 from nodes.runtime.database import open_database
 from nodes.runtime.pages.accounts import AUDITOR, COUNTY, Person
@@ -120,6 +122,17 @@ def test_an_earlier_tree_is_proven_to_be_the_beginning_of_the_present_one(site: 
         assert "Checked: the log of then" in text
     for word in ("0", str(size + 1), "x", "1.5", "-3"):
         assert "Write a number" in get(site, f"/explorer/consistency?earlier={word}").text
+
+
+def test_a_proofs_path_covers_more_and_more_leaves_up_to_all(site: Front) -> None:
+    prover, size, note = Prover(site.log.client()), len(site.zone.entries), site.log.note()
+    key = site.zone.view.registry.genesis.log_vkey
+    proofs = [prover.inclusion(index, leaf, note, key)[0] for index, (leaf, _) in enumerate(site.zone.entries)]
+    proofs += [prover.consistency(earlier, note, key) for earlier in range(1, size + 1)]
+    for proof in proofs:
+        covered = proof.covered()
+        assert covered[-1] == (0, size)
+        assert all(new[0] <= old[0] <= old[1] <= new[1] for old, new in pairwise(covered) if old[0] < old[1])
 
 
 def test_a_checkpoint_whose_leaves_are_others_is_not_believed(site: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
