@@ -8,6 +8,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
+from scoring.enterprises.trades import SECTIONS
 from scoring.policies.errors import PolicyFormatError
 from scoring.statements import Record, Title
 
@@ -71,6 +72,7 @@ TITLES: dict[str, Title] = {
     "unicorn": Title(zh="独角兽企业", en="unicorn"),
 }
 _UNITS = {"founded_years": (" 年", " years"), "rights": (" 件", " rights"), **dict.fromkeys(("growth", "rd_ratio", "rd_staff_ratio"), ("%", "%"))}
+_SECTIONS = {section.letter: Title(zh=section.zh, en=section.en) for section in SECTIONS}
 _MEMBERSHIP = ("one_of", "none_of")
 _WHOLE, _DECIMAL = re.compile(r"0|[1-9][0-9]{0,17}"), re.compile(r"-?(0|[1-9][0-9]{0,8})(\.[0-9]{1,6})?")
 _FORMS: dict[str, re.Pattern[str]] = {
@@ -140,6 +142,8 @@ def _named(kind: str, value: str) -> Title:
     if kind in {"award", "revenue", "rd_expense"}:
         yuan = f"{int(value) // 100:,}" + (f".{int(value) % 100:02}" if int(value) % 100 else "")
         return Title(zh=f"{yuan} 元", en=f"{yuan} yuan")
+    if kind == "trade" and value in _SECTIONS:
+        return _SECTIONS[value]
     unit_zh, unit_en = _UNITS.get(kind, ("", ""))
     return {"board": BOARDS, "title": TITLES}.get(kind, {}).get(value) or Title(zh=f"{value}{unit_zh}", en=f"{value}{unit_en}")
 

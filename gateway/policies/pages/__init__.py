@@ -20,7 +20,7 @@ def pages(site: Site, policies: Policies) -> APIRouter:
     """The policies' part of the gateway's site."""
     site.use("policies", Path(__file__).parent)
     site.entry("/policies", N_("惠企政策"), public=True)
-    site.entry("/notice", N_("公示"), public=True)
+    site.entry("/notice", N_("免申即享公示"), public=True)
     site.entry("/libraries", N_("企业培育库"), *LIST_READERS)
     site.entry("/payments", N_("资金台账"), AUTHORITY)
     desk, router = Desk(site, policies), APIRouter(include_in_schema=False)
