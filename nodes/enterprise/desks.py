@@ -9,6 +9,8 @@ from nodes.enterprise.consents import ConsentDesk
 from nodes.enterprise.customs import CustomsDesk
 from nodes.enterprise.enrolment import Enrolments
 from nodes.enterprise.keyring import Keyring
+from nodes.enterprise.market.desk import MarketDesk
+from nodes.enterprise.policies.desk import OwnPolicyDesk
 from nodes.enterprise.portraits import PortraitDesk
 from nodes.enterprise.store import Store
 from nodes.enterprise.straight import StraightDesk
@@ -33,3 +35,5 @@ class Desks:
     values: ValuesDesk
     straight: StraightDesk
     customs: CustomsDesk
+    market: MarketDesk
+    policies: OwnPolicyDesk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from fastapi import Depends, FastAPI, Request
@@ -21,12 +22,13 @@ from nodes.runtime.web import problems
 from nodes.runtime.web.bounds import Bounds
 
 
-def create_pages(portal: Portal, doors: Doors, origin: str) -> FastAPI:
-    """The ASGI application. ``origin``: under which browsers see it."""
+def create_pages(portal: Portal, doors: Doors, origin: str, add_applications: Callable[[FastAPI], None]) -> FastAPI:
+    """The ASGI application. ``origin``: under which browsers see it; ``add_applications`` adds the pages of the other packages."""
     app = FastAPI(title="Xinqiao enterprise pages", version="1", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     problems.install(app)
     portal.site.use(PART, Path(__file__).parent)
     add_home(app, portal)
+    add_applications(app)
     add_given(app, portal)
     add_facts(app, portal)
     add_declarations(app, portal)

@@ -12,6 +12,8 @@ from nodes.enterprise.entrance.oidc import OidcProvider
 from nodes.enterprise.entrance.pages import RETURN, Doors
 from nodes.enterprise.entrance.passkeys import Passkeys
 from nodes.enterprise.entrance.representatives import Representatives
+from nodes.enterprise.market.pages import add_market
+from nodes.enterprise.policies.pages import add_own_policies
 from nodes.enterprise.portal.app import create_pages
 from nodes.enterprise.portal.context import Portal
 from nodes.enterprise.portal.jobs import Jobs
@@ -35,7 +37,13 @@ def pages_of(member: str, table: PagesTable, desks: Desks, engine: Engine, pages
         disclosures=DisclosureDesk(desks.registry, desks.keyring, desks.gateway), periods=lambda: periods_of(desks.gateway), jobs=Jobs(now), now=now,
     )  # fmt: skip
     passkeys = Passkeys(people, table.origin, title.zh, now)
-    return create_pages(portal, Doors(site, provider, table.sign_in.title, people, passkeys, now), table.origin)
+    doors = Doors(site, provider, table.sign_in.title, people, passkeys, now)
+
+    def add_applications(app: FastAPI) -> None:
+        add_market(app, portal, desks.market)
+        add_own_policies(app, portal, desks.policies)
+
+    return create_pages(portal, doors, table.origin, add_applications)
 
 
 def serve_pages(process: Process, member: str, table: PagesTable, desks: Desks, engine: Engine, pages: Engine, now: Clock) -> int:
