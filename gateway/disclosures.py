@@ -1,4 +1,4 @@
-"""What was released of an enterprise, told to itself alone: every ticket about it that the log holds [N5]."""
+"""What was released of an enterprise, told to itself alone: every ticket about it that the log holds [Q5]."""
 
 from __future__ import annotations
 

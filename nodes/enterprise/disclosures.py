@@ -1,4 +1,4 @@
-"""What was released of an enterprise, to whom and when: the tickets about it, asked of the gateway with its own key and checked one by one [N5]."""
+"""What was released of an enterprise, to whom and when: the tickets about it, asked of the gateway with its own key and checked one by one [Q5]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an enterprise would have to show for other points: a value within bounds, a category, a flag, so many items more [N1]."""
+"""What an enterprise would have to show for other points: a value within bounds, a category, a flag, so many items more [Q1]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The other points that a rule could give, each with what is needed for it, and by how much they differ from what it gives now [N1].
+"""The other points that a rule could give, each with what is needed for it, and by how much they differ from what it gives now [Q1].
 
 What a rule gives now is an interval: one number for a whole indicator, whose points are known, and what the whole leaves open for a part
 of a ``best_of`` or a ``sum`` whose own points nobody was shown. Where the record is known, it is one number for the parts too.

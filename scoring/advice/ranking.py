@@ -1,4 +1,4 @@
-"""Advice to one enterprise: for each indicator the next steps and what each adds to the total, the greatest first [N1]."""
+"""Advice to one enterprise: for each indicator the next steps and what each adds to the total, the greatest first [Q1]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a step asks for, in the words of the pack's field titles, with its units, in Chinese and English [N1]."""
+"""What a step asks for, in the words of the pack's field titles, with its units, in Chinese and English [Q1]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The enterprise's own pages on the real service before the real gateway: a person sees its enterprise, all of it, and no other [N1–N7]."""
+"""The enterprise's own pages on the real service before the real gateway: a person sees its enterprise, all of it, and no other [Q1–Q7]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Advice against the outside truth: a record that is changed as a step asks is scored again, and gives what the step says [N1]."""
+"""Advice against the outside truth: a record that is changed as a step asks is scored again, and gives what the step says [Q1]."""
 
 from __future__ import annotations
 

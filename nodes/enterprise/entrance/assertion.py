@@ -1,4 +1,4 @@
-"""What an identity provider asserts of a person, and the port through which any provider is asked [N2]."""
+"""What an identity provider asserts of a person, and the port through which any provider is asked [Q2]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OpenID Connect as a client: authorization code with PKCE, and an identity token of which everything is checked [N2].
+"""OpenID Connect as a client: authorization code with PKCE, and an identity token of which everything is checked [Q2].
 
 The provider's own addresses and keys come from its discovery document, over TLS (loopback aside).
 """

@@ -1,4 +1,4 @@
-"""The way in and out: to the identity provider and back, by a passkey; and a person's own passkeys [N2, N3]."""
+"""The way in and out: to the identity provider and back, by a passkey; and a person's own passkeys [Q2, Q3]."""
 
 from __future__ import annotations
 

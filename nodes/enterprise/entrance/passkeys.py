@@ -1,4 +1,4 @@
-"""Passkeys (WebAuthn) as a second way in for a representative who was signed in by the identity provider before [N3]."""
+"""Passkeys (WebAuthn) as a second way in for a representative who was signed in by the identity provider before [Q3]."""
 
 from __future__ import annotations
 

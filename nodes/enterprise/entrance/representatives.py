@@ -1,4 +1,4 @@
-"""Who represents each enterprise, as the identity provider last asserted; and the passkeys of these people [N2, N3].
+"""Who represents each enterprise, as the identity provider last asserted; and the passkeys of these people [Q2, Q3].
 
 An enterprise has one legal representative. Whoever was it before is not any more from the moment that another one is asserted: sessions and
 passkeys end with it.

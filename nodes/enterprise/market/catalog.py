@@ -1,4 +1,4 @@
-"""The signed catalog: every product of every institution, as the gateway hands it over and as its institution signed it [E1, N8]."""
+"""The signed catalog: every product of every institution, as the gateway hands it over and as its institution signed it [E1, Q8]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An enterprise's applications: begun with its own key, consented to, carried on to the contract and beyond [E3, E4, N8]."""
+"""An enterprise's applications: begun with its own key, consented to, carried on to the contract and beyond [E3, E4, Q8]."""
 
 from __future__ import annotations
 

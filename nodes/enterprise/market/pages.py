@@ -1,4 +1,4 @@
-"""The supermarket's pages: the catalog with a line at once, applying, and each application with what the enterprise may do next [N8]."""
+"""The supermarket's pages: the catalog with a line at once, applying, and each application with what the enterprise may do next [Q8]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Policies and libraries on the enterprise's pages: which are for it and why or why not, what is one step away, its own claims [N8, O5, O7]."""
+"""Policies and libraries on the enterprise's pages: which are for it and why or why not, what is one step away, its own claims [Q8, O5, O7]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pages use, and the one way in which a page learns whose it is: from the session, with the view written down [N4]."""
+"""What the pages use, and the one way in which a page learns whose it is: from the session, with the view written down [Q4]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The enterprise's own customs declarations, with their history and what needs a person [N7, K1–K9]."""
+"""The enterprise's own customs declarations, with their history and what needs a person [Q7, K1–K9]."""
 
 from __future__ import annotations
 

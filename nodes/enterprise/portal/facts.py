@@ -1,4 +1,4 @@
-"""Values that departments hold of the enterprise: asked for, confirmed or disputed, filed by itself; each with its deadline [N6, V1–V4]."""
+"""Values that departments hold of the enterprise: asked for, confirmed or disputed, filed by itself; each with its deadline [Q6, V1–V4]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Consents: read, given, taken back; and what was released under them, to whom and when [N5]."""
+"""Consents: read, given, taken back; and what was released under them, to whom and when [Q5]."""
 
 from __future__ import annotations
 

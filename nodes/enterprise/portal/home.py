@@ -1,4 +1,4 @@
-"""The portrait (一图清): made anew when asked for, shown with rank, history and what would raise the total; and the way to become served [N4]."""
+"""The portrait (一图清): made anew when asked for, shown with rank, history and what would raise the total; and the way to become served [Q4]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client of the identity provider: a person comes in by a whole round trip, and everything that does not hold is refused [N2]."""
+"""The client of the identity provider: a person comes in by a whole round trip, and everything that does not hold is refused [Q2]."""
 
 from __future__ import annotations
 
