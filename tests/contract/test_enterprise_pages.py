@@ -5,79 +5,29 @@ from __future__ import annotations
 import base64
 import re
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import httpx
 import pytest
 from fastapi.routing import APIRoute
-from fastapi.testclient import TestClient
-from sqlalchemy import MetaData
 
 from connectors.customs.declarations import build_declaration
 from crypto.keygen import PrivateKey
 from nodes.bank.queries import Query
-from nodes.enterprise.desks import Desks
-from nodes.enterprise.keyring import Keyring
-from nodes.enterprise.portal.serving import pages_of
-from nodes.enterprise.settings import PagesTable
-from nodes.runtime.clock import Timer
-from nodes.runtime.database import open_database
-from nodes.runtime.pages.site import METADATA as PAGES
 from nodes.runtime.replica import relay
 from nodes.runtime.replica.relay import VALUE_ANSWERS, VALUES, VALUES_REQUEST
 from nodes.runtime.replica.value_messages import ShownValue, ValueAnswers, Values, ValuesRequest
-from nodes.runtime.web.gateway_client import GatewayClient
 from protos.v1.exchange_pb2 import Sealed, WorkItem
 from scoring.exchange.view import verify_key
-from simulators.identity.accounts import STAFF, Account, Represented
-from tests.contract.test_enterprise_service import SERVICE, Service, service
-from tests.support import identity
-from tests.support.bank import bank, roots_of, uscc_of
+from tests.contract.test_enterprise_service import SERVICE
+from tests.support.bank import bank, uscc_of
 from tests.support.customs import Client, declaration, receipt, response, zipped
-from tests.support.gateway import front
-from tests.support.identity import ORIGIN, Standin, standin, table_in
+from tests.support.enterprise_pages import Pages, pages_in, posted, settled
 from tests.support.site import form_of
-from tests.support.zone import BASE, PRODUCT, MemoryZone, released_zone
+from tests.support.zone import PRODUCT, MemoryZone, released_zone
 
-PEOPLE = (
-    Account("zhao", "open sesame", "赵一", (Represented(uscc_of(0), "甲科技"),)),
-    Account("qian", "shut sesame", "钱二", (Represented(uscc_of(1), "乙科技"),)),
-    Account("sun", "next sesame", "孙三", (Represented(uscc_of(0), "甲科技"),)),
-    Account("clerk", "some sesame", "李四", (Represented(uscc_of(0), "甲科技", STAFF),)),
-)
 VERSION = "0123456789abcdef0123456789abcdef"
-
-
-@dataclass
-class Pages:
-    """The pages, the desks behind them, and the identity provider before them."""
-
-    desk: Service
-    idp: Standin
-    client: TestClient
-    browsers: list[TestClient] = field(default_factory=list)
-
-    def browser(self, account: str = "") -> TestClient:
-        """A browser of its own, where somebody signed in; a stranger's without an account."""
-        made = TestClient(self.client.app, ORIGIN, headers={"accept": "text/html"}, follow_redirects=False, raise_server_exceptions=False)
-        if account:
-            away = made.get("/sign-in/provider?next=/looked")
-            back = self.idp.sent_back(away.headers["location"], account)
-            answer = made.get(back)
-            assert answer.status_code == 200, answer.text
-            assert 'href="/looked"' in answer.text
-        return made
-
-    def portrayed(self, place: int = 0) -> str:
-        """The code of an enterprise that is enrolled, with a portrait."""
-        uscc, zone = self.desk.enrolled(place), self.desk.site.zone
-        kept = self.desk.consents.give_portrait(uscc)
-        zone.contribute_rows(zone.view.at(kept.leaf_index))
-        self.desk.portraits.make(uscc, 0.0)
-        return uscc
 
 
 @pytest.fixture(scope="module")
@@ -86,33 +36,8 @@ def zone(small_private_key: PrivateKey) -> MemoryZone:
 
 
 @pytest.fixture
-def pages(zone: MemoryZone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pages:
-    monkeypatch.setattr(identity, "ACCOUNTS", PEOPLE)
-    desk = service(front(zone.fork(), tmp_path / "gateway"), tmp_path / "enterprise")
-    roots, inner = roots_of(desk.site.zone), desk.site.zone
-    gateway = GatewayClient(BASE, now=lambda: inner.now, transport=desk.network)
-    desks = Desks(
-        roots.registry, roots.packs, desk.store, Keyring(desk.state_dir / "keys"), gateway, desk.enrolments, desk.consents, desk.portraits,
-        desk.values, desk.straight, desk.customs,
-    )  # fmt: skip
-    idp = standin(tmp_path, lambda: inner.now)
-    table = PagesTable(listen="127.0.0.1:0", origin=ORIGIN, sign_in=table_in(tmp_path))
-    engine = open_database(tmp_path / "people", "people", MetaData())
-    app = pages_of(SERVICE, table, desks, engine, open_database(tmp_path / "pages", "pages", PAGES), idp.client, lambda: inner.now)
-    return Pages(desk, idp, TestClient(app, ORIGIN, follow_redirects=False))
-
-
-def posted(browser: TestClient, page: str, path: str, **fields: str) -> int:
-    """Send a form as the page's own."""
-    status: int = browser.post(path, data={"form": form_of(browser.get(page).text), **fields}).status_code
-    return status
-
-
-def settled(found: Callable[[], bool]) -> None:
-    """Return once ``found``; a job has its own thread."""
-    timer = Timer(10)
-    while not found():
-        assert timer.left_s() > 0
+def pages(zone: MemoryZone, tmp_path: Path) -> Pages:
+    return pages_in(zone.fork(), tmp_path)
 
 
 # --- the way in ---

@@ -37,6 +37,7 @@ class Standin:
     provider: IdentityProvider
     browser: TestClient
     client: OidcProvider
+    accounts: tuple[Account, ...]
 
     def answer(self, address: str, account: str, choose: str = "") -> dict[str, str]:
         """What comes back through the browser of somebody who signs in at ``address``."""
@@ -47,7 +48,7 @@ class Standin:
         page = self.browser.get(address)
         assert page.status_code == 200, page.text
         word = re.findall(r'name="word" value="([^"]+)"', page.text)[0]
-        password = next(item.password for item in ACCOUNTS if item.account == account)
+        password = next(item.password for item in self.accounts if item.account == account)
         answer = self.browser.post("/authorize", data={"word": word, "account": account, "password": password})
         if choose:
             answer = self.browser.post("/authorize", data={"word": word, "uscc": choose})
@@ -60,8 +61,8 @@ def table_in(directory: Path) -> SignInTable:
     return SignInTable(issuer=ISSUER, client_id=CLIENT, client_secret_file=directory / "client.secret")
 
 
-def standin(directory: Path, now: Callable[[], int], key: ECKey = KEY, issuer: str = ISSUER) -> Standin:
-    """A provider for ``ACCOUNTS`` and the client that knows it as ``ISSUER``."""
-    provider = IdentityProvider(issuer, Client(CLIENT, SECRET, (REDIRECT,)), ACCOUNTS, key, now)
+def standin(directory: Path, now: Callable[[], int], accounts: tuple[Account, ...] = ACCOUNTS) -> Standin:
+    """A provider for ``accounts`` and the client that knows it as ``ISSUER``."""
+    provider = IdentityProvider(ISSUER, Client(CLIENT, SECRET, (REDIRECT,)), accounts, KEY, now)
     browser = TestClient(create_app(provider, (ORIGIN,)), ISSUER, follow_redirects=False)
-    return Standin(provider, browser, OidcProvider(table_in(directory), SECRET, REDIRECT, now, browser._transport))
+    return Standin(provider, browser, OidcProvider(table_in(directory), SECRET, REDIRECT, now, browser._transport), accounts)

@@ -105,7 +105,7 @@ def _shelf(language: Language, words: dict[str, str]) -> Listing[OnShelf]:
             Column("cap", N_("最高（元）"), lambda row: row.offered.terms.cap_fen / 100, lambda row: yuan(row.offered.terms.cap_fen), number=True),
             Column(
                 "rate",
-                N_("年化价格不高于（%）"),
+                N_("年化价格不高于（％）"),
                 lambda row: row.offered.terms.rate_bp / 100,
                 lambda row: yuan(row.offered.terms.rate_bp),
                 number=True,
