@@ -93,7 +93,7 @@ def pages_in(zone: MemoryZone, directory: Path) -> Pages:
 
 def posted(browser: TestClient, page: str, path: str, **fields: str) -> int:
     """Send a form as the page's own."""
-    return browser.post(path, data={"form": form_of(browser.get(page).text), **fields}).status_code
+    return int(browser.post(path, data={"form": form_of(browser.get(page).text), **fields}).status_code)
 
 
 def settled(found: Callable[[], bool]) -> None:
