@@ -179,8 +179,10 @@ def test_a_receipt_that_does_not_hold_is_refused_for_its_reason(site: Front, fil
 
 
 def test_every_reason_of_the_verifier_has_words() -> None:
-    source = (Path(__file__).parents[2] / "nodes" / "auditor" / "evidence" / "receipt.py").read_text(encoding="utf-8")
-    assert set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source)) == set(REASONS)
+    evidence = Path(__file__).parents[2] / "nodes" / "auditor" / "evidence"
+    sources = [evidence / "receipt.py", *sorted((evidence / "receipts").glob("*.py"))]
+    found = {reason for source in sources for reason in re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source.read_text(encoding="utf-8"))}
+    assert found == set(REASONS)
 
 
 def test_uploads_are_bounded_and_kept_nowhere(site: Front, tmp_path: Path) -> None:
