@@ -146,8 +146,9 @@ def test_refusal_reasons_named_in_documents_are_of_the_catalogue(document: Path)
 
 def receipt_reasons() -> set[str]:
     """Reasons that the verifier of receipts can give, as written in its source."""
-    source = (ROOT / "nodes" / "auditor" / "evidence" / "receipt.py").read_text(encoding="utf-8")
-    return set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source))
+    evidence = ROOT / "nodes" / "auditor" / "evidence"
+    sources = [evidence / "receipt.py", *(evidence / "receipts").glob("*.py")]
+    return {reason for source in sources for reason in re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source.read_text(encoding="utf-8"))}
 
 
 def test_every_reason_of_the_receipt_verifier_is_documented() -> None:
