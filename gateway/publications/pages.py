@@ -28,7 +28,7 @@ SHOWN = frozenset({"noticed", "published"})
 def pages(site: Site, desk: PublicationDesk) -> APIRouter:
     """The pages as a part of the gateway's site."""
     site.use("publications", Path(__file__).parent)
-    site.entry("/publications", N_("公示公告"), public=True)
+    site.entry("/publications", N_("榜单与公寓公示"), public=True)
     router = APIRouter(include_in_schema=False)
     anybody: Session | None = Depends(site.open_to_all)
     chief: Session = Depends(site.signed_in(AUTHORITY))
