@@ -16,6 +16,7 @@ from nodes.runtime.clock import Clock
 from scoring.disclosure.tables.exchanges import Recipe
 from scoring.disclosure.tables.figures import Cell, Figure, Item, sizes
 from scoring.disclosure.tables.suppression import SMALLEST, Before, Publication, publish
+from scoring.errors import ScoringError
 from scoring.exchange.epoch import EpochState
 from scoring.exchange.view import Logged
 from scoring.statements import EpochRelease
@@ -52,7 +53,7 @@ class Publisher:
             self._wake.clear()
             try:
                 waiting = self.publish_all()
-            except (PeerUnavailableError, RpcRefusal) as error:
+            except (PeerUnavailableError, RpcRefusal, ScoringError) as error:
                 _log.warning(TABLES_DELAYED, cause=type(error).__name__)
                 waiting = True
             if waiting:

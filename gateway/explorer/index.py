@@ -36,7 +36,7 @@ LEAVES = Table(
 )
 HEAD = Table("explorer_head", METADATA, Column("frontier", LargeBinary, nullable=False), Column("note", LargeBinary, nullable=False))
 PAGE = 50
-LOOK_S = 1.0
+LOOK_S, REFUSED_S = 1.0, 60.0
 INDEX_DELAYED, INDEX_REFUSED = "explorer.delayed", "explorer.refused"
 BUNDLES = 16  # in one transaction
 _log = logging.logger("explorer")
@@ -82,6 +82,7 @@ class LeafIndex:
                 _log.info(INDEX_DELAYED, cause=type(error).__name__)
             except (CryptoError, LogInconsistentError) as error:  # the follower, which judges the log, stops the process where it must
                 _log.error(INDEX_REFUSED, error=type(error).__name__)
+                stopping.wait(REFUSED_S)
             stopping.wait(LOOK_S)
 
     def update(self) -> int:

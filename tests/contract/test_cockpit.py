@@ -26,7 +26,7 @@ from nodes.runtime.database import open_database
 from nodes.runtime.pages.accounts import AUDITOR, AUTHORITY, CITY, COUNTY, PROVINCE
 from scoring.exchange.epoch import EpochState, Phase
 from scoring.indicators.model import Model, load_pack
-from tests.support.cockpit import PASSWORD, ROSTER_KEY, Board, board
+from tests.support.cockpit import PASSWORD, ROSTER_KEY, Board, another_epoch, board
 from tests.support.epoch import EPOCH
 
 STAGES = ("S1",) * 34 + ("S2",) * 17 + ("S3",) * 8 + ("S4",) * 2
@@ -265,3 +265,27 @@ def test_loans_are_shown_by_stage_as_the_banks_sums_say(site: Board, tmp_path: P
             assert (count, amount) == (len(mine), sum(mine) * 1_000_000)
         assert count >= 5
     assert ("|", "S4") not in shown
+
+
+def test_movement_since_the_epoch_before_is_shown_and_the_first_tables_stay(
+    small_private_key: PrivateKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = board(small_private_key, tmp_path, STAGES)
+    made.person("chief", AUTHORITY, ("",))
+    store = made.front.cockpit.publisher._store
+    first = store.publication(EPOCH)
+    another_epoch(made, "epoch-1996", "1996", monkeypatch)
+    second = store.publication("epoch-1996")
+    assert store.publication(EPOCH) == first
+    assert second is not None
+    assert second["previous"] == EPOCH
+    asked = {cell[0] for part in ("shown", "kept") for cell in second[part]} | set(second["withheld"])
+    assert {"move/epoch-1996", "trend/epoch-1996"} <= asked
+    page = made.get("chief", "/cockpit/board", english=True).text
+    assert "epoch-1996 (1996)" in page
+    assert "Since the epoch before: totals" in page
+    subject = made.zone.subjects[0]
+    text = made.get("chief", f"/cockpit/enterprises/{subject}").text
+    assert "epoch-1996" in text
+    assert EPOCH in text
+    assert made.get("chief", f"/cockpit/board?epoch={EPOCH}").status_code == 200

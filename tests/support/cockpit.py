@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from httpx import Response
 
 from connectors.records import Malformed, Origin, Outcome, Record
@@ -20,6 +21,7 @@ from nodes.runtime.clock import Timer
 from nodes.runtime.database import open_database
 from nodes.runtime.pages.accounts import Person
 from scoring.statements import Title
+from tests.support import epoch as ledger
 from tests.support.epoch import DIVISIONS, EPOCH, PERIOD
 from tests.support.gateway import Front, front
 from tests.support.zone import MemoryZone
@@ -119,11 +121,30 @@ def board(private_key: PrivateKey, state_dir: Path, stages: Sequence[str]) -> Bo
     zone.contribute_columns()
     register = register_of(zone, state_dir)
     site = front(zone, state_dir, register=register)
-    assert site.staff("POST", f"/v1/epochs/{EPOCH}:close", {"allow_absent": False}).status_code == 202
+    release(site, EPOCH)
+    assert not site.cockpit.publisher.publish_all()
+    return Board(site, zone, register)
+
+
+def release(site: Front, epoch: str) -> None:
+    """Close an epoch and have its totals opened."""
+    assert site.staff("POST", f"/v1/epochs/{epoch}:close", {"allow_absent": False}).status_code == 202
     timer, pause = Timer(120), threading.Event()
-    while (status := site.staff("GET", f"/v1/epochs/{EPOCH}").json())["state"] != "RELEASED":
+    while (status := site.staff("GET", f"/v1/epochs/{epoch}").json())["state"] != "RELEASED":
         assert not status["opening"]["failed"], status
         assert timer.left_s() > 0, status
         pause.wait(0.02)
-    assert not site.cockpit.publisher.publish_all()
-    return Board(site, zone, register)
+
+
+def another_epoch(site: Board, epoch: str, period: str, patch: pytest.MonkeyPatch) -> None:
+    """One more epoch of the same firms over a later period, of which some have other points and one another stage; released and published."""
+    patch.setattr(ledger, "PERIOD", period)
+    for number, subject in enumerate(site.zone.subjects):
+        if number % 3 == 0:
+            name, points = next(iter(site.zone.points[subject].items()))
+            site.zone.points[subject][name] = points // 2
+    site.zone.staged[site.zone.subjects[-1]] = "S1"
+    site.zone.open_epoch(epoch)
+    site.zone.contribute_columns(epoch=epoch)
+    release(site.front, epoch)
+    assert not site.front.cockpit.publisher.publish_all()
