@@ -18,6 +18,7 @@ from gateway.intake import SignedIntake
 from gateway.policies.api import routes as policy_routes
 from gateway.policies.office import Policies, open_policies
 from gateway.policies.pages import pages as policy_pages
+from gateway.pool.pages import pool
 from gateway.public import Public
 from gateway.publications.desk import PublicationDesk
 from gateway.publications.office import open_publications, publications
@@ -97,6 +98,7 @@ def applications(ground: Ground) -> Applications:
             cockpit.router,
             publications(site, desk, zone, intake),
             policy_pages(site, policies),
+            pool(site, zone, intake, ground.engine, ground.now),
             policy_routes(policies, ground.admin_token),
             explorer.router,
             disclosures(intake, zone),

@@ -50,7 +50,7 @@ def main(config: Path) -> int:
     reports = FailureReports(settings.state_dir / "failures", log.append)
     queries = Queries(identity, gateway, opener, consents, receipts, log, reports, process.stopping)
 
-    loans = open_loans(process, identity, settings.bank, engine, members, trust.registry, consents, queries, receipts, exchange)
+    loans = open_loans(process, identity, settings.bank, engine, members, trust.registry, consents, queries, receipts, exchange, gateway)
     contracts = loans.source if settings.bank.contracts_are_records else None
     contributor = open_lending(process, identity, settings.bank, engine, trust, consents, exchange, log, contracts)
     site = bank_site(settings, trust.registry.member(settings.member).title)

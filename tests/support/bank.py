@@ -103,7 +103,7 @@ def bank(site: Front, state_dir: Path, member: str = "bank-a", kind: Institution
     products, files, book = Products(engine, identity, client, kind, lambda: zone.now), LoanFiles(engine), LoanBook(engine)
     admission = InstitutionAdmission(member, registry, consents, products, files.dishonest)
     desk = LoanDesk(identity, registry, book, client, lambda index: parse_leaf(zone.entries[index][0]), lambda: zone.now, admission)
-    counter = Counter(member, desk, book, queries, receipts, files, lambda: zone.now)
+    counter = Counter(identity, gateway, desk, book, queries, receipts, files, lambda: zone.now)
     return BankNode(site, member, consents, receipts, queries, state_dir / "receipts", disputes, opener, counter, products, state_dir)
 
 

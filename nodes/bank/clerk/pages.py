@@ -186,6 +186,7 @@ ACTS: dict[str, Callable[[Counter, str, Form], object]] = {
     "repay": lambda counter, application, form: counter.repay(
         application, fen(form.one("principal")), fen(form.one("interest")), _number(form, "late", 36_500), _text(form, "reference", 64)
     ),
+    "claim": lambda counter, application, form: counter.claim(application, form.one("first") == "yes"),
     "close": lambda counter, application, _form: counter.close(application),
     "give-up": lambda counter, application, _form: counter.give_up(application),
     "expire": lambda counter, application, _form: counter.expire(application),

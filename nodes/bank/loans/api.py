@@ -60,6 +60,12 @@ class ContractBody(Body):
     text: Annotated[str, Field(min_length=1, max_length=100_000)]
 
 
+class ClaimBody(Body):
+    """Whether this was the enterprise's first loan."""
+
+    first_loan: bool = False
+
+
 class AmountBody(Body):
     amount_fen: PositiveFen
 
@@ -191,6 +197,11 @@ def _running(counter: Counter) -> APIRouter:
     def close(application: ApplicationId) -> dict[str, Any]:
         """Close what is settled."""
         return shown(counter, counter.close(application))
+
+    @router.post("/claim")
+    def claim(application: ApplicationId, body: ClaimBody) -> dict[str, Any]:
+        """Claim compensation from the risk-compensation pool for a loan that was given up; again: how the claim stands."""
+        return counter.claim(application, body.first_loan)
 
     @router.post("/give-up")
     def give_up(application: ApplicationId) -> dict[str, Any]:

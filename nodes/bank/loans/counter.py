@@ -6,13 +6,16 @@ import base64
 from dataclasses import dataclass
 from typing import Any
 
-from crypto.encoding import sha256
+from crypto.encoding import canonical_json, sha256
 from nodes.bank.loans.files import LoanFiles
 from nodes.bank.queries import Queries, Query
 from nodes.bank.receipts import ReceiptStore
 from nodes.lending.book import Kept, LoanBook
 from nodes.lending.desk import LoanDesk
 from nodes.runtime.clock import Clock
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.web.gateway_client import GatewayClient
+from nodes.runtime.web.request_document import POOL_CLAIMS
 from scoring.errors import LoanStateError
 from scoring.lending.application import most_offered, share_of
 from scoring.lending.course import Party, steps_of
@@ -49,15 +52,21 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """The clerks' counter. ``member``: the institution."""
+    """The clerks' counter. ``identity``: the institution's."""
 
-    member: str
+    identity: Identity
+    gateway: GatewayClient
     desk: LoanDesk
     book: LoanBook
     queries: Queries
     receipts: ReceiptStore
     files: LoanFiles
     now: Clock
+
+    @property
+    def member(self) -> str:
+        """The institution."""
+        return self.identity.member
 
     def may(self, kept: Kept) -> tuple[LoanStepName, ...]:
         """The steps that we may take now, as institution or as guarantor."""
@@ -134,6 +143,17 @@ class Counter:
     def give_up(self, application: str) -> Kept:
         """Give up on all that is owed."""
         return self.desk.say(application, Bad(principal_fen=max(self.book.get(application).app.owed_fen, 1)))
+
+    def claim(self, application: str, first_loan: bool) -> dict[str, Any]:
+        """Claim compensation from the pool for a loan that was given up, as lender or guarantor; again: how the claim stands [E6].
+
+        Raises GatewayRefusal POOL_STATE when the rules are against it, PeerUnavailableError.
+        """
+        papers = [step.signed.paper for step in self.book.steps(application) if step.statement.step in {"offered", "bad"}]
+        body = canonical_json({"application": application, "papers": papers, "first": first_loan})
+        answer = self.gateway.ask(POOL_CLAIMS, body, self.identity.signer).body
+        assert answer is not None  # only scores are awaited
+        return answer
 
     def expire(self, application: str) -> Kept:
         """Say that the time is over."""

@@ -27,6 +27,7 @@ from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.process import Process
 from nodes.runtime.replica.members import Members
+from nodes.runtime.web.gateway_client import GatewayClient
 from scoring.exchange.registry import MemberRegistry
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
@@ -46,7 +47,7 @@ class Loans:
 
 def open_loans(
     process: Process, identity: Identity, table: BankTable, engine: Engine, members: Members, registry: MemberRegistry, consents: Consents,
-    queries: Queries, receipts: ReceiptStore, exchange: ExchangeClient,
+    queries: Queries, receipts: ReceiptStore, exchange: ExchangeClient, gateway: GatewayClient,
 ) -> Loans:  # fmt: skip
     """The lending part of the process, with one worker. Raises SettingsError when the file of products does not fit."""
     stated = [] if table.products is None else stated_terms(Path(table.products))
@@ -54,7 +55,7 @@ def open_loans(
     files, book = LoanFiles(engine), LoanBook(engine)
     admission = InstitutionAdmission(identity.member, registry, consents, products, files.dishonest)
     desk = LoanDesk(identity, registry, book, exchange, members.leaf, now, admission)
-    counter = Counter(identity.member, desk, book, queries, receipts, files, now)
+    counter = Counter(identity, gateway, desk, book, queries, receipts, files, now)
 
     process.worker("lending.desk", lambda: _run(desk, products, stated, process.stopping))
     return Loans(desk, counter, products, ContractSource(book, identity.member, now))

@@ -1,0 +1,131 @@
+"""The pool's ledger and the claims on it, in the gateway's database. Each change is one transaction, judged by ``scoring.lending.pool``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Engine, Integer, MetaData, String, Table, insert, select, update
+
+from nodes.errors import NotFoundError
+from nodes.runtime.database import reading, writing
+from scoring.errors import PoolError
+from scoring.lending.pool import Claim, Entry, Pool
+
+METADATA = MetaData()
+_entries = Table(
+    "pool_entries",
+    METADATA,
+    Column("number", Integer, primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("amount_fen", BigInteger, nullable=False),
+    Column("balance_fen", BigInteger, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("application", String(32), nullable=False),
+    Column("party", String(200), nullable=False),
+    Column("recovered_fen", BigInteger, nullable=False),
+)
+_claims = Table(
+    "pool_claims",
+    METADATA,
+    Column("application", String(32), primary_key=True),
+    Column("claimant", String(63), primary_key=True),
+    Column("standing", String(10), nullable=False),
+    Column("bad_fen", BigInteger, nullable=False),
+    Column("liability_fen", BigInteger, nullable=False),
+    Column("first", Boolean, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("by", String(63), nullable=False),
+    Column("paid_fen", BigInteger, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptClaim:
+    """A claim as it stands: waiting, paid or rejected; ``by``: the official who decided."""
+
+    claim: Claim
+    time: int
+    state: str
+    by: str
+    paid_fen: int
+
+
+class PoolStore:
+    """The pool of one zone."""
+
+    def __init__(self, engine: Engine) -> None:
+        METADATA.create_all(engine)
+        self._engine = engine
+
+    def pool(self) -> Pool:
+        """The pool as its ledger tells it; the ledger adds up. Raises PoolError when it does not."""
+        with reading(self._engine) as connection:
+            pool = _pool(connection)
+        pool.check()
+        return pool
+
+    def claims(self) -> list[KeptClaim]:
+        """Every claim, the last first."""
+        with reading(self._engine) as connection:
+            return _kept(connection)
+
+    def put(self, claim: Claim, now: int) -> KeptClaim:
+        """Keep a new claim. The same again changes nothing. Raises PoolError for another one for the same loan by the same claimant."""
+        with writing(self._engine) as connection:
+            known = next((kept for kept in _kept(connection) if _place(kept.claim) == _place(claim)), None)
+            if known is not None and known.claim != claim:
+                raise PoolError("another claim for this loan was made before")
+            if known is None:
+                values = {name: getattr(claim, name) for name in Claim.__slots__}
+                connection.execute(insert(_claims).values(**values, time=now, state="waiting", by="", paid_fen=0))
+        return known or KeptClaim(claim, now, "waiting", "", 0)
+
+    def decide(self, application: str, claimant: str, paid: bool, by: str, now: int) -> None:
+        """Pay a claim that waits, or reject it. Raises NotFoundError, PoolError when it was decided or cannot be paid."""
+        with writing(self._engine) as connection:
+            kept = next((kept for kept in _kept(connection) if _place(kept.claim) == (application, claimant)), None)
+            if kept is None:
+                raise NotFoundError("there is no such claim")
+            if kept.state != "waiting":
+                raise PoolError(f"the claim was {kept.state} before")
+            amount = 0
+            if paid:
+                entry = _append(connection, lambda pool: pool.compensate(kept.claim, now))
+                amount = -entry.amount_fen
+            here = (_claims.c.application == application) & (_claims.c.claimant == claimant)
+            connection.execute(update(_claims).where(here).values(state="paid" if paid else "rejected", by=by, paid_fen=amount))
+
+    def deposit(self, amount_fen: int, party: str, now: int) -> None:
+        """Enter a deposit. Raises PoolError."""
+        with writing(self._engine) as connection:
+            _append(connection, lambda pool: pool.deposit(amount_fen, party, now))
+
+    def returned(self, application: str, claimant: str, recovered_fen: int, now: int) -> None:
+        """Enter what a claimant gives back of what it recovered. Raises PoolError."""
+        with writing(self._engine) as connection:
+            _append(connection, lambda pool: pool.returned(application, claimant, recovered_fen, now))
+
+
+def _append(connection: Connection, change: Callable[[Pool], Pool]) -> Entry:
+    """The entry by which ``change`` makes the ledger longer, kept."""
+    before = _pool(connection)
+    entry = change(before).entries[-1]
+    connection.execute(insert(_entries).values(number=len(before.entries) + 1, **{name: getattr(entry, name) for name in Entry.__slots__}))
+    return entry
+
+
+def _pool(connection: Connection) -> Pool:
+    rows = connection.execute(select(_entries).order_by(_entries.c.number)).mappings()
+    entries = tuple(Entry(**{name: row[name] for name in Entry.__slots__}) for row in rows)
+    return Pool(entries, tuple((kept.claim, kept.paid_fen) for kept in _kept(connection) if kept.state == "paid"))
+
+
+def _kept(connection: Connection) -> list[KeptClaim]:
+    rows = connection.execute(select(_claims).order_by(_claims.c.time.desc(), _claims.c.application)).mappings()
+    return [KeptClaim(Claim(**{name: row[name] for name in Claim.__slots__}), row["time"], row["state"], row["by"], row["paid_fen"]) for row in rows]
+
+
+def _place(claim: Claim) -> tuple[str, str]:
+    return claim.application, claim.claimant
