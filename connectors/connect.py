@@ -50,7 +50,8 @@ def connect(mapping: ConnectorMapping, base: Path, customs: Engine | None = None
         case SingleWindowSource():
             engine = customs or create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
             store = CustomsStore(engine, mapping.id, Channels(source.dialect), lambda: int(time.time()))
-            return SingleWindow(mapping.id, ClientFolders(base / source.folder, source.quiet_s), store, time.time, source.rates)
+            traders = None if source.traders is None else frozenset(source.traders)
+            return SingleWindow(mapping.id, ClientFolders(base / source.folder, source.quiet_s), store, time.time, source.rates, traders)
 
 
 def _read_csv(mapping: ConnectorMapping, source: CsvSource, file: BinaryIO, name: str) -> Iterator[Record | Malformed]:

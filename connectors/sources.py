@@ -7,8 +7,10 @@ from decimal import Decimal
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, PlainValidator, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, PlainValidator, StringConstraints, model_validator
 
+from crypto.errors import SubjectError
+from crypto.subjects import check_uscc
 from scoring.rules.values import Part
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
@@ -179,14 +181,24 @@ Year = Annotated[str, StringConstraints(pattern=r"^(19|20|21)[0-9]{2}$")]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,5}$")]
 
 
+def _uscc(code: str) -> str:
+    try:
+        check_uscc(code)
+    except SubjectError as error:
+        raise ValueError(str(error)) from error
+    return code
+
+
 class SingleWindowSource(Part):
     """The folders of the customs import client. ``dialect``: whose table of channel codes its receipts follow. ``rates``: year -> currency -> yuan
-    for one unit of it; where it is left out, no value in yuan is given."""
+    for one unit of it; where it is left out, no value in yuan is given. ``traders``: the codes for which this client declares; others' declarations
+    are quarantined. It may be left out where a node reads one client alone."""
 
     kind: Literal["single-window"]
     folder: Text
     dialect: Literal["a", "b", "c", "d"]
     rates: dict[Year, dict[Currency, Rate]] | None = None
+    traders: Annotated[tuple[Annotated[str, AfterValidator(_uscc)], ...], Field(min_length=1)] | None = None
     quiet_s: Seconds = 3.0
 
 

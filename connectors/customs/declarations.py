@@ -33,6 +33,7 @@ MAX_KEY = 64
 EXACT = Context(prec=200, traps=[Inexact, InvalidOperation])
 """Decimal arithmetic that would rather fail than round; amounts have at most 29 digits."""
 _LISTS = frozenset({"DecLists", *SECTIONS})
+_CURRENCY = re.compile(r"[A-Za-z0-9]{1,5}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _CARRIAGE_RETURN = {"\r": "&#13;"}
 
@@ -238,4 +239,6 @@ def _goods(message: Element, unknown: list[str]) -> Iterator[GoodsLine]:
         _check("DecList", values, unknown)
         if not (values.get("DeclTotal") and values.get("TradeCurr")):
             raise DeliveryError(f"DecLists/DecList[{place}]: DeclTotal and TradeCurr are expected")
+        if not _CURRENCY.fullmatch(values["TradeCurr"]):
+            raise DeliveryError(f"DecLists/DecList[{place}]/TradeCurr: one to five letters or digits are expected, it names a field")
         yield GoodsLine(values, tuple(part_of(child) for child in item.children if child.children))

@@ -23,6 +23,7 @@ QUIET_S = 3.0
 MAX_FILE_BYTES = 64 << 20
 MAX_UNPACKED_BYTES = 64 << 20
 MAX_MEMBERS = 2_000
+SHOWN_TEXT = 64_000
 _ZIP = b"PK\x03\x04"
 
 
@@ -44,6 +45,15 @@ class Piece:
     place: str
     data: bytes
     fault: str = ""
+
+    @property
+    def text(self) -> str:
+        """The message as a person can read and correct it."""
+        try:
+            text = self.data.decode("utf-8")
+        except UnicodeDecodeError:
+            text = self.data.decode("gb18030", "replace")
+        return text.replace("\0", "\ufffd")[:SHOWN_TEXT]
 
 
 class ClientFolders:
@@ -119,8 +129,8 @@ def unpack(data: bytes) -> Iterator[Piece]:
             if not 1 <= len(members) <= MAX_MEMBERS:
                 raise DeliveryError(f"a zip with {len(members)} files; 1 to {MAX_MEMBERS} are right")
             for member in members:
-                piece = _member(archive, member)
-                unpacked += len(piece.data)
+                piece, size = _member(archive, member)
+                unpacked += size  # of refused ones too: they were unpacked as well
                 if unpacked > MAX_UNPACKED_BYTES:
                     raise DeliveryError(f"a zip that unpacks to more than {MAX_UNPACKED_BYTES} bytes")
                 yield piece
@@ -128,7 +138,8 @@ def unpack(data: bytes) -> Iterator[Piece]:
         raise DeliveryError(f"a damaged zip: {type(error).__name__}") from error
 
 
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Piece:
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[Piece, int]:
+    """A member, and how many bytes came out for it."""
     data, fault = b"", _refusal(member)
     if not fault:
         try:
@@ -140,7 +151,7 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Piece:
         fault = f"unpacks to more than {MAX_BYTES} bytes"
     elif data.startswith(_ZIP):
         fault = "a zip within a zip"
-    return Piece(shown_name(member.filename), b"" if fault else data, fault)
+    return Piece(shown_name(member.filename), b"" if fault else data, fault), len(data)
 
 
 def _refusal(member: zipfile.ZipInfo) -> str:

@@ -7,13 +7,15 @@ import binascii
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 
 from connectors.customs.declarations import MAX_KEY, Declaration, parse_declaration
 from connectors.customs.markup import Element, Part, Values, part_of, read_xml
 from connectors.errors import DeliveryError
 
 ACCEPTED = "0"
+_CHINA, _SLACK_S = timezone(timedelta(hours=8)), 86_400
+_SIGNED = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}[0-9T:. ]{0,16}", re.ASCII)
 _OLD_TIME = re.compile(r"([0-9]{8})T([0-9]{6})([0-9]{2})")
 _NEW_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
 _DATE = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}")
@@ -99,6 +101,19 @@ def read_message(data: bytes) -> Read:
     if within.name == "DxpMsg":
         raise DeliveryError("DxpMsg/Data: an envelope within an envelope")
     return Read(_message(within), inner, envelope)
+
+
+def check_times(message: Message, now: float) -> None:
+    """Returns when ``message`` states no time more than a day after ``now``, Unix time: the last receipt and the declaration signed last decide, so
+    one of the far future would decide for ever. Raises DeliveryError."""
+    latest = datetime.fromtimestamp(now + _SLACK_S, _CHINA).replace(tzinfo=None)
+    if isinstance(message, Receipt) and (message.at > latest or (message.declared_on is not None and message.declared_on > latest.date())):
+        raise DeliveryError("NOTICE_DATE, D_DATE: a time that has not come yet")
+    signed = message.sign.get("SignDate", "") if isinstance(message, Declaration) else ""
+    if signed and not _SIGNED.fullmatch(signed):
+        raise DeliveryError("DecSign/SignDate: like 2023030110152200 is expected")
+    if "".join(filter(str.isdecimal, signed))[:14] > latest.strftime("%Y%m%d%H%M%S"):
+        raise DeliveryError("DecSign/SignDate: a time that has not come yet")
 
 
 def _message(root: Element) -> Message:

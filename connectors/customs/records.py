@@ -15,9 +15,9 @@ from functools import reduce
 from typing import Any
 
 from connectors.customs.declarations import EXACT
-from connectors.customs.folders import ClientFolders, Found, Piece, read_file, shown_name
+from connectors.customs.folders import SHOWN_TEXT, ClientFolders, Found, Piece, read_file, shown_name
 from connectors.customs.join import Case, fact_of
-from connectors.customs.messages import read_message
+from connectors.customs.messages import check_times, read_message
 from connectors.customs.store import CustomsStore, Taken
 from connectors.errors import DeliveryError
 from connectors.records import Malformed, Origin, Outcome, Record
@@ -26,14 +26,11 @@ from crypto.errors import SubjectError
 from crypto.subjects import check_uscc
 
 BATCH_FILES, BATCH_BYTES = 256, 32 << 20
-CONTENT = 64_000
 FLOWS = {"E": "exports", "I": "imports"}
 COUNTS = ("declarations", "inspections", "rejections", "cleared")
-PLACE = " > "
-"""Between the name of a zip and that of a file in it."""
+PLACE = " > "  # between the name of a zip and that of a file in it
 _DECLARATION = re.compile(r"\A\s*<\?xml[^>]{0,200}\?>\s*")
-Rates = Mapping[str, Mapping[str, Decimal]]
-"""Year -> currency -> yuan for one unit of it."""
+Rates = Mapping[str, Mapping[str, Decimal]]  # year -> currency -> yuan for one unit of it
 
 
 @dataclass(slots=True)
@@ -98,11 +95,20 @@ class SingleWindow:
     """The connector of kind ``single-window`` over one import client's folders. ``rates`` of the mapping, None where it states none.
 
     Keeps every message in ``store`` first; records are what the store then says of the enterprises that were spoken of. It never writes to,
-    moves or deletes from the folders. ``now``: seconds of Unix time. ``cursor`` says which rates the records were computed at.
+    moves or deletes from the folders. ``now``: seconds of Unix time. ``cursor`` says which rates the records were computed at. ``traders``: the
+    codes of whose declarations records are given; None: of all.
     """
 
-    def __init__(self, id_: str, folders: ClientFolders, store: CustomsStore, now: Callable[[], float], rates: Rates | None = None) -> None:
-        self.id, self.store = id_, store
+    def __init__(
+        self,
+        id_: str,
+        folders: ClientFolders,
+        store: CustomsStore,
+        now: Callable[[], float],
+        rates: Rates | None = None,
+        traders: frozenset[str] | None = None,
+    ) -> None:
+        self.id, self.store, self.traders = id_, store, traders
         self._folders, self._now, self._rates = folders, now, rates
         self.cursor = sha256(f"1 {store.mark} {rates and sorted((year, sorted(of.items())) for year, of in rates.items())}".encode()).hex()
         self.told: set[tuple[str, str, str]] = set()
@@ -128,11 +134,11 @@ class SingleWindow:
 
         Raises DeliveryError where what is wrong is no message by itself: a damaged zip, a trader's code, a rate that is missing.
         """
-        if kept.field or not kept.content or len(kept.content) >= CONTENT:
+        if kept.field or not kept.content or len(kept.content) >= SHOWN_TEXT:
             raise DeliveryError("this cannot be corrected by itself: deliver it again")
         plain = _DECLARATION.sub("", content.lstrip("\ufeff"), count=1)  # what it says of its encoding was of the file
         try:
-            taken = _taken(kept.origin.place, Piece("", plain.encode("utf-8", "surrogatepass")))
+            taken = self.taken(kept.origin.place, Piece("", plain.encode("utf-8", "surrogatepass")))
         except DeliveryError as error:
             yield Malformed(kept.origin, "", str(error), content)
             return
@@ -149,7 +155,10 @@ class SingleWindow:
         try:
             check_uscc(uscc)
         except SubjectError as error:
-            yield from self._complaint(mine, "TradeCoScc", str(error), uscc[:CONTENT])
+            yield from self._complaint(mine, "TradeCoScc", str(error), uscc[:SHOWN_TEXT])
+            return
+        if self.traders is not None and uscc not in self.traders:
+            yield from self._complaint(mine, "TradeCoScc", "the mapping does not name this trader as one that the client declares for", uscc)
             return
         found = {} if years is None else years
         for item in self.store.figures_of(uscc):
@@ -162,6 +171,14 @@ class SingleWindow:
             for name, currency in lacking:
                 yield from self._complaint(mine, name, f"the mapping states no rate for {currency} in {year}", currency)
             before = yuan if str(int(year) + 1) in found else {}
+
+    def taken(self, place: str, piece: Piece) -> Taken:
+        """The message in ``piece``, to be kept. Raises DeliveryError when it cannot be read, or states a time that has not come."""
+        if piece.fault:
+            raise DeliveryError(piece.fault)
+        read = read_message(piece.data)
+        check_times(read.message, self._now())
+        return Taken(sha256(read.inner).hex(), fact_of(read.message), piece.data, place)
 
     def _complaint(self, origin: Origin, name: str, reason: str, content: str) -> Iterator[Malformed]:
         """What is wrong with an enterprise's messages as a whole: told once, not again with every receipt."""
@@ -200,10 +217,10 @@ class Batch:
             for piece in pieces:
                 place = f"{file.name}{PLACE}{piece.place}" if piece.place else file.name
                 try:
-                    taken.append(_taken(place, piece))
+                    taken.append(connector.taken(place, piece))
                     size += len(piece.data)
                 except DeliveryError as error:
-                    yield Malformed(Origin(connector.id, self.name, place), "", str(error), _content(piece.data))
+                    yield Malformed(Origin(connector.id, self.name, place), "", str(error), piece.text)
             if size > BATCH_BYTES:  # what zips unpack to is not held in memory all at once
                 cases += store.take(taken)
                 taken, size = [], 0
@@ -219,14 +236,6 @@ class Batch:
         self._connector.store.note(self._read, faults)
 
 
-def _taken(place: str, piece: Piece) -> Taken:
-    """Raises DeliveryError."""
-    if piece.fault:
-        raise DeliveryError(piece.fault)
-    read = read_message(piece.data)
-    return Taken(sha256(read.inner).hex(), fact_of(read.message), piece.data, place)
-
-
 def _mentions(cases: Iterable[Case]) -> dict[str, dict[str, Year]]:
     """Enterprise -> year -> the currencies that any version of these declarations speaks of, with nothing in them: of every year that a
     declaration may have been counted in."""
@@ -239,12 +248,3 @@ def _mentions(cases: Iterable[Case]) -> dict[str, dict[str, Year]]:
                 for currency in version.said["totals"]:
                     mine.setdefault(year, Year()).mention(str(version.said["flow"]), currency)
     return found
-
-
-def _content(data: bytes) -> str:
-    """A message as a person can read and correct it."""
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        text = data.decode("gb18030", "replace")
-    return text.replace("\0", "\ufffd")[:CONTENT]

@@ -20,7 +20,7 @@ from nodes.runtime.clock import Timer
 from nodes.runtime.database import open_database
 from tests.contract.test_enterprise_service import Service, service
 from tests.support.bank import uscc_of
-from tests.support.customs import OTHER, Client, declaration, failure, memory_engine, receipt, response, zipped
+from tests.support.customs import NOW, OTHER, Client, declaration, failure, memory_engine, receipt, response, zipped
 from tests.support.gateway import TOKEN, front
 from tests.support.zone import MemoryZone, released_zone
 
@@ -109,7 +109,7 @@ def test_a_client_whose_folders_are_away_costs_the_others_nothing_and_is_told(tm
     there = Client(tmp_path / "there")
     there.put("InBox/Receipt.xml", receipt("L"))
     tables = [CustomsTable(uscc=uscc, folder=tmp_path / name, dialect="a", quiet_s=0) for uscc, name in ((OTHER, "away"), (uscc_of(0), "there"))]
-    desk = CustomsDesk(tables, memory_engine(), lambda: 1, 0.01)
+    desk = CustomsDesk(tables, memory_engine(), lambda: NOW, 0.01)
     desk.turn(UNSET)
     assert len(desk.exceptions(uscc_of(0))["waiting"]) == 1
     assert "away" in desk.exceptions(OTHER)["folder"]
@@ -121,7 +121,7 @@ def test_a_client_whose_folders_are_away_costs_the_others_nothing_and_is_told(tm
 def test_a_database_that_is_away_is_not_taken_for_a_folders_fault(tmp_path: Path) -> None:
     Client(tmp_path).put("InBox/Receipt.xml", receipt("L"))
     engine = memory_engine()
-    desk = CustomsDesk([CustomsTable(uscc=OTHER, folder=tmp_path, dialect="a", quiet_s=0)], engine, lambda: 1, 1.0)
+    desk = CustomsDesk([CustomsTable(uscc=OTHER, folder=tmp_path, dialect="a", quiet_s=0)], engine, lambda: NOW, 1.0)
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE customs_messages")
     with pytest.raises(OperationalError):
@@ -131,7 +131,7 @@ def test_a_database_that_is_away_is_not_taken_for_a_folders_fault(tmp_path: Path
 def test_the_folders_are_looked_at_until_the_process_stops(tmp_path: Path) -> None:
     client, stopping = Client(tmp_path / "ImpPath"), threading.Event()
     engine = open_database(tmp_path / "state", "enterprise", MetaData())
-    desk = CustomsDesk([CustomsTable(uscc=OTHER, folder=client.root, dialect="a", quiet_s=0)], engine, lambda: 1, 0.01)
+    desk = CustomsDesk([CustomsTable(uscc=OTHER, folder=client.root, dialect="a", quiet_s=0)], engine, lambda: NOW, 0.01)
     running = threading.Thread(target=desk.run, args=(stopping,))
     running.start()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from sqlalchemy import MetaData
 
 from connectors.again import ReadsAgain, read_again
 from connectors.connect import connect
+from connectors.customs.records import SingleWindow
 from connectors.errors import MappingError
 from connectors.mapping import ConnectorMapping, load_mapping
 from connectors.plain import PlainFolder, read_plain_again
@@ -44,7 +46,7 @@ def open_sources(table: SourcesTable, state_dir: Path) -> list[Source]:
     """The plain folder, where there is one, and one source for each mapping, in the order of the configuration. What a connector has to keep
     lies in ``state_dir``.
 
-    Raises MappingError when a mapping is wrong, or two have the same id.
+    Raises MappingError when a mapping is wrong, two have the same id, or two customs clients could give the records of one trader.
     """
     sources = [] if table.records_dir is None else [Source(PlainFolder(table.records_dir), read_plain_again, "csv", str(table.records_dir))]
     sources += [_mapped(path, state_dir) for path in table.connectors]
@@ -54,7 +56,24 @@ def open_sources(table: SourcesTable, state_dir: Path) -> list[Source]:
         if name in seen:
             raise MappingError(f"two connectors of this node are called {name}: each needs an id of its own")
         seen.add(name)
+    _check_clients([source.connector for source in sources if isinstance(source.connector, SingleWindow)])
     return sources
+
+
+def _check_clients(clients: Sequence[SingleWindow]) -> None:
+    """Each client's records replace what another said of the same trader: with several, each says whose declarations it has [K8]."""
+    if len(clients) < 2:
+        return
+    named: dict[str, str] = {}
+    for client in clients:
+        if client.traders is None:
+            raise MappingError(
+                f"{client.id}: with several customs clients each mapping names the traders that its client declares for (source.traders)"
+            )
+        for trader in sorted(client.traders):
+            if trader in named:
+                raise MappingError(f"{client.id}: {named[trader]} names the trader {trader} too; one client gives a trader's records")
+            named[trader] = client.id
 
 
 def _mapped(path: Path, state_dir: Path) -> Source:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.customs.folders import MAX_FILE_BYTES, QUIET_S, ClientFolders, read_file
+from connectors.customs.folders import MAX_FILE_BYTES, QUIET_S, ClientFolders, read_file, unpack
+from connectors.customs.markup import MAX_BYTES
 from connectors.errors import DeliveryError, SourceUnavailableError
 from tests.support.customs import NOW, Client, receipt, response, zipped
 
@@ -108,3 +109,8 @@ def test_a_folder_that_is_not_there_or_is_another_is_told(tmp_path: Path, presen
         folder.mkdir()
     with pytest.raises(SourceUnavailableError, match="ImpPath"):
         names(ClientFolders(folder))
+
+
+def test_what_comes_out_of_refused_members_counts_too() -> None:
+    with pytest.raises(DeliveryError, match="unpacks to more"):
+        list(unpack(zipped({f"{place}.xml": b"\0" * (MAX_BYTES + 1) for place in range(9)})))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from connectors.customs.declarations import build_declaration
+from connectors.errors import MappingError
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.quarantine import Quarantine
 from nodes.department.records.runner import Runner, turns_of
@@ -16,7 +19,7 @@ from nodes.department.records.store import RecordStore
 from nodes.department.records.tables import METADATA
 from nodes.department.settings import DepartmentTable
 from nodes.runtime.database import open_database
-from tests.support.customs import USCC, Client, declaration, old_receipt, receipt, response, zipped
+from tests.support.customs import NOTICED, OTHER, USCC, Client, declaration, old_receipt, receipt, response, zipped
 
 NOW = 1_700_000_000
 MAPPING = """
@@ -28,12 +31,21 @@ source: {{kind: single-window, folder: ImpPath, dialect: a, quiet_s: 0, rates: {
 
 
 class Office:
-    """A department's node as far as its records; made again it is the node restarted."""
+    """A department's node as far as its records; made again it is the node restarted. ``clients``: folder -> codes for which its client declares."""
 
-    def __init__(self, directory: Path, rates: str = "{USD: 7}") -> None:
+    def __init__(self, directory: Path, rates: str = "{USD: 7}", clients: Mapping[str, Sequence[str]] | None = None) -> None:
         mapping = directory / "customs.yaml"
         mapping.write_text(MAPPING.format(rates=rates), encoding="utf-8")
-        table = DepartmentTable(roster_key_file=directory / "roster.key", connectors=(mapping,))
+        mappings = [mapping]
+        if clients is not None:
+            mappings = [directory / f"{name}.yaml" for name in clients]
+            for path, (name, traders) in zip(mappings, clients.items(), strict=True):
+                named = f", traders: [{', '.join(traders)}]" if traders else ""
+                text = (
+                    MAPPING.format(rates=rates).replace("id: single-window", f"id: {name}").replace("ImpPath", name).replace("}}}", f"}}}}{named}}}")
+                )
+                path.write_text(text, encoding="utf-8")
+        table = DepartmentTable(roster_key_file=directory / "roster.key", connectors=tuple(mappings))
         self.engine: Engine = open_database(directory / "state", "records", METADATA)
         self.intake = Intake(self.engine, lambda: NOW)
         self.sources: list[Source] = open_sources(table, directory / "state")
@@ -123,3 +135,61 @@ def test_a_client_that_is_away_is_told_and_tried_again(tmp_path: Path) -> None:
     assert office.runner.run() == 0
     (health,) = office.runner.health()
     assert "ImpPath" in health.failure
+
+
+def declare(client: Client, place: int, codes: str = "LPR", total: str = "100", uscc: str = USCC, currency: str = "USD") -> None:
+    """A declaration of one line with its answers, a receipt a day."""
+    sent = build_declaration(declaration(f"C{place}", lines=1, total=total, currency=currency, uscc=uscc))
+    client.put(f"SentBox/C{place}.zip", zipped({"a.xml": sent}))
+    client.put(f"InBox/Successed_C{place}.xml", response(f"C{place}", f"I{place}"))
+    for step, code in enumerate(codes):
+        client.put(f"InBox/Receipt_C{place}_{step}.xml", receipt(code, f"I{place}", NOTICED + step * timedelta(days=1)))
+
+
+def test_a_client_gives_records_of_the_traders_that_its_mapping_names_alone(tmp_path: Path) -> None:
+    victim, attacker = Client(tmp_path / "victim"), Client(tmp_path / "attacker")
+    office = Office(tmp_path, clients={"victim": [USCC], "attacker": [OTHER]})
+    declare(victim, 1, total="5000000")
+    declare(attacker, 1, total="7", uscc=OTHER)
+    office.runner.run()
+    before = RecordStore(office.engine).find(USCC, "2023")
+    declare(attacker, 77, codes="E", total="1")
+    office.runner.run()
+    assert RecordStore(office.engine).find(USCC, "2023") == before
+    assert (RecordStore(office.engine).find(OTHER, "2023") or {})["customs_exports_usd"] == "7"
+    (waiting,) = Quarantine(office.engine, office.intake).waiting()
+    assert (waiting.origin.connector, waiting.field, waiting.content) == ("attacker", "TradeCoScc", USCC)
+
+
+@pytest.mark.parametrize(
+    ("clients", "told"),
+    [({"a": [USCC], "b": []}, "names the traders"), ({"a": [USCC], "b": [OTHER, USCC]}, "one client gives"), ({"a": ["ABC"]}, "length")],
+    ids=["one names none", "two name one", "no code"],
+)
+def test_clients_that_could_give_the_records_of_one_trader_are_refused(tmp_path: Path, clients: dict[str, list[str]], told: str) -> None:
+    with pytest.raises(MappingError, match=told):
+        Office(tmp_path, clients=clients)
+
+
+def test_a_currency_that_names_no_field_does_not_keep_the_record_as_it_was(client: Client, tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    declare(client, 2, codes="LE", total="0", currency="\u7f8e\u5143")
+    office.runner.run()
+    assert office.value("customs_exports_usd") == "100"
+    client.put("InBox/Receipt_b.xml", receipt("D", at=NOTICED + timedelta(days=30)))
+    office.runner.run()
+    assert (office.value("customs_exports_usd"), office.value("customs_declarations")) == ("0", "0")
+    assert ["TradeCurr" in waiting.reason for waiting in Quarantine(office.engine, office.intake).waiting()] == [True]
+
+
+def test_a_receipt_of_a_time_that_has_not_come_decides_nothing(client: Client, tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    client.put("InBox/Receipt_x.xml", receipt("R", at=datetime(9999, 12, 31, 23, 59, 59)))
+    client.put("InBox/Receipt_y.xml", receipt("R", day="9999-01-01"))
+    sent = build_declaration(declaration(lines=1, total="1")).replace(b"<SignDate></SignDate>", b"<SignDate>9999010100000000</SignDate>")
+    client.put("SentBox/b.zip", zipped({"a.xml": sent, "b.xml": sent.replace(b"9999010100000000", b"zzzz")}))
+    client.put("InBox/Receipt_b.xml", receipt("D", at=NOTICED + timedelta(days=30)))
+    office.runner.run()
+    assert (office.value("customs_exports_usd"), office.value("customs_declarations")) == ("0", "0")
+    reasons = [waiting.reason for waiting in Quarantine(office.engine, office.intake).waiting()]
+    assert sorted("has not come" in reason for reason in reasons) == [False, True, True, True]
