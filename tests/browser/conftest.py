@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Request, sync_playwright
 
 from tests.support.browser import Visit
-from tests.support.kept_zone import KeptZone, destroy, keep_zone
+from tests.support.kept_zone import KeptZone, kept_zone
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -37,12 +37,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeptZone]:
     """A whole zone whose pages are served until the last test has ended; it must end in order when it is asked to."""
-    zone = keep_zone(tmp_path_factory.mktemp("kept") / "out", "--enterprises", "60", "--consents", "2")
-    try:
+    with kept_zone(tmp_path_factory.mktemp("kept") / "out", "--enterprises", "60", "--consents", "2") as zone:
         yield zone
         text, errors = zone.end()
-    finally:
-        destroy(zone)
     assert zone.process.returncode == 0, errors[-2000:]
     assert json.loads(text)["audit"]["verdict"] == "pass"
     assert zone.endpoints["gateway"] in errors

@@ -1,18 +1,31 @@
-"""One run of the demonstration for all tests that look at what it leaves. 2048-bit keys, so that the quick suite stays quick."""
+"""One run of the demonstration for all tests that look at what it leaves, one running zone for all that work in one. 2048-bit keys, so that
+the quick suite stays quick."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.commands import begun
+from tests.support.live_zone import LiveZone
+from tests.support.shared_zone import ORDER, shared_zone
+
 CAPTURE = Path(__file__).parents[1] / "support" / "capture"  # on PYTHONPATH, makes processes keep every gRPC message
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules that share a zone come in their order."""
+    places = [place for place, item in enumerate(items) if item.path.stem in ORDER]
+    shared = sorted((items[place] for place in places), key=lambda item: ORDER.index(item.path.stem))
+    for place, item in zip(places, shared, strict=True):
+        items[place] = item
 
 
 @dataclass(frozen=True)
@@ -30,10 +43,11 @@ class DemoRun:
 
 def run_demo(out: Path, *arguments: str, environment: dict[str, str] | None = None) -> DemoRun:
     """``xinqiao demo --out OUT --json ARGUMENTS`` as a process of its own."""
-    command = [sys.executable, "-m", "xinqiao", "demo", "--out", str(out), "--json", *arguments]
-    ended = subprocess.run(command, check=False, capture_output=True, text=True, env={**os.environ, **(environment or {})})
-    assert ended.stdout, ended.stderr[-4000:]
-    return DemoRun(out, json.loads(ended.stdout), ended.returncode, out.parent / "wire")
+    command = (sys.executable, "-m", "xinqiao", "demo", "--out", out, "--json", *arguments)
+    with begun(*command, environment=environment) as process:
+        text, errors = process.communicate()
+    assert text, errors[-4000:]
+    return DemoRun(out, json.loads(text), process.returncode, out.parent / "wire")
 
 
 def run_command(*arguments: str) -> tuple[int, dict[str, Any]]:
@@ -49,3 +63,19 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
     (directory / "wire").mkdir()
     environment = {"PYTHONPATH": str(CAPTURE), "GRPC_CAPTURE_DIR": str(directory / "wire")}
     return run_demo(directory / "out", "--key-bits", "2048", environment=environment)
+
+
+@pytest.fixture(scope="session")
+def zone_of_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveZone]:
+    """The zone behind ``common_zone``."""
+    with shared_zone(tmp_path_factory.mktemp("common") / "zone") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def common_zone(request: pytest.FixtureRequest, zone_of_all: LiveZone) -> Iterator[LiveZone]:
+    """One running zone for all modules of the group, each finding it as the one before left it. It ends with the last of them."""
+    yield zone_of_all
+    users = [item for item in request.session.items if isinstance(item, pytest.Function) and "common_zone" in item.fixturenames]
+    if users[-1].module is request.module:
+        zone_of_all.processes.stop()

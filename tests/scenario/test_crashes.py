@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from nodes.contributing.four_eyes.people import add_person
+from nodes.errors import NodeError
 from nodes.runtime.clock import Timer
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import load_identity
 from nodes.runtime.settings import Peer
+from nodes.runtime.web.gateway_client import GatewayClient
 from simulators.zone.configs import read_endpoints
 from simulators.zone.layout import ZONE
 from tests.support.faults.invariants import check_answer, check_invariants
 from tests.support.faults.orders import Orders, durable_writes
+from tests.support.faults.population import PERIOD
 from tests.support.faults.zone import FaultyZone, Supervisor, faulty_zone, make_faulty_zone
 
 pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.xdist_group("crashes"), pytest.mark.timeout(1800)]
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "1"))  # nightly runs set more
+OFFICE, TAX, DISPUTED, FILED = "ip-zhejiang", "tax-hangzhou", "sales_musd", "sales_musd_previous"
+PASSWORDS = {"li-wei": "password of li-wei", "wang-fang": "password of wang-fang"}
 CHANCE = 0.005  # at each of the two moments of a durable write
 SET_ASIDE = "nodes/contributing/outbox:Outbox.set_aside commit"
 PASSED_OVER = ("nodes/bank/consents:Consents.skip commit", "nodes/enterprise/store:Store.skip commit")
@@ -37,9 +43,10 @@ NEVER_REACHED = {  # why a process of an honest zone never takes a step -> prefi
     ),
     "no opening fails where all are honest": ("nodes/runtime/failures", "nodes/runtime/replica/disputes"),
     "a person's word on what is in quarantine": ("nodes/department/records/deliveries:Intake.correct", "nodes/department/records/quarantine:"),
-    "no department here has people of its own": (
-        "nodes/contributing/four_eyes/book:FourEyes.admits", "nodes/contributing/four_eyes/book:FourEyes.decide",
-        "nodes/contributing/four_eyes/people",
+    "a command that works beside the node": ("nodes/contributing/four_eyes/people", "nodes/department/values/book:ValueBook.examined"),
+    "what people do on an application's pages": (
+        "gateway/policies/", "gateway/publications/", "nodes/bank/loans/", "nodes/department/values/book:ValueBook.keep_word", "nodes/lending/",
+        "nodes/runtime/pages/",
     ),
     "no model here sums over banks": ("nodes/bank/borrowers",),
     "the folder of records is always there": (
@@ -64,20 +71,23 @@ def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Orders:
 
 def test_killed_before_and_after_each_durable_write_a_zone_loses_nothing_and_counts_nothing_twice(tmp_path: Path, orders: Orders) -> None:
     population = make_faulty_zone(tmp_path / "zone")
-    records = tmp_path / "zone" / "records" / "ip-zhejiang" / "1995.csv"
+    with_people(tmp_path / "zone")
+    records = tmp_path / "zone" / "records" / OFFICE / "1995.csv"
     late = threading.Thread(target=bring, args=(records.rename(tmp_path / "1995.csv"), records, orders))
     storm = ExitStack()
     storm.enter_context(orders.killing())
     with storm, faulty_zone(tmp_path / "zone", population) as zone, Supervisor(zone.processes) as supervisor:
         zone.wait_ready(600)
         late.start()
-        zone.evaluate()
+        with signing(zone):
+            zone.evaluate()
         late.join()
         subject = zone.grant(0)
         check_answer(zone, subject, zone.query(subject)["total"])
         assert zone.grant(0) == subject  # a second consent: the row that is there is said again
         check_answer(zone, subject, zone.query(subject)["total"])
         zone.portrait(1)
+        speak_of_values(zone, 1)
         for member in ("bank-b", "enterprise-binjiang"):
             greet(zone, member)
         wait_for(lambda: {(step, "after") for step in PASSED_OVER} <= orders.killed())
@@ -94,6 +104,62 @@ def bring(kept: Path, records: Path, orders: Orders) -> None:
     """A department gets its records only after it had to set its work aside for want of them."""
     wait_for(lambda: (SET_ASIDE, "after") in orders.killed())
     kept.rename(records)
+
+
+def with_people(out: Path) -> None:
+    """An office under four eyes with two people, and a tax bureau that enterprises may file with."""
+    settings = out / "config" / f"{OFFICE}.toml"
+    people = ", ".join(f'"{name}"' for name in PASSWORDS)
+    desk = f'\n[department.desk]\nlisten = "127.0.0.1:0"\npeople_dir = "../people"\npeople = [{people}]\napproval = "two-persons"\n'
+    settings.write_text(settings.read_text(encoding="utf-8") + desk, encoding="utf-8")
+    for name, password in PASSWORDS.items():
+        add_person(out / "people", name, "", password)
+    tax = out / "config" / f"{TAX}.toml"
+    tax.write_text(tax.read_text(encoding="utf-8").replace("[department]\n", f'[department]\nself_filed = ["{FILED}"]\n'), encoding="utf-8")
+
+
+@contextmanager
+def signing(zone: FaultyZone) -> Iterator[None]:
+    """While the block runs, both people of the office look again and again at what is held, and sign it."""
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.wait(0.5):
+            for name in PASSWORDS:
+                with suppress(OSError, NodeError):  # the office is not there, or has this person's word already: both look again
+                    sign(zone, name)
+
+    people = threading.Thread(target=work)
+    people.start()
+    try:
+        yield
+    finally:
+        over.set()
+        people.join()
+
+
+def sign(zone: FaultyZone, name: str) -> None:
+    """One person signs all that is held, by the office's interface for commands."""
+    with GatewayClient(f"http://127.0.0.1:{zone.processes.ready(OFFICE)['port']}", login=(name, PASSWORDS[name])) as desk:
+        for epoch in desk.get("/api/outgoing")["epochs"]:
+            for item in epoch["contributions"]:
+                if item["state"] == "held":
+                    desk.post("/api/decisions", {"contributions": [item["contribution"]], "verdict": "approve"})
+
+
+def speak_of_values(zone: FaultyZone, number: int) -> None:
+    """An enterprise is shown its values, disputes one of them and files another."""
+    about = {"uscc": zone.population.firms[number].uscc, "department": TAX, "period": PERIOD}
+
+    def said() -> bool:
+        shown = {item["field"]: item for item in zone.service.call("POST", "/values", about)["values"]}
+        answers = [{"field": DISPUTED, "version": shown[DISPUTED]["version"], "confirmed": False, "note": "our return says otherwise"}]
+        filings = [{"field": FILED, "value": "12.5"}]
+        told = zone.service.call("POST", "/values/answers", {**about, "answers": answers, "filings": filings})
+        states = {item["field"]: item["state"] for item in told["values"]}
+        return (states[DISPUTED], [item["field"] for item in told["filings"]]) == ("disputed", [FILED])
+
+    assert zone.patiently(said)
 
 
 def greet(zone: FaultyZone, member: str) -> None:

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from simulators.population.records import write_records
 from simulators.zone.authority import make_zone
 from simulators.zone.configs import read_endpoints
 from simulators.zone.layout import demo_plan
+from tests.support.commands import begun
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("guide"), pytest.mark.timeout(900)]
 ROOT = Path(__file__).parents[2]
@@ -128,15 +130,14 @@ class Shop:
         assert filled.startswith("xinqiao ")
         return " ".join([shlex.quote(sys.executable), "-m", filled, *more])
 
-    def start(self, begins: str, *more: str) -> subprocess.Popen[str]:
-        """Start the line in a shell."""
-        line = f"exec {self.line(begins, *more)}"
-        return subprocess.Popen(["/bin/sh", "-c", line], cwd=self.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    def start(self, begins: str, *more: str) -> AbstractContextManager[subprocess.Popen[str]]:
+        """The line, started in a shell; nothing of it is left when the block is left."""
+        return begun("/bin/sh", "-c", f"exec {self.line(begins, *more)}", cwd=self.root)
 
     def run(self, begins: str, *more: str) -> int:
         """Run the line to its end; its exit code. No traceback."""
-        process = self.start(begins, *more)
-        out, errors = process.communicate(timeout=TIMEOUT_S)
+        with self.start(begins, *more) as process:
+            out, errors = process.communicate(timeout=TIMEOUT_S)
         assert "Traceback" not in out + errors
         return process.returncode
 
@@ -167,11 +168,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 def running(shop: Shop) -> Iterator[subprocess.Popen[str]]:
     """The guide's zone, made and up."""
     assert shop.run("xinqiao zone init", "--key-bits 2048") == 0
-    process = shop.start("xinqiao zone up")
-    yield process
-    if process.poll() is None:
-        process.kill()
-        process.wait()
+    with shop.start("xinqiao zone up") as process:
+        yield process
 
 
 def test_a_zone_is_made_and_runs(shop: Shop, running: subprocess.Popen[str]) -> None:
@@ -204,12 +202,12 @@ def test_the_log_is_audited_by_anyone_and_by_the_auditor(shop: Shop, running: su
 
 def test_a_process_runs_alone_until_it_is_told_to_stop(shop: Shop, running: subprocess.Popen[str]) -> None:
     assert shop.stop(running) == 0
-    process = shop.start("xinqiao node run")
     ready, timer = shop.directory / "state" / "log" / "ready", Timer(TIMEOUT_S)
-    while not ready.exists():
-        assert process.poll() is None
-        assert timer.left_s() > 0
-    assert shop.stop(process) == 0
+    with shop.start("xinqiao node run") as process:
+        while not ready.exists():
+            assert process.poll() is None
+            assert timer.left_s() > 0
+        assert shop.stop(process) == 0
 
 
 def test_a_model_is_admitted_and_a_member_changes_its_keys(shop: Shop) -> None:

@@ -6,7 +6,7 @@ import csv
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -25,45 +25,26 @@ from scoring.indicators.model import load_pack
 from simulators.population import firm_panel as panel
 from simulators.population.records import write_records
 from tests.oracles import firm_panel as oracle
-from tests.support.customs import USCC, Client, declaration, receipt, response, zipped
-from tests.support.live_zone import EPOCH, STANDALONE_CUSTODIANS, LiveZone, live_zone
+from tests.support.customs import USCC, declaration, receipt, response, zipped
+from tests.support.live_zone import PACK, STANDALONE_CUSTODIANS, LiveZone
+from tests.support.shared_zone import GROUP, OFFICE
 
-pytestmark = [pytest.mark.xdist_group("live"), pytest.mark.timeout(400)]
-REGISTER = """\
-format: xinqiao/connector/v1
-id: patents
-title: {zh: 专利登记, en: patents}
-source: {kind: csv, folder: register, pattern: "*.csv", encoding: gb18030, quiet_s: 0}
-keys: {uscc: 统一社会信用代码, period: {column: 年度, as: year}}
-fields: {patents: {column: 专利数, type: integer}}
-"""
+pytestmark = [pytest.mark.xdist_group(GROUP), pytest.mark.timeout(400)]
+EPOCH = "e1995-killed"
 PRODUCT = next(iter(load_pack(shipped_pack("firm-panel")).products))
 
 
 @pytest.fixture(scope="module")
-def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveZone]:
-    """A zone whose epoch is released and whose first enterprise has consented to bank-a."""
-    with live_zone(tmp_path_factory.mktemp("live") / "zone", tune=with_systems) as running:
-        running.evaluate()
-        yield running
-
-
-def with_systems(out: Path) -> None:
-    """Give the enterprise service a customs client, and a department a folder that its patent register exports to."""
-    with_customs_client(out)
-    (out.parent / "register").mkdir()
-    (out.parent / "register.yaml").write_text(REGISTER, encoding="utf-8")
-    path = out / "config" / "ip-zhejiang.toml"
-    table = f'[department]\nscan_s = 0.5\nconnectors = ["{out.parent / "register.yaml"}"]\n'
-    path.write_text(path.read_text().replace("[department]\n", table))
-
-
-def with_customs_client(out: Path) -> None:
-    """Give the enterprise service the folders of one enterprise's import client."""
-    client = Client(out.parent / "ImpPath")
-    path = out / "config" / "enterprise-binjiang.toml"
-    table = f'\n[[enterprise.customs]]\nuscc = "{USCC}"\nfolder = "{client.root}"\ndialect = "a"\nquiet_s = 0\n'
-    path.write_text(path.read_text().replace("[enterprise]\n", "[enterprise]\ncustoms_scan_s = 0.2\n") + table)
+def zone(common_zone: LiveZone) -> LiveZone:
+    """The common zone with one more epoch released, in which departments and coordinator were killed."""
+    common_zone.authority.open_epoch(EPOCH, common_zone.population.period, PACK)
+    for name in ("science-binjiang", "coordinator", "tax-hangzhou"):
+        common_zone.processes.kill(name)
+    common_zone.processes.start()
+    common_zone.processes.wait_ready(60)
+    common_zone.authority.wait_for_columns(EPOCH, 120, lambda _done, _total: None)
+    common_zone.authority.release(EPOCH, 120, lambda _done, _total: None)
+    return common_zone
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +67,7 @@ def check_totals(zone: LiveZone) -> None:
     assert {zone.subjects[item["subject"]]: item["hundredths"] for item in totals} == plain
 
 
-def test_totals_are_right(zone: LiveZone) -> None:
+def test_an_epoch_is_the_same_when_departments_and_coordinator_are_killed_in_it(zone: LiveZone) -> None:
     check_totals(zone)
 
 
@@ -163,11 +144,11 @@ def test_a_killed_process_goes_on_where_it_was(name: str, zone: LiveZone, grante
 
 def test_a_consent_given_while_a_department_is_away_is_served_when_it_is_back(zone: LiveZone, granted: tuple[str, str]) -> None:
     subject = zone.authority.totals(EPOCH)[1]["subject"]
-    zone.processes.kill("ip-zhejiang")
+    zone.processes.kill(OFFICE)
     consent_id = zone.grant(subject, "bank-b", PRODUCT)
     assert zone.ask("bank-b", subject, PRODUCT, consent_id).status_code == 202
-    zone.processes.start(["ip-zhejiang"])
-    zone.processes.wait_ready(60, ["ip-zhejiang"])
+    zone.processes.start([OFFICE])
+    zone.processes.wait_ready(60, [OFFICE])
     answer = zone.banks["bank-b"].query(subject, PRODUCT)
     assert round(float(answer["total"]) * 100) == expected(zone)[zone.subjects[subject]]
 
@@ -231,7 +212,7 @@ def deliver(zone: LiveZone, name: str, uscc: str, patents: int) -> None:
 
 def revisions(zone: LiveZone, epoch: str) -> dict[str, list[int]]:
     """Indicator -> revisions of the department's column that are in the log, looked at from outside."""
-    database = zone.out / "state" / "ip-zhejiang" / "department" / "department.db"
+    database = zone.out / "state" / OFFICE / "department" / "department.db"
     with closing(sqlite3.connect(database, timeout=30)) as connection:
         rows = connection.execute(
             "SELECT place, revision FROM outbox WHERE place LIKE ? AND leaf_index >= 0 ORDER BY revision", (f"column/{epoch}/%",)
@@ -247,15 +228,3 @@ def wait_for(holds: Callable[[], bool]) -> None:
     while not holds():
         assert timer.left_s() > 0
         threading.Event().wait(0.1)
-
-
-def test_an_epoch_is_the_same_when_departments_and_coordinator_are_killed_in_it(tmp_path: Path) -> None:
-    with live_zone(tmp_path / "zone") as running:
-        running.authority.open_epoch(EPOCH, running.population.period, "firm-panel")
-        for name in ("science-binjiang", "coordinator", "tax-hangzhou"):
-            running.processes.kill(name)
-        running.processes.start()
-        running.processes.wait_ready(60)
-        running.authority.wait_for_columns(EPOCH, 120, lambda _done, _total: None)
-        running.authority.release(EPOCH, 120, lambda _done, _total: None)
-        check_totals(running)

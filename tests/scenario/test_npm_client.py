@@ -9,7 +9,7 @@ import json
 import secrets
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,8 @@ from scoring.errors import RequestSignatureError
 from scoring.statements import SigningKey
 from simulators.zone.layout import ZONE
 from tests.support import independent
-from tests.support.live_zone import EPOCH, LiveZone, live_zone
+from tests.support.live_zone import EPOCH, LiveZone
+from tests.support.shared_zone import GROUP
 
 SOURCE = Path(__file__).parent / "npm_client"
 PRODUCT, BANK = "base-line", "bank-a"
@@ -57,6 +58,7 @@ TWINS = {
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.xdist_group(GROUP),
     pytest.mark.timeout(600),
     pytest.mark.skipif(not shutil.which("node") or not shutil.which("npm"), reason="needs node and npm"),
 ]
@@ -80,10 +82,9 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="module")
-def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveZone]:
-    with live_zone(tmp_path_factory.mktemp("live") / "zone") as running:
-        running.evaluate()
-        yield running
+def zone(common_zone: LiveZone) -> LiveZone:
+    common_zone.evaluated()
+    return common_zone
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from nodes.runtime.clock import Timer
 from tests.scenario.conftest import run_command
+from tests.support.commands import begun
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 READY_S, END_S = 120.0, 60.0
@@ -20,9 +20,7 @@ READY_S, END_S = 120.0, 60.0
 def test_a_node_can_be_pointed_at_stand_ins_until_they_are_told_to_end(tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ("--pack", "hangzhou-binjiang", "--enterprises", "110", "--malformed", "6", "--port", "18571", "--json")
-    command = [sys.executable, "-m", "xinqiao", "simulate", "departments", str(out), *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
+    with begun(sys.executable, "-m", "xinqiao", "simulate", "departments", out, *options) as process:
         assert process.stderr is not None
         timer, said = Timer(READY_S), ""
         while "Ctrl-C" not in said:
@@ -36,8 +34,6 @@ def test_a_node_can_be_pointed_at_stand_ins_until_they_are_told_to_end(tmp_path:
             assert (code, document["records"], document["malformed"]) == (1, system["records"], 1), document
         process.send_signal(signal.SIGINT)
         text, errors = process.communicate(timeout=END_S)
-    finally:
-        process.kill()
     assert process.returncode == 0, errors
     assert json.loads(text)["systems"] == systems
 

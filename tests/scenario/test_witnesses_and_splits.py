@@ -6,10 +6,8 @@ import base64
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,31 +34,22 @@ from scoring.disclosure.countersigning import embed
 from scoring.indicators.model import load_pack
 from scoring.statements import MemberChange, Refusal, SigningKey, parse_leaf
 from simulators.zone.configs import free_ports, read_endpoints
-from simulators.zone.layout import ZONE, demo_plan
+from simulators.zone.layout import ZONE
 from simulators.zone.processes import ZoneProcesses
 from tests.scenario.log_witness import WitnessDouble
-from tests.support.live_zone import EPOCH, LiveZone, live_zone
+from tests.support.live_zone import EPOCH, LiveZone
+from tests.support.shared_zone import CUSTODIANS, GROUP, MAX_AGE_S
 
-pytestmark = [pytest.mark.xdist_group("splits"), pytest.mark.timeout(600), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group(GROUP), pytest.mark.timeout(600), pytest.mark.slow]
 PRODUCT = next(iter(load_pack(shipped_pack("firm-panel")).products))
-MAX_AGE_S = 10
 VICTIM = "notary-hangzhou"
-CUSTODIANS = ("tax-hangzhou", "credit-binjiang", "notary-hangzhou", "archive-zhejiang", "university-hangzhou")
-
-
-def often(out: Path) -> None:
-    """Custodians and the auditor exchange notices twice a second: the tests need not wait for a turn."""
-    for name in (*CUSTODIANS, "auditor"):
-        config = out / "config" / f"{name}.toml"
-        write_private(config, config.read_bytes().rstrip() + b"\nnotices_s = 0.5\n")
 
 
 @pytest.fixture(scope="module")
-def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveZone]:
-    plan = replace(demo_plan(witnesses=3), checkpoint_max_age_s=MAX_AGE_S)
-    with live_zone(tmp_path_factory.mktemp("splits") / "zone", plan=plan, tune=often) as running:
-        running.evaluate()
-        yield running
+def zone(common_zone: LiveZone) -> LiveZone:
+    """The common zone, which does not outlive these tests: they come last, and the last of them makes its log fork."""
+    common_zone.evaluated()
+    return common_zone
 
 
 @pytest.fixture(scope="module")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nodes.runtime.clock import Timer
 from tests.support.browser import Visit
+from tests.support.commands import begun
 
 READY_S, END_S = 400.0, 60.0
 
@@ -49,25 +51,17 @@ class KeptZone:
         return self.process.communicate(timeout=END_S)
 
 
-def keep_zone(out: Path, *options: str) -> KeptZone:
-    """``xinqiao demo --keep-running`` in ``out``, which must be absent; its pages answer when this returns."""
-    command = [sys.executable, "-m", "xinqiao", "demo", "--keep-running", "--key-bits", "2048", "--out", str(out), "--json", *options]
-    zone = KeptZone(out, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True))
-    timer = Timer(READY_S)
-    while not (out / "gateway.url").exists():
-        if zone.process.poll() is not None or timer.left_s() < 0:
-            destroy(zone)
-            raise AssertionError(zone.process.communicate()[1][-4000:])
-        try:
-            zone.process.wait(0.2)
-        except subprocess.TimeoutExpired:
-            continue
-    return zone
-
-
-def destroy(zone: KeptZone) -> None:
-    """End every process of the zone, whatever it does."""
-    try:
-        os.killpg(zone.process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+@contextmanager
+def kept_zone(out: Path, *options: str) -> Iterator[KeptZone]:
+    """``xinqiao demo --keep-running`` in ``out``, which must be absent: its pages answer. No process of it outlives the block."""
+    command = (sys.executable, "-m", "xinqiao", "demo", "--keep-running", "--key-bits", "2048", "--out", out, "--json", *options)
+    with begun(*command) as process:
+        timer = Timer(READY_S)
+        while not (out / "gateway.url").exists():
+            assert process.poll() is None, process.communicate()[1][-4000:]
+            assert timer.left_s() > 0
+            try:
+                process.wait(0.2)
+            except subprocess.TimeoutExpired:
+                continue
+        yield KeptZone(out, process)
