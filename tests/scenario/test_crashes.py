@@ -37,7 +37,8 @@ NEVER_REACHED = {  # why a process of an honest zone never takes a step -> prefi
         "nodes/auditor/draws/", "nodes/contributing/epoch_secrets:EpochSecrets.end",
     ),
     "made before any process starts": ("nodes/ceremony/",),
-    "evidence against a log that forked": (
+    "a log that forked, or lost what it had published": (
+        "gateway/explorer/index:LeafIndex._forget",
         "nodes/auditor/witness_state:WitnessState.keep_evidence", "nodes/runtime/replica/store:LogReplica._keep_evidence",
         "nodes/runtime/notices/heads:HeadComparison._keep_split",
     ),
@@ -45,8 +46,8 @@ NEVER_REACHED = {  # why a process of an honest zone never takes a step -> prefi
     "a person's word on what is in quarantine": ("nodes/department/records/deliveries:Intake.correct", "nodes/department/records/quarantine:"),
     "a command that works beside the node": ("nodes/contributing/four_eyes/people", "nodes/department/values/book:ValueBook.examined"),
     "what people do on an application's pages": (
-        "gateway/policies/", "gateway/publications/", "nodes/bank/loans/", "nodes/department/values/book:ValueBook.keep_word", "nodes/lending/",
-        "nodes/runtime/pages/",
+        "gateway/cockpit/", "gateway/policies/", "gateway/pool/", "gateway/publications/", "nodes/bank/loans/",
+        "nodes/department/values/book:ValueBook.keep_word", "nodes/enterprise/entrance/", "nodes/lending/", "nodes/runtime/pages/",
     ),
     "no model here sums over banks": ("nodes/bank/borrowers",),
     "the folder of records is always there": (
