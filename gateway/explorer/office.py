@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from sqlalchemy import Engine
 
 from gateway.explorer.index import LeafIndex
-from gateway.explorer.pages import Explorer, receipts_limit, routes
+from gateway.explorer.pages import Explorer, costly_limit, routes
 from gateway.explorer.proofs import Prover
 from nodes.auditor.evidence.roots import Roots
 from nodes.runtime.clock import Clock
@@ -24,7 +24,7 @@ from nodes.runtime.replica.zone import Zone
 
 @dataclass(frozen=True, slots=True)
 class ExplorerOffice:
-    """The explorer of one gateway: its pages' router, the index that a worker fills, how many receipts may be verified."""
+    """The explorer of one gateway: its pages' router, the index that a worker fills, how many costly things may be asked."""
 
     router: APIRouter
     index: LeafIndex
@@ -38,5 +38,5 @@ def open_explorer(
     index = LeafIndex(engine, log, zone.genesis.log_vkey)
     site.use("explorer", Path(__file__).parent)
     site.entry("/explorer", N_("交换日志"), public=True)
-    limit = receipts_limit()
+    limit = costly_limit()
     return ExplorerOffice(routes(Explorer(site, zone, index, Prover(log), cache(roots), envelope, now, limit)), index, limit)

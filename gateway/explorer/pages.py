@@ -29,7 +29,7 @@ from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.replica.zone import Zone
 from scoring.errors import ReceiptError
 
-RECEIPTS_PER_MINUTE = 60  # of everybody together: each is some tenths of a second of computing
+COSTLY_PER_MINUTE = 60  # receipts and files, of everybody together: each is some tenths of a second of computing, and anybody may ask
 MOST_IN_FILE = 10_000
 _DIGEST = re.compile(r"[0-9a-f]{1,64}")
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -124,6 +124,7 @@ def _leaves(explorer: Explorer, request: Request) -> Response:
     search = Search.of(dict(request.query_params), kinds)
     form = request.query_params.get("format", "")
     if form in {"csv", "xlsx"}:
+        explorer.limit.take("")
         translate = explorer.site.translator(request)
         rows = explorer.index.leaves(search.asked, 1, search.rising, MOST_IN_FILE)
         header = [translate(title) for title in _HEADER]
@@ -203,6 +204,6 @@ def _download(content: bytes, name: str, media: str) -> Response:
     return Response(content, media_type=media, headers={"content-disposition": f'attachment; filename="{name}"'})
 
 
-def receipts_limit() -> RateLimit:
-    """How many receipts are verified a minute."""
-    return RateLimit(RECEIPTS_PER_MINUTE, time.monotonic)
+def costly_limit() -> RateLimit:
+    """How many receipts are verified and files made a minute."""
+    return RateLimit(COSTLY_PER_MINUTE, time.monotonic)

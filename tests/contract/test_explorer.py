@@ -200,10 +200,12 @@ def test_uploads_are_bounded_and_kept_nowhere(site: Front, tmp_path: Path) -> No
     assert not any(marker in path.read_bytes() for path in state.rglob("*") if path.is_file())
 
 
-def test_receipts_are_verified_so_many_a_minute(small_private_key: PrivateKey, tmp_path: Path) -> None:
+def test_receipts_and_files_are_made_so_many_a_minute(small_private_key: PrivateKey, tmp_path: Path) -> None:
     made = front(released_zone(small_private_key), tmp_path)
     made.explorer.limit.charge("", 100)
     assert send(made, b"{}").status_code == 429
+    assert get(made, "/explorer?format=xlsx").status_code == 429
+    assert get(made, "/explorer").status_code == 200
 
 
 # --- who ---
