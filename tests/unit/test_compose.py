@@ -38,7 +38,8 @@ def test_service_sees_only_its_own_directories(process: ProcessPlan) -> None:
     writable = {volume["target"] for volume in volumes if not volume.get("read_only")}
     readable = {volume["target"] for volume in volumes if volume.get("read_only")}
     pins = {f"/zone/pins/{process.name}"} if {"log", "auditor"} & set(process.tables) else set()
-    assert writable == {f"/zone/state/{process.name}"} | pins
+    register = {f"/zone/records/{process.member}"} if "gateway" in process.tables else set()  # files are put away when they were read
+    assert writable == {f"/zone/state/{process.name}"} | pins | register
     shared = {"/zone/config", "/zone/public", f"/zone/members/{process.member}"}
     assert readable == (shared | {f"/zone/records/{process.member}"} if "department" in process.tables else shared)
     assert all(volume.get("volume", {}).get("subpath") for volume in volumes if volume["type"] == "volume"), "never the whole volume"
