@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Request, sync_playwrigh
 
 from tests.support.browser import Visit
 from tests.support.kept_zone import KeptZone, kept_zone
+from tests.support.lasting import is_last_to_use
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -35,14 +36,21 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeptZone]:
-    """A whole zone whose pages are served until the last test has ended; it must end in order when it is asked to."""
+def kept_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeptZone]:
+    """The zone behind ``kept``."""
     with kept_zone(tmp_path_factory.mktemp("kept") / "out", "--enterprises", "60", "--consents", "2") as zone:
         yield zone
-        text, errors = zone.end()
-    assert zone.process.returncode == 0, errors[-2000:]
-    assert json.loads(text)["audit"]["verdict"] == "pass"
-    assert zone.endpoints["gateway"] in errors
+
+
+@pytest.fixture(scope="module")
+def kept(request: pytest.FixtureRequest, kept_for_all: KeptZone) -> Iterator[KeptZone]:
+    """A whole zone whose pages are served for all modules that ask for it. When the last of them has ended it must end in order."""
+    yield kept_for_all
+    if is_last_to_use("kept", request):
+        text, errors = kept_for_all.end()
+        assert kept_for_all.process.returncode == 0, errors[-2000:]
+        assert json.loads(text)["audit"]["verdict"] == "pass"
+        assert kept_for_all.endpoints["gateway"] in errors
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.commands import begun
+from tests.support.lasting import is_last_to_use
 from tests.support.live_zone import LiveZone
 from tests.support.shared_zone import ORDER, shared_zone
 
@@ -76,6 +77,5 @@ def zone_of_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveZone]:
 def common_zone(request: pytest.FixtureRequest, zone_of_all: LiveZone) -> Iterator[LiveZone]:
     """One running zone for all modules of the group, each finding it as the one before left it. It ends with the last of them."""
     yield zone_of_all
-    users = [item for item in request.session.items if isinstance(item, pytest.Function) and "common_zone" in item.fixturenames]
-    if users[-1].module is request.module:
+    if is_last_to_use("common_zone", request):
         zone_of_all.processes.stop()
