@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -146,8 +146,11 @@ class LoanBook:
     def all(self, uscc: str = "") -> list[Kept]:
         """Every application with a step, or those of one enterprise, the last changed first."""
         query = select(_loans).where(_loans.c.uscc == uscc) if uscc else select(_loans)
+        counts = select(_steps.c.application, func.count()).group_by(_steps.c.application)
         with self._turn, reading(self._engine) as connection:
-            found = [self._fold(connection, Parties(**row._mapping)) for row in connection.execute(query).all()]
+            steps = {application: int(count) for application, count in connection.execute(counts)}
+            rows = connection.execute(query).all()
+            found = [self._current(row.application, steps) or self._fold(connection, Parties(**row._mapping)) for row in rows]
         return sorted((kept for kept in found if kept.steps), key=lambda kept: (-kept.app.changed, kept.app.id))
 
     def steps(self, application: str) -> list[KeptStep]:
@@ -236,6 +239,11 @@ class LoanBook:
         """Forget a message that came too early: it was taken, or turned out not to hold."""
         with writing(self._engine) as connection:
             connection.execute(delete(_waiting).where(_waiting.c.id == number))
+
+    def _current(self, application: str, steps: Mapping[str, int]) -> Kept | None:
+        """The application as it was folded last, where no step has come since."""
+        kept = self._folded.get(application)
+        return kept if kept is not None and kept.steps == steps.get(application, 0) else None
 
     def _fold(self, connection: Connection, parties: Parties) -> Kept:
         kept = self._folded.get(parties.application)

@@ -37,8 +37,11 @@ def check_terms(terms: ProductTerms, before: ProductTerms | None, base: ProductT
         _check_uplift(terms, base, admitted)
 
 
-def amount_of(terms: ProductTerms, line_fen: int) -> int:
-    """What the product gives for the model's line: that line, at least the floor and at most the cap; 0 for whoever gets none [E2]."""
+def amount_of(terms: ProductTerms, line_fen: int, stage: str = "") -> int:
+    """What the product gives for the model's line: that line, at least the floor and at most the cap; 0 for whoever gets none, and in a ``stage``
+    that the product is not for [E2]."""
+    if stage and terms.stages and stage not in terms.stages:
+        return 0
     return 0 if line_fen == 0 else min(max(line_fen, terms.floor_fen), terms.cap_fen)
 
 

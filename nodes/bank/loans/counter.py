@@ -83,7 +83,7 @@ class Counter:
         answer = self.queries.answer(Query(terms.formula, PURPOSES[terms.institution_kind], subject=kept.parties.subject, wait_s=wait_s))
         receipt = self.receipts.get(answer["receipt_id"])
         ticket = sha256(base64.b64decode(receipt["ticket"])).hex()
-        return self.desk.say(application, Queried(ticket=ticket, line_fen=amount_of(terms, answer["line_fen"])))
+        return self.desk.say(application, Queried(ticket=ticket, line_fen=amount_of(terms, answer["line_fen"], answer["stage"])))
 
     def receipt(self, kept: Kept) -> dict[str, Any] | None:
         """The receipt of the query behind an application's line."""

@@ -49,6 +49,12 @@ def test_the_products_floor_and_cap_hold_the_line_and_lift_nobody_who_gets_none(
     assert amount_of(terms_of(), line * WAN) == amount * WAN
 
 
+def test_a_product_for_some_stages_gives_the_others_nothing() -> None:
+    young = terms_of(stages=("S1", "S2"))
+    assert [amount_of(young, 120 * WAN, stage) for stage in ("S1", "S3")] == [120 * WAN, 0]
+    assert amount_of(terms_of(), 120 * WAN, "S3") == 120 * WAN
+
+
 def test_a_loan_from_application_to_the_last_repayment() -> None:
     told = Told()
     told.until("contracted", 100 * WAN, 200 * WAN)
