@@ -71,8 +71,8 @@ class Pages:
         return uscc
 
 
-def pages_in(zone: MemoryZone, directory: Path) -> Pages:
-    """Pages over ``zone``."""
+def pages_in(zone: MemoryZone, directory: Path, origin: str = ORIGIN) -> Pages:
+    """Pages over ``zone``, under ``origin``."""
     desk = service(front(zone, directory / "gateway"), directory / "enterprise")
     roots, identity, keyring = roots_of(zone), identity_of(zone.keys, SERVICE), Keyring(desk.state_dir / "keys")
     gateway = GatewayClient(BASE, now=lambda: zone.now, transport=desk.network)
@@ -85,10 +85,10 @@ def pages_in(zone: MemoryZone, directory: Path) -> Pages:
         market=MarketDesk(identity, keyring, desk.enrolments, desk.consents, Catalog(roots.registry, gateway), book, loans, lambda: zone.now),
         policies=OwnPolicyDesk(identity, keyring, desk.enrolments, desk.portraits, gateway, lambda: zone.now),
     )  # fmt: skip
-    idp = standin(directory, lambda: zone.now, accounts=PEOPLE)
-    table = PagesTable(listen="127.0.0.1:0", origin=ORIGIN, sign_in=table_in(directory))
+    idp = standin(directory, lambda: zone.now, PEOPLE, origin)
+    table = PagesTable(listen="127.0.0.1:0", origin=origin, sign_in=table_in(directory))
     app = pages_of(SERVICE, table, desks, engine, open_database(directory / "pages", "pages", PAGES), idp.client, lambda: zone.now)
-    return Pages(desk, desks, idp, TestClient(app, ORIGIN, follow_redirects=False))
+    return Pages(desk, desks, idp, TestClient(app, origin, follow_redirects=False))
 
 
 def posted(browser: TestClient, page: str, path: str, **fields: str) -> int:

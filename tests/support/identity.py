@@ -12,13 +12,14 @@ from fastapi.testclient import TestClient
 from joserfc.jwk import ECKey
 
 from nodes.enterprise.entrance.oidc import OidcProvider
+from nodes.enterprise.entrance.pages import RETURN
 from nodes.enterprise.settings import SignInTable
 from simulators.identity.accounts import STAFF, Account, Represented
 from simulators.identity.app import create_app
 from simulators.identity.provider import Client, IdentityProvider
 
 ISSUER, ORIGIN, CLIENT, SECRET = "https://idp.example", "https://enterprise.example", "xinqiao-enterprise", "s" * 40
-REDIRECT = f"{ORIGIN}/sign-in/return"
+REDIRECT = f"{ORIGIN}{RETURN}"
 USCC_A, USCC_B = "91330108MA2AAAAA0A", "91330108MA2BBBBB0B"
 ACCOUNTS = (
     Account("zhao", "open sesame", "赵一", (Represented(USCC_A, "甲科技"),)),
@@ -61,8 +62,9 @@ def table_in(directory: Path) -> SignInTable:
     return SignInTable(issuer=ISSUER, client_id=CLIENT, client_secret_file=directory / "client.secret")
 
 
-def standin(directory: Path, now: Callable[[], int], accounts: tuple[Account, ...] = ACCOUNTS) -> Standin:
-    """A provider for ``accounts`` and the client that knows it as ``ISSUER``."""
-    provider = IdentityProvider(ISSUER, Client(CLIENT, SECRET, (REDIRECT,)), accounts, KEY, now)
-    browser = TestClient(create_app(provider, (ORIGIN,)), ISSUER, follow_redirects=False)
-    return Standin(provider, browser, OidcProvider(table_in(directory), SECRET, REDIRECT, now, browser._transport), accounts)
+def standin(directory: Path, now: Callable[[], int], accounts: tuple[Account, ...] = ACCOUNTS, origin: str = ORIGIN) -> Standin:
+    """A provider for ``accounts`` and the client under ``origin`` that knows it as ``ISSUER``."""
+    redirect = origin + RETURN
+    provider = IdentityProvider(ISSUER, Client(CLIENT, SECRET, (redirect,)), accounts, KEY, now)
+    browser = TestClient(create_app(provider, (origin,)), ISSUER, follow_redirects=False)
+    return Standin(provider, browser, OidcProvider(table_in(directory), SECRET, redirect, now, browser._transport), accounts)
