@@ -28,7 +28,7 @@ from simulators.identity.accounts import STAFF, Account, Represented
 from tests.contract.test_enterprise_service import SERVICE, Service, service
 from tests.support.bank import roots_of, uscc_of
 from tests.support.exchange import identity_of
-from tests.support.gateway import front
+from tests.support.gateway import Front, front
 from tests.support.identity import ORIGIN, Standin, standin, table_in
 from tests.support.site import form_of
 from tests.support.zone import BASE, MemoryZone
@@ -73,7 +73,12 @@ class Pages:
 
 def pages_in(zone: MemoryZone, directory: Path, origin: str = ORIGIN) -> Pages:
     """Pages over ``zone``, under ``origin``."""
-    desk = service(front(zone, directory / "gateway"), directory / "enterprise")
+    return pages_before(front(zone, directory / "gateway"), directory, origin)
+
+
+def pages_before(gate: Front, directory: Path, origin: str = ORIGIN) -> Pages:
+    """Pages of a service that asks the gateway ``gate``."""
+    desk, zone = service(gate, directory / "enterprise"), gate.zone
     roots, identity, keyring = roots_of(zone), identity_of(zone.keys, SERVICE), Keyring(desk.state_dir / "keys")
     gateway = GatewayClient(BASE, now=lambda: zone.now, transport=desk.network)
     engine = open_database(directory / "people", "people", MetaData())
