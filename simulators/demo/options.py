@@ -11,7 +11,9 @@ from pathlib import Path
 from nodes.errors import SettingsError
 from nodes.packs import lends, shipped_pack, shipped_packs
 from scoring.indicators.model import Model, load_pack
+from simulators.demo.policies import further_models
 from simulators.population import firm_panel
+from simulators.population.beside import beside, with_fields
 from simulators.population.naming import BRANDS
 from simulators.population.select import population_for
 from simulators.population.tables import Population
@@ -28,7 +30,9 @@ LENDING_PACKS = tuple(
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """``consents``: enterprises that consent to a bank. ``out`` must be absent or empty. ``base_port``: None takes free ports."""
+    """``consents``: enterprises that consent to a bank. ``out`` must be absent or empty. ``base_port``: None takes free ports.
+
+    ``policies``: evaluate a policy and a library too, on invented records; a run that is kept does."""
 
     out: Path
     pack: str = FIRM_PANEL
@@ -40,6 +44,7 @@ class DemoOptions:
     keep_running: bool = False
     base_port: int | None = None
     witnesses: int = 1
+    policies: bool = False
 
     @cached_property
     def model(self) -> Model:
@@ -49,7 +54,17 @@ class DemoOptions:
     @cached_property
     def plan(self) -> ZonePlan:
         """The zone of this run: in the place that the model is made for, with the departments that it needs."""
-        return plan_for([self.model], witnesses=self.witnesses)
+        return plan_for([self.model, *self.further], witnesses=self.witnesses)
+
+    @cached_property
+    def further(self) -> tuple[Model, ...]:
+        """The flag models of the run's policy and library."""
+        return further_models() if self.policies or self.keep_running else ()
+
+    @property
+    def recorded(self) -> Model:
+        """The model with every record field that departments hold in this run."""
+        return with_fields(self.model, self.further)
 
     def check(self) -> None:
         """Raises SettingsError naming the option and what would be right."""
@@ -81,4 +96,5 @@ class DemoOptions:
         """The enterprises of this run: the same for the same pack, year, number and seed."""
         real = self.pack == FIRM_PANEL
         count = self.enterprises or (None if real else DEFAULT_ENTERPRISES)
-        return population_for(self.model, self.plan, count, self.seed, self.year if real else None)
+        population = population_for(self.model, self.plan, count, self.seed, self.year if real else None)
+        return beside(population, self.further, self.plan, self.seed) if self.further else population

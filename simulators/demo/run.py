@@ -21,6 +21,7 @@ from simulators.demo.intake import FirstReading
 from simulators.demo.metering import Meter
 from simulators.demo.options import DemoOptions
 from simulators.demo.people import Authority, Bank, Desk, EnterpriseService
+from simulators.demo.policies import Town, evaluate_flags, pay_without_application
 from simulators.demo.refused import Granted, refused_requests
 from simulators.departments.serving import Servers
 from simulators.departments.systems import Surroundings, System, mappings_of, write_systems
@@ -51,6 +52,7 @@ class DemoResult:
     receipts: list[dict[str, Any]] = field(default_factory=list)
     refusals: list[dict[str, Any]] = field(default_factory=list)
     portrait: dict[str, Any] = field(default_factory=dict)
+    policies: dict[str, Any] = field(default_factory=dict)
     draw: dict[str, Any] = field(default_factory=dict)
     audit: dict[str, Any] = field(default_factory=dict)
     tampering: list[dict[str, Any]] = field(default_factory=list)
@@ -71,7 +73,7 @@ def run_demo(options: DemoOptions, tell: Tell, linger: Callable[[DemoResult], No
     with ZoneHolder() as holder:
         meter = Meter(holder.usage, tell)
         with meter.step("systems", f"系统 systems: {len(population.firms)} enterprises in the departments' own systems"):
-            systems = write_systems(population, options.model, options.plan, Surroundings(out, ports))
+            systems = write_systems(population, options.recorded, options.plan, Surroundings(out, ports))
             publish_register(population, options.plan, out)
             holder.serve(systems)
         _make_zone(options, out, systems, meter)
@@ -82,6 +84,7 @@ def run_demo(options: DemoOptions, tell: Tell, linger: Callable[[DemoResult], No
         run.start()
         run.evaluate()
         run.release_scores()
+        run.policies()
         run.audit()
         run.finish()
         linger(run.result)
@@ -90,12 +93,13 @@ def run_demo(options: DemoOptions, tell: Tell, linger: Callable[[DemoResult], No
 
 def _make_zone(options: DemoOptions, out: Path, systems: Sequence[System], meter: Meter) -> None:
     """The zone's members, key and configurations; meanwhile departments' nodes read their systems."""
-    pack, mapped, bits = shipped_pack(options.pack), mappings_of(systems), options.key_bits
+    packs = [shipped_pack(name) for name in (options.pack, *(model.id for model in options.further))]
+    mapped, bits = mappings_of(systems), options.key_bits
     with FirstReading(systems) as reading:
         with meter.step("ceremony", f"密钥仪式 key ceremony: 3 of 5, {bits} bits; members, certificates"):
             begin = reading.begin
             port, told = options.base_port, meter.tell
-            configs = build_zone(options.plan, out, [pack], key_bits=bits, base_port=port, mapped=mapped, configured=begin, progress=told)
+            configs = build_zone(options.plan, out, packs, key_bits=bits, base_port=port, mapped=mapped, configured=begin, progress=told)
             accounts = add_people(options.plan, configs)
             write_private(out / "accounts.json", canonical_json([account.to_json() for account in accounts]))
         with meter.step("records", f"数据 records: {len(systems)} systems, read into their departments' nodes through connectors"):
@@ -202,6 +206,16 @@ class _Run:
             signers = {name: load_signing_key(name, self._out / "members" / name / "sign.pem") for name in BANKS}
             self.result.refusals = refused_requests(self._gateway, self._service, signers, granted[-1], stranger)
             artifacts.write_json(self._out / "refusals.json", self.result.refusals)
+
+    def policies(self) -> None:
+        """A policy and a library, where the run has them: flags opened by number, awards without application as far as the public notice."""
+        if not self._options.further:
+            return
+        town = Town(self._authority, self._service, self._firms, self._period, EPOCH_TIMEOUT_S)
+        with self._meter.step("flags", "政策与培育库 flags: criteria met, counted under encryption, opened to the authority"):
+            evaluate_flags(town, self._count("columns received"))
+        with self._meter.step("policies", "免申即享 policies: text in force, matches asked, one enterprise confirms, public notice"):
+            self.result.policies = pay_without_application(town, self._out, self.result.gateway)
 
     def audit(self) -> None:
         """What the auditor drew by lot; then it mirrors the log and gives a verdict, and three tamperings are tried."""
