@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 
 from crypto.encoding import sha256
@@ -10,6 +11,7 @@ from crypto.statements import parse_envelope
 from gateway.policies.store import PolicyStore, Sending
 from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
+from nodes.runtime.clock import Timer
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
@@ -60,12 +62,15 @@ class Courier:
                     self._store.refused(sending)
                 raise
 
-    def drain(self) -> int:
-        """Send what is kept; how many steps are still on their way. The authority's own steps are never given up: the log's clock may be a little
+    def drain(self, limit_s: float = math.inf) -> int:
+        """Send what is kept, for as long as ``limit_s``; how many steps are still on their way. The authority's own steps are never given up: the log's clock may be a little
         behind, and a notice that has ended here ends there too."""
+        timer = Timer(limit_s)
         with self._turn:
-            left = 0
-            for sending in self._store.sendings():
+            kept, left = self._store.sendings(), 0
+            for place, sending in enumerate(kept):
+                if timer.left_s() <= 0:
+                    return left + len(kept) - place
                 try:
                     self._send(sending)
                 except (RpcRefusal, PeerUnavailableError) as error:

@@ -26,6 +26,7 @@ from scoring.statements import Name
 CLAIM_ID = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 FILE_ID = Annotated[str, Path(pattern=r"^[0-9]{8}-[0-9a-f]{8}$")]
 BY_HAND = ("accepted", "rejected", "disputed", "upheld", "dismissed", "cancelled")
+SHOWN_S = 2.0  # how long a page waits for the log before it says that steps are on their way
 ON_NOTICE = frozenset({"noticed", "disputed", "dismissed"})
 ACTIONS = {"compare": PolicyDesk.compare, "notice": PolicyDesk.notice, "order": PolicyDesk.order}
 
@@ -104,7 +105,7 @@ def _claims(router: APIRouter, desk: Desk) -> None:
         if name not in BY_HAND:
             raise PolicyFormatError(f"an official's step is one of {', '.join(BY_HAND)}")
         policies.desk.step(claim, name, session.person.name, form.one("note").strip()[:500])
-        policies.courier.drain()
+        policies.courier.drain(SHOWN_S)
         return RedirectResponse(f"/claims/{claim}", 303)
 
     @router.post("/policies/{policy}/{action}-all")
@@ -136,7 +137,7 @@ def _payments(router: APIRouter, desk: Desk) -> None:
     @router.post("/payments/{file}")
     def answer(file: FILE_ID, session: Session = paying, form: Form = checked) -> Response:
         policies.desk.answer(file, form.one("answer").encode(), session.person.name)
-        policies.courier.drain()
+        policies.courier.drain(SHOWN_S)
         return RedirectResponse("/payments", 303)
 
 
