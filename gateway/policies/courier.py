@@ -63,8 +63,10 @@ class Courier:
                 raise
 
     def drain(self, limit_s: float = math.inf) -> int:
-        """Send what is kept, for as long as ``limit_s``; how many steps are still on their way. The authority's own steps are never given up: the log's clock may be a little
-        behind, and a notice that has ended here ends there too."""
+        """Send what is kept, for as long as ``limit_s``; how many steps are still on their way.
+
+        The authority's own steps are never given up: the log's clock may be a little behind, and a notice that has ended here ends there too.
+        """
         timer = Timer(limit_s)
         with self._turn:
             kept, left = self._store.sendings(), 0

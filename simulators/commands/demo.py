@@ -36,9 +36,7 @@ def demo(
     keep_running: Annotated[bool, typer.Option("--keep-running", help="Leave the zone running until Ctrl-C; writes DIR/gateway.url.")] = False,
     base_port: Annotated[int | None, typer.Option(help="First port (gateway, coordinator, log, …); free ones when absent.")] = None,
     witnesses: Annotated[int, typer.Option(help="Witnesses of the log: 1, for development, or 3, of which two must sign.")] = 1,
-    policies: Annotated[
-        bool, typer.Option("--policies", help="Evaluate a policy and a library too, on invented records; --keep-running does so by itself.")
-    ] = False,
+    policies: Annotated[bool, typer.Option("--policies", help="Evaluate a policy and a library too, on invented records.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Run a whole zone: key ceremony, encrypted contributions, totals, banks' verified scores, refusals, an auditor's verdict.

@@ -32,7 +32,7 @@ LENDING_PACKS = tuple(
 class DemoOptions:
     """``consents``: enterprises that consent to a bank. ``out`` must be absent or empty. ``base_port``: None takes free ports.
 
-    ``policies``: evaluate a policy and a library too, on invented records; a run that is kept does."""
+    ``policies``: evaluate a policy and a library too, on invented records."""
 
     out: Path
     pack: str = FIRM_PANEL
@@ -59,7 +59,7 @@ class DemoOptions:
     @cached_property
     def further(self) -> tuple[Model, ...]:
         """The flag models of the run's policy and library."""
-        return further_models() if self.policies or self.keep_running else ()
+        return further_models() if self.policies else ()
 
     @property
     def recorded(self) -> Model:

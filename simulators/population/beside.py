@@ -31,7 +31,8 @@ def with_fields(model: Model, others: Sequence[Model]) -> Model:
 
 
 def beside(population: Population, models: Sequence[Model], plan: ZonePlan, seed: int) -> Population:
-    """``population`` with invented values of every field of ``models`` that it has not. Its own values stay as they are."""
+    """``population`` with invented values of every field of ``models`` that it has not, and days of registration where it has none. Its own
+    values stay as they are."""
     drawn = generate(with_fields(models[0], models[1:]), plan, len(population.firms), seed, int(population.period))
     have = {name for names in population.owners.values() for name in names}
     owners = {
@@ -39,7 +40,11 @@ def beside(population: Population, models: Sequence[Model], plan: ZonePlan, seed
         for member in dict.fromkeys((*population.owners, *drawn.owners))
     }
     firms = [
-        replace(firm, values={**{name: value for name, value in other.values.items() if name not in have}, **firm.values})
+        replace(
+            firm,
+            values={**{name: value for name, value in other.values.items() if name not in have}, **firm.values},
+            registered=firm.registered or other.registered,
+        )
         for firm, other in zip(population.firms, drawn.firms, strict=True)
     ]
     return replace(population, owners=owners, firms=tuple(firms))

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ POLICIES = {
 }  # fmt: skip
 LIBRARY, FIRMS = "gazelle", 50
 MODELS = (*POLICIES.values(), LIBRARY)
+PERIODS = {name: str(2023 + place) for place, name in enumerate(MODELS)}  # each of its own: together over one period they do not pass the lint
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,8 @@ def live(models: dict[str, Model], tmp_path_factory: pytest.TempPathFactory) -> 
     first, *rest = (anywhere(model) for model in models.values())
     plan = plan_for([first, *rest])
     population = beside(generate(with_fields(first, rest), plan, FIRMS, 3), rest, plan, 3)
-    write_records(population, out)
+    for period in PERIODS.values():
+        write_records(replace(population, period=period), out, f"records-{period}.csv")
     publish_register(population, plan, out)
     build_zone(plan, out, [shipped_pack(name) for name in MODELS], key_bits=2048, progress=lambda _text: None)
     roster_key = bytes.fromhex(read_private(out / "members" / "authority" / "roster.key").decode().strip())
@@ -58,9 +61,9 @@ def live(models: dict[str, Model], tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_flags_opened_are_those_of_the_records(live: LiveZone, models: dict[str, Model], name: str) -> None:
-    done = command(live, "evaluate", name, "--period", live.population.period, "--wait", "300")
+    done = command(live, "evaluate", name, "--period", PERIODS[name], "--wait", "300")
     assert done["state"] == "RELEASED"
-    found = {total["subject"]: total["hundredths"] for total in live.authority.totals(f"{name}-{live.population.period}")}
+    found = {total["subject"]: total["hundredths"] for total in live.authority.totals(f"{name}-{PERIODS[name]}")}
     assert found == expected(models[name], live.population, live.subjects)
     assert sum(found.values()) > 0
 
