@@ -161,6 +161,14 @@ def test_every_command_is_asked() -> None:
     }  # these read no file, but for `node run`: that is a process of its own, below
 
 
+def test_a_command_starts_without_the_modules_of_the_others() -> None:
+    """Which is what makes it start quickly. An epoch's needs no table of records, no audit and no demonstration."""
+    program = "import sys, xinqiao; xinqiao.application('epoch'); print(*sys.modules)"
+    loaded = set(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split())
+    assert "nodes.commands.epoch" in loaded
+    assert not loaded & {"pandas", "openpyxl", "nodes.auditor.audit", "simulators.commands.demo"}
+
+
 def test_help_and_version_are_no_errors(invoke: Callable[[Line], tuple[int, str, str]]) -> None:
     for line in (["--help"], ["--version"], ["zone", "init", "--help"]):
         code, out, errors = invoke(line)
