@@ -14,6 +14,7 @@ from nodes.enterprise.entrance.assertion import Attempt, Provider
 from nodes.enterprise.entrance.attempts import LIFE_S, Awaited
 from nodes.enterprise.entrance.passkeys import CHOOSING_S, MOST_PASSKEYS, Passkeys
 from nodes.enterprise.entrance.representatives import Representatives
+from nodes.errors import SignInError
 from nodes.runtime import logging
 from nodes.runtime.clock import Clock
 from nodes.runtime.pages.accounts import ENTERPRISE, Person
@@ -27,7 +28,7 @@ PART: Final = "entrance"
 RETURN: Final = "/sign-in/return"
 SIGNED_IN = "enterprise.signed_in"
 _log = logging.logger("enterprise.entrance")
-_PASSKEYS = N_("通行密钥")
+_PASSKEYS, _UNKNOWN = N_("通行密钥"), N_("没有这个通行密钥，或法定代表人已变更，或距上次身份认证过久：请使用身份认证平台登录。")
 
 
 class Doors:
@@ -47,6 +48,13 @@ class Doors:
     def word(self, request: Request, kind: str) -> str:
         """What the browser kept."""
         return request.cookies.get(f"{self.site.cookie}-{kind}", "")
+
+    def ways(self, request: Request, goal: str, status: int = 200, fault: str = "") -> Response:
+        """The page with both ways in."""
+        asked, goal = self.passkeys.begin_entering(), local(goal, self.site.home)
+        away = "/sign-in/provider?" + urlencode({"next": goal})
+        values = {"away": away, "provider": self.title, "options": asked.options, "goal": goal, "fault": fault}
+        return self.cookie(self.site.page(request, f"{PART}/ways.html.j2", status, **values), "passkey", asked.word, CHOOSING_S)
 
     def enter(self, request: Request, person: Person, goal: str, how: str) -> Response:
         """Begin the person's session. The page leads on by itself: the cookie is not sent along with a redirect that another site began."""
@@ -71,10 +79,7 @@ def _add_provider(app: FastAPI, doors: Doors) -> None:
     @app.get(SIGN_IN)
     def sign_in_page(request: Request, next: str = "") -> Response:  # noqa: A002 - the word of the address
         site.open_to_all(request)
-        asked = doors.passkeys.begin_entering()
-        away = "/sign-in/provider?" + urlencode({"next": local(next, site.home)})
-        answer = site.page(request, f"{PART}/ways.html.j2", away=away, provider=doors.title, options=asked.options, goal=local(next, site.home))
-        return doors.cookie(answer, "passkey", asked.word, CHOOSING_S)
+        return doors.ways(request, next)
 
     @app.get("/sign-in/provider")
     def away(next: str = "") -> Response:  # noqa: A002 - the word of the address
@@ -98,7 +103,11 @@ def _add_passkey_way(app: FastAPI, doors: Doors) -> None:
 
     @app.post("/sign-in/passkey")
     def enter(request: Request, form: Form = sent) -> Response:
-        person = doors.passkeys.enter(doors.word(request, "passkey"), form.one("credential"))
+        try:
+            person = doors.passkeys.enter(doors.word(request, "passkey"), form.one("credential"))
+        except SignInError:
+            doors.site.open_to_all(request)
+            return doors.ways(request, form.one("next"), 401, doors.site.text(request, _UNKNOWN))
         return doors.enter(request, person, form.one("next"), "passkey")
 
 
