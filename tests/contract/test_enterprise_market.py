@@ -135,6 +135,7 @@ def test_the_line_at_once_is_what_the_models_rule_gives_for_the_total(pages: Pag
     assert amount_of(pages.desks.market.catalog.products(zone.now)[0].terms, 0) == 0
 
 
+@pytest.mark.slow
 def test_without_a_portrait_no_line_is_told(pages: Pages, tmp_path: Path) -> None:
     pages.desk.enrolled(0)
     bank_of(pages, tmp_path / "bank")
@@ -143,6 +144,7 @@ def test_without_a_portrait_no_line_is_told(pages: Pages, tmp_path: Path) -> Non
     assert "积分贷" in page
 
 
+@pytest.mark.slow
 def test_an_application_runs_from_the_page_to_the_last_repayment(pages: Pages, tmp_path: Path) -> None:
     pages.portrayed(0)
     bank, browser = bank_of(pages, tmp_path / "bank"), pages.browser("zhao")
@@ -167,6 +169,7 @@ def test_an_application_runs_from_the_page_to_the_last_repayment(pages: Pages, t
     assert [step.statement.step for step in signed][:3] == ["applied", "consented", "queried"]
 
 
+@pytest.mark.slow
 def test_a_decline_is_told_with_its_reason_and_an_application_can_be_withdrawn(pages: Pages, tmp_path: Path) -> None:
     pages.portrayed(0)
     bank, browser = bank_of(pages, tmp_path / "bank"), pages.browser("zhao")
@@ -183,6 +186,7 @@ def test_a_decline_is_told_with_its_reason_and_an_application_can_be_withdrawn(p
     assert "已撤回" in browser.get(f"/loans/{second}").text
 
 
+@pytest.mark.slow
 def test_a_revolving_line_is_drawn_and_assigned_and_never_beyond(pages: Pages, tmp_path: Path) -> None:
     pages.portrayed(0)
     bank, browser = bank_of(pages, tmp_path / "bank", stated(revolving=True)), pages.browser("zhao")
@@ -216,6 +220,7 @@ def test_another_enterprise_neither_sees_an_application_nor_takes_its_steps(page
     assert pages.desks.market.get(uscc_of(0), application).app.phase == "offered"
 
 
+@pytest.mark.slow
 def test_terms_that_their_institution_did_not_sign_are_not_on_the_shelf(pages: Pages, tmp_path: Path) -> None:
     pages.portrayed(0)
     bank_of(pages, tmp_path / "bank")

@@ -86,12 +86,14 @@ def test_another_browser_cannot_end_a_sign_in_nor_this_one_twice(pages: Pages) -
     assert browser.get(back).status_code == 401
 
 
+@pytest.mark.slow
 def test_nobody_is_led_elsewhere_after_signing_in(pages: Pages) -> None:
     browser = pages.browser()
     back = pages.idp.sent_back(browser.get("/sign-in/provider?next=https://evil.example/").headers["location"], "zhao")
     assert "evil.example" not in browser.get(back).text
 
 
+@pytest.mark.slow
 def test_a_new_representative_ends_the_sessions_of_the_one_before(pages: Pages) -> None:
     pages.portrayed()
     before = pages.browser("zhao")
@@ -134,6 +136,7 @@ def test_the_portrait_shows_the_points_that_were_opened_and_what_would_raise_the
         assert len(drawn) > 1000
 
 
+@pytest.mark.slow
 def test_history_and_english(pages: Pages) -> None:
     uscc = pages.portrayed()
     pages.desk.site.zone.now += 86_400
@@ -147,6 +150,7 @@ def test_history_and_english(pages: Pages) -> None:
     assert "What would raise the total" in english
 
 
+@pytest.mark.slow
 def test_a_portrait_is_made_when_asked_for_and_a_failure_is_told(pages: Pages) -> None:
     uscc, zone = pages.desk.enrolled(0), pages.desk.site.zone
     browser = pages.browser("zhao")
@@ -160,6 +164,7 @@ def test_a_portrait_is_made_when_asked_for_and_a_failure_is_told(pages: Pages) -
 # --- consents ---
 
 
+@pytest.mark.slow
 def test_a_consent_is_read_given_used_told_of_and_taken_back(pages: Pages, tmp_path: Path) -> None:
     uscc, zone = pages.portrayed(), pages.desk.site.zone
     browser = pages.browser("zhao")
@@ -196,6 +201,7 @@ def test_nobody_takes_back_or_sees_what_is_another_enterprises(pages: Pages) -> 
     assert uscc_of(0) not in pages.browser("qian").get("/looked").text
 
 
+@pytest.mark.slow
 def test_a_form_of_another_session_or_site_does_nothing(pages: Pages) -> None:
     pages.portrayed(0)
     pages.desk.enrolled(1)
@@ -244,6 +250,7 @@ def answered(pages: Pages, seq: int, matter: str, **values: object) -> ValuesReq
     return cast(ValuesRequest | ValueAnswers, asked)
 
 
+@pytest.mark.slow
 def test_values_are_asked_for_confirmed_disputed_and_filed(pages: Pages) -> None:
     pages.portrayed(0)
     browser, period = pages.browser("zhao"), "1995"
@@ -276,6 +283,7 @@ def test_values_are_asked_for_confirmed_disputed_and_filed(pages: Pages) -> None
 # --- customs, views ---
 
 
+@pytest.mark.slow
 def test_customs_messages_are_shown_to_the_enterprise_whose_client_it_is(pages: Pages) -> None:
     pages.portrayed(0)
     pages.desk.enrolled(1)

@@ -100,7 +100,7 @@ def check(model: Model, record: dict[str, str], stage: str, advice: IndicatorAdv
         assert step.gain[0] == advice.weight * (now - before) > 0
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] if name.startswith(("suzhou", "kunshan")) else []) for name in NAMES])
 def test_a_step_gives_what_it_says_when_the_changed_record_is_scored(name: str) -> None:
     model = load_pack((PACKS / f"{name}.yaml").read_bytes())
     chance, seen = random.Random(name), 0
