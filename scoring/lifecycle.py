@@ -22,7 +22,8 @@ DAY_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class HeldValue:
-    """One field of one enterprise in one period, as its owner certifies it. ``due``: Unix time by which a dispute is to be settled, else 0.
+    """One field of one enterprise in one period, as its owner certifies it. ``due``: Unix time by which a dispute of this version is, or was before
+    it was withdrawn, to be settled; 0 where it was never disputed or is settled.
 
     ``note`` is the enterprise's reason for a dispute, or the owner's for upholding.
     """
@@ -61,13 +62,16 @@ def version_of(uscc: str, period: str, field: str, value: str) -> str:
 
 
 def confirm(held: HeldValue, version: str, now: int) -> HeldValue:
-    """The value, confirmed; a dispute is withdrawn by it. Raises ValueStateError when ``version`` is not the one that stands."""
+    """The value, confirmed; a dispute is withdrawn by it, and its deadline kept. What was upheld stays so: that is an answer already.
+
+    Raises ValueStateError when ``version`` is not the one that stands.
+    """
     _same(held, version)
-    return held if held.state == "confirmed" else replace(held, state="confirmed", since=now, due=0, note="")
+    return held if held.state in {"confirmed", "upheld"} else replace(held, state="confirmed", since=now, note="")
 
 
 def dispute(held: HeldValue, version: str, note: str, now: int, days: int) -> HeldValue:
-    """The value, disputed, to be settled within ``days``; a dispute that stands keeps its deadline.
+    """The value, disputed, to be settled within ``days`` of its version's first dispute: asking again, or after a withdrawal, moves no deadline.
 
     Raises ValueStateError for another version, without a reason, or when the owner upheld this very version before.
     """
@@ -76,7 +80,7 @@ def dispute(held: HeldValue, version: str, note: str, now: int, days: int) -> He
         raise ValueStateError(f"{held.field}: a dispute states its reason")
     if held.state == "upheld":
         raise ValueStateError(f"{held.field}: this value was disputed before and upheld; what is new comes with a new value")
-    return held if held.state == "disputed" else replace(held, state="disputed", since=now, due=now + days * DAY_S, note=note)
+    return held if held.state == "disputed" else replace(held, state="disputed", since=now, due=held.due or now + days * DAY_S, note=note)
 
 
 def uphold(held: HeldValue, version: str, note: str, now: int) -> HeldValue:

@@ -39,6 +39,8 @@ from scoring.exchange.registry import MemberRegistry
 from scoring.exchange.roster import Batch, Stages, batches, parse_stages
 from scoring.exchange.view import verify_key
 from scoring.indicators.model import Model
+from scoring.rules.stages import Owner
+from scoring.rules.values import Field
 from scoring.statements import Consent, Enrolment, EpochOpen, Member, Registry, SigningKey, Statement, parse_statement
 
 S = TypeVar("S", bound=Statement)
@@ -99,6 +101,14 @@ class ZoneTrust:
                 raise WrongModelError(f"no pack in our public directory has the hash {sha}")
             self._models[sha] = model
         return self._models[sha]
+
+    def fields(self, name: str) -> list[Field]:
+        """What the packs in our public directory say of the field ``name`` of records that we own. Raises ModelError for a malformed pack."""
+        digests = [sha256(path.read_bytes()).hex() for path in sorted((self._public_dir / "packs").glob("*.yaml"))]
+        models = [self.model(digest) for digest in digests]
+        ours = [(model.pack.records[field.record].owner, field) for model in models for field in model.fields.values() if field.name == name]
+        mine = (self.member.department, self.member.level)
+        return [field for owner, field in ours if isinstance(owner, Owner) and (owner.department, owner.level) == mine]
 
     def public_key(self, key_hash: str) -> PublicKey:
         """The zone's key, which must have this hash. Raises WrongKeyError."""

@@ -19,7 +19,7 @@ from nodes.enterprise.enrolment import Enrolments
 from nodes.enterprise.store import CURSOR, Enterprise, Store
 from nodes.errors import MemberUnknownError, NodeError, NotReadyError
 from nodes.runtime import logging
-from nodes.runtime.clock import Timer
+from nodes.runtime.clock import Timer, now
 from nodes.runtime.database import reading, writing
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
@@ -139,7 +139,8 @@ class ValuesDesk:
         owner = self._department(department)
         with self._turn, writing(self._engine) as connection:
             last = connection.execute(select(func.max(_shown.c.serial))).scalar_one_or_none() or 0
-            serial = 1 + max(last, connection.execute(select(func.max(_asked.c.serial))).scalar_one_or_none() or 0)
+            asked_last = connection.execute(select(func.max(_asked.c.serial))).scalar_one_or_none() or 0
+            serial = max(1 + max(last, asked_last), now() * 1000)  # by the time: a service restored from a copy is not behind what it said
             sealed = relay.seal_message(
                 message(serial), bytes.fromhex(owner.hpke), self._identity.signer, sender=self._identity.member, to=owner.id, matter=matter
             )

@@ -367,8 +367,18 @@ def test_commands_list_and_decide_with_a_persons_credentials(desk: Desk) -> None
     assert desk.sent() == 2
 
 
-@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer x"}, {"authorization": "Basic !"}, basic(LI, "not the password"), basic("nobody")])
-def test_commands_without_credentials_get_a_problem_document_and_no_prompt(still: Desk, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": "Bearer x"},
+        {"authorization": "Basic !"},
+        {"authorization": b"Basic \xe9"},
+        basic(LI, "not the password"),
+        basic("nobody"),
+    ],
+)
+def test_commands_without_credentials_get_a_problem_document_and_no_prompt(still: Desk, headers: dict[str, str | bytes]) -> None:
     answer = still.visitor().client.get("/api/outgoing", headers=headers)
     assert (answer.status_code, answer.json()["reason"]) == (401, "SIGN_IN_REQUIRED")
     assert "www-authenticate" not in answer.headers

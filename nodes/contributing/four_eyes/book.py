@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Column as TableColumn
 from sqlalchemy import Connection, Engine, Executable, Integer, LargeBinary, MetaData, String, Table, Update, insert, select, update
 
+from crypto.encoding import sha256
 from crypto.statements import VerifyKey, parse_envelope, said, sign_envelope
 from nodes.contributing.corrections.epochs import ContributedEpochs
 from nodes.contributing.four_eyes.decisions import Act, Decision, check_released, next_act, read_decision, sign_decision, valid_decisions
@@ -23,7 +24,8 @@ from nodes.runtime import logging
 from nodes.runtime.clock import Clock
 from nodes.runtime.database import reading, writing
 from nodes.runtime.peers.identity import Identity, SigningKeyPair
-from scoring.statements import Column, Entry, Row, parse_statement
+from scoring.errors import StatementFormatError
+from scoring.statements import Column, Entry, Row, parse_leaf, parse_statement
 
 METADATA = MetaData()
 _decisions = Table(
@@ -96,9 +98,11 @@ class FourEyes:
 
     def admits(self, kept: Kept) -> bool:
         """Whether ``kept`` may be sent now. What may not is held afterwards, without the department's signature."""
-        if kept.message.call != "contribute" or not self.policy.columns or kept.leaf_index >= 0:  # what is in the log is no secret any more
+        if kept.message.call != "contribute" or not self.policy.columns:
             return True
         envelope = parse_envelope(kept.message.envelope)
+        if kept.leaf_index >= 0 and self._is_logged(kept):  # what is in the log is no secret any more
+            return True
         statement = parse_statement(envelope.payload_type, envelope.payload)
         if isinstance(statement, Row) and not self.policy.rows:
             header = statement.header
@@ -192,6 +196,15 @@ class FourEyes:
             decided = valid_decisions(contribution, _envelopes(connection, contribution), people)
             found.append(Held(row.id, row.place, row.revision, row.state, bytes(row.envelope), contribution, tuple(decided)))
         return found
+
+    def _is_logged(self, kept: Kept) -> bool:
+        """Whether the leaf that was acknowledged is of the very envelope: a number alone is no leaf."""
+        with reading(self._engine) as connection:
+            leaf = connection.execute(select(MESSAGES.c.leaf).where(MESSAGES.c.id == kept.id)).scalar_one()
+        try:
+            return parse_leaf(bytes(leaf or b"")).digest == sha256(kept.message.envelope).hex()
+        except StatementFormatError:
+            return False
 
     def _column_said(self, epoch: str, indicator: str) -> bool:
         return self._outbox.said(f"column/{epoch}/{indicator}/") is not None

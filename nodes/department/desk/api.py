@@ -6,7 +6,6 @@ It never asks a browser for them (no WWW-Authenticate), so that no browser sends
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, Header
@@ -64,7 +63,7 @@ def _credentials(authorization: str | None) -> tuple[str, str]:
     scheme, _, given = (authorization or "").partition(" ")
     try:
         name, colon, password = base64.b64decode(given.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:  # no base64, no ASCII, or bytes that are no text
         raise SignInError("send the header Authorization: Basic with a person's name and password") from error
     if scheme.lower() != "basic" or not colon:
         raise SignInError("send the header Authorization: Basic with a person's name and password")

@@ -93,9 +93,11 @@ class Outgoing:
 
     def _contributions(self) -> list[Contribution]:
         columns = [MESSAGES.c[name] for name in ("place", "revision", "state", "reason", "source", "envelope", "leaf_index")]
-        newest = select(*columns).where(MESSAGES.c.call == "contribute").order_by(MESSAGES.c.id.desc()).limit(SHOWN)
+        ours = MESSAGES.c.call == "contribute"
+        newest = select(MESSAGES.c.id).where(ours).order_by(MESSAGES.c.id.desc()).limit(SHOWN)
+        shown = MESSAGES.c.id.in_(newest) | (ours & (MESSAGES.c.state == "held"))  # what waits for people is shown however much came after it
         with reading(self._engine) as connection:
-            rows = connection.execute(newest).all()[::-1]
+            rows = connection.execute(select(*columns).where(shown).order_by(MESSAGES.c.id)).all()
         summaries = self._summaries.of([row.source for row in rows])
         named = [(row, *_names(row)) for row in rows]
         decisions = self._four_eyes.decided([name for _, name, _ in named])

@@ -41,6 +41,14 @@ _filings = Table(
     Column("note", Text, nullable=False),
     sqlite_autoincrement=True,  # a number names one filing for ever: whoever approves it has seen what it names
 )
+_serials = Table(
+    "value_serials",
+    METADATA,
+    Column("uscc", String(18), primary_key=True),
+    Column("period", String(32), primary_key=True),
+    Column("service", String(64), primary_key=True),
+    Column("serial", BigInteger, nullable=False),
+)
 _settlements = Table(
     "value_settlements",
     METADATA,
@@ -143,6 +151,17 @@ class ValueBook:
         """Keep what the examination made of filing ``number``, as it was ``seen``. Raises ValueStateError when it is not that any more."""
         with writing(self._engine) as connection:
             note_examined(connection, number, seen, examined)
+
+    def newest(self, uscc: str, period: str, service: str, serial: int) -> int:
+        """The greatest serial of answers that ``service`` gave for the enterprise in ``period``, ``serial`` among them from now on."""
+        mine = (_serials.c.uscc == uscc) & (_serials.c.period == period) & (_serials.c.service == service)
+        with writing(self._engine) as connection:
+            known = connection.execute(select(_serials.c.serial).where(mine)).scalar_one_or_none()
+            if known is None:
+                connection.execute(insert(_serials).values(uscc=uscc, period=period, service=service, serial=serial))
+            elif known < serial:
+                connection.execute(update(_serials).where(mine).values(serial=serial))
+        return serial if known is None else max(known, serial)
 
     # --- what persons signed ---
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 
+from connectors.outside import shapeless
 from crypto.encoding import canonical_json, sha256
 from nodes.contributing.office import KeptRecords
 from nodes.contributing.outbox import Message, Outbox, Prepared
@@ -21,7 +22,7 @@ from nodes.runtime.peers.identity import Identity
 from nodes.runtime.replica import relay
 from nodes.runtime.replica.relay import VALUE_ANSWERS, VALUES, VALUES_REQUEST
 from nodes.runtime.replica.value_messages import FiledValue, GivenAnswer, ShownFiling, ShownValue, ValueAnswers, Values, ValuesRequest
-from scoring.errors import WrongSignerError
+from scoring.errors import RuleError, WrongSignerError
 from scoring.exchange.view import verify_key
 from scoring.lifecycle import Filing, confirm, dispute
 from scoring.statements import Binding, Member
@@ -62,15 +63,33 @@ class ValuesDesk:
         _log.info(VALUES_SHOWN, service=sender, subject=binding.subject)
 
     def answer(self, sender: str, sealed: bytes) -> None:
-        """Take sealed answers and filings: those that fit are kept, and the values as they are then are in the outbox. Raises as ``ask``."""
+        """Take sealed answers and filings: those that fit are kept, and the values as they are then are in the outbox. Raises as ``ask``.
+
+        What was taken before is answered by what was said then and changes nothing; so whoever carries messages cannot have an old answer count
+        again. Answers that come behind later ones are refused one by one.
+        """
         service = self._service(sender)
         given = self._open(ValueAnswers, service, sealed, VALUE_ANSWERS)
         binding = self._bound(given.binding, service)
-        refused = self._answers(binding.uscc, given.period, given.answers) | self._filings(binding.uscc, given.period, given.filings)
+        if self._answered(service, binding, given):
+            return
+        if self.book.newest(binding.uscc, given.period, service.id, given.serial) > given.serial:
+            named = {answer.field for answer in given.answers} | {filed.field for filed in given.filings}
+            refused = dict.fromkeys(named, "later answers about this enterprise and period came before these")
+        else:
+            refused = self._answers(binding.uscc, given.period, given.answers) | self._filings(binding.uscc, given.period, given.filings)
         self._show(service, binding, given.period, given.serial, refused)
         _log.info(
             ANSWERS_TAKEN, service=sender, subject=binding.subject, answers=len(given.answers), filings=len(given.filings), refused=len(refused)
         )
+
+    def _answered(self, service: Member, binding: Binding, given: ValueAnswers) -> bool:
+        """Whether these answers were answered before; then the same bytes are sent again."""
+        before = self.outbox.latest(_place(service, binding, given.period, given.serial))
+        if before is None:
+            return False
+        self.outbox.offer(Prepared(before.message.place, before.message.source, lambda _revision: before.message))
+        return True
 
     def _answers(self, uscc: str, period: str, answers: tuple[GivenAnswer, ...]) -> dict[str, str]:
         record, now = self.records.find(uscc, period) or {}, self.now()
@@ -90,9 +109,22 @@ class ValuesDesk:
                 refused[filed.field] = f"{filed.field} is not filed by enterprises"
             elif not self.records.knows(uscc):
                 refused[filed.field] = "the department knows no enterprise with this code"
+            elif misfit := self._misfit(filed):
+                refused[filed.field] = misfit[:500]
             else:
                 self.book.file(uscc, period, Filing(filed.field, filed.value, "filed", self.now(), filed.note))
         return refused
+
+    def _misfit(self, filed: FiledValue) -> str:
+        """Why no rule could read the value: approved, it would keep the department from contributing. Empty where it can be read."""
+        if any(map(shapeless, filed.value)):
+            return f"{filed.field}: the value holds characters that cannot be seen"
+        try:
+            for field in self.trust.fields(filed.field):
+                field.parse(filed.value)
+        except RuleError as error:
+            return str(error)
+        return ""
 
     def _show(self, service: Member, binding: Binding, period: str, serial: int, refused: Mapping[str, str]) -> None:
         record = self.records.find(binding.uscc, period)
@@ -108,7 +140,7 @@ class ValuesDesk:
             reason="" if held else "RECORDS_MISSING",
         )
         source = sha256(canonical_json(values.model_dump(mode="json"))).hex()
-        place = f"values/{service.id}/{binding.subject}/{period}/{serial}"
+        place = _place(service, binding, period, serial)
 
         def make(revision: int) -> Message:
             public = bytes.fromhex(service.hpke)
@@ -133,3 +165,7 @@ class ValuesDesk:
         if binding.service != service.id:
             raise WrongSignerError(f"{service.id} does not serve the enterprise of this binding")
         return binding
+
+
+def _place(service: Member, binding: Binding, period: str, serial: int) -> str:
+    return f"values/{service.id}/{binding.subject}/{period}/{serial}"

@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import insert, update
 
 from crypto.encoding import canonical_json
 from crypto.statements import VerifyKey, parse_envelope, sign_envelope
@@ -17,13 +18,15 @@ from nodes.contributing.four_eyes.book import FourEyes, Held, Policy
 from nodes.contributing.four_eyes.decisions import PAYLOAD_TYPE, Act, Decision, check_released, next_act, read_decision, sign_decision
 from nodes.contributing.four_eyes.people import People, add_person, remove_person
 from nodes.contributing.four_eyes.summaries import Summary, remarks
-from nodes.department.desk.outgoing import Outgoing
+from nodes.contributing.outbox import MESSAGES
+from nodes.department.desk.outgoing import SHOWN, Outgoing
 from nodes.department.desk.settings import DeskTable
 from nodes.errors import DecisionError, NotFoundError, SecondPersonMissingError, SecretFileError, SettingsError, SignInError
+from nodes.runtime.database import writing
 from nodes.runtime.peers.identity import SigningKeyPair
 from protos.v1.exchange_pb2 import EpochClosed, WorkItem
 from scoring.exchange.view import Logged
-from scoring.statements import Title
+from scoring.statements import Column, Leaf, Row, Title
 from simulators.population.tables import Population
 from tests.support.departments import EPOCH, PERIOD, ROSTER_KEY, DepartmentZone, Node, columns_asked
 from tests.support.desk import NAMES, key_of, password, people_in
@@ -322,6 +325,34 @@ def test_a_crash_between_approval_and_sending_sends_the_same_bytes_later(node: N
     again.flush()
     assert waiting is not None
     assert again.exchange.sent("contribute")[0][0] == waiting.message.envelope
+
+
+def test_a_number_of_a_leaf_without_the_leaf_lets_nothing_go(node: Node) -> None:
+    contribution, place = held(node)[0].contribution, held(node)[0].place
+    signed = sign_envelope(Column.payload_type(), held(node)[0].statement, node.office.identity.signer)
+    for leaf in (None, b"", Leaf(kind="column", actor="ip", time=1, digest="00" * 32).to_bytes()):
+        with writing(node.engine) as connection:
+            changed = {"state": "waiting", "envelope": signed, "leaf_index": 0, "leaf": leaf}
+            connection.execute(update(MESSAGES).where(MESSAGES.c.place == place).values(**changed))
+        node.office.outbox.waiting.set()
+        node.flush()
+        assert sent(node) == 0
+        assert contribution in [item.contribution for item in held(node)]
+
+
+def test_what_waits_for_people_is_shown_however_much_came_after_it(node: Node) -> None:
+    waiting = {item.contribution for item in held(node)}
+    row = sign_envelope(Row.payload_type(), b"{}", node.office.identity.signer)
+    rest = {"revision": 0, "call": "contribute", "envelope": row, "content": b"", "receiver": "", "subject_matter": "", "state": "sent", "reason": ""}
+    with writing(node.engine) as connection:
+        later = [
+            {"place": f"row/older/{number:032x}/bank-a", "source": str(number), "leaf_index": number, "leaf": b"", **rest}
+            for number in range(SHOWN + 1)
+        ]
+        connection.execute(insert(MESSAGES), later)
+    shown = Outgoing(node.engine, node.summaries, node.four_eyes)
+    assert waiting <= {item.contribution for _, items in shown.epochs() for item in items}
+    assert {shown.find(name).state for name in waiting} == {"held"}
 
 
 def test_a_crash_in_the_middle_of_an_approval_leaves_it_as_it_was(node: Node) -> None:

@@ -26,11 +26,12 @@ from nodes.errors import DecisionError, MemberUnknownError, NotFoundError, NotRe
 from nodes.runtime.database import open_database
 from nodes.runtime.peers.identity import Identity, TlsFiles
 from nodes.runtime.replica import relay
-from nodes.runtime.replica.relay import VALUES, VALUES_REQUEST
-from nodes.runtime.replica.value_messages import MAX_FIELDS, FiledValue, GivenAnswer, ValuesRequest
+from nodes.runtime.replica.relay import VALUE_ANSWERS, VALUES, VALUES_REQUEST
+from nodes.runtime.replica.value_messages import MAX_FIELDS, FiledValue, GivenAnswer, Values, ValuesRequest
 from protos.v1.exchange_pb2 import Sealed, WorkItem
 from scoring.errors import SubjectUnknownError, ValueStateError
 from scoring.exchange.registry import MemberRegistry
+from scoring.exchange.view import verify_key
 from scoring.lifecycle import DAY_S, Filing
 from simulators.population.tables import Population
 from tests.support.departments import PERIOD, DepartmentZone, Node
@@ -271,6 +272,12 @@ def test_a_field_that_enterprises_do_not_file_is_refused(place: Place) -> None:
     assert not place.tax.values.book.waiting()
 
 
+@pytest.mark.parametrize("value", ["abc", "-5", "1,000", "\uff11\uff12", "12\n  7: approved", "\u202e5.21"])
+def test_a_filed_value_that_no_rule_could_read_is_refused_before_anybody_examines_it(place: Place, value: str) -> None:
+    assert "sales_musd_previous" in str(place.file(value)["refused"])
+    assert not place.tax.values.book.waiting()
+
+
 def test_the_same_messages_again_change_nothing(place: Place) -> None:
     place.relay.hold = True
     with pytest.raises(NotReadyError):
@@ -284,6 +291,59 @@ def test_the_same_messages_again_change_nothing(place: Place) -> None:
     place.desk.resume()
     place.desk.resume()
     assert (place.tax.values.book.disputes(), place.tax.values.book.waiting()) == (disputes, waiting)
+
+
+def sent_by_the_service(place: Place, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Sealed answers as whoever carries them has them."""
+    carried: list[bytes] = []
+    carry = place.relay.relay
+
+    def keep(to: str, matter: str, sealed: bytes) -> None:
+        if matter == VALUE_ANSWERS:
+            carried.append(sealed)
+        carry(to, matter, sealed)
+
+    monkeypatch.setattr(place.relay, "relay", keep)
+    return carried
+
+
+def replay(place: Place, sealed: bytes) -> None:
+    place.tax.do(WorkItem(sealed=Sealed(sender="enterprise", subject_matter=VALUE_ANSWERS, sealed=sealed)))
+
+
+def test_an_old_answer_that_is_carried_again_counts_no_second_time(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    carried = sent_by_the_service(place, monkeypatch)
+    place.file("100")
+    place.settle("approve", "")
+    place.file("50")
+    (now,) = place.tax.values.book.waiting()
+    place.answer(True)
+    place.answer(False, "we found that it is wrong")
+    told = len(place.tax.exchange.sent("relay/enterprise/values"))
+    for sealed in carried:
+        replay(place, sealed)
+    assert place.tax.values.book.waiting() == [now]
+    assert [one.held.note for one in place.tax.values.book.disputes()] == ["we found that it is wrong"]
+    answers = [sealed for _, sealed in place.tax.exchange.sent("relay/enterprise/values")]
+    assert set(answers[told:]) <= set(answers[:told])  # the same bytes again, or nothing
+
+
+def test_answers_that_come_behind_later_ones_are_refused_and_the_enterprise_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    carried = sent_by_the_service(place, monkeypatch)
+    version = place.version()
+    place.relay.hold = True
+    with pytest.raises(NotReadyError):
+        place.answer(True, version=version)
+    place.relay.hold = False
+    place.answer(False, "wrong", version=version)
+    before = len(place.tax.exchange.sent("relay/enterprise/values"))
+    replay(place, carried[0])
+    assert place.state() == "disputed"
+    _, answer = place.tax.exchange.sent("relay/enterprise/values")[before]
+    keys = place.zone.ledger.keys
+    registered = [verify_key(keys.signing(TAX))]
+    values = relay.open_message(Values, answer, keys.hpke["enterprise"], registered, sender=TAX, to="enterprise", matter=VALUES)
+    assert "later answers" in values.refused[FIELD]
 
 
 def test_a_service_is_told_nothing_about_an_enterprise_that_another_serves(place: Place) -> None:

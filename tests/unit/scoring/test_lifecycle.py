@@ -21,6 +21,13 @@ def test_a_dispute_has_a_deadline_that_asking_again_does_not_move() -> None:
     assert disputed.overdue(disputed.due + 1)
 
 
+def test_a_dispute_that_was_withdrawn_and_made_again_keeps_its_deadline() -> None:
+    disputed = dispute(HELD, HELD.version, "wrong", NOW, 15)
+    again = dispute(confirm(disputed, HELD.version, NOW + 20 * DAY_S), HELD.version, "wrong after all", NOW + 21 * DAY_S, 15)
+    assert (again.state, again.due, again.note) == ("disputed", disputed.due, "wrong after all")
+    assert again.overdue(NOW + 21 * DAY_S)
+
+
 def test_an_answer_to_a_value_that_does_not_stand_any_more_is_refused() -> None:
     with pytest.raises(ValueStateError, match="does not stand"):
         confirm(HELD, "b" * 32, NOW)
@@ -40,11 +47,11 @@ def test_a_dispute_and_its_rejection_state_their_reasons() -> None:
         uphold(HELD, HELD.version, "it is right", NOW)
 
 
-def test_what_was_upheld_is_not_disputed_again_but_may_be_confirmed() -> None:
+def test_what_was_upheld_is_not_disputed_again_by_way_of_a_confirmation_either() -> None:
     upheld = uphold(dispute(HELD, HELD.version, "wrong", NOW, 15), HELD.version, "it is the return's figure", NOW)
     with pytest.raises(ValueStateError, match="upheld"):
         dispute(upheld, HELD.version, "still wrong", NOW, 15)
-    assert confirm(upheld, HELD.version, NOW).state == "confirmed"
+    assert confirm(upheld, HELD.version, NOW) == upheld
 
 
 def test_a_correction_settles_a_dispute_and_is_certified_anew() -> None:
@@ -76,6 +83,8 @@ class Life(RuleBasedStateMachine):
         self.now = NOW
         self.held = HELD
         self.disputed = False  # the model: what is open is what was disputed since the value last stood, was confirmed or was upheld
+        self.due = 0  # of the first dispute of what stands now
+        self.upheld = False  # what stands now
 
     @rule(days=st.integers(0, 40))
     def time_passes(self, days: int) -> None:
@@ -84,7 +93,8 @@ class Life(RuleBasedStateMachine):
     @rule(value=st.sampled_from(["1", "2", "3"]))
     def owner_says(self, value: str) -> None:
         version = version_of("u", "2023", "revenue", value)
-        self.disputed = self.disputed and version == self.held.version
+        if version != self.held.version:
+            self.disputed, self.due, self.upheld = False, 0, False
         self.held = stand(self.held, "revenue", value, version, self.now)
 
     @rule(current=st.booleans())
@@ -98,25 +108,26 @@ class Life(RuleBasedStateMachine):
 
     @rule(current=st.booleans())
     def enterprise_disputes(self, current: bool) -> None:
-        before = self.held
         try:
             self.held = dispute(self.held, self.held.version if current else "0" * 32, "wrong", self.now, 15)
         except ValueStateError:
-            assert not current or before.state == "upheld"
+            assert not current or self.upheld
         else:
-            self.disputed = True
+            self.disputed, self.due = True, self.due or self.now + 15 * DAY_S
 
     @rule()
     def owner_upholds(self) -> None:
         if self.disputed:
             self.held, self.disputed = uphold(self.held, self.held.version, "it is right", self.now), False
+            self.due, self.upheld = 0, True
         else:
             with pytest.raises(ValueStateError):
                 uphold(self.held, self.held.version, "it is right", self.now)
 
     @invariant()
-    def only_an_open_dispute_has_a_deadline(self) -> None:
-        assert (self.held.state == "disputed") == self.disputed == (self.held.due > 0)
+    def a_version_has_one_deadline_and_is_upheld_once(self) -> None:
+        assert (self.held.state == "disputed") == self.disputed
+        assert (self.held.due, self.held.state == "upheld") == (self.due, self.upheld)
         assert standing([self.held]) == {"certified": "certified", "disputed": "disputed"}.get(self.held.state, "confirmed")
 
 
