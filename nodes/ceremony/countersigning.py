@@ -10,10 +10,10 @@ from crypto.statements import SignKey, parse_envelope
 from nodes.runtime.files import write_public
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.zone import read_public
+from scoring.disclosure.audiences import Party, registered
 from scoring.disclosure.countersigning import check_acceptances, embed
 from scoring.disclosure.lint import lint
 from scoring.disclosure.report import LintReport
-from scoring.disclosure.views import Party, registered
 from scoring.errors import StatementFormatError, WrongModelError
 from scoring.exchange.registry import MemberRegistry
 from scoring.indicators.model import Model, load_pack

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from nodes.errors import NotReadyError
 from nodes.runtime import logging
 from nodes.runtime.replica.zone import Zone
+from scoring.disclosure.audiences import Audience, registered
 from scoring.disclosure.lint import lint
 from scoring.disclosure.report import LintReport
-from scoring.disclosure.views import Audience, registered
 from scoring.errors import WrongModelError
 from scoring.exchange.view import Logged, ZoneView
 from scoring.indicators.model import Model

@@ -6,19 +6,22 @@ Pure and deterministic: everyone who holds the same packs computes the same repo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, floor
+from typing import Literal
 
 from gmpy2 import mpq
 
+from scoring.disclosure.audiences import BANK, Audience, usual
 from scoring.disclosure.inference.joint import Measured, measure
-from scoring.disclosure.inference.priors import UNIFORM, Prior, uniform
+from scoring.disclosure.inference.posteriors import Figures
+from scoring.disclosure.inference.priors import UNIFORM, Marginal, Prior, uniform
 from scoring.disclosure.inference.span import Row, isolation, null_space, primitive, ungated
+from scoring.disclosure.inference.variable import Variable, alone
 from scoring.disclosure.report import SCALE, AudienceReport, Combination, Factor, Finding, Leak, LintReport, Outcome, StageReport
-from scoring.disclosure.views import BANK, Audience, Lineage, View, disclosed, independent, usual
+from scoring.disclosure.views import Lineage, View, disclosed, independent
 from scoring.indicators.model import Model
-from scoring.indicators.pack import Exposure
 from scoring.statements import DisclosurePolicy
 
 GUARD = 1e-3  # of a ten-thousandth: floating-point error never moves a figure across a whole one
@@ -26,6 +29,7 @@ POLICY = (
     "bank_functionals", "ratio_at_least", "pinned_at_most", "prior_pinned_at_most", "exact_cells", "coefficients_up_to", "combinations_at_most",
     "previous_models",
 )  # fmt: skip
+TOLD = Measured(Figures(0.0, 1.0, False), (), None, 1, 1)  # of what is told, though not by one function
 Progress = Callable[[str], None]
 
 
@@ -88,12 +92,13 @@ class _Lint:
         )
 
     def _stage(self, audience: Audience, stage: str, under: tuple[str, ...], view: View) -> StageReport:
-        self.findings += self._isolated(audience, stage, view)
         leaks: list[Leak] = []
-        for prior in self.priors:
-            found = list(self._leaks(audience, stage, view, prior))
-            self.findings += [finding for leak in found for finding in self._judged(audience, stage, view, leak)]
-            leaks += found
+        if view.knowledge.possible:
+            self.findings += self._isolated(audience, stage, view)
+            for prior in self.priors:
+                found = list(self._leaks(audience, stage, view, prior))
+                self.findings += [finding for leak in found for finding in self._judged(audience, under, view, leak)]
+                leaks += found
         return StageReport(stage, under[1:], tuple(leaks))
 
     def _budget(self, audience: Audience) -> Iterator[Finding]:
@@ -108,71 +113,82 @@ class _Lint:
 
     def _isolated(self, audience: Audience, stage: str, view: View) -> Iterator[Finding]:
         """(a) Combinations that are supported on one owner's indicators, a department's or one bank's, or in which the gates cancel."""
-        rows = view.protected()
+        rows = view.independent(view.protected())
         outcome: Outcome = "refused" if audience.binding else "reported"
         for owner in dict.fromkeys(unknown.owner for unknown in view.unknowns.values()):
             own = [column for column, unknown in view.unknowns.items() if unknown.owner == owner]
             if (found := isolation(rows, own)) is not None:
                 yield Finding("isolated", outcome, audience.name, stage, tuple(found.value), _factors(view, found.coefficients))
-        if (shown := ungated(view.masked(), view.gates)) is not None:
+        if (shown := ungated(view.independent(view.masked()), view.gates)) is not None:
             yield Finding("ungated", outcome, audience.name, stage, tuple(shown.value), _factors(view, shown.coefficients))
 
     def _leaks(self, audience: Audience, stage: str, view: View, prior: Prior) -> Iterator[Leak]:
-        """(b) Figures of every protected indicator that some functional touches, by indicator in the model's order."""
+        """(b) Figures of every protected indicator of which something is seen, by indicator in the models' order."""
+        hidden = view.hidden()
+        keys = {column: (item.model, item.stage, item.indicator.id) for column, item in view.unknowns.items() if column in hidden}
         rows = view.protected()
-        touched = [column for column in view.unknowns if any(column in row for row in rows)]
-        keys = {column: (item.model, item.stage, item.indicator.id) for column, item in view.unknowns.items() if column in touched}
-        if any(key not in prior.marginals for key in keys.values()):
+        touched = dict.fromkeys(column for row in rows for column in row)
+        if any(keys[column] not in prior.marginals for column in touched):
             return  # no firm of the records is in this stage
-        marginals = {column: prior.marginals[key] for column, key in keys.items()}
-        cache = prior.name, tuple(keys.values()), tuple(tuple(sorted(row.items())) for row in rows)
+        variables = _variables(view, {column: prior.marginals[key] for column, key in keys.items() if key in prior.marginals}, prior)
+        cache = prior.name, tuple(variable.key for variable in variables), tuple(tuple(sorted(row.items())) for row in rows)
         if cache not in self._measured:
             self.progress(f"{audience.name}, stage {stage}, {prior.name} prior: {len(touched)} indicators in {len(rows)} functionals")
-            self._measured[cache] = measure(rows, marginals, self.policy, self.tick)
-        for column in touched:
-            if (found := self._measured[cache].get(column)) is not None:
+            self._measured[cache] = measure(rows, variables, hidden, self.policy, self.tick)
+        for column in hidden:
+            if column in view.knowledge.covered:
+                yield _leak(view, column, prior.name, TOLD)
+            elif (found := self._measured[cache].get(column)) is not None:
                 yield _leak(view, column, prior.name, found)
 
-    def _judged(self, audience: Audience, stage: str, view: View, leak: Leak) -> Iterator[Finding]:
+    def _judged(self, audience: Audience, under: tuple[str, ...], view: View, leak: Leak) -> Iterator[Finding]:
         """What a leak breaks. Under any prior but the uniform one only pinned firms are judged, and those only that are not pinned without
         any functional."""
         policy = self.policy
-        exposure = self._exposure(audience, stage, view.unknowns[leak.indicator].indicator.id)
-        named = None if exposure is None else self.model.pack.exposures[exposure]
-        bounds: list[tuple[str, int, mpq | None]] = []
+        bounds: list[tuple[Literal["ratio", "pinned"], int]] = []
         if leak.prior == UNIFORM:
-            bounds = [
-                ("ratio", policy.ratio_at_least, None if named is None else named.ratio_at_least),
-                ("pinned", policy.pinned_at_most, None if named is None else named.pinned_at_most),
-            ]
+            bounds = [("ratio", policy.ratio_at_least), ("pinned", policy.pinned_at_most)]
         elif not leak.before:
-            bounds = [("pinned", policy.prior_pinned_at_most, None if named is None else named.pinned_at_most)]
-        for rule, limit, accepted in bounds:
+            bounds = [("pinned", policy.prior_pinned_at_most)]
+        for rule, limit in bounds:
             value = leak.ratio if rule == "ratio" else leak.pinned
             if _holds(rule, value, mpq(limit, SCALE)):
                 continue
-            covered = accepted is not None and _holds(rule, value, accepted)
-            outcome: Outcome = "reported" if not audience.binding else "accepted" if covered else "refused"
+            model, place = self._accepted(audience, under, view.aliases(leak.indicator), rule, value)
+            outcome: Outcome = "reported" if not audience.binding else "refused" if place is None else "accepted"
             yield Finding(
-                "ratio" if rule == "ratio" else "pinned", outcome, audience.name, stage, (leak.indicator,), leak.by, leak.prior,
-                value, limit, exposure if outcome == "accepted" else None,
+                rule, outcome, audience.name, under[0], (leak.indicator,), leak.by, leak.prior, value, limit,
+                place if outcome == "accepted" else None, model if outcome == "accepted" else "",
             )  # fmt: skip
 
-    def _exposure(self, audience: Audience, stage: str, indicator: str) -> int | None:
-        """Place of the exposure that covers every kind of the audience; exposures are the newest model's."""
+    def _accepted(self, audience: Audience, under: tuple[str, ...], aliases: list[tuple[str, str]], rule: str, value: int) -> tuple[str, int | None]:
+        """The model, by name unless it is the newest, and the place in its list, of an exposure that covers every kind of the audience and the
+        value."""
+        for model, stage in zip(self.lineage.models, under, strict=True):
+            for place, item in enumerate(model.pack.exposures):
+                limit = item.ratio_at_least if rule == "ratio" else item.pinned_at_most
+                meant = (model.sha256, item.indicator) in aliases and stage in item.stages and set(audience.kinds) <= set(item.audiences)
+                if meant and limit is not None and _holds(rule, value, limit):
+                    return "" if model is self.model else f"{model.id}@{model.version}", place
+        return "", None
 
-        def covers(item: Exposure) -> bool:
-            return item.indicator == indicator and stage in item.stages and set(audience.kinds) <= set(item.audiences)
 
-        return next((place for place, item in enumerate(self.model.pack.exposures) if covers(item)), None)
+def _variables(view: View, marginals: Mapping[str, Marginal], prior: Prior) -> list[Variable]:
+    """Independent variables of what is protected: an indicator each, but for those that share a source."""
+    shared = {column for joint in view.variables for column in joint.columns}
+    joint = view.variables if prior.name == UNIFORM else [variable.under(marginals) for variable in view.variables]
+    away = view.known | view.knowledge.covered | shared
+    return [*(alone(column, marginal) for column, marginal in marginals.items() if column not in away), *joint]
 
 
 def _leak(view: View, column: str, prior: str, found: Measured) -> Leak:
     ratio, pinned = floor(found.figures.ratio * SCALE + GUARD), ceil(found.figures.pinned * SCALE - GUARD)
+    beside = tuple(Factor(name, 1) for name in view.knowledge.told_by.get(column, ()))
     if found.combination is None:
         by: Combination = tuple(Factor(name, 1) for name, row in zip(view.names, view.rows, strict=True) if column in row)
-        return Leak(column, prior, ratio, pinned, found.figures.before, "exact", by)
-    return Leak(column, prior, ratio, pinned, found.figures.before, "estimated", _combined(view, found), found.tried, found.combinations)
+        return Leak(column, prior, ratio, pinned, found.figures.before, "exact", by + beside)
+    by = _combined(view, found) + beside
+    return Leak(column, prior, ratio, pinned, found.figures.before, "estimated", by, found.tried, found.combinations)
 
 
 def _combined(view: View, found: Measured) -> Combination:

@@ -86,8 +86,9 @@ class AudienceReport:
 class Finding:
     """A rule that does not hold, or holds only because an owner accepted it.
 
-    ``indicators`` are those that leak. ``combination`` is the way to them. ``accepted`` is the place of the named exposure in the
-    pack's list, None where there is none. ``limit`` is the policy's, in ten-thousandths (a number for the budget).
+    ``indicators`` are those that leak. ``combination`` is the way to them. ``accepted`` is the place of the named exposure in the list of
+    the pack ``accepted_in`` (``id@version``; the newest when empty), None where there is none. ``limit`` is the policy's, in
+    ten-thousandths (a number for the budget).
     """
 
     rule: Rule
@@ -100,6 +101,7 @@ class Finding:
     value: int = 0
     limit: int = 0
     accepted: int | None = None
+    accepted_in: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,79 +1,82 @@
-"""What an audience is given under one or several models, as rows over unknowns [P7.1].
+"""What an audience is given under one or several models, as rows over unknowns, and what it sees beside [P7.1].
 
-An unknown is an indicator of one firm, or a gate's mask. The same indicator of two models is one unknown where owner and rule are
-equal; otherwise each model has its own. Every functional is a row by itself, before cap and rounding, however many of them are packed
-into one opening. A percentile band is a function of a functional that its audience is given, and adds no row.
+An unknown is a function of one owner's record, or a gate's mask; what is the same function in two models, or twice in one, is one unknown.
+Every functional is a row by itself, before cap and rounding, however many of them are packed into one opening. A percentile band is a
+function of a functional that its audience is given, and adds no row; a list of the best tells everyone something of its functional, which
+is a row of every audience.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
-from typing import Literal, Protocol
+from math import lcm
 
+from scoring.disclosure.audiences import Audience
+from scoring.disclosure.functions.cells import Bands
 from scoring.disclosure.inference.span import reduced
+from scoring.disclosure.inference.variable import Variable
+from scoring.disclosure.knowledge import Knowledge, Unknown, know
 from scoring.disclosure.report import ModelRef
 from scoring.indicators.functional import NO_FUNCTIONAL, functional
 from scoring.indicators.model import Indicator, Model
-from scoring.indicators.pack import Contributors
-from scoring.rules.stages import Level, Owner
+from scoring.rules.stages import Interval
 
-AUTHORITY, BANK = "authority", "bank"
 OF_BANK = " of bank "  # one bank's value of what is summed over banks; no name contains it
-
-
-@dataclass(frozen=True, slots=True)
-class Audience:
-    """Who learns something: kinds of audience (several together are a joint audience), and the owners whose records it holds itself.
-
-    ``contributes``: it is, or is together with, one of the banks over which a model sums, and knows that bank's own values [M7].
-    """
-
-    name: str
-    kinds: tuple[str, ...]
-    holds: frozenset[Owner] = frozenset()
-    binding: bool = True
-    contributes: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """An indicator as one model has it in one stage; ``model`` is the SHA-256. ``contributor``: whose value of it, counted from 1, where it
-    is summed over banks; 0 where it has one owner."""
-
-    model: str
-    stage: str
-    indicator: Indicator
-    contributor: int = 0
-
-    @property
-    def owner(self) -> tuple[Owner | Contributors, int]:
-        """Whose it is: a department's, or one bank's."""
-        return self.indicator.owner, self.contributor
+Row = Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class View:
-    """Rows of one audience in one stage. ``unknowns`` are the indicators behind the columns, ``known`` those that the audience has.
-
-    ``gates`` are the columns of masks. ``rows`` and ``names`` run in parallel.
-    """
+    """Rows of one audience in one stage. ``known``: columns that the audience has. ``gates``: columns of masks. ``rows`` and ``names`` run in
+    parallel."""
 
     names: tuple[str, ...]
-    rows: tuple[Mapping[str, int], ...]
-    unknowns: Mapping[str, Unknown]
+    rows: tuple[Row, ...]
     known: frozenset[str]
     gates: frozenset[str]
+    knowledge: Knowledge
+
+    @property
+    def unknowns(self) -> Mapping[str, Unknown]:
+        """The indicators behind the columns."""
+        return self.knowledge.unknowns
+
+    @property
+    def variables(self) -> Sequence[Variable]:
+        """Variables of several functions, or that the stage narrows."""
+        return self.knowledge.variables
+
+    def hidden(self) -> list[str]:
+        """Columns of what is protected from the audience."""
+        return [column for column in self.unknowns if column not in self.known]
 
     def protected(self) -> list[dict[str, int]]:
         """The rows of a firm that no gate closes, what the audience has taken away: gates are 0 then, and the reading says so."""
-        hidden = self.known | self.gates
-        return [{column: weight for column, weight in row.items() if column not in hidden} for row in self.rows]
+        return _without(self.rows, self.known | self.knowledge.covered | self.gates)
 
     def masked(self) -> list[dict[str, int]]:
         """The rows of a firm that may be gated, what the audience has taken away."""
-        return [{column: weight for column, weight in row.items() if column not in self.known} for row in self.rows]
+        return _without(self.rows, self.known | self.knowledge.covered)
+
+    def independent(self, rows: Sequence[Row]) -> list[dict[str, int]]:
+        """The rows over unknowns of which none is a sum of others and of what is told; all multiplied by the same number."""
+        made_of = self.knowledge.relations
+        scale = lcm(*(int(times.denominator) for parts in made_of.values() for times in parts.values()))
+        found: list[dict[str, int]] = []
+        for row in rows:
+            over: dict[str, int] = {}
+            for column, weight in row.items():
+                parts = made_of.get(column)
+                for name, times in [(column, 1)] if parts is None else parts.items():
+                    over[name] = over.get(name, 0) + int(weight * times * scale)
+            found.append({name: weight for name, weight in over.items() if weight})
+        return found
+
+    def aliases(self, column: str) -> list[tuple[str, str]]:
+        """(model, id) of every indicator that is this unknown."""
+        return [(model, name) for (model, name, _), other in self.knowledge.same.items() if other == column]
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,6 @@ class Lineage:
     """A model and the previous ones of the same data period, newest first."""
 
     models: tuple[Model, ...]
-    _columns: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
     def refs(self) -> tuple[ModelRef, ...]:
         return tuple(ModelRef(model.id, model.version, model.sha256) for model in self.models)
@@ -97,47 +99,79 @@ class Lineage:
 
     def view(self, audience: Audience, stages: Sequence[str]) -> View:
         """What ``audience`` is given about a firm in these stages, one for each model."""
+        placed = list(zip(self.models, stages, strict=True))
+        knowledge = self._knowledge(audience, placed)
+        columns = knowledge.same
+        known = {column for (model, name, contributor), column in columns.items() if self._knows(audience, model, name, contributor)}
         names: list[str] = []
-        rows: list[Mapping[str, int]] = []
-        unknowns: dict[str, Unknown] = {}
-        known: set[str] = set()
+        rows: list[Row] = []
         gates: set[str] = set()
-        for model, stage in zip(self.models, stages, strict=True):
-            columns = self._columns_of(model, stage, unknowns)
-            shown = _shown_fields(model, audience)
-            known |= {column for found in columns.values() for column in found if _knows(audience, unknowns[column], shown)}
-            for name in disclosed(model, audience):
-                terms = functional(model, name, stage).terms
-                plain = [term for term in terms if term.functional == NO_FUNCTIONAL]
-                row = {column: term.weight for term in plain for column in columns[term.indicator]}
-                masks = {f"{self._name(model, name)} / {term.indicator}": term.weight for term in terms if term.functional != NO_FUNCTIONAL}
-                gates |= set(masks)
+        for model, stage in placed:
+            for name in given(model, audience):
+                row: dict[str, int] = {}
+                for term in functional(model, name, stage).terms:
+                    if term.functional != NO_FUNCTIONAL:
+                        mask = f"{self._name(model, name)} / {term.indicator}"
+                        gates.add(mask)
+                        row[mask] = term.weight
+                        continue
+                    for number in self._contributors(model.indicators[term.indicator]):
+                        column = columns[model.sha256, term.indicator, number]
+                        row[column] = row.get(column, 0) + term.weight
                 names.append(self._name(model, name))
-                rows.append(row | masks)
-        return View(tuple(names), tuple(rows), unknowns, frozenset(known), frozenset(gates))
+                rows.append(row)
+        return View(tuple(names), tuple(rows), frozenset(known), frozenset(gates), knowledge)
 
-    def _columns_of(self, model: Model, stage: str, unknowns: dict[str, Unknown]) -> dict[str, list[str]]:
-        """Columns of each indicator that earns points: one, or one for each bank that it is summed over, as few as the models allow. Adds
-        those that are not among ``unknowns`` yet."""
-        fewest = max((owner.at_least for owner in (model.contributors for model in self.models) if owner is not None), default=0)
-        found: dict[str, list[str]] = {}
-        for item in model.indicators.values():
-            if item.role != "points":
-                continue
-            owners = range(1, fewest + 1) if item.summed else (0,)
-            found[item.id] = [self._column(model, stage, unknowns, Unknown(model.sha256, stage, item, owner)) for owner in owners]
-        return found
+    def _knowledge(self, audience: Audience, placed: Sequence[tuple[Model, str]]) -> Knowledge:
+        everything = [Unknown(model.sha256, stage, item, number) for model, stage in placed for item, number in self._items(model)]
+        told = [(item, how) for item in everything if (how := self._reads(audience, item))]
+        points = [item for item in everything if item.indicator.role == "points"]
+        names: dict[str, str] = {}
 
-    @staticmethod
-    def _column(model: Model, stage: str, unknowns: dict[str, Unknown], sought: Unknown) -> str:
-        column = next((name for name, other in unknowns.items() if _same(other, sought)), None)
-        if column is None:
-            item = sought.indicator
-            column = f"{item.id}{OF_BANK}{sought.contributor}" if sought.contributor else item.id
-            if column in unknowns:
+        def name(item: Unknown) -> str:
+            column = f"{item.indicator.id}{OF_BANK}{item.contributor}" if item.contributor else item.indicator.id
+            if names.setdefault(column, item.model) != item.model:
+                model = next(model for model, _ in placed if model.sha256 == item.model)
                 column = f"{column} ({model.id}@{model.version})"
-            unknowns[column] = sought
-        return column
+            return column
+
+        def known(item: Unknown) -> bool:
+            return self._knows(audience, item.model, item.indicator.id, item.contributor)
+
+        return know(points, told, known, _bands(placed), name)
+
+    def _reads(self, audience: Audience, item: Unknown) -> str:
+        """How the audience reads a gate, a veto or a figure; empty where it does not."""
+        model = self._model(item.model)
+        if item.indicator.gate:
+            closed = {gate for name in given(model, audience) for gate in model.functionals[name].gates}
+            return "sign" if item.indicator.id in closed else ""
+        if item.indicator.role == "points" or not audience.has(item.indicator):
+            return ""
+        return "whole" if item.indicator.role == "figure" else "value"
+
+    def _knows(self, audience: Audience, sha256: str, name: str, contributor: int) -> bool:
+        item = self._model(sha256).indicators[name]
+        if contributor:
+            return audience.contributes and contributor == 1
+        return audience.has(item) or self._told(audience, item)
+
+    def _told(self, audience: Audience, item: Indicator) -> bool:
+        """Whether an indicator is computed from nothing but fields behind figures that the audience is given: it counts as known [D3]."""
+        figures = (other for model in self.models for other in model.indicators.values() if other.role == "figure" and audience.has(other))
+        shown = {field.name for other in figures if other.owner == item.owner for field in other.fields}
+        return bool(item.fields) and {field.name for field in item.fields} <= shown
+
+    def _items(self, model: Model) -> Iterator[tuple[Indicator, int]]:
+        return ((item, number) for item in model.indicators.values() for number in self._contributors(item))
+
+    def _contributors(self, item: Indicator) -> Sequence[int]:
+        """One for each bank that an indicator is summed over, as few as the models allow; 0 where it has one owner."""
+        fewest = max((owner.at_least for owner in (model.contributors for model in self.models) if owner is not None), default=0)
+        return range(1, fewest + 1) if item.summed else (0,)
+
+    def _model(self, sha256: str) -> Model:
+        return next(model for model in self.models if model.sha256 == sha256)
 
     def _name(self, model: Model, name: str) -> str:
         return name if len(self.models) == 1 else f"{model.id}@{model.version}:{name}"
@@ -152,55 +186,15 @@ def indicator_of(column: str) -> str:
     return column.partition(OF_BANK)[0]
 
 
-def usual(models: Sequence[Model]) -> tuple[Audience, ...]:
-    """Authority and bank, each with the records of a department of its own name, and both together, which is reported only."""
-    owners = {item.owner for model in models for item in model.indicators.values() if isinstance(item.owner, Owner)}
-    held = {kind: frozenset(owner for owner in owners if owner.department == kind) for kind in (AUTHORITY, BANK)}
-    single = tuple(Audience(kind, (kind,), held[kind], contributes=kind == BANK) for kind in (AUTHORITY, BANK))
-    return (*single, joint(*single))
-
-
-class Party(Protocol):
-    """A member as the lint sees it; also one that is only planned."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def roles(self) -> Collection[str]: ...
-    @property
-    def level(self) -> Level | Literal[""]: ...
-    @property
-    def department(self) -> str: ...
-
-
-def registered(members: Sequence[Party], models: Sequence[Model]) -> tuple[Audience, ...]:
-    """As ``usual``, and each authority or bank of a zone that is a department too, or an authority that is a bank: it knows its own records."""
-    *single, _ = usual(models)
-    found = list(single)
-    for audience in single:
-        for member in members:
-            if audience.name not in member.roles:
-                continue
-            own: set[Owner] = set()
-            if "department" in member.roles and member.level:
-                own = {Owner(department=member.department, level=member.level)}
-            if own or (BANK in member.roles and not audience.contributes):
-                contributes = audience.contributes or BANK in member.roles
-                found.append(Audience(f"{audience.name} {member.id}", audience.kinds, audience.holds | own, contributes=contributes))
-    return (*found, joint(*single))
-
-
-def joint(*audiences: Audience) -> Audience:
-    """Audiences that put together what they are given: reported, not binding."""
-    kinds = tuple(dict.fromkeys(kind for audience in audiences for kind in audience.kinds))
-    held = frozenset().union(*(audience.holds for audience in audiences))
-    contributes = any(audience.contributes for audience in audiences)
-    return Audience("+".join(audience.name for audience in audiences), kinds, held, binding=False, contributes=contributes)
-
-
 def disclosed(model: Model, audience: Audience) -> list[str]:
     """Declared functionals that the audience may be given, in the model's order."""
     return [name for name, spec in model.functionals.items() if set(audience.kinds) & set(spec.disclosed_to)]
+
+
+def given(model: Model, audience: Audience) -> list[str]:
+    """Those, and functionals by which firms are listed, of which a list tells something."""
+    listed = {spec.functional for spec in model.pack.rankings.values()}
+    return [name for name in model.functionals if name in listed or name in disclosed(model, audience)]
 
 
 def independent(model: Model, audience: Audience, stage: str) -> int:
@@ -213,30 +207,18 @@ def independent(model: Model, audience: Audience, stage: str) -> int:
     return len(shapes)
 
 
-def _knows(audience: Audience, unknown: Unknown, shown: frozenset[str]) -> bool:
-    if unknown.contributor:
-        return audience.contributes and unknown.contributor == 1
-    return _has(audience, unknown.indicator) or _told(unknown.indicator, shown)
+def _without(rows: Sequence[Row], away: frozenset[str] | set[str]) -> list[dict[str, int]]:
+    return [{column: weight for column, weight in row.items() if column not in away} for row in rows]
 
 
-def _has(audience: Audience, item: Indicator) -> bool:
-    return bool(set(audience.kinds) & item.open_to) or item.owner in audience.holds
-
-
-def _shown_fields(model: Model, audience: Audience) -> frozenset[str]:
-    """Fields behind the figures that the audience is given."""
-    figures = (item for item in model.indicators.values() if item.role == "figure" and _has(audience, item))
-    return frozenset(field.name for item in figures for field in item.fields)
-
-
-def _told(item: Indicator, shown: frozenset[str]) -> bool:
-    """Whether an indicator is computed from nothing but fields behind a figure that the audience is given: it counts as known [D3]."""
-    return bool(item.fields) and {field.name for field in item.fields} <= shown
-
-
-def _same(other: Unknown, sought: Unknown) -> bool:
-    """Whether an unknown of an earlier model in the lineage is this one: the same points come out of the same owner's same record."""
-    one, two = other.indicator, sought.indicator
-    same_owner = one.owner == two.owner or (one.summed and two.summed)
-    alike = one.id == two.id and same_owner and other.contributor == sought.contributor
-    return alike and one.rules[other.stage] == two.rules[sought.stage]
+def _bands(placed: Sequence[tuple[Model, str]]) -> Bands:
+    """Of each staging field, the bands of the stages and whether each is the default one. A model that stages by several fields puts whoever
+    lacks one of them into the default stage, whatever the others say: that stage has no band then."""
+    found: dict[str, list[tuple[Interval | None, bool]]] = {}
+    for model, stage in placed:
+        staging = model.pack.staging
+        default = stage == staging.default
+        for axis in staging.axes:
+            band = None if default and len(staging.axes) > 1 else staging.stages[stage].on.get(axis)
+            found.setdefault(axis, []).append((band, default))
+    return found

@@ -88,7 +88,7 @@ class Tiers(Part):
     >>> from decimal import Decimal
     >>> tiers = ({"at_least": Decimal("0.30"), "points": 20}, {"at_least": Decimal("0.25"), "points": 16})
     >>> rule = Tiers(kind="tiers", of="share", tiers=tiers, otherwise=0)
-    >>> [str(_first_match(rule.tiers, mpq(share), rule.otherwise)) for share in ("0.31", "0.30", "0.29", "0.25", "0.24")]
+    >>> [str(rule.grade(mpq(share))) for share in ("0.31", "0.30", "0.29", "0.25", "0.24")]
     ['20', '20', '16', '16', '0']
     """
 
@@ -102,9 +102,12 @@ class Tiers(Part):
         _check_tiers(self.tiers)
         return self
 
+    def grade(self, value: mpq) -> mpq:
+        return _first_match(self.tiers, value, self.otherwise)
+
     def evaluate(self, reader: Reader) -> mpq | None:
         value = self.of.number(reader)
-        return None if value is None else _first_match(self.tiers, value, self.otherwise)
+        return None if value is None else self.grade(value)
 
     def span(self) -> Interval:
         return span_of(self.otherwise, *(tier.points for tier in self.tiers))

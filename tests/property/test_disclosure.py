@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.disclosure.inference.joint import compact, convolved, groups, listed, measure
+from scoring.disclosure.inference.joint import Group, compact, convolved, groups, listed, measure
 from scoring.disclosure.inference.posteriors import FEW, Figures, add, leakage, summand
 from scoring.disclosure.inference.posteriors import figures as figures_of
 from scoring.disclosure.inference.priors import Marginal
 from scoring.disclosure.inference.span import Isolation, combine, isolation, rank, ungated
+from scoring.disclosure.inference.variable import Variable, alone
 from scoring.statements import DisclosurePolicy
 
 unhurried = settings(deadline=None)
@@ -72,6 +73,10 @@ def small_views(draw: st.DrawFn) -> tuple[list[dict[str, int]], dict[str, Margin
     return [{name: weight for name, weight in row.items() if weight} for row in rows], marginals
 
 
+def apart(marginals: dict[str, Marginal]) -> list[Variable]:
+    return [alone(name, marginal) for name, marginal in marginals.items()]
+
+
 def error(spread: dict[int, Fraction], median: int) -> Fraction:
     return sum((weight * abs(value - median) for value, weight in spread.items()), Fraction())
 
@@ -116,7 +121,7 @@ def agree(figures: Figures, wanted: tuple[Fraction | float, Fraction | float]) -
 @given(small_views())
 def test_figures_are_those_of_enumerating_every_firm(view: tuple[list[dict[str, int]], dict[str, Marginal]]) -> None:
     rows, marginals = view
-    found = measure(rows, marginals, DisclosurePolicy())
+    found = measure(rows, apart(marginals), marginals, DisclosurePolicy())
     assert set(found) == {name for row in rows for name in row}
     for name, measured in found.items():
         assert measured.combination is None
@@ -127,9 +132,9 @@ def test_figures_are_those_of_enumerating_every_firm(view: tuple[list[dict[str, 
 @given(small_views())
 def test_convolving_and_listing_give_the_same(view: tuple[list[dict[str, int]], dict[str, Marginal]]) -> None:
     rows, marginals = view
-    for group in groups(rows[:2]):
-        basis = compact(group, rows[:2], marginals)
-        fast, plain = convolved(basis, marginals), listed(basis, marginals)
+    for group in groups(rows[:2], apart(marginals), marginals):
+        basis = compact(group, rows[:2])
+        fast, plain = convolved(basis), listed(basis)
         assert set(fast) == set(plain)
         for name, figures in fast.items():
             agree(figures, (plain[name].ratio, plain[name].pinned))
@@ -170,9 +175,9 @@ def test_running_sums_give_what_the_whole_table_gives(shapes: list[tuple[int, in
 @given(small_views())
 def test_the_form_with_fewest_cells_spans_what_the_functionals_span(view: tuple[list[dict[str, int]], dict[str, Marginal]]) -> None:
     rows, marginals = view
-    parts = groups(rows)
-    columns = [{column for row in group for column in row} for group in parts]
+    parts: list[Group] = groups(rows, apart(marginals), marginals)
+    columns = [{column for row in group.rows for column in row} for group in parts]
     assert all(not one & other for place, one in enumerate(columns) for other in columns[:place])
-    basis = [row for group in parts for row in compact(group, rows, marginals)]
+    basis = [row for group in parts for row in compact(group, rows).rows]
     assert rank(basis) == rank(rows) == len(basis)
     assert rank([*rows, *basis]) == rank(rows)

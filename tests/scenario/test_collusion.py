@@ -16,8 +16,9 @@ from crypto.errors import OpeningError, PartialError
 from crypto.threshold import Share, combine, partial
 from nodes.custodian.shares.holding import read_holding
 from nodes.runtime.files import read_private
+from scoring.disclosure.audiences import AUTHORITY, BANK, Audience
 from scoring.disclosure.inference.span import isolation, null_space, primitive, rank
-from scoring.disclosure.views import AUTHORITY, BANK, Audience, Lineage
+from scoring.disclosure.views import Lineage
 from scoring.indicators.model import Model
 from scoring.rules.stages import Owner
 from scoring.statements import Row

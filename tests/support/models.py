@@ -35,7 +35,8 @@ def document(
     stages: Sequence[str] = ("all",),
     exposures: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """A pack of these indicators. Field ``x`` of each department is named ``x_<department>``; ``total`` is disclosed to everyone."""
+    """A pack of these indicators. Each reads a field of its own, ``x_<indicator>``, or the one that it names by ``field``; the stages' axis is
+    ``x_<department>`` of the first department. ``total`` is disclosed to everyone."""
     found = small_pack.document()
     title, notes = small_pack.TITLE, [{"of": ["name", "rule", "weights"], "status": small_pack.MADE_UP}]
     departments = list(dict.fromkeys(spec["department"] for spec in indicators.values()))
@@ -43,7 +44,8 @@ def document(
         f"of-{name}": {
             "title": title,
             "owner": {"department": name, "level": "city"},
-            "fields": {f"x_{name}": {"title": title, "type": "decimal"}},
+            "fields": {f"x_{name}": {"title": title, "type": "decimal"}}
+            | {_field(key, spec): {"title": title, "type": "decimal"} for key, spec in indicators.items() if spec["department"] == name},
         }
         for name in departments
     }
@@ -52,8 +54,8 @@ def document(
     found["functionals"] = {name: {"title": title} | dict(spec) for name, spec in given.items()}
     found["indicators"] = {}
     for name, spec in indicators.items():
-        rule = spec["rule"] | {"of": f"x_{spec['department']}"}
-        kept = {key: value for key, value in spec.items() if key not in {"department", "rule"}}
+        rule = spec["rule"] | {"of": _field(name, spec)}
+        kept = {key: value for key, value in spec.items() if key not in {"department", "rule", "field"}}
         shape = {"title": title, "dimension": "one", "record": f"of-{spec['department']}", "definition": title, "provenance": notes}
         found["indicators"][name] = shape | {"rule": rule} | kept
     found["dimensions"] = dict.fromkeys((entry["dimension"] for entry in found["indicators"].values()), title)
@@ -82,3 +84,8 @@ def model(indicators: Mapping[str, Mapping[str, Any]], functionals: Mapping[str,
 def plain(count: int, departments: Sequence[str] = ("tax", "science", "ip"), points: float = 10) -> dict[str, dict[str, Any]]:
     """``count`` linear indicators of weight 1, dealt out to the departments in turn."""
     return {f"i{place}": item(departments[place % len(departments)], linear(points)) for place in range(count)}
+
+
+def _field(name: str, spec: Mapping[str, Any]) -> str:
+    field: str = spec.get("field", f"x_{name}".replace("-", "_"))
+    return field

@@ -16,9 +16,9 @@ from nodes.commands.output import ExitCode, run
 from nodes.errors import RpcRefusal
 from nodes.packs import shipped_pack
 from nodes.runtime.peers.identity import key_id
+from scoring.disclosure.audiences import registered
 from scoring.disclosure.countersigning import check_acceptances
 from scoring.disclosure.lint import lint
-from scoring.disclosure.views import registered
 from scoring.indicators.model import load_pack
 from scoring.statements import MemberChange, ModelAdmitted, SigningKey
 from simulators.zone.authority import make_zone

@@ -30,8 +30,8 @@ from nodes.packs import shipped_pack, shipped_packs
 from nodes.runtime.files import read_private
 from nodes.runtime.peers.identity import Identity, certificate_uris, server_name
 from nodes.runtime.settings import NodeSettings, role_of
+from scoring.disclosure.audiences import registered
 from scoring.disclosure.countersigning import check_acceptances
-from scoring.disclosure.views import registered
 from scoring.errors import ModelError, ModelLeaksError
 from scoring.exchange.registry import MemberRegistry
 from scoring.indicators.model import load_pack

@@ -12,8 +12,8 @@ from typing import cast, get_args
 
 from nodes.commands.models.records_file import read_records, score_rows
 from nodes.errors import SettingsError
+from scoring.disclosure.audiences import AUTHORITY, BANK, Audience, joint, registered
 from scoring.disclosure.inference.priors import Prior, empirical
-from scoring.disclosure.views import AUTHORITY, BANK, Audience, joint, registered
 from scoring.indicators.model import Model
 from scoring.rules.stages import Level, Owner
 from scoring.statements import Member

@@ -127,14 +127,14 @@ def _lines(model: Model, findings: Iterable[Finding]) -> Iterator[str]:
     """One paragraph for findings that say the same of several audiences and stages."""
     groups: dict[tuple[object, ...], list[Finding]] = {}
     for finding in findings:
-        alike = finding.rule, finding.indicators, finding.combination, finding.prior, finding.accepted
+        alike = finding.rule, finding.indicators, finding.combination, finding.prior, finding.accepted, finding.accepted_in
         groups.setdefault(alike, []).append(finding)
     for found in groups.values():
         audiences = ", ".join(dict.fromkeys(audience_title(finding.audience) for finding in found))
         stages = ", ".join(dict.fromkeys(finding.stage for finding in found))
         yield f"{audiences}, stage 阶段 {stages}: {_what(model, found)}"
         if found[0].accepted is not None:
-            yield f"    {_exposure(model, found[0].accepted)}"
+            yield f"    {_exposure(model, found[0])}"
         elif found[0].outcome == "refused":
             yield f"    change 建议: {_remedy(model, found)}"
 
@@ -198,8 +198,11 @@ def number_of(ten_thousandths: int) -> str:
     return f"{whole}.{rest:04d}".rstrip("0").rstrip(".")
 
 
-def _exposure(model: Model, place: int) -> str:
-    exposure = model.pack.exposures[place]
+def _exposure(model: Model, finding: Finding) -> str:
+    if finding.accepted_in:  # the report knows earlier packs by name only
+        return f"accepted by its owner in 所有者已在此模型中接受 {finding.accepted_in}"
+    assert finding.accepted is not None
+    exposure = model.pack.exposures[finding.accepted]
     limits = [
         f"{name} {number(value)}" for name, value in (("at most", exposure.pinned_at_most), ("ratio at least", exposure.ratio_at_least)) if value
     ]

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
+from scoring.disclosure.inference.priors import Marginal
 from scoring.disclosure.inference.windows import SLACK, Floats, Whole, Windows
 
 Tick = Callable[[], None]
@@ -24,17 +26,28 @@ CHUNK_CELLS = 1 << 20
 CERTAIN, WINDOW = 0.95, 20  # pinned: 95 % of the posterior within ±1/20 of the range
 
 
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """What is known without any sum: E|x − median|, ±5 % of the range, and whether 95 % lie within that around the median."""
+
+    error: float
+    reach: int
+    before: bool
+
+
 @dataclass(frozen=True)
 class Summand:
-    """Points ``values`` (ascending, hundredths) with their probabilities, and what each adds to the sum.
+    """Cells with the points of one function there (``values``, ascending, hundredths), their probabilities, and what each adds to the sum.
 
-    ``stride`` is the even step of both values and offsets when all points are equally likely and evenly spaced, else 0.
+    ``stride`` is the even step of both values and offsets when all cells are equally likely and evenly spaced, else 0.
     """
 
     values: Whole
     weights: Floats
     offsets: Whole  # least is 0
     stride: int
+    order: Whole  # of each cell as it was given, its place
+    yardstick: Yardstick
 
     @property
     def width(self) -> int:
@@ -54,29 +67,47 @@ class Figures:
     before: bool
 
 
-def summand(values: Sequence[int], counts: Sequence[int], offsets: Sequence[int]) -> Summand:
-    """Points that occur ``counts`` times and add ``offsets`` to a sum, counted from the least. Requires ascending values."""
-    points, added = np.array(values, dtype=np.int64), np.array(offsets, dtype=np.int64)
-    weights = np.array([count / sum(counts) for count in counts], dtype=np.float64)
+Judged = tuple[Summand, Sequence[Summand]]
+"""A variable: a summand for what it adds, and for each function that is judged one with the same offsets, by its own frequencies."""
+
+
+def summand(values: Sequence[int], counts: Sequence[int], offsets: Sequence[int], whole: Marginal | None = None) -> Summand:
+    """Cells of these points that occur ``counts`` times and add ``offsets`` to a sum, counted from the least; those that agree in both are one.
+
+    ``whole``: points and frequencies against which what is learned is judged, where they are not the cells' own.
+    """
+    given, chances = np.array(values, dtype=np.int64), np.array([count / sum(counts) for count in counts], dtype=np.float64)
+    added = np.array(offsets, dtype=np.int64) - min(offsets)
+    (points, added), order = np.unique(np.stack((given, added)), axis=1, return_inverse=True)
+    order = order.reshape(-1)
+    weights: Floats = np.bincount(order, weights=chances).astype(np.float64)
     steps = set(zip(np.diff(points).tolist(), np.diff(added).tolist(), strict=True))
-    even = len(points) > FEW and len(steps) == 1 and len(set(counts)) == 1
-    return Summand(points, weights, added - added.min(), abs(steps.pop()[1]) if even else 0)
+    alike = len(points) == len(given) and len(set(counts)) == 1
+    even = whole is None and alike and len(points) > FEW and len(steps) == 1
+    yardstick = _yardstick(points, weights) if whole is None else _yardstick_of(whole)
+    return Summand(points, weights, added, abs(steps.pop()[1]) if even else 0, order, yardstick)
 
 
 def leakage(summands: Sequence[Summand], tick: Tick = lambda: None) -> list[Figures]:
-    """Figures of every summand when their sum is known. Requires at least two points in each.
+    """Figures of every summand when their sum is known. Requires at least two points in each."""
+    return [found for (found,) in leakage_of_variables([(item, [item]) for item in summands], tick)]
 
-    Summands with the same points, frequencies and offsets have the same figures: each kind is judged once, whatever their number.
+
+def leakage_of_variables(variables: Sequence[Judged], tick: Tick = lambda: None) -> list[list[Figures]]:
+    """Figures of every function when the sum over the variables is known.
+
+    Variables with the same points, frequencies and offsets have the same figures: each kind is judged once, whatever their number.
     """
-    kinds: dict[tuple[bytes, ...], list[int]] = {}
-    for place, item in enumerate(summands):
-        kinds.setdefault((item.values.tobytes(), item.weights.tobytes(), item.offsets.tobytes()), []).append(place)
+    kinds: dict[tuple[object, ...], list[int]] = {}
+    for place, (base, items) in enumerate(variables):
+        key = tuple((item.values.tobytes(), item.weights.tobytes(), item.offsets.tobytes(), item.yardstick) for item in (base, *items))
+        kinds.setdefault(key, []).append(place)
     places = list(kinds.values())
-    found: dict[int, Figures] = {}
-    for kind, others in _all_but_one([(summands[same[0]], len(same)) for same in places]):
-        judged = figures(summands[places[kind][0]], others, tick)
+    found: dict[int, list[Figures]] = {}
+    for kind, others in _all_but_one([(variables[same[0]][0], len(same)) for same in places]):
+        judged = [figures(item, others, tick) for item in variables[places[kind][0]][1]]
         found |= dict.fromkeys(places[kind], judged)
-    return [found[place] for place in range(len(summands))]
+    return [found[place] for place in range(len(variables))]
 
 
 def figures(target: Summand, others: Floats, tick: Tick) -> Figures:
@@ -85,13 +116,13 @@ def figures(target: Summand, others: Floats, tick: Tick) -> Figures:
     return _judged(target, error, pinned)
 
 
-def leakage_of_listed(points: Sequence[tuple[Sequence[int], Sequence[int]]], sums: Sequence[Sequence[Sequence[int]]]) -> list[Figures]:
-    """Figures of every unknown when several sums are known, by listing every firm that there can be.
+def leakage_of_listed(variables: Sequence[Judged], sums: Sequence[Sequence[Sequence[int]]]) -> list[list[Figures]]:
+    """Figures of every function when several sums are known, by listing every firm that there can be.
 
-    ``points`` are (values, counts) of each unknown; ``sums[k][i]`` is what each point of unknown i adds to sum k. Requires that the
-    product of the numbers of points is small.
+    ``sums[k][i]`` is what each cell of variable i adds to sum k. Requires that no two cells of a summand are one, and that the product of the
+    numbers of cells is small.
     """
-    chances = [np.array([count / sum(counts) for count in counts], dtype=np.float64) for _, counts in points]
+    chances = [base.weights[base.order] for base, _ in variables]
     mass = np.ones(1)
     for chance in chances:
         mass = np.multiply.outer(mass, chance).reshape(-1)
@@ -103,23 +134,37 @@ def leakage_of_listed(points: Sequence[tuple[Sequence[int], Sequence[int]]], sum
         _, place = np.unique(total, return_inverse=True)
         _, seen = np.unique(seen * (int(place.max()) + 1) + place, return_inverse=True)
     places = np.indices([len(chance) for chance in chances]).reshape(len(chances), -1)
+    size = int(seen.max()) + 1
     found = []
-    for (values, counts), place, chance in zip(points, places, chances, strict=True):
-        size = int(seen.max()) + 1
-        joint: Floats = np.bincount(place * size + seen, weights=mass, minlength=len(chance) * size).astype(np.float64)
-        target = summand(values, counts, values)
-        error, pinned = _of_table(joint.reshape(len(chance), -1), target, *_window(target))
-        found.append(_judged(target, error, pinned))
+    for (_, items), place, chance in zip(variables, places, chances, strict=True):
+        joint: Floats = np.bincount(place * size + seen, weights=mass, minlength=len(chance) * size).astype(np.float64).reshape(len(chance), -1)
+        judged = []
+        for target in items:
+            table = np.empty_like(joint)
+            table[target.order] = joint * (target.weights[target.order] / chance)[:, None]
+            judged.append(_judged(target, *_of_table(table, target, *_window(target))))
+        found.append(judged)
     return found
 
 
 def _judged(target: Summand, error: float, pinned: float) -> Figures:
     """The figures, against those of the prior alone."""
-    upto = np.concatenate((np.zeros(1), np.cumsum(target.weights)))
-    median = np.searchsorted(upto[1:], 0.5 - SLACK)
-    low, high = _window(target)
-    before = float(np.sum(target.weights * np.abs(target.values - target.values[median])))
-    return Figures(error / before, pinned, bool(upto[high[median]] - upto[low[median]] >= CERTAIN - SLACK))
+    return Figures(error / target.yardstick.error, pinned, target.yardstick.before)
+
+
+def _yardstick(points: Whole, weights: Floats) -> Yardstick:
+    upto = np.concatenate((np.zeros(1), np.cumsum(weights)))
+    median = int(np.searchsorted(upto[1:], 0.5 - SLACK))
+    reach = (int(points[-1]) - int(points[0])) // WINDOW
+    low, high = np.searchsorted(points, points[median] - reach), np.searchsorted(points, points[median] + reach, side="right")
+    error = float(np.sum(weights * np.abs(points - points[median])))
+    return Yardstick(error, reach, bool(upto[high] - upto[low] >= CERTAIN - SLACK))
+
+
+@lru_cache(maxsize=256)
+def _yardstick_of(whole: Marginal) -> Yardstick:
+    total = sum(whole.counts)
+    return _yardstick(np.array(whole.values, dtype=np.int64), np.array([count / total for count in whole.counts], dtype=np.float64))
 
 
 def _all_but_one(kinds: Sequence[tuple[Summand, int]]) -> Iterator[tuple[int, Floats]]:
@@ -197,8 +242,8 @@ def _of_table(joint: Floats, target: Summand, low: Whole, high: Whole) -> tuple[
 
 
 def _window(target: Summand) -> tuple[Whole, Whole]:
-    """For each point, the places of the first point within ±5 % of the range, and of the first beyond it."""
-    reach = (int(target.values[-1]) - int(target.values[0])) // WINDOW
+    """For each cell, the places of the first cell within ±5 % of the range, and of the first beyond it."""
+    reach = target.yardstick.reach
     return np.searchsorted(target.values, target.values - reach), np.searchsorted(target.values, target.values + reach, side="right")
 
 

@@ -80,6 +80,29 @@ def reduced(rows: Sequence[Row]) -> list[dict[str, int]]:
     return [{column: value for column, value in zip(columns, primitive(tuple(line)), strict=True) if value} for line in echelon[: len(pivots)]]
 
 
+def relations(vectors: Mapping[str, Sequence[int]]) -> dict[str, dict[str, mpq]]:
+    """Of each vector that is a combination of earlier ones, in the order given, its coefficients; those that are none of it are left out.
+
+    >>> {name: {of: str(times) for of, times in parts.items()} for name, parts in relations({"a": [1, 0], "b": [2, 0], "c": [0, 0]}).items()}
+    {'b': {'a': '2'}, 'c': {}}
+    """
+    found: dict[str, dict[str, mpq]] = {}
+    basis: list[tuple[int, list[mpq], dict[str, mpq]]] = []
+    for name, given in vectors.items():
+        rest, made_of = [mpq(value) for value in given], {name: mpq(1)}
+        for pivot, line, parts in basis:
+            if factor := rest[pivot]:
+                rest = [value - factor * above for value, above in zip(rest, line, strict=True)]
+                made_of = {key: made_of.get(key, mpq(0)) - factor * parts.get(key, mpq(0)) for key in dict.fromkeys((*made_of, *parts))}
+        pivot = next((place for place, value in enumerate(rest) if value), -1)
+        if pivot < 0:
+            found[name] = {key: -value for key, value in made_of.items() if key != name and value}
+        else:
+            head = rest[pivot]
+            basis.append((pivot, [value / head for value in rest], {key: value / head for key, value in made_of.items()}))
+    return found
+
+
 def null_space(matrix: Sequence[Sequence[int]]) -> list[Vector]:
     """A basis of the vectors x, one entry for each row, with Σ x_i · row_i = 0.
 

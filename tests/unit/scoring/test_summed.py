@@ -12,8 +12,8 @@ from crypto.keygen import PrivateKey
 from crypto.packing import unpack
 from nodes.runtime.peers.signing import fresh_nonce
 from scoring.audit import closing_findings, release_findings
+from scoring.disclosure.audiences import registered
 from scoring.disclosure.lint import lint
-from scoring.disclosure.views import registered
 from scoring.errors import (
     EpochDefinitionError,
     LayoutError,
