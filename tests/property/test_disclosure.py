@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.disclosure.inference.joint import Group, compact, convolved, groups, listed, measure
-from scoring.disclosure.inference.posteriors import FEW, Figures, add, leakage, summand
+from scoring.disclosure.inference.posteriors import Figures, add, leakage
 from scoring.disclosure.inference.posteriors import figures as figures_of
 from scoring.disclosure.inference.priors import Marginal
 from scoring.disclosure.inference.span import Isolation, combine, isolation, rank, ungated
+from scoring.disclosure.inference.summands import FEW, summand
 from scoring.disclosure.inference.variable import Variable, alone
 from scoring.statements import DisclosurePolicy
 

@@ -56,8 +56,8 @@ def value(rule: Rule, at: At) -> mpq | None:
             found = grade(number) if isinstance(number, mpq) else None
         case Growth():
             quotient = at[_quotient(rule)]
-            base = mpq(1) if isinstance(quotient, mpq) else mpq(0)
-            found = None if quotient is None else rule.grade(quotient if base else base, base)
+            graded = rule.grade(quotient, mpq(1)) if isinstance(quotient, mpq) else rule.when_base_not_positive
+            found = None if quotient is None else graded
         case Table():
             found = _looked_up(rule, at)
         case Count():

@@ -87,7 +87,7 @@ def _numbers(source: Source, cuts: list[Cut], fields: Mapping[str, FieldSpec]) -
 
 
 def _floor(number: mpq) -> mpq:
-    return number - number % 1
+    return mpq(number // 1)
 
 
 def _next_whole(low: mpq, behind: int) -> mpq:

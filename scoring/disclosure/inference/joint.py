@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from itertools import product
 from math import gcd, prod
 
-from scoring.disclosure.inference.posteriors import Figures, Judged, Tick, leakage_of_listed, leakage_of_variables, summand
+from scoring.disclosure.inference.combinations import combinations, count
+from scoring.disclosure.inference.posteriors import Figures, Judged, Tick, leakage_of_listed, leakage_of_variables
 from scoring.disclosure.inference.span import Row, rank, reduced
+from scoring.disclosure.inference.summands import summand
 from scoring.disclosure.inference.variable import Variable
 from scoring.statements import DisclosurePolicy
 
@@ -234,30 +236,3 @@ def _estimated(group: Group, policy: DisclosurePolicy, tick: Tick) -> dict[str, 
         }
         return {column: Measured(figures, group.rows, (1,) * size, 0, total) for column, figures in told.items()}
     return {column: Measured(figures, group.rows, by, tried, total) for column, (figures, by) in worst.items()}
-
-
-def combinations(size: int, limit: int) -> Iterator[tuple[int, ...]]:
-    """Integer vectors without a common factor, up to sign, entries at most ``limit``: by their greatest entry, then in order.
-
-    >>> list(combinations(2, 2))
-    [(0, 1), (1, -1), (1, 0), (1, 1), (1, -2), (1, 2), (2, -1), (2, 1)]
-    """
-    for height in range(1, limit + 1):
-        for zeros in range(size - 1, -1, -1):  # before the first entry that is not zero, which is positive
-            for first in range(1, height + 1):
-                for rest in product(range(-height, height + 1), repeat=size - zeros - 1):
-                    if max((first, *map(abs, rest))) == height and gcd(first, *rest) == 1:
-                        yield (0,) * zeros + (first, *rest)
-
-
-def count(size: int, limit: int) -> int:
-    """Number of vectors that ``combinations`` gives.
-
-    >>> [count(2, limit) == len(list(combinations(2, limit))) for limit in (1, 2, 3, 6)]
-    [True, True, True, True]
-    """
-    primitive: dict[int, int] = {}
-    for divisor in range(limit, 0, -1):  # vectors of which it is the greatest common divisor
-        whole = ((2 * (limit // divisor) + 1) ** size - 1) // 2
-        primitive[divisor] = whole - sum(primitive[multiple] for multiple in range(2 * divisor, limit + 1, divisor))
-    return primitive[1]
