@@ -164,7 +164,8 @@ class Attacker:
     def _also(self, seen: NDArray[np.int64], more: NDArray[np.int64]) -> NDArray[np.int64]:
         whole = np.broadcast_to(more, self.sizes) + 1
         _, place = np.unique(seen * (int(whole.max()) + 1) + whole, return_inverse=True)
-        return place.reshape(self.sizes)
+        found: NDArray[np.int64] = place.reshape(self.sizes)
+        return found
 
     def certain(self) -> dict[Key, float]:
         """Of each protected indicator in which firms differ, the share of firms that show it for certain: its points equally likely, and what
