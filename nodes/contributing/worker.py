@@ -15,7 +15,6 @@ from collections.abc import Callable
 
 from crypto.bignum import window_for
 from crypto.encoding import sha256
-from crypto.errors import CryptoError
 from crypto.paillier import Encryptor
 from nodes.contributing.audit.desk import AuditDesk
 from nodes.contributing.contributions import Contributor, Records
@@ -26,7 +25,6 @@ from nodes.contributing.outbox import Kept, Message, Prepared
 from nodes.contributing.trust import OpenEpoch
 from nodes.errors import (
     FatalError,
-    NodeError,
     NotReadyError,
     PeerUnavailableError,
     RecordsMissingError,
@@ -40,7 +38,7 @@ from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.relay import AUDIT_REQUEST
 from protos.errors import INTERNAL, refusal_of
 from protos.v1.exchange_pb2 import ContributeColumns, EpochClosed, WorkItem
-from scoring.errors import ConsentNotYetError, ScoringError, WrongModelError
+from scoring.errors import ConsentNotYetError, WrongModelError
 from scoring.exchange.contributions import owed_entries
 from scoring.statements import Entry, EpochClose, Refusal
 
@@ -136,16 +134,9 @@ class ContributingMember:
             about = self._do(item)
         except (FatalError, PeerUnavailableError):
             raise
-        except (ScoringError, CryptoError, NodeError) as error:
-            if isinstance(error, RpcRefusal) and error.passing:
-                raise
-            self._refuse(item, error, again=again)
-            return
         except Exception as error:
-            if of_the_machine(error):
+            if of_the_machine(error) or (isinstance(error, RpcRefusal) and error.passing):
                 raise
-            # whoever may send us work must not be able to end us with it: the item would come again at every start
-            _log.error(WORK_FAILED, seq=item.seq, work=kind, error=type(error).__name__, where=logging.where(error))
             self._refuse(item, error, again=again)
             return
         if about:
@@ -167,11 +158,13 @@ class ContributingMember:
         return True
 
     def _refuse(self, item: WorkItem, error: Exception, *, again: bool) -> None:
-        row = refusal_of(error)
-        reason = error.reason if isinstance(error, RpcRefusal) else row.reason
+        reason = error.reason if isinstance(error, RpcRefusal) else refusal_of(error).reason
+        ours = not isinstance(error, RpcRefusal) and refusal_of(error) is INTERNAL
+        if ours:  # whoever may send us work must not be able to end us with it: the item would come again at every start
+            _log.error(WORK_FAILED, seq=item.seq, error=type(error).__name__, where=logging.where(error))
         _log.warning(WORK_REFUSED, seq=item.seq, work=item.WhichOneof("work"), reason=reason, error=type(error).__name__)
         later = isinstance(error, _LATER)
-        if (later or row is INTERNAL) and not again:
+        if (later or ours) and not again:
             self._office.outbox.set_aside(item.seq, item.SerializeToString())
         if again and not later:
             self._office.outbox.settle(item.seq)

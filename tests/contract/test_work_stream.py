@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nodes.errors import NotReadyError
+from nodes.errors import NotReadyError, RpcRefusal
 from nodes.runtime.clock import Timer
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
@@ -62,13 +62,14 @@ def place(make_identity: Callable[..., Identity]) -> Iterator[tuple[Coordinator,
 
 class Worker:
     """Follows work in a thread and keeps what it did; ``lose`` items are handled without their cursor becoming durable, at
-    ``poison`` items the handler fails as nobody foresaw."""
+    ``poison`` items the handler fails as nobody foresaw, at ``away`` items it is refused once by another process."""
 
     def __init__(self, client: ExchangeClient) -> None:
         self.done: list[int] = []
         self.cursor = 0
         self.lose: set[int] = set()
         self.poison: set[int] = set()
+        self.away: set[int] = set()
         self.skipped: list[int] = []
         self.stop = threading.Event()
         self.error: BaseException | None = None
@@ -90,6 +91,9 @@ class Worker:
         self.done.append(item.seq)
         if item.seq in self.lose:
             raise OSError("crash")
+        if item.seq in self.away:
+            self.away.discard(item.seq)
+            raise RpcRefusal("NOT_READY", "later", "UNAVAILABLE")
         if item.seq in self.poison:
             raise ValueError("not foreseen")
         self.cursor = item.seq
@@ -128,6 +132,16 @@ def test_an_item_at_which_the_handler_fails_as_nobody_foresaw_is_passed_over(pla
     worker.until(3)
     worker.end()
     assert (worker.error, worker.done, worker.skipped) == (None, [1, 2, 3], [2])
+
+
+def test_an_item_at_which_another_process_refuses_comes_again(place: tuple[Coordinator, ExchangeClient]) -> None:
+    coordinator, client = place
+    worker = Worker(client)
+    worker.away = {2}
+    coordinator.add(3)
+    worker.until(3)
+    worker.end()
+    assert (worker.error, worker.done, worker.skipped) == (None, [1, 2, 2, 3], [])
 
 
 def test_an_item_at_which_the_machine_failed_is_not_passed_over(place: tuple[Coordinator, ExchangeClient]) -> None:

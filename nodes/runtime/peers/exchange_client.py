@@ -149,7 +149,7 @@ def _survive(handle: Callable[[wire.WorkItem], None], item: wire.WorkItem, skip:
     try:
         handle(item)
     except Exception as error:
-        if of_the_machine(error) or refusal_of(error) is not INTERNAL:
+        if of_the_machine(error) or isinstance(error, RpcRefusal) or refusal_of(error) is not INTERNAL:
             raise
         _log.error(ITEM_FAILED, seq=item.seq, work=item.WhichOneof("work"), error=type(error).__name__, where=logging.where(error))
         skip(item.seq)
