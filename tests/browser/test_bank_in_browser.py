@@ -37,7 +37,7 @@ def test_a_clerk_asks_for_a_score_and_sees_what_the_zone_opened(kept: KeptZone, 
     subject = next(receipt["subject"] for receipt in receipts if receipt["audience"] == "bank-a")
     with (kept.out / "totals.csv").open(encoding="utf-8", newline="") as stream:
         row = next(row for row in csv.DictReader(stream) if row["subject_id"] == subject)
-    visitor = visit(kept.endpoints["bank"]["bank-a"], scripts=False)
+    visitor = visit(kept.endpoints["bank"]["bank-a"])
     kept.sign_in(visitor, "clerk-bank-a")
     visitor.open("/scores")
     visitor.page.locator("select[name=product]").select_option("points-loan")
