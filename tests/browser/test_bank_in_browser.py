@@ -52,7 +52,7 @@ def test_an_application_runs_through_the_real_zone_from_the_supermarket_to_the_l
     """The enterprise on its service's pages, the clerk on the bank's, with nothing between them but the zone."""
     people = json.loads((kept.out / "accounts.json").read_text(encoding="utf-8"))
     who = next(each for each in people if each["about"] and each["name"] != "bookkeeper")
-    enterprise, clerk = visit(kept.endpoints["enterprise_pages"]), visit(kept.endpoints["bank"]["bank-a"], scripts=False)
+    enterprise, clerk = visit(kept.endpoints["enterprise_pages"]), visit(kept.endpoints["bank"]["bank-a"])
     enter(enterprise, who)
     kept.sign_in(clerk, "clerk-bank-a")
     enterprise.open("/market/bank-a/points-loan")
