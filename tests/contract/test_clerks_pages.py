@@ -27,6 +27,8 @@ from tests.support.lending import WAN
 from tests.support.site import browser_at, form_of, sign_in
 from tests.support.zone import MemoryZone, released_zone
 
+pytestmark = pytest.mark.xdist_group("clerks-pages")  # in their order, on one place
+
 
 @pytest.fixture(scope="module")
 def zone(small_private_key: PrivateKey) -> MemoryZone:

@@ -17,6 +17,8 @@ from tests.support.departments import EPOCH, PERIOD, DepartmentZone
 from tests.support.desk import HOSTILE, NAMES, Desk, Visitor, desk_in, opened_zone, password
 from tests.support.draws import close_epoch
 
+pytestmark = pytest.mark.xdist_group("department-values-page")  # in their order, on one place
+
 LI, WANG, _ = NAMES
 FIELD, FILED = "patents", "citations"
 

@@ -35,6 +35,8 @@ from tests.support.loan_parties import DAY_S, stated
 from tests.support.site import form_of
 from tests.support.zone import MemoryZone, released_zone
 
+pytestmark = pytest.mark.xdist_group("enterprise-market")  # in their order, on one place
+
 PRODUCT = "/market/bank-a/points-loan"
 
 

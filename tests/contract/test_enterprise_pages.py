@@ -27,6 +27,8 @@ from tests.support.enterprise_pages import Pages, pages_in, posted, settled
 from tests.support.site import form_of
 from tests.support.zone import PRODUCT, MemoryZone, released_zone
 
+pytestmark = pytest.mark.xdist_group("enterprise-pages")  # in their order, on one place
+
 VERSION = "0123456789abcdef0123456789abcdef"
 
 

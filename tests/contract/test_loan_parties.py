@@ -41,6 +41,8 @@ from tests.support.loan_parties import DAY_S, LoanParties, loan_parties, stated
 from tests.support.members import ZONE
 from tests.support.zone import MemoryZone, released_zone
 
+pytestmark = pytest.mark.xdist_group("loan-parties")  # in their order, on one place
+
 
 @pytest.fixture(scope="module")
 def made(small_private_key: PrivateKey) -> MemoryZone:

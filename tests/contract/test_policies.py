@@ -17,6 +17,8 @@ from scoring.policies.errors import ClaimStateError, PolicyStateError, Reconcili
 from tests.support.exchange import identity_of
 from tests.support.policies import FLAGS, PAYEE, SUBJECTS, Town, firm, town
 
+pytestmark = pytest.mark.xdist_group("policies")  # in their order, on one place
+
 NEEQ = {policy.id: policy for policy in shipped_policies()}["neeq"]
 AWARD = NEEQ.award_fen
 ROWS = [

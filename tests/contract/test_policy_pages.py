@@ -16,6 +16,8 @@ from tests.support.policies import CODES, PAYEE, SUBJECTS, Town, firm, town
 from tests.support.site import PASSWORD, form_of, sign_in
 from tests.support.zone import BASE
 
+pytestmark = pytest.mark.xdist_group("policy-pages")  # in their order, on one place
+
 NEEQ = {policy.id: policy for policy in shipped_policies()}["neeq"]
 ROWS = [
     firm(0, board="新三板"), firm(1, board="新三板", division="330106"), firm(2, board="新三板"), firm(3, board="主板"),

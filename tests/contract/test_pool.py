@@ -18,6 +18,8 @@ from tests.support.lending import WAN
 from tests.support.site import PASSWORD, form_of, sign_in
 from tests.support.zone import BASE, MemoryZone, released_zone
 
+pytestmark = pytest.mark.xdist_group("pool")  # in their order, on one place
+
 CHIEF = Person("chief", "科技局 主管", frozenset({AUTHORITY}), ("",), ("",))
 OFFICER = Person("officer", "专员", frozenset({COUNTY}), ("",), ("",))
 

@@ -22,6 +22,8 @@ from scoring.statements import PublicationStep, Title
 from tests.support.policies import FLAGS, SUBJECTS, Town, firm, town
 from tests.support.site import PASSWORD, form_of
 
+pytestmark = pytest.mark.xdist_group("publications")  # in their order, on one place
+
 MET = [4, 4, 3, 4, 2, 4, 1, 0, 0, 0, 0, 0]
 TITLE = Title(zh="十强", en="ten best")
 HTML = {"accept": "text/html"}
