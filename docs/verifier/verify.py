@@ -1392,9 +1392,10 @@ SIGNERS = {  # kind: the role that its signer has; "" where the statement itself
     "revocation": "enterprise-service", "ticket": "coordinator", "refusal": "", "audit": "auditor",
     "key-round": "authority", "key-receiver": "custodian", "key-deal": "custodian", "key-ack": "custodian", "key-activate": "authority",
     "key-abandon": "authority", "failure": "", "proof-demand": "", "partial-proof": "custodian", "blame": "", "audit-commit": "auditor",
-    "audit-reveal": "auditor", "audit-result": "",
+    "audit-reveal": "auditor", "audit-result": "", "policy-step": "authority", "product-terms": "", "loan-step": "",
+    "publication-step": "authority",
 }  # fmt: skip
-BY_ENTERPRISE = {"consent", "revocation", "failure", "proof-demand", "blame"}  # an enterprise's own key may sign these too
+BY_ENTERPRISE = {"consent", "revocation", "failure", "proof-demand", "blame", "policy-step"}  # an enterprise's own key may sign these too
 NAMED = {  # kind: the field that names its signer
     "column": "header", "row": "header", "share-accepted": "custodian", "refusal": "member", "consent": "service", "revocation": "service",
     "key-receiver": "custodian", "key-deal": "dealer", "key-ack": "custodian", "partial-proof": "custodian",
