@@ -125,7 +125,7 @@ class Publisher:
                     answers[subject] |= {f"stage/{asking.epoch}": row.stage, f"points/{asking.epoch}": -1 if row.gated else row.hundredths}
         canonical = canonical_prefixes({division for division, _ in homes.values()})
         names = {name for asking in asked for question in asking.questions() for name in question.reads}
-        empty: dict[str, Hashable] = dict.fromkeys(sorted(names))
+        empty: dict[str, Hashable] = {name: None for name in sorted(names)}  # noqa: C420 - fromkeys would fix the values' type to None
         items = [Item(subject, places_of(*homes[subject], canonical), {**empty, **values}) for subject, values in sorted(answers.items()) if values]
         return items, canonical
 

@@ -238,7 +238,7 @@ class LoanDesk:
         if own != parties.institution:
             return [parties.institution] if source == own else []
         offered = getattr(read.paper.content, "guarantor", "")
-        others = dict.fromkeys((parties.service, *self._guarantors(kept.app.id), *([offered] if offered else [])))
+        others: dict[str, None] = dict.fromkeys((parties.service, *self._guarantors(kept.app.id), *([offered] if offered else [])))
         return [name for name in others if name not in {own, source}]
 
     def _message(self, kept: Kept, read: ReadStep, to: str) -> LoanMessage:

@@ -70,7 +70,7 @@ def to_offer(parties: LoanParties, amount_fen: int = 100 * WAN, **offer: Any) ->
     parties.deliver()
     parties.consented()
     parties.deliver()
-    said = {"amount_fen": amount_fen, "rate_bp": 400, "term_months": 12, "until": parties.zone.now + 10 * DAY_S} | offer
+    said: dict[str, Any] = {"amount_fen": amount_fen, "rate_bp": 400, "term_months": 12, "until": parties.zone.now + 10 * DAY_S} | offer
     for content in (Queried(ticket="d" * 64, line_fen=200 * WAN), Surveyed(record="e" * 64), Offered(**said)):
         banks(parties, content)
 

@@ -56,7 +56,8 @@ def lost(branch: Branch) -> None:
 def decide(chief: TestClient, act: str, **fields: str) -> int:
     form = form_of(chief.get("/pool").text)
     place = {"application": APPLICATION, "claimant": "bank-a"}
-    return chief.post("/pool", data={"form": form, "act": act, **place, **fields}).status_code
+    status: int = chief.post("/pool", data={"form": form, "act": act, **place, **fields}).status_code
+    return status
 
 
 def test_a_claim_is_paid_once_and_recoveries_come_back_to_the_fen(branch: Branch, chief: TestClient) -> None:

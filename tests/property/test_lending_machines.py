@@ -137,7 +137,8 @@ class RevolvingLine(RuleBasedStateMachine):
     @initialize(limit=amounts)
     def begin(self, limit: int) -> None:
         self.line, self.limit = CreditLine(limit, revolving=True), limit
-        self.drawn, self.parts = 0, dict.fromkeys(SUPPLIERS, 0)
+        self.drawn = 0
+        self.parts: dict[str, int] = {supplier: 0 for supplier in SUPPLIERS}  # noqa: C420 - fromkeys would know two keys only
 
     @rule(amount=amounts)
     def draw(self, amount: int) -> None:

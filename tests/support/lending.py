@@ -74,7 +74,8 @@ def applied_for(terms: ProductTerms, amount_fen: int, now: int = NOW, **changes:
 
 def offered(amount_fen: int, now: int = NOW, **changes: Any) -> Offered:
     """An offer of ``amount_fen`` that stands for ten days."""
-    return Offered(**({"amount_fen": amount_fen, "rate_bp": 400, "term_months": 12, "until": now + 10 * DAY_S} | changes))
+    said: dict[str, Any] = {"amount_fen": amount_fen, "rate_bp": 400, "term_months": 12, "until": now + 10 * DAY_S}
+    return Offered(**(said | changes))
 
 
 def digest_of(text: str) -> str:

@@ -99,7 +99,7 @@ def test_a_changed_number_does_not_keep_the_note_that_it_was_published(edited: C
     def edit(book: Workbook) -> None:
         page = book[INDICATORS]
         cell = next(cell for row in page.iter_rows() for cell in row if isinstance(cell.value, str) and "科技人员" in cell.value)
-        cell.value = f"{cell.value}（改）"
+        page[cell.coordinate] = f"{cell.value}（改）"
 
     result = run("import", edited(edit), "-o", tmp_path / "pack.yaml")
     assert result.exit_code == 2

@@ -29,7 +29,7 @@ class ContractSource:
     id: str = CONTRACTS
     _taken: str = field(default="", repr=False)
 
-    def deliveries(self, _cursor: str) -> Iterator[ContractDelivery]:
+    def deliveries(self, cursor: str) -> Iterator[ContractDelivery]:
         """One delivery, when the book says something else than the last one that was settled."""
         delivery = ContractDelivery(self, day(self.now())[:4], tuple(self._records().items()))
         if delivery.records and delivery.digest != self._taken:

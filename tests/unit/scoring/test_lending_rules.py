@@ -79,8 +79,9 @@ def test_a_loan_from_application_to_the_last_repayment() -> None:
 def test_an_offer_beyond_terms_line_or_application_is_refused(offer: dict[str, Any]) -> None:
     told = Told()
     told.until("surveyed", 150 * WAN, 200 * WAN)
+    said: dict[str, Any] = {"rate_bp": 400, "term_months": 12, "until": told.now + DAY_S}
     with pytest.raises(LoanAmountError):
-        told.say(Offered(**({"rate_bp": 400, "term_months": 12, "until": told.now + DAY_S} | offer)))
+        told.say(Offered(**(said | offer)))
 
 
 def test_who_gets_no_line_is_offered_nothing() -> None:

@@ -35,7 +35,7 @@ class Course:
     last: str = ""
 
     def step(self, step: str, **changes: Any) -> LoanStep:
-        said = {
+        said: dict[str, Any] = {
             "zone": ZONE, "nonce": fresh_nonce(), "application": APPLICATION, "step": step, "institution": "bank-a", "service": "enterprise",
             "previous": self.last, "paper": secrets.token_hex(32),
         }  # fmt: skip
