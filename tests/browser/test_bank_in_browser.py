@@ -12,24 +12,23 @@ import pytest
 from playwright.sync_api import expect
 
 from simulators.sandbox.cases import CASES
+from tests.browser.looks import Look, every_look
 from tests.support.browser import Visit
 from tests.support.kept_zone import KeptZone
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kept-zone"), pytest.mark.timeout(600)]
-PHONE, DESKTOP = 390, 1280
 PAGES = ("/", "/book", "/scores", "/repayments", "/products", "/dishonest")
 
 
-@pytest.mark.parametrize("width", [PHONE, DESKTOP])
-def test_the_clerks_pages_are_sound_in_both_languages(kept: KeptZone, visit: Callable[..., Visit], width: int) -> None:
-    visitor = visit(kept.endpoints["bank"]["bank-a"], width=width)
+@every_look
+def test_the_clerks_pages_are_sound_in_both_languages(kept: KeptZone, visit: Callable[..., Visit], look: Look) -> None:
+    visitor = visit(kept.endpoints["bank"]["bank-a"], width=look.width)
     kept.sign_in(visitor, "clerk-bank-a")
-    for language in ("English", "中文"):
-        for path in PAGES:
-            visitor.open(path)
-            visitor.sound()
-            assert visitor.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, path
-        visitor.page.get_by_role("link", name=language).click()
+    look.choose(visitor, "/")
+    for path in PAGES:
+        visitor.open(path)
+        visitor.sound()
+        assert visitor.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, path
 
 
 def test_a_clerk_asks_for_a_score_and_sees_what_the_zone_opened(kept: KeptZone, visit: Callable[..., Visit]) -> None:

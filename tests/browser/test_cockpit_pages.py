@@ -9,11 +9,11 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.looks import Look, every_look
 from tests.support.browser import Visit
 from tests.support.kept_zone import KeptZone
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kept-zone"), pytest.mark.timeout(600)]
-PHONE, DESKTOP = 390, 1280
 COCKPIT = ("/cockpit/board", "/cockpit/enterprises", "/cockpit/supervision", "/cockpit/register")
 EXPLORER = ("/explorer", "/explorer/leaves/5", "/explorer/consistency?earlier=7", "/explorer/witnesses", "/explorer/receipt")
 
@@ -33,16 +33,15 @@ def fits(visitor: Visit, path: str) -> None:
     assert visitor.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, path
 
 
-@pytest.mark.parametrize("width", [PHONE, DESKTOP])
-def test_every_page_is_sound_in_both_languages(kept: KeptZone, visit: Callable[..., Visit], width: int) -> None:
-    visitor = visit(kept.endpoints["gateway"], width=width)
+@every_look
+def test_every_page_is_sound_in_both_languages(kept: KeptZone, visit: Callable[..., Visit], look: Look) -> None:
+    visitor = visit(kept.endpoints["gateway"], width=look.width)
     kept.sign_in(visitor, "chief")
     one = totals(kept)[0]["subject_id"]
-    for language in ("English", "中文"):
-        for path in (*COCKPIT, *EXPLORER, f"/cockpit/epochs/{epoch(kept)}", f"/cockpit/enterprises/{one}"):
-            visitor.open(path)
-            fits(visitor, path)
-        visitor.page.get_by_role("link", name=language, exact=True).click()
+    look.choose(visitor, "/")
+    for path in (*COCKPIT, *EXPLORER, f"/cockpit/epochs/{epoch(kept)}", f"/cockpit/enterprises/{one}"):
+        visitor.open(path)
+        fits(visitor, path)
 
 
 def test_the_totals_shown_are_those_of_the_run(kept: KeptZone, visit: Callable[..., Visit]) -> None:

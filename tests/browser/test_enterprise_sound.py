@@ -15,6 +15,7 @@ from crypto.keygen import PrivateKey
 from nodes.runtime.web.server import WebServer
 from scoring.statements.lending import Contracted
 from simulators.zone.configs import free_ports
+from tests.browser.looks import Look, every_look
 from tests.contract.test_enterprise_market import act, bank_of, offered
 from tests.support.bank import uscc_of
 from tests.support.browser import Visit
@@ -23,7 +24,6 @@ from tests.support.loan_parties import stated
 from tests.support.zone import PRODUCT, released_zone
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
-PHONE, DESKTOP = 390, 1280
 
 
 @dataclass(frozen=True)
@@ -97,17 +97,16 @@ def served(small_private_key: PrivateKey, tmp_path: Path) -> Iterator[Served]:
     assert not thread.is_alive()
 
 
-@pytest.mark.parametrize("width", [PHONE, DESKTOP])
-def test_every_page_is_sound(served: Served, visit: Callable[..., Visit], width: int) -> None:
-    visitor = visit(served.base, width=width)
+@every_look
+def test_every_page_is_sound(served: Served, visit: Callable[..., Visit], look: Look) -> None:
+    visitor = visit(served.base, width=look.width)
     visitor.open("/sign-in")
     visitor.sound()
     name, value = served.cookie
     visitor.page.context.add_cookies([{"name": name, "value": value, "url": served.base, "secure": True, "httpOnly": True, "sameSite": "Strict"}])
-    for language in ("English", "中文"):
-        for path in served.pages():
-            visitor.open(path)
-            assert "/sign-in" not in visitor.page.url, path
-            visitor.sound()
-            assert visitor.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, path
-        visitor.page.get_by_role("link", name=language, exact=True).click()
+    look.choose(visitor, "/sign-in")
+    for path in served.pages():
+        visitor.open(path)
+        assert "/sign-in" not in visitor.page.url, path
+        visitor.sound()
+        assert visitor.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, path

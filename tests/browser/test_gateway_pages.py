@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.browser.widths import DESKTOP, PHONE
+from tests.browser.looks import DESKTOP, PHONE
 from tests.support.browser import Visit
 from tests.support.kept_zone import KeptZone
 

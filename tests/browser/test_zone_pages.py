@@ -8,23 +8,22 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.looks import Look, every_look
 from tests.support.browser import Visit
 from tests.support.kept_zone import KeptZone
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kept-zone"), pytest.mark.timeout(600)]
-PHONE, DESKTOP = 390, 1280
 PUBLIC = ("/", "/sign-in")
 
 
-@pytest.mark.parametrize("width", [PHONE, DESKTOP])
-def test_public_pages_are_sound_in_both_languages(kept: KeptZone, visit: Callable[..., Visit], width: int) -> None:
-    visitor = visit(kept.endpoints["gateway"], width=width)
-    for language in ("English", "中文"):
-        for path in PUBLIC:
-            visitor.open(path)
-            visitor.sound()
-            assert visitor.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, path
-        visitor.page.get_by_role("link", name=language).click()
+@every_look
+def test_public_pages_are_sound_in_both_languages(kept: KeptZone, visit: Callable[..., Visit], look: Look) -> None:
+    visitor = visit(kept.endpoints["gateway"], width=look.width)
+    look.choose(visitor, "/")
+    for path in PUBLIC:
+        visitor.open(path)
+        visitor.sound()
+        assert visitor.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, path
 
 
 def test_an_official_signs_in_and_out(kept: KeptZone, visit: Callable[..., Visit]) -> None:

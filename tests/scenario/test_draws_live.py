@@ -107,6 +107,7 @@ def lent(zone: LiveZone) -> Lent:
     return Lent(books, {bank: given[bank] & set(books[bank]) for bank in BANKS}, subject_of[only_a], score)
 
 
+@pytest.mark.nightly
 def test_sums_over_two_banks_equal_plain_sums_and_their_draw_agrees(zone: LiveZone, lent: Lent) -> None:
     plain: dict[str, int] = {}
     for bank, borrowers in lent.consented.items():
@@ -122,6 +123,7 @@ def test_sums_over_two_banks_equal_plain_sums_and_their_draw_agrees(zone: LiveZo
     assert (code, outcomes(draw)) == (0, {bank: {"AGREES"} for bank in BANKS})
 
 
+@pytest.mark.nightly
 def test_a_bank_learns_nothing_of_another_banks_borrowers(zone: LiveZone, lent: Lent) -> None:
     """Neither who they are nor which ids they have: what a bank keeps is its own book, its own consents and its own ciphertexts."""
     strangers = {uscc: subject for subject, uscc in zone.subjects.items() if uscc in lent.consented["bank-a"] - set(lent.books["bank-b"])}
@@ -132,11 +134,13 @@ def test_a_bank_learns_nothing_of_another_banks_borrowers(zone: LiveZone, lent: 
         assert not any(trace in kept for trace in (uscc.encode(), subject.encode(), bytes.fromhex(subject)))
 
 
+@pytest.mark.nightly
 def test_banks_are_answered_from_the_scores_as_before(zone: LiveZone, lent: Lent) -> None:
     assert zone.banks["bank-a"].query(lent.subject, PRODUCT)["total"] == lent.score
     assert zone.service.portrait(zone.subjects[lent.subject])["values"]
 
 
+@pytest.mark.nightly
 def test_without_one_banks_columns_no_sum_is_opened(zone: LiveZone, lent: Lent) -> None:
     """The closing names what is missing, which the audit compares with the log."""
     epoch = f"{LOANS_EPOCH}-b"

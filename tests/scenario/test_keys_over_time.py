@@ -124,6 +124,7 @@ def test_a_custodian_killed_at_a_write_of_a_refresh_goes_on_when_it_is_back(zone
     assert query(zone, subject) == total
 
 
+@pytest.mark.nightly
 def test_a_refresh_without_a_custodian_is_given_up_and_nothing_is_lost(zone: LiveZone, subject: str) -> None:
     before, number = {name: holding_of(zone, name).share for name in CUSTODIANS[2:]}, key(zone, "status")["generation"]
     with instead(zone, NAME, "tests.support.ending_custodian", "key-ack", "before") as process:
@@ -150,6 +151,7 @@ def reshare(zone: LiveZone, threshold: int, custodians: tuple[str, ...], dealers
     return key(zone, "status")
 
 
+@pytest.mark.nightly
 def test_a_lost_share_is_dealt_again(zone: LiveZone, subject: str) -> None:
     total = query(zone, subject)
     zone.processes.stop([NAME])
