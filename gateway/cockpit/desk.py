@@ -87,11 +87,13 @@ class Cockpit:
         document = None if rating is None else self.store.publication(rating[0].opened.epoch)
         common = {"ratings": [state for state, _ in self.results.ratings()][::-1], "open": self.running(), "rating": rating}
         if rating is None or document is None:
-            return {**common, "tables": None, "places": [], "place": None}
+            return {**common, "tables": None, "places": [], "place": None, "empty": False}
         places = places_for(person, document)
+        if not places and not asked.get("place"):
+            return {**common, "tables": None, "places": [], "place": None, "empty": True}
         place = chosen(places, asked.get("place", ""))
         if place is None:
-            raise RoleMissingError("no place of these tables is yours to look at" if not places else "this place is for others")
+            raise RoleMissingError("this place is for others")
         language = self.site.language(request)
         stages = {stage.id: own(stage.title, language) for stage in rating[1].stages}
         tables = Tables(document, stages, self.site.translator(request))

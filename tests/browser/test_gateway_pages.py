@@ -14,7 +14,7 @@ from tests.support.browser import Visit
 from tests.support.kept_zone import KeptZone
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kept-zone"), pytest.mark.timeout(600)]
-LEFT_OUT = re.compile(r"^/(static/|language|sign-|v1/|log/|healthz|metrics)|[?&]format=|/evidence|/download|\.json$")
+LEFT_OUT = re.compile(r"^/(static/|language|sign-|v1/|log/|healthz|metrics)|[?&]format=|/evidence|/download|\.[a-z][a-z-]+($|\?)")
 NAMES = re.compile(r"[0-9a-f]{16,}|(?<=/)[0-9]+(?=/|$)|(?<=/)[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*(?=/|$)")
 
 

@@ -87,7 +87,10 @@ def test_each_level_sees_its_own_and_the_levels_below(site: Board, name: str, di
 @pytest.mark.parametrize("name", ["elsewhere", "nowhere", "no-trade"])
 def test_who_covers_nothing_here_sees_nothing(site: Board, name: str) -> None:
     assert exported(site, name) == exported(site, name, "/cockpit/supervision") == []
-    assert site.get(name, "/cockpit/board").status_code == 403
+    page = site.get(name, "/cockpit/board").text
+    assert "没有企业" in page
+    assert 'class="figure"' not in page
+    assert site.get(name, "/cockpit/board?place=-").status_code == 403
 
 
 @pytest.mark.parametrize("path", [*PAGES, f"/cockpit/epochs/{EPOCH}", "/cockpit/register", "/cockpit", f"/cockpit/enterprises/{'0' * 32}"])

@@ -156,7 +156,7 @@ def test_refusals_tampering_endpoints_and_report_have_exactly_their_names(demo: 
     report = load(demo, "report.json")
     assert {"zone", "pack", "enterprises", "indicators", "key_bits", "steps", "processes"} <= set(report)
     assert {item["name"] for item in report["processes"]} == {path.name for path in (demo.out / "state").iterdir()}
-    assert {path.stem for path in (demo.out / "config").iterdir()} == {path.name for path in (demo.out / "state").iterdir()}
+    assert {path.stem for path in (demo.out / "config").glob("*.toml")} == {path.name for path in (demo.out / "state").iterdir()}
 
 
 def test_what_is_not_public_is_private(demo: DemoRun) -> None:

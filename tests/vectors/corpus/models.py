@@ -12,7 +12,7 @@ EDITS: dict[str, tuple[str, str]] = {
     "weight-missing": ("weights: {S1: 3, S2: 2}", "weights: {S1: 3}"),
     "weight-not-integer": ("weights: {S1: 3, S2: 2}", "weights: {S1: 3.5, S2: 2}"),
     "bounds-too-narrow": ("bounds: [0, 10]", "bounds: [0, 9]"),
-    "stages-leave-a-gap": ("on: {sales: {from: 1000000}}", "on: {sales: {from: 2000000}}"),
+    "stages-leave-a-gap": ("on: {staff: {from: 100}}", "on: {staff: {from: 200}}"),
     "record-unknown": ("record: survey", "record: surveys"),
     "gate-unknown": ("gates: [silence]", "gates: [silences]"),
     "provenance-missing": ("    provenance: [{of: [name, rule, weights], status: illustrative}]\n  rd:", "    provenance: []\n  rd:"),
