@@ -105,6 +105,17 @@ def test_every_directory_and_key_is_private(zone: LiveZone) -> None:
                 assert file.stat().st_mode & 0o077 == 0, file
 
 
+def answered(zone: LiveZone, subject: str) -> dict[str, Any]:
+    """The answer to bank-a, which asks again, as a bank does, while custodians that have just come back are not ready within their time."""
+    timer = Timer(60)
+    while True:
+        try:
+            return zone.banks["bank-a"].query(subject, PRODUCT)
+        except RpcRefusal as refused:
+            if refused.reason != "CUSTODIANS_MISSING" or timer.left_s() < 0:
+                raise
+
+
 def test_t_custodians_suffice_and_fewer_open_nothing(zone: LiveZone, granted: tuple[str, str]) -> None:
     subject, _ = granted
     zone.processes.stop(STANDALONE_CUSTODIANS[:2])  # three of five are left
@@ -121,7 +132,7 @@ def test_t_custodians_suffice_and_fewer_open_nothing(zone: LiveZone, granted: tu
     finally:
         zone.processes.start(STANDALONE_CUSTODIANS)
         zone.processes.wait_ready(60, STANDALONE_CUSTODIANS)
-    assert zone.banks["bank-a"].query(subject, PRODUCT)["total"] == answer["total"]
+    assert answered(zone, subject)["total"] == answer["total"]
 
 
 OFTEN, AT_NIGHT = ("log", "coordinator", "tax-hangzhou"), ("gateway", "bank-a", "auditor", "enterprise-binjiang")
@@ -137,7 +148,7 @@ def test_a_killed_process_goes_on_where_it_was(name: str, zone: LiveZone, grante
     zone.processes.wait_ready(60, [name])
     zone.authority.wait_usable(60)
     zone.banks["bank-a"].wait_for_consent(consent_id, 30)
-    after = zone.banks["bank-a"].query(subject, PRODUCT)
+    after = answered(zone, subject)
     assert (after["total"], after["line_fen"], after["stage"]) == (before["total"], before["line_fen"], before["stage"])
     check_totals(zone)
 
