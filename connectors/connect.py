@@ -40,9 +40,13 @@ def connect(mapping: ConnectorMapping, base: Path, customs: Engine | None = None
     source = mapping.source
     match source:
         case CsvSource():
-            return WatchedFolder(mapping.id, base / source.folder, source.pattern, source.quiet_s, partial(_read_csv, mapping, source))
+            return WatchedFolder(
+                mapping.id, base / source.folder, source.pattern, source.quiet_s, partial(_read_csv, mapping, source), mapping.reading
+            )
         case XlsxSource():
-            return WatchedFolder(mapping.id, base / source.folder, source.pattern, source.quiet_s, partial(_read_xlsx, mapping, source))
+            return WatchedFolder(
+                mapping.id, base / source.folder, source.pattern, source.quiet_s, partial(_read_xlsx, mapping, source), mapping.reading
+            )
         case SqlSource():
             return ViewConnector(mapping, source, open_engine(source, base))
         case HttpSource():

@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 from connectors.errors import MappingError
 from connectors.rows.units import Unit, shift_between
 from connectors.sources import ColumnName, Source
+from crypto.encoding import sha256
 from scoring.errors import ModelError
 from scoring.indicators.document import parse_document
 from scoring.rules.values import FieldName, Part
@@ -127,6 +128,11 @@ class ConnectorMapping(Part):
     fields: Annotated[dict[FieldName, RecordField], Field(max_length=MAX_FIELDS)] = Field(default_factory=dict)
     missing: tuple[Spelling, ...] = ("",)
     ignore: tuple[Spelling, ...] = ()
+
+    @cached_property
+    def reading(self) -> str:
+        """SHA-256, hex, of all that the mapping says: how it reads its source."""
+        return sha256(self.model_dump_json(by_alias=True).encode()).hex()
 
     @cached_property
     def columns(self) -> dict[str, bool]:

@@ -44,6 +44,7 @@ class PlainFolder:
 
     folder: Path
     id: str = PLAIN
+    reading: str = ""
     _taken: dict[Path, Look] = field(default_factory=dict)
 
     def deliveries(self, cursor: str) -> Iterator[PlainFile]:

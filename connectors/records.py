@@ -93,6 +93,11 @@ class Connector(Protocol):
         """Name of the connector on its node."""
         ...
 
+    @property
+    def reading(self) -> str:
+        """By which rules it reads: once these are others, what was read before may say something else. Empty where there is one way only."""
+        ...
+
     def deliveries(self, cursor: str) -> Iterator[Delivery]:
         """What there is now, in order. Raises SourceUnavailableError when the source cannot be reached: the same again later."""
         ...

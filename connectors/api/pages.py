@@ -36,6 +36,11 @@ class ApiConnector:
         """The mapping's id."""
         return self.mapping.id
 
+    @property
+    def reading(self) -> str:
+        """The mapping's."""
+        return self.mapping.reading
+
     def deliveries(self, cursor: str) -> Iterator[Delivery]:
         """The pages that hold something, or, where the API's own cursor is resumed, those after ``cursor``. The end is a page that says so, or
         the second in succession that cannot be read.

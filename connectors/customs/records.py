@@ -109,6 +109,7 @@ class SingleWindow:
         traders: frozenset[str] | None = None,
     ) -> None:
         self.id, self.store, self.traders = id_, store, traders
+        self.reading = ""  # messages are kept as they came; the cursor says by which rates records were computed
         self._folders, self._now, self._rates = folders, now, rates
         self.cursor = sha256(f"1 {store.mark} {rates and sorted((year, sorted(of.items())) for year, of in rates.items())}".encode()).hex()
         self.told: set[tuple[str, str, str]] = set()

@@ -35,6 +35,11 @@ class ViewConnector:
         """The mapping's id."""
         return self.mapping.id
 
+    @property
+    def reading(self) -> str:
+        """The mapping's."""
+        return self.mapping.reading
+
     def deliveries(self, cursor: str) -> Iterator[Delivery]:
         """What is new since ``cursor``, in batches. Raises SourceUnavailableError when the database cannot be asked, lacks a column of the
         mapping, or ``cursor`` is none of this connector."""

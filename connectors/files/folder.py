@@ -35,13 +35,14 @@ _State = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class WatchedFolder:
-    """A connector over the files of ``folder`` whose names fit ``pattern``; ``parse`` reads one, given its name."""
+    """A connector over the files of ``folder`` whose names fit ``pattern``; ``parse`` reads one, given its name, by the rules ``reading``."""
 
     id: str
     folder: Path
     pattern: str
     quiet_s: float
     parse: Parse
+    reading: str
 
     def deliveries(self, cursor: str) -> Iterator[Delivery]:
         """The complete files there are now, oldest first by their time of writing. Raises SourceUnavailableError when the folder cannot be read."""

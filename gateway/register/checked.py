@@ -22,6 +22,10 @@ class FactsConnector:
     def id(self) -> str:
         return self.source.id
 
+    @property
+    def reading(self) -> str:
+        return self.source.reading
+
     def deliveries(self, cursor: str) -> Iterator[Delivery]:
         """As the source's. Raises SourceUnavailableError when it cannot be reached."""
         for delivery in self.source.deliveries(cursor):

@@ -55,6 +55,7 @@ class HandMadeSource:
     away: bool = False
     cursors: bool = False
     asked: list[str] = field(default_factory=list)
+    reading: str = ""
 
     def deliveries(self, cursor: str) -> Iterator[HandMade]:
         self.asked.append(cursor)

@@ -27,6 +27,7 @@ class ContractSource:
     member: str
     now: Clock
     id: str = CONTRACTS
+    reading: str = ""
     _taken: str = field(default="", repr=False)
 
     def deliveries(self, cursor: str) -> Iterator[ContractDelivery]:

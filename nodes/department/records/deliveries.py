@@ -57,25 +57,27 @@ class Intake:
     def __init__(self, engine: Engine, now: Clock) -> None:
         self._engine, self._now = engine, now
 
-    def cursor(self, connector: str) -> str:
-        """Where ``connector`` goes on; empty at first."""
+    def cursor(self, connector: str, rules: str = "") -> str:
+        """Where ``connector`` goes on; empty at first, and when it reads by other ``rules`` than what it read so far."""
         with reading(self._engine) as connection:
-            return connection.execute(select(CONNECTORS.c.cursor).where(CONNECTORS.c.id == connector)).scalar_one_or_none() or ""
+            same = (CONNECTORS.c.id == connector) & (CONNECTORS.c.reading == rules)
+            return connection.execute(select(CONNECTORS.c.cursor).where(same)).scalar_one_or_none() or ""
 
-    def take(self, connector: str, delivery: Delivery, note: Callable[[Connection, Taken], None] | None = None) -> Taken:
+    def take(self, connector: str, delivery: Delivery, note: Callable[[Connection, Taken], None] | None = None, rules: str = "") -> Taken:
         """Take one delivery; afterwards it is on disk, or nothing of it. ``note`` writes in the same transaction, which ends with what it raises.
 
-        One of the name and content last taken from ``connector`` changes nothing. Raises what reading it raises, except DeliveryError,
-        after which it counts as refused and its reason waits in quarantine.
+        One of the name and content last taken from ``connector``, by the same ``rules``, changes nothing; by other rules it is read anew, and what
+        waits of it in quarantine waits no more. Raises what reading it raises, except DeliveryError, after which it counts as refused and its reason
+        waits in quarantine.
         """
         try:
             with writing(self._engine) as connection:
-                taken = self._take(connection, connector, delivery)
+                taken = self._take(connection, connector, delivery, rules)
                 if note is not None:
                     note(connection, taken)
         except DeliveryError as error:
             with writing(self._engine) as connection:
-                taken = self._refuse(connection, connector, delivery, str(error))
+                taken = self._refuse(connection, connector, delivery, rules, str(error))
         if taken.new:
             event = _log.warning if taken.outcome is Outcome.REFUSED else _log.info
             name = DELIVERY_REFUSED if taken.outcome is Outcome.REFUSED else DELIVERY_TAKEN
@@ -108,7 +110,7 @@ class Intake:
         with writing(self._engine) as connection:
             known = connection.execute(select(CONNECTORS).where(CONNECTORS.c.id == connector)).one_or_none()
             if known is None:
-                connection.execute(insert(CONNECTORS).values(id=connector, cursor="", failing_since=self._now(), failure=reason[:500]))
+                connection.execute(insert(CONNECTORS).values(id=connector, cursor="", reading="", failing_since=self._now(), failure=reason[:500]))
                 return
             since = self._now() if known.failing_since is None else known.failing_since
             connection.execute(update(CONNECTORS).where(CONNECTORS.c.id == connector).values(failing_since=since, failure=reason[:500]))
@@ -137,32 +139,37 @@ class Intake:
             found.append(Health(name, *taken.get(name, (0, None)), waiting.get(name, 0), cursor, since, failure))
         return found
 
-    def _take(self, connection: Connection, connector: str, delivery: Delivery) -> Taken:
+    def _take(self, connection: Connection, connector: str, delivery: Delivery, rules: str) -> Taken:
         take_turn(connection)
-        known = _last(connection, connector, delivery.name)
-        if known is not None and delivery.digest and known.sha256 == delivery.digest:
-            _go_on(connection, connector, delivery.cursor)
+        known = _last(connection, connector, delivery)
+        if known is not None and known.reading == rules:
+            _go_on(connection, connector, delivery.cursor, rules)
             return Taken(Outcome(known.outcome), _malformed_of(connection, known.id, connector, delivery.name), known.records, new=False)
-        number = self._begin(connection, connector, delivery.name, delivery.digest)
+        number = self._begin(connection, connector, delivery.name, delivery.digest, rules)
+        _supersede(connection, known)
         bad: list[Malformed] = []
         count = keep_records(connection, number, self._day(), fitting(delivery.items(), bad), bad)
         outcome = Outcome.PARTLY if bad else Outcome.TAKEN
         set_aside(connection, number, connector, delivery.name, bad)
         _end(connection, number, outcome, count, len(bad))
-        _go_on(connection, connector, delivery.cursor)
+        _go_on(connection, connector, delivery.cursor, rules)
         return Taken(outcome, tuple(bad), count, new=True)
 
-    def _refuse(self, connection: Connection, connector: str, delivery: Delivery, reason: str) -> Taken:
+    def _refuse(self, connection: Connection, connector: str, delivery: Delivery, rules: str, reason: str) -> Taken:
         take_turn(connection)
-        number = self._begin(connection, connector, delivery.name, delivery.digest)
+        _supersede(connection, _last(connection, connector, delivery))
+        number = self._begin(connection, connector, delivery.name, delivery.digest, rules)
         whole = (Malformed(Origin(connector, delivery.name, ""), "", reason, ""),)
         set_aside(connection, number, connector, delivery.name, whole)
         _end(connection, number, Outcome.REFUSED, 0, 1)
-        _go_on(connection, connector, delivery.cursor)
+        _go_on(connection, connector, delivery.cursor, rules)
         return Taken(Outcome.REFUSED, whole, 0, new=True)
 
-    def _begin(self, connection: Connection, connector: str, name: str, digest: str) -> int:
-        said = {"connector": connector, "name": name, "sha256": digest, "outcome": "", "records": 0, "malformed": 0, "recorded_at": self._now()}
+    def _begin(self, connection: Connection, connector: str, name: str, digest: str, rules: str = "") -> int:
+        said = {
+            "connector": connector, "name": name, "sha256": digest, "reading": rules, "outcome": "", "records": 0, "malformed": 0,
+            "recorded_at": self._now(),
+        }  # fmt: skip
         number: int = connection.execute(insert(DELIVERIES).values(**said).returning(DELIVERIES.c.id)).scalar_one()
         return number
 
@@ -171,9 +178,18 @@ class Intake:
         return datetime.fromtimestamp(self._now(), UTC).date().isoformat()
 
 
-def _last(connection: Connection, connector: str, name: str) -> Any:
-    where = (DELIVERIES.c.connector == connector, DELIVERIES.c.name == name)
-    return connection.execute(select(DELIVERIES).where(*where).order_by(DELIVERIES.c.id.desc()).limit(1)).one_or_none()
+def _last(connection: Connection, connector: str, delivery: Delivery) -> Any:
+    """The last delivery of this name, where its content was the same."""
+    where = (DELIVERIES.c.connector == connector, DELIVERIES.c.name == delivery.name)
+    known = connection.execute(select(DELIVERIES).where(*where).order_by(DELIVERIES.c.id.desc()).limit(1)).one_or_none()
+    return known if known is not None and delivery.digest and known.sha256 == delivery.digest else None
+
+
+def _supersede(connection: Connection, known: Any) -> None:
+    """What waits of a delivery that is read anew waits no more: the new reading says what is still wrong with it."""
+    if known is not None:
+        waits = (QUARANTINE.c.delivery == known.id) & (QUARANTINE.c.state == "waiting")
+        connection.execute(update(QUARANTINE).where(waits).values(state="superseded"))
 
 
 def _malformed_of(connection: Connection, delivery: int, connector: str, name: str) -> tuple[Malformed, ...]:
@@ -186,8 +202,8 @@ def _end(connection: Connection, delivery: int, outcome: Outcome, records: int, 
     connection.execute(update(DELIVERIES).where(DELIVERIES.c.id == delivery).values(**values))
 
 
-def _go_on(connection: Connection, connector: str, cursor: str) -> None:
-    """The source goes on from ``cursor``, and it works."""
-    values = {"cursor": cursor, "failing_since": None, "failure": ""}
+def _go_on(connection: Connection, connector: str, cursor: str, rules: str) -> None:
+    """The source goes on from ``cursor``, read by ``rules``, and it works."""
+    values = {"cursor": cursor, "reading": rules, "failing_since": None, "failure": ""}
     if connection.execute(update(CONNECTORS).where(CONNECTORS.c.id == connector).values(**values)).rowcount == 0:
         connection.execute(insert(CONNECTORS).values(id=connector, **values))

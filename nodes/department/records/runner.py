@@ -102,8 +102,8 @@ class Runner:
         new = 0
         try:
             with self._turns.turn(connector.id, wait_s):
-                for delivery in _deliveries(connector, self._intake.cursor(connector.id)):
-                    new += self._take(connector.id, _Guarded(connector.id, delivery, self._turns.stopping))
+                for delivery in _deliveries(connector, self._intake.cursor(connector.id, connector.reading)):
+                    new += self._take(connector, _Guarded(connector.id, delivery, self._turns.stopping))
                     if self._turns.stopping.is_set():
                         return new
         except (ConnectorError, ConnectorFailedError) as error:
@@ -112,9 +112,9 @@ class Runner:
         self._worked(connector.id)
         return new
 
-    def _take(self, connector: str, delivery: _Guarded) -> int:
+    def _take(self, connector: Connector, delivery: _Guarded) -> int:
         with self._turns.turn(_TAKING, TURN_WAIT_S):
-            taken = self._intake.take(connector, delivery)
+            taken = self._intake.take(connector.id, delivery, rules=connector.reading)
         delivery.settle(taken.outcome, taken.refused)
         return int(taken.new)
 

@@ -16,6 +16,7 @@ DELIVERIES: Final = Table(
     Column("connector", String(64), nullable=False),
     Column("name", String(500), nullable=False),
     Column("sha256", String(64), nullable=False),  # empty where the cursor alone tells what is new
+    Column("reading", String(64), nullable=False),  # by which rules it was read; empty where there is one way only
     Column("outcome", String(10), nullable=False),
     Column("records", Integer, nullable=False),
     Column("malformed", Integer, nullable=False),
@@ -46,13 +47,14 @@ QUARANTINE: Final = Table(
     Column("reason", String(500), nullable=False),
     Column("content", Text, nullable=False),
     Column("header", Text, nullable=False),
-    Column("state", String(10), nullable=False, index=True),  # waiting, taken (corrected), dismissed
+    Column("state", String(10), nullable=False, index=True),  # waiting, taken (corrected), dismissed, superseded (read anew as a whole)
 )
 CONNECTORS: Final = Table(
     "record_connectors",
     METADATA,
     Column("id", String(64), primary_key=True),
     Column("cursor", Text, nullable=False),
+    Column("reading", String(64), nullable=False),  # of what the cursor stands after
     Column("failing_since", BigInteger),  # null: it works
     Column("failure", String(500), nullable=False),
 )

@@ -12,6 +12,7 @@ import pytest
 import structlog
 from sqlalchemy import Engine
 
+from connectors.connect import open_connector
 from connectors.errors import DeliveryError
 from connectors.plain import PlainFolder
 from connectors.records import Outcome
@@ -23,6 +24,7 @@ from nodes.errors import NotReadyError
 from nodes.runtime import logging
 from nodes.runtime.database import open_database
 from simulators.population import binjiang
+from tests.support.connecting import CODES, MAPPING, row, table
 from tests.support.deliveries import HandMade, HandMadeSource, malformed, record
 
 A, B = (firm.uscc for firm in binjiang.generate(2, seed=3).firms)
@@ -229,3 +231,35 @@ def test_work_goes_on_with_what_is_there_while_another_reads_the_folder_or_the_p
     assert values(engine) == {}
     Runner(Intake(engine, lambda: NOW), [PlainFolder(folder)], turns_of(tmp_path / "state")).look()
     assert values(engine) == {A: {"a": "1"}}
+
+
+def test_a_corrected_mapping_reads_anew_what_was_refused_or_misread(intake: Intake, turns: Turns, engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "inbox").mkdir()
+    path, drop = tmp_path / "tax.yaml", tmp_path / "inbox" / "a.csv"
+
+    def run(mapping: str) -> int:
+        path.write_text(mapping, encoding="utf-8")
+        drop.write_text(table(row(0)), encoding="utf-8")  # the same file once more
+        return Runner(intake, [open_connector(path)], turns).run()
+
+    def waiting() -> int:
+        return sum(health.waiting for health in intake.health(["tax-returns"]))
+
+    lacking = MAPPING.replace("staff: {column: 参保人数", "staff: {column: 人数")
+    assert (run(lacking), waiting(), values(engine)) == (1, 1, {})
+    assert run(lacking) == 0, "the same rules find the same"
+    wrong = MAPPING.replace("unit: 10k-yuan", "unit: yuan")
+    assert (run(wrong), waiting()) == (1, 0), "what was refused waits no more"
+    assert values(engine)[CODES[0]]["revenue"] == "1234.5"
+    assert (run(MAPPING), run(MAPPING)) == (1, 0)
+    assert values(engine)[CODES[0]]["revenue"] == "12345000"
+
+
+def test_a_source_with_a_cursor_begins_again_when_it_is_read_by_other_rules(intake: Intake, turns: Turns) -> None:
+    source = HandMadeSource([HandMade([record(A, {"a": "1"})], "1", cursor="1"), HandMade([record(B, {"a": "1"})], "2", cursor="2")])
+    source.cursors, source.reading = True, "x"
+    runner = Runner(intake, [source], turns)
+    assert (runner.run(), runner.run()) == (2, 0)
+    source.reading = "y"
+    assert (runner.run(), runner.run()) == (2, 0)
+    assert source.asked == ["", "2", "", "2"]
