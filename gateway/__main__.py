@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from gateway.app import Gateway, create_app
-from gateway.applications import Ground, applications
+from gateway.applications import Applications, Ground, applications
 from gateway.evaluation.conduct import Evaluation
 from gateway.evaluation.founding import log_founding
 from gateway.evaluation.rounds import KeyRounds
@@ -37,74 +39,103 @@ from nodes.runtime.web.server import WebServer
 from nodes.runtime.web.tokens import token_file
 
 
+@dataclass(frozen=True)
+class _Core:
+    """The gateway's own parts: what its applications stand on, and what works beside them."""
+
+    ground: Ground
+    refusals: RefusalLog
+    rounds: KeyRounds
+    disputes: Disputes
+
+
 def main(config: Path) -> int:
     """Run until stopped. Returns the exit code."""
     settings = GatewaySettings.load(config)
-    table = settings.gateway
     process = Process(settings)
-    identity = Identity.load(settings)
-    zone = Zone(settings.public_dir)
+    core = _core(process, settings, lambda index: next(follower.replica.entries(index, index + 1)).envelope)
+    found = applications(core.ground)
+    follower = follow_zone(process, core.ground.identity, settings, core.ground.zone)  # once all observers are there
+    gateway = _gateway(settings, core, found, lambda: follower.size)
+    server = WebServer(create_app(gateway), settings.gateway.listen, settings.keys_dir / "cert.pem", settings.keys_dir / "tls-key.pem")
+    _work(process, settings, core, found)
+    server.attach(process)
+    core.ground.evaluation.resume()
+    return process.run({"port": server.port})
+
+
+def _core(process: Process, settings: GatewaySettings, envelope: Callable[[int], bytes]) -> _Core:
+    table, identity, zone = settings.gateway, Identity.load(settings), Zone(settings.public_dir)
     engine = open_database(settings.state_dir, "gateway", METADATA, settings.database_url)
     store = Store(engine)
     log, exchange = LogClient(identity, settings.peer("log")), ExchangeClient(identity, settings.peer("coordinator"))
-    refusals = RefusalLog(identity, lambda envelope: log.append(envelope).index, now)
-    address_limit = RateLimit(table.requests_per_minute_per_address, time.monotonic)
-    key_limit = RateLimit(table.requests_per_minute_per_key, time.monotonic)
-    intake = SignedIntake(zone, store, refusals, table.public_base, now, key_limit)
-    rounds = KeyRounds(identity, zone, exchange)
-    register = add_register(process, table.public_register)
-    zone.observe(rounds.observe)
+    refusals = RefusalLog(identity, lambda sent: log.append(sent).index, now)
     disputes = Disputes(identity, exchange, settings.state_dir / "disputes", now)
-    evaluation = Evaluation(identity, zone, exchange, store, refusals, disputes)
-
-    def ready() -> None:
-        with zone.reading() as view:
-            if view.ceremony is None or set(view.ceremony.statement.custodians) - view.shares:
-                raise NotReadyError(f"the log shows no usable key yet, at {follower.size} leaves")
-
+    rounds = KeyRounds(identity, zone, exchange)
+    zone.observe(rounds.observe)
     with zone.reading() as view:
         title = view.registry.genesis.title
-    public = Public(zone, log)
-    site = gateway_site(settings.member, title, open_pages(settings), now)
-    named = {} if table.public_register is None else table.public_register.divisions
-    token = token_file(table.admin_token_file)
     ground = Ground(
-        identity, zone, exchange, engine, store, evaluation, register, intake, public, site, now, token, named,
-        log, lambda: Roots.load(settings.public_dir), lambda index: next(follower.replica.entries(index, index + 1)).envelope,
-    )  # fmt: skip
-    found = applications(ground)
-    follower = follow_zone(process, identity, settings, zone)  # once all observers are there
-    gateway = Gateway(
-        public_base=table.public_base,
-        admin_token=token,
-        releases=Releases(intake, exchange),
+        identity=identity,
+        zone=zone,
         exchange=exchange,
-        refusals=refusals,
-        evaluation=evaluation,
-        rounds=rounds,
-        public=public,
+        engine=engine,
+        store=store,
+        evaluation=Evaluation(identity, zone, exchange, store, refusals, disputes),
+        register=add_register(process, table.public_register),
+        intake=SignedIntake(zone, store, refusals, table.public_base, now, RateLimit(table.requests_per_minute_per_key, time.monotonic)),
+        public=Public(zone, log),
+        site=gateway_site(settings.member, title, open_pages(settings), now),
+        now=now,
+        admin_token=token_file(table.admin_token_file),
+        divisions={} if table.public_register is None else table.public_register.divisions,
+        log=log,
+        roots=lambda: Roots.load(settings.public_dir),
+        envelope=envelope,
+    )
+    return _Core(ground, refusals, rounds, disputes)
+
+
+def _gateway(settings: GatewaySettings, core: _Core, found: Applications, size: Callable[[], int]) -> Gateway:
+    ground, table = core.ground, settings.gateway
+
+    def ready() -> None:
+        with ground.zone.reading() as view:
+            if view.ceremony is None or set(view.ceremony.statement.custodians) - view.shares:
+                raise NotReadyError(f"the log shows no usable key yet, at {size()} leaves")
+
+    return Gateway(
+        public_base=table.public_base,
+        admin_token=ground.admin_token,
+        releases=Releases(ground.intake, ground.exchange),
+        exchange=ground.exchange,
+        refusals=core.refusals,
+        evaluation=ground.evaluation,
+        rounds=core.rounds,
+        public=ground.public,
         metrics=Metrics(),
-        address_limit=address_limit,
+        address_limit=RateLimit(table.requests_per_minute_per_address, time.monotonic),
         ready=ready,
-        site=site,
+        site=ground.site,
         parts=found.parts,
     )
-    server = WebServer(create_app(gateway), table.listen, settings.keys_dir / "cert.pem", settings.keys_dir / "tls-key.pem")
+
+
+def _work(process: Process, settings: GatewaySettings, core: _Core, found: Applications) -> None:
+    """What goes on beside the requests, until the process stops."""
+    log, exchange, stopping = core.ground.log, core.ground.exchange, process.stopping
     process.on_stop(log.close)
     process.on_stop(exchange.close)
-    process.on_stop(lambda: refusals.flush(everything=True))
-    process.worker("founding", lambda: log_founding(settings.public_dir, lambda envelope: log.append(envelope).index, process.stopping))
-    process.worker("disputes", lambda: disputes.run(process.stopping, evaluation.generation))
-    process.on_stop(disputes.stop)
-    process.worker("rounds", lambda: rounds.run(process.stopping))
-    process.on_stop(rounds.stop)
-    process.worker("refusals", lambda: refusals.run(process.stopping))
+    process.on_stop(lambda: core.refusals.flush(everything=True))
+    process.worker("founding", lambda: log_founding(settings.public_dir, lambda envelope: log.append(envelope).index, stopping))
+    process.worker("disputes", lambda: core.disputes.run(stopping, core.ground.evaluation.generation))
+    process.on_stop(core.disputes.stop)
+    process.worker("rounds", lambda: core.rounds.run(stopping))
+    process.on_stop(core.rounds.stop)
+    process.worker("refusals", lambda: core.refusals.run(stopping))
     for worker in found.workers:
-        process.worker(worker.name, partial(worker.run, process.stopping))
+        process.worker(worker.name, partial(worker.run, stopping))
         process.on_stop(worker.wake)
-    server.attach(process)
-    evaluation.resume()
-    return process.run({"port": server.port})
 
 
 if __name__ == "__main__":

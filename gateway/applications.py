@@ -96,7 +96,7 @@ def applications(ground: Ground) -> Applications:
         parts=(
             front(site, ground.public),
             cockpit.router,
-            publications(site, desk, zone, intake),
+            publications(site, desk, intake),
             policy_pages(site, policies),
             pool(site, zone, intake, ground.engine, ground.now),
             policy_routes(policies, ground.admin_token),

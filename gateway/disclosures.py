@@ -6,26 +6,16 @@ import base64
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from gateway import schemas
-from gateway.intake import Raw, SignedIntake, read_raw
+from gateway.intake import Own, Raw, SignedIntake, read_raw
 from nodes.runtime.replica.zone import Zone
 from nodes.runtime.web.request_document import DISCLOSURES
-from scoring.errors import RequestFormatError, WrongSignerError
 from scoring.exchange.view import Logged
-from scoring.statements import Hex16
 
 MOST_TOLD = 1_000
 RAW = Annotated[Raw, Depends(read_raw)]
-
-
-class DisclosuresAsked(BaseModel):
-    """Of which subject: the signer's own."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    subject: Hex16
 
 
 class ToldTicket(schemas.Answer):
@@ -46,30 +36,15 @@ def disclosures(intake: SignedIntake, zone: Zone) -> APIRouter:
     """The route by which an enterprise asks."""
     router = APIRouter()
 
-    @router.post(
-        "/v1/disclosures", response_model=Told, openapi_extra=schemas.signed(DisclosuresAsked.model_json_schema(), {"subject": schemas.SUBJECT})
-    )
+    @router.post("/v1/disclosures", response_model=Told, openapi_extra=schemas.signed(Own.model_json_schema(), {"subject": schemas.SUBJECT}))
     def told(raw: RAW) -> dict[str, Any]:
         """Every release of an enterprise's points, to whomever. Signed by the enterprise's own key."""
-        document, request = intake.admit(raw, DISCLOSURES)
-        with intake.refusing(document.digest, request.key_id), intake.turn(request.key_id):
-            subject = _subject(request.body)
-            with zone.reading() as view:
-                enrolment = view.enrolments.get(request.key_id)
-                if enrolment is None or enrolment.statement.subject != subject:
-                    raise WrongSignerError("disclosures are asked for with the enterprise's own key")
-                found = [logged for logged in view.tickets.values() if logged.statement.subject == subject]
+        with intake.own(raw, DISCLOSURES, Own) as (asked, _), zone.reading() as view:
+            found = [logged for logged in view.tickets.values() if logged.statement.subject == asked.subject]
         newest = sorted(found, key=lambda logged: -logged.index)[:MOST_TOLD]
         return {"tickets": [_told(logged) for logged in newest]}
 
     return router
-
-
-def _subject(body: object) -> str:
-    try:
-        return DisclosuresAsked.model_validate(body).subject
-    except ValidationError as error:
-        raise RequestFormatError("the body is {subject}, and nothing more") from error
 
 
 def _told(logged: Logged) -> dict[str, Any]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from fastapi import Request
+from pydantic import ValidationError
 
 from crypto.encoding import sha256
 from crypto.errors import CryptoError
@@ -18,8 +21,10 @@ from nodes.runtime.replica.zone import Zone
 from nodes.runtime.web.problems import Refused
 from nodes.runtime.web.request_document import Endpoint, RequestDocument
 from nodes.runtime.web.signed_requests import VerifiedRequest, verify_request
-from scoring.errors import ScoringError
+from scoring.errors import RequestFormatError, ScoringError, WrongSignerError
+from scoring.statements import Hex16, Record
 
+R = TypeVar("R", bound="Own")
 KEYS_TURNS = 30  # of one key at a time: three quarters of the threads that answer
 
 
@@ -41,6 +46,12 @@ async def read_raw(request: Request) -> Raw:
     target = request.app.state.public_base + path + (f"?{query}" if query else "")
     headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.scope["headers"])
     return Raw(request.method, target, headers, body)
+
+
+class Own(Record):
+    """Base of what an enterprise asks or says about itself: its subject id comes with it."""
+
+    subject: Hex16
 
 
 class SignedIntake:
@@ -65,6 +76,26 @@ class SignedIntake:
             self._key_limit.take(request.key_id)
             self._store.use_nonce(request.key_id, request.nonce, request.expires, self._now())
         return document, request
+
+    @contextmanager
+    def own(self, raw: Raw, endpoint: Endpoint, form: type[R]) -> Iterator[tuple[R, str]]:
+        """What an enterprise asks or says about itself, as a ``form``, and its key id; for the block it has one of the key's turns.
+
+        Raises Refused, logged: as ``admit``; for a body that is no ``form``; for another key than the one that the subject is enrolled with; and
+        for every domain error in the block.
+        """
+        document, request = self.admit(raw, endpoint)
+        with self.refusing(document.digest, request.key_id), self.turn(request.key_id):
+            try:
+                asked = form.model_validate(request.body, strict=False)
+            except ValidationError as error:
+                fault = error.errors(include_url=False, include_input=False)[0]
+                raise RequestFormatError(f"body: {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
+            with self._zone.reading() as view:
+                enrolment = view.enrolments.get(request.key_id)
+            if enrolment is None or enrolment.statement.subject != asked.subject:
+                raise WrongSignerError("an enterprise asks and speaks for itself, with its own key")
+            yield asked, request.key_id
 
     def refusing(self, about: str, key_id: str) -> _Refusing:
         """A block whose domain errors become logged refusals of the request ``about`` that ``key_id`` signed."""

@@ -9,10 +9,10 @@ import json
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 HERE = Path(__file__).parent
-SIZE = {"width": 1280, "height": 800}
+SIZE = ViewportSize(width=1280, height=800)
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
@@ -52,7 +52,7 @@ def clerk(browser: Browser, base: str, account: dict[str, str], out: Path) -> No
 
 
 def enterprise(browser: Browser, base: str, account: dict[str, str]) -> None:
-    page = browser.new_context(locale="zh-CN", viewport=SIZE).new_page()  # type: ignore[arg-type]  # two integers
+    page = browser.new_context(locale="zh-CN", viewport=SIZE).new_page()
     page.goto(base + "/sign-in")
     page.get_by_role("link", name="使用浙里办").click()
     page.get_by_label("账号").fill(account["name"])
@@ -69,7 +69,7 @@ def enterprise(browser: Browser, base: str, account: dict[str, str]) -> None:
 
 
 def entered(browser: Browser, base: str, account: dict[str, str]) -> Page:
-    page = browser.new_context(locale="zh-CN", viewport=SIZE, ignore_https_errors=True).new_page()  # type: ignore[arg-type]  # two integers
+    page = browser.new_context(locale="zh-CN", viewport=SIZE, ignore_https_errors=True).new_page()
     page.goto(base + "/sign-in")
     page.get_by_label("姓名代号").fill(account["name"])
     page.get_by_label("密码").fill(account["password"])

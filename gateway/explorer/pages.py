@@ -72,7 +72,7 @@ class Search:
 def routes(explorer: Explorer) -> APIRouter:
     """All pages of the explorer."""
     router, site = APIRouter(include_in_schema=False), explorer.site
-    anybody: object = Depends(site.open_to_all)
+    anybody: Session | None = Depends(site.open_to_all)
     entitled: Session = Depends(site.signed_in(AUDITOR, AUTHORITY))
     sent: bytes = Depends(read_receipt)
     number: int = Path(ge=0, le=1 << 62)
@@ -82,7 +82,7 @@ def routes(explorer: Explorer) -> APIRouter:
         return _leaves(explorer, request)
 
     @router.get("/explorer/leaves/{index}")
-    def leaf(request: Request, index: int = number, session: Session | None = anybody) -> Response:  # type: ignore[assignment]  # a dependency
+    def leaf(request: Request, index: int = number, session: Session | None = anybody) -> Response:
         return _leaf(explorer, request, index, session)
 
     @router.get("/explorer/leaves/{index}/leaf.json")

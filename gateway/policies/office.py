@@ -46,7 +46,7 @@ def open_policies(
     matching = Matching(zone, totals, store, lambda: register.edition().enterprises, lambda: today(now))
     courier = Courier(identity, exchange, store)
     desk = PolicyDesk(store, matching, courier, now, _places(identity, zone, divisions))
-    return Policies(store, register, matching, courier, desk, OwnPolicies(zone, intake, store, matching, courier, now))
+    return Policies(store, register, matching, courier, desk, OwnPolicies(intake, store, matching, courier, now))
 
 
 def today(now: Clock) -> date:

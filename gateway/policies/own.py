@@ -5,42 +5,31 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from typing import Any, TypeVar
-
-from pydantic import ValidationError
+from typing import Any
 
 from crypto.encoding import sha256
 from crypto.statements import parse_envelope
-from gateway.intake import Raw, SignedIntake
+from gateway.intake import Own, Raw, SignedIntake
 from gateway.policies.courier import Courier
 from gateway.policies.desk import VIEWED
 from gateway.policies.matches import Matching, Result
 from gateway.policies.store import Change, Kept, PolicyStore, Sending
 from nodes.runtime.clock import Clock
-from nodes.runtime.replica.zone import Zone
-from nodes.runtime.web.request_document import POLICY_MATCHES, POLICY_STEPS, Endpoint
-from scoring.errors import RequestFormatError, StatementFormatError, WrongSignerError
+from nodes.runtime.web.request_document import POLICY_MATCHES, POLICY_STEPS
+from scoring.errors import StatementFormatError, WrongSignerError
 from scoring.policies.accounts import Account
 from scoring.policies.claims import Claim, Payee, Step
 from scoring.policies.errors import ClaimStateError, PolicyStateError
 from scoring.policies.policy import Policy
 from scoring.policies.steps import CLAIM_STEPS, ENTERPRISE
-from scoring.statements import Base64, Hex16, PolicyPaper, PolicyStep, Record, parse_record, parse_statement
+from scoring.statements import Base64, PolicyPaper, PolicyStep, parse_record, parse_statement
 
 VERDICTS = {1: "in", 0: "unknown", -1: "out"}
-R = TypeVar("R", bound=Record)
 
 
-class MatchesAsked(Record):
-    """An enterprise asks which policies and libraries are for it."""
-
-    subject: Hex16
-
-
-class StepTaken(Record):
+class StepTaken(Own):
     """An enterprise's own step: the signed statement for the log and the paper that it names, each the base64 of its exact bytes."""
 
-    subject: Hex16
     envelope: Base64
     paper: Base64
 
@@ -48,13 +37,12 @@ class StepTaken(Record):
 class OwnPolicies:
     """Answers enterprises. Each sees itself alone."""
 
-    def __init__(self, zone: Zone, intake: SignedIntake, store: PolicyStore, matching: Matching, courier: Courier, now: Clock) -> None:
-        self._zone, self._intake, self._store, self._matching, self._courier, self._now = zone, intake, store, matching, courier, now
+    def __init__(self, intake: SignedIntake, store: PolicyStore, matching: Matching, courier: Courier, now: Clock) -> None:
+        self._intake, self._store, self._matching, self._courier, self._now = intake, store, matching, courier, now
 
     def matches(self, raw: Raw) -> dict[str, Any]:
         """Every policy in force and every library with how the enterprise stands and why. Counts the views. Raises Refused."""
-        asked, key_id, digest = self._admitted(raw, POLICY_MATCHES, MatchesAsked)
-        with self._intake.refusing(digest, key_id), self._intake.turn(key_id):
+        with self._intake.own(raw, POLICY_MATCHES, Own) as (asked, _):
             claims = {item.claim.policy: item for item in self._store.claims(subject=asked.subject)}
             known = [(policy, review) for policy, review in self._store.policies() if review.in_force and policy.in_time(self._matching.today)]
             self._store.seen(VIEWED, asked.subject, [policy.id for policy, _ in known])
@@ -67,8 +55,7 @@ class OwnPolicies:
 
     def take(self, raw: Raw) -> dict[str, Any]:
         """A step of the enterprise: confirmed, declined, disputed or filed; logged when this returns. Raises Refused."""
-        asked, key_id, digest = self._admitted(raw, POLICY_STEPS, StepTaken)
-        with self._intake.refusing(digest, key_id), self._intake.turn(key_id):
+        with self._intake.own(raw, POLICY_STEPS, StepTaken) as (asked, key_id):
             envelope, document = _bytes(asked.envelope), _bytes(asked.paper)
             statement, paper = _said(envelope, document, key_id), parse_record(PolicyPaper, document)
             if document != paper.to_bytes():
@@ -102,21 +89,6 @@ class OwnPolicies:
                 raise WrongSignerError("the claim is another enterprise's")
             claim = account.move(paper.claim, step, payee=payee).claims[paper.claim]
         return Change([Sending(claim, paper.to_bytes(), envelope)])
-
-    def _admitted(self, raw: Raw, endpoint: Endpoint, form: type[R]) -> tuple[R, str, str]:
-        """What an enterprise asks about itself, its key id, and the digest of its request."""
-        document, request = self._intake.admit(raw, endpoint)
-        with self._intake.refusing(document.digest, request.key_id):
-            try:
-                asked = form.model_validate(request.body, strict=False)
-            except ValidationError as error:
-                fault = error.errors(include_url=False, include_input=False)[0]
-                raise RequestFormatError(f"body: {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
-            with self._zone.reading() as view:
-                enrolment = view.enrolments.get(request.key_id)
-            if enrolment is None or enrolment.statement.subject != asked.subject:  # type: ignore[attr-defined]  # both forms have a subject
-                raise WrongSignerError("an enterprise asks and speaks for itself, with its own key")
-        return asked, request.key_id, document.digest
 
 
 def _policy(policy: Policy, result: Result, subject: str, kept: Kept | None) -> dict[str, Any]:

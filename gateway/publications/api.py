@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import Field, StringConstraints
 
 from gateway import schemas
-from gateway.intake import Raw, SignedIntake, read_raw
+from gateway.intake import Own, Raw, SignedIntake, read_raw
 from gateway.publications.desk import PublicationDesk
-from nodes.runtime.replica.zone import Zone
 from nodes.runtime.web.problems import Refused
-from nodes.runtime.web.request_document import PUBLICATION_OBJECTIONS, PUBLICATION_WORDS, PUBLICATIONS, Endpoint
+from nodes.runtime.web.request_document import PUBLICATION_OBJECTIONS, PUBLICATION_WORDS, PUBLICATIONS
 from scoring.errors import SubjectUnknownError
 from scoring.publications.publication import LONGEST_TEXT
-from scoring.statements import Hex16, Name, Record, parse_record
+from scoring.statements import Hex16, Name
 
 RAW = Annotated[Raw, Depends(read_raw)]
 PUBLICATION = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 DIGEST = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
-R = TypeVar("R", bound="Asked")
 
 
-class Asked(Record):
-    """An enterprise asks what concerns it."""
-
-    subject: Hex16
-
-
-class Said(Asked):
+class Said(Own):
     """An enterprise's word on one publication: whether it agrees to be named, and which estates it wants, the most wanted first."""
 
     publication: Hex16
@@ -37,7 +29,7 @@ class Said(Asked):
     choices: Annotated[tuple[Name, ...], Field(max_length=50)] = ()
 
 
-class Objected(Asked):
+class Objected(Own):
     """An enterprise objects to an entry of a notice."""
 
     publication: Hex16
@@ -49,31 +41,27 @@ _WORD = {"subject": schemas.SUBJECT, "publication": schemas.CONSENT, "agrees": T
 _OBJECTION = {"subject": schemas.SUBJECT, "publication": schemas.CONSENT, "about": schemas.SUBJECT, "text": "名单有误"}
 
 
-def routes(desk: PublicationDesk, zone: Zone, intake: SignedIntake) -> APIRouter:
+def routes(desk: PublicationDesk, intake: SignedIntake) -> APIRouter:
     """The routes."""
     router = APIRouter()
-    own = _Own(zone, intake)
 
-    @router.post("/v1/publications", openapi_extra=schemas.signed(Asked.model_json_schema(), {"subject": schemas.SUBJECT}))
+    @router.post("/v1/publications", openapi_extra=schemas.signed(Own.model_json_schema(), {"subject": schemas.SUBJECT}))
     def concerning(raw: RAW) -> dict[str, Any]:
         """Lists and flats for which the enterprise is a candidate, with its own word and place. Signed by the enterprise's own key."""
-        asked, refusing = own.admitted(raw, PUBLICATIONS, Asked)
-        with refusing:
+        with intake.own(raw, PUBLICATIONS, Own) as (asked, _):
             return {"publications": desk.concerning(asked.subject)}
 
     @router.post("/v1/publications/words", openapi_extra=schemas.signed(Said.model_json_schema(), _WORD))
     def say(raw: RAW) -> dict[str, Any]:
         """Whether the enterprise agrees to be named, and which flats it wants. The last word before the end counts. Signed by its own key."""
-        said, refusing = own.admitted(raw, PUBLICATION_WORDS, Said)
-        with refusing:
+        with intake.own(raw, PUBLICATION_WORDS, Said) as (said, _):
             desk.say(said.publication, said.subject, said.agrees, said.choices)
             return {"publications": desk.concerning(said.subject)}
 
     @router.post("/v1/publications/objections", status_code=201, openapi_extra=schemas.signed(Objected.model_json_schema(), _OBJECTION))
     def object_to(raw: RAW) -> dict[str, Any]:
         """An objection to an entry, while the notice lasts. Signed by an enterprise's own key."""
-        objected, refusing = own.admitted(raw, PUBLICATION_OBJECTIONS, Objected)
-        with refusing:
+        with intake.own(raw, PUBLICATION_OBJECTIONS, Objected) as (objected, _):
             desk.object(objected.publication, objected.about, objected.text, objected.subject)
             return {"publication": objected.publication}
 
@@ -86,21 +74,3 @@ def routes(desk: PublicationDesk, zone: Zone, intake: SignedIntake) -> APIRouter
         return Response(kept.paper, media_type="application/json")
 
     return router
-
-
-class _Own:
-    """Enterprises speak for themselves alone: the key that signed is the one that the subject is enrolled with."""
-
-    def __init__(self, zone: Zone, intake: SignedIntake) -> None:
-        self._zone, self._intake = zone, intake
-
-    def admitted(self, raw: Raw, endpoint: Endpoint, form: type[R]) -> tuple[R, Any]:
-        """The request's body, and a block in which a domain error is a logged refusal. Raises Refused."""
-        document, request = self._intake.admit(raw, endpoint)
-        refusing = self._intake.refusing(document.digest, request.key_id)
-        with refusing:
-            asked = parse_record(form, document.body.encode())
-            with self._zone.reading() as view:
-                if view.enrolled.get(asked.subject) != request.key_id:
-                    raise SubjectUnknownError("the request is not signed with this enterprise's key")
-        return asked, refusing

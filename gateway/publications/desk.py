@@ -21,12 +21,11 @@ from scoring.exchange.epoch import Phase
 from scoring.publications.candidates import Scored, best, eligible
 from scoring.publications.errors import PublicationFormatError, PublicationStateError, PublicationUnknownError
 from scoring.publications.publication import Objection, Offer, Publication, Step, Word
-from scoring.statements import PublicationStep, Title
+from scoring.statements import PublicationStep, PublicationStepName, Title
 
 RETRY_S = 5.0
 TOTAL = "total"
 STEP_LOGGED, STEP_DELAYED = "publication.step_logged", "publication.step_delayed"
-StepName = Literal["announced", "noticed", "published", "withdrawn"]
 _log = logging.logger("publications")
 
 
@@ -73,7 +72,7 @@ class PublicationDesk:
         source = f"top-{below_top_percent}" + (f"-{flags_epoch}" if flags_epoch else "")
         return self._announce(Publication(_fresh(), "housing", title, epoch, source, candidates, tuple(offers)), by, until)
 
-    def advance(self, publication: str, name: StepName, by: str, until: int = 0) -> Publication:
+    def advance(self, publication: str, name: PublicationStepName, by: str, until: int = 0) -> Publication:
         """Take the next step. Raises PublicationStateError, PublicationUnknownError."""
         with self._turn:
             before = self.store.get(publication)
@@ -147,7 +146,7 @@ class PublicationDesk:
         step = after.history[-1]
         paper = canonical_json(self._paper(after))
         statement = PublicationStep(
-            zone=self._identity.zone, nonce=fresh_nonce(), publication=after.id, step=step.name, epoch=after.epoch,  # type: ignore[arg-type]  # a step of AFTER
+            zone=self._identity.zone, nonce=fresh_nonce(), publication=after.id, step=step.name, epoch=after.epoch,
             previous=previous, paper=sha256(paper).hex(), until=step.until,
         )  # fmt: skip
         self.store.keep_step(before, after, paper, sign_statement(statement, self._identity.signer))

@@ -27,9 +27,9 @@ def open_publications(
     return PublicationDesk(identity, zone, exchange, evaluation, PublicationStore(engine), company, now)
 
 
-def publications(site: Site, desk: PublicationDesk, zone: Zone, intake: SignedIntake) -> APIRouter:
+def publications(site: Site, desk: PublicationDesk, intake: SignedIntake) -> APIRouter:
     """Routes for programs and pages for people."""
     router = APIRouter()
-    router.include_router(routes(desk, zone, intake))
+    router.include_router(routes(desk, intake))
     router.include_router(pages(site, desk))
     return router

@@ -9,7 +9,7 @@ from typing import Any, cast, get_args
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
-from gateway.publications.desk import PublicationDesk, StepName
+from gateway.publications.desk import PublicationDesk
 from nodes.errors import FormError
 from nodes.runtime.pages.accounts import AUTHORITY
 from nodes.runtime.pages.forms import Form
@@ -17,7 +17,7 @@ from nodes.runtime.pages.language import N_, ZONE
 from nodes.runtime.pages.sessions import Session
 from nodes.runtime.pages.site import Site
 from scoring.publications.publication import Offer, Publication
-from scoring.statements import Title
+from scoring.statements import PublicationStepName, Title
 
 STATES = {"announced": N_("征询企业意见"), "noticed": N_("公示中"), "published": N_("已公布"), "withdrawn": N_("已撤回")}
 KINDS = {"ranking": N_("榜单"), "housing": N_("人才公寓")}
@@ -63,10 +63,10 @@ def pages(site: Site, desk: PublicationDesk) -> APIRouter:
     @router.post("/publications/{publication}/steps")
     def advance(publication: str, form: Form = sent, session: Session = chief) -> Response:
         name = form.one("step")
-        if name not in get_args(StepName):
+        if name not in get_args(PublicationStepName):
             raise FormError("there is no such step")
         until = _end_of(form.one("until")) if name == "noticed" else 0
-        desk.advance(publication, cast(StepName, name), session.person.name, until)
+        desk.advance(publication, cast(PublicationStepName, name), session.person.name, until)
         return RedirectResponse(f"/publications/{publication}", 303)
 
     @router.post("/publications/{publication}/objections")

@@ -102,8 +102,8 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
     try:
         code: int | None = command.main(list(arguments), prog_name="xinqiao", standalone_mode=False)
     except _UsageError as error:
-        error.show()  # type: ignore[attr-defined]
-        detail = error.format_message()  # type: ignore[attr-defined]
+        error.show()  # type: ignore[attr-defined]  # the parser's base class, which typer does not name
+        detail = error.format_message()  # type: ignore[attr-defined]  # the same
         if "--json" in arguments:
             typer.echo(_json({"error": "USAGE", "detail": detail}))
         return ExitCode.BAD_INPUT

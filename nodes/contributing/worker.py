@@ -134,7 +134,7 @@ class ContributingMember:
             about = self._do(item)
         except (FatalError, PeerUnavailableError):
             raise
-        except Exception as error:
+        except Exception as error:  # whatever one item does to us, the next must be done: told, tried once more, refused
             if of_the_machine(error) or (isinstance(error, RpcRefusal) and error.passing):
                 raise
             self._refuse(item, error, again=again)

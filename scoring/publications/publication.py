@@ -12,7 +12,7 @@ from typing import Literal
 from scoring.publications.errors import PublicationFormatError, PublicationStateError, PublicationUnknownError
 from scoring.publications.matching import Estate, deferred_acceptance
 from scoring.publications.steps import AFTER, BEGINNING
-from scoring.statements import Title
+from scoring.statements import PublicationStepName, Title
 
 Kind = Literal["ranking", "housing"]
 LONGEST_TEXT = 500
@@ -22,7 +22,7 @@ LONGEST_TEXT = 500
 class Step:
     """What the authority did: ``by`` a person, ``at`` and ``until`` in Unix seconds; ``until`` is 0 in a last step."""
 
-    name: str
+    name: PublicationStepName
     by: str
     at: int
     until: int = 0
@@ -100,7 +100,7 @@ class Publication:
 
     def take(self, step: Step) -> Publication:
         """After the authority's ``step``. Raises PublicationStateError when it does not follow, is too early, or states no end where it must."""
-        if self.state not in AFTER.get(step.name, frozenset()):
+        if self.state not in AFTER[step.name]:
             raise PublicationStateError(f"the publication is {self.state or 'not begun'}: {step.name} does not follow")
         if (step.name in {"announced", "noticed"}) != (step.until > step.at):
             raise PublicationStateError("an announcement and a notice state when they end: after they begin")

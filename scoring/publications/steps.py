@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from scoring.statements import PublicationStepName
 
-PublicationStepName = Literal["announced", "noticed", "published", "withdrawn"]
 BEGINNING = ""
-AFTER: dict[str, frozenset[str]] = {
+AFTER: dict[PublicationStepName, frozenset[str]] = {
     "announced": frozenset({BEGINNING}),
     "noticed": frozenset({"announced"}),
     "published": frozenset({"noticed"}),
@@ -14,8 +13,3 @@ AFTER: dict[str, frozenset[str]] = {
 }
 """``noticed`` waits until enterprises' time to answer is over, ``published`` until the notice is: each step before states when that is."""
 TIMED = frozenset({"announced", "noticed"})
-STATES = {
-    "announced": ("征询企业意见", "enterprises are asked"), "noticed": ("公示中", "on public notice"),
-    "published": ("已公布", "published"), "withdrawn": ("已撤回", "withdrawn"),
-}  # fmt: skip
-"""The state after each step, in Chinese and English."""

@@ -48,7 +48,7 @@ from scoring.statements.keys import (
 )
 from scoring.statements.lending import LoanPaper, LoanStep, ProductTerms
 from scoring.statements.policies import PaperPayee, PolicyPaper, PolicyStep, PolicyStepName
-from scoring.statements.publications import PublicationStep
+from scoring.statements.publications import PublicationStep, PublicationStepName
 from scoring.statements.registry import (
     ChangeApproval,
     DisclosurePolicy,
@@ -126,6 +126,7 @@ __all__ = [
     "ProductTerms",
     "ProofDemand",
     "PublicationStep",
+    "PublicationStepName",
     "QuantileTable",
     "Record",
     "Refusal",

@@ -6,6 +6,8 @@ from typing import Literal
 
 from scoring.statements.base import Hex16, Hex32, Name, Statement, Time
 
+PublicationStepName = Literal["announced", "noticed", "published", "withdrawn"]
+
 
 class PublicationStep(Statement):
     """A step of a publication was taken [N2]. ``paper``: the SHA-256 of what the authority published with it, and serves.
@@ -16,7 +18,7 @@ class PublicationStep(Statement):
 
     kind = "publication-step"
     publication: Hex16
-    step: Literal["announced", "noticed", "published", "withdrawn"]
+    step: PublicationStepName
     epoch: Name
     previous: Hex32 | Literal[""]
     paper: Hex32

@@ -12,7 +12,7 @@ from http_message_signatures.algorithms import ED25519
 
 from nodes.runtime.peers.identity import SigningKeyPair
 from nodes.runtime.web.request_document import SCORES, Endpoint
-from nodes.runtime.web.signed_requests import COMPONENTS, LABEL
+from nodes.runtime.web.signed_requests import COMPONENTS, LABEL, HeaderLines, Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Profile:
     def signed(self, body: bytes) -> Sent:
         """``body``, signed this way. Requires an Ed25519 key."""
         url = self.base + self.endpoint.path + self.suffix
-        message = _Message(self.endpoint.method, url, _Lines([("content-type", self.content_type)]))
+        message = Message(self.endpoint.method, url, HeaderLines([("content-type", self.content_type)]))
         created = self.now + self.created_in_s
         signer = HTTPMessageSigner(signature_algorithm=ED25519)
         prepared = signer.prepare(
@@ -78,32 +78,3 @@ class Profile:
         )
         signer.apply(message, prepared, self.key.sign(prepared.signature_base))
         return Sent(message.method, url, tuple((name.lower(), value) for name, value in message.headers.items()), body)
-
-
-class _Lines:
-    """Header lines in order: the shape that the library reads and writes."""
-
-    def __init__(self, lines: list[tuple[str, str]]) -> None:
-        self._lines = lines
-
-    def items(self) -> list[tuple[str, str]]:
-        return self._lines
-
-    def __iter__(self) -> object:
-        return iter([name for name, _ in self._lines])
-
-    def __contains__(self, name: str) -> bool:
-        return any(line.lower() == name.lower() for line, _ in self._lines)
-
-    def __setitem__(self, name: str, value: str) -> None:
-        self._lines.append((name, value))
-
-    def __delitem__(self, name: str) -> None:
-        self._lines = [(line, value) for line, value in self._lines if line.lower() != name.lower()]
-
-
-@dataclass(slots=True)
-class _Message:
-    method: str
-    url: str
-    headers: _Lines

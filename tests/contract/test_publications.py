@@ -77,7 +77,7 @@ def test_a_list_names_who_agreed_after_asking_and_notice(place: Town) -> None:
 def test_nobody_answers_for_another(place: Town) -> None:
     made = place.front.publications.announce_best("chief", FLAGS, 3, TITLE, place.zone.now + 100)
     forged = answer(place, made.id, 0, key=place.keys[SUBJECTS[1]])
-    assert (forged.status_code, forged.json()["reason"]) == (404, "SUBJECT_UNKNOWN")
+    assert (forged.status_code, forged.json()["reason"]) == (403, "SIGNER_NOT_ALLOWED")
     foreign = answer(place, made.id, 8)
     assert (foreign.status_code, foreign.json()["reason"]) == (404, "PUBLICATION_UNKNOWN")
     assert place.front.publications.store.get(made.id).words == {}

@@ -21,7 +21,7 @@ from http_message_signatures.algorithms import ED25519
 
 from nodes.runtime.web.request_document import PORTRAITS, SCORES, SCORES_BATCH, RequestDocument
 from nodes.runtime.web.signed_client import SignedAuth, signed_document
-from nodes.runtime.web.signed_requests import COMPONENTS, _Headers, _Message, sign_request, verify_request
+from nodes.runtime.web.signed_requests import COMPONENTS, HeaderLines, Message, sign_request, verify_request
 from scoring.errors import RequestExpiredError, RequestFormatError, RequestSignatureError, SignerUnknownError
 from scoring.statements import SigningKey
 
@@ -89,7 +89,7 @@ def resigned(
     expires: int | None = NOW + 60, body: bytes = BODY, target: str = BASE + SCORES.path, content_type: str = "application/json",
 ) -> RequestDocument:  # fmt: skip
     """A request signed by the real key but outside the profile."""
-    message = _Message("POST", target, _Headers([("content-type", content_type)]))
+    message = Message("POST", target, HeaderLines([("content-type", content_type)]))
     signer = HTTPMessageSigner(signature_algorithm=ED25519)
     covered_digest = "content-digest" in components
     if not covered_digest:
@@ -265,7 +265,7 @@ def test_lone_surrogate_in_a_document_is_refused() -> None:
 
 def worked_example() -> str:
     """The example of docs/specs/signed-requests.md, from the key whose seed is 00 01 … 1f."""
-    message = _Message("POST", BASE + SCORES.path, _Headers([]))
+    message = Message("POST", BASE + SCORES.path, HeaderLines([]))
     document = signed()
     headers = dict(document.headers)
     base = "\n".join(

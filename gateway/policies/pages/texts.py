@@ -42,10 +42,10 @@ def texts(desk: Desk) -> APIRouter:
 
 def _reading(router: APIRouter, desk: Desk) -> None:
     site, policies = desk.site, desk.policies
-    anybody: object = Depends(site.open_to_all)
+    anybody: Session | None = Depends(site.open_to_all)
 
     @router.get("/policies")
-    def listed(request: Request, session: Session | None = anybody) -> Response:  # type: ignore[assignment]  # FastAPI's way to declare a dependency
+    def listed(request: Request, session: Session | None = anybody) -> Response:
         official = session is not None and bool(session.person.roles & set(READERS))
         activity = policies.store.activity()
         rows = [_row(desk, session, policy, review, activity) for policy, review in policies.store.policies() if official or review.in_force]
@@ -53,7 +53,7 @@ def _reading(router: APIRouter, desk: Desk) -> None:
         return site.page(request, "policies/policies.html.j2", rows=rows, official=official, sending=sending)
 
     @router.get("/policies/{policy}")
-    def one(request: Request, policy: Name, session: Session | None = anybody) -> Response:  # type: ignore[assignment]  # as above
+    def one(request: Request, policy: Name, session: Session | None = anybody) -> Response:
         known, review = policies.store.policy(policy)
         if not review.in_force:
             site.signed_in(*READERS)(request)

@@ -16,8 +16,9 @@ from sqlalchemy import Connection, Engine, Executable, Integer, LargeBinary, Met
 from crypto.encoding import sha256
 from crypto.statements import VerifyKey, parse_envelope, said, sign_envelope
 from nodes.contributing.corrections.epochs import ContributedEpochs
-from nodes.contributing.four_eyes.decisions import Act, Decision, check_released, next_act, read_decision, sign_decision, valid_decisions
+from nodes.contributing.four_eyes.decisions import Act, Decision, check_released, next_act, valid_decisions
 from nodes.contributing.four_eyes.people import People
+from nodes.contributing.four_eyes.words import read_word, sign_word
 from nodes.contributing.outbox import MESSAGES, Kept, Outbox
 from nodes.errors import DecisionError, SecondPersonMissingError
 from nodes.runtime import logging
@@ -173,8 +174,8 @@ class FourEyes:
             zone=self._identity.zone, member=self._identity.member, contribution=held.contribution, person=key.key_id, act=act,
             reason=reason, time=self._now(),
         )  # fmt: skip
-        raw = sign_decision(decision, key)
-        read_decision(raw, self._in_force())
+        raw = sign_word(decision, key)
+        read_word(Decision, raw, self._in_force())
         connection.execute(insert(_decisions).values(contribution=held.contribution, envelope=raw, public=key.public.hex()))
         if act == "reject":
             connection.execute(_of(held.id).values(state="rejected"))

@@ -8,77 +8,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
-from pydantic import StringConstraints, ValidationError
+from pydantic import StringConstraints
 
-from crypto.encoding import canonical_json
-from crypto.errors import EnvelopeFormatError, SignatureError
-from crypto.statements import SignKey, VerifyKey, check_signature, parse_envelope, sign_envelope
+from crypto.statements import VerifyKey
+from nodes.contributing.four_eyes.words import Word, valid_words
 from nodes.errors import DecisionError, SecondPersonMissingError
-from scoring.statements import Hex32, MemberId, Name, Time
-from scoring.statements.base import Record
+from scoring.statements import Hex32
 
-PAYLOAD_TYPE = "application/vnd.xinqiao.decision.v1+json"
 LONGEST_REASON = 500
 Act = Literal["propose", "approve", "reject"]
 Reason = Annotated[str, StringConstraints(max_length=LONGEST_REASON)]
 
 
-class Decision(Record):
-    """One person's word on one contribution. ``contribution`` names the statement that is to leave, type and payload [A3].
+class Decision(Word):
+    """One person's word on one contribution. ``contribution`` names the statement that is to leave, type and payload [A3]."""
 
-    It stays on the node: persons are named in it, and the exchange log knows members only.
-    """
+    noun = "decision"
+    payload_type = "application/vnd.xinqiao.decision.v1+json"
 
-    v: Literal[1] = 1
-    zone: Name
-    member: MemberId
     contribution: Hex32
-    person: Name
     act: Act
     reason: Reason = ""
-    time: Time
-
-
-def sign_decision(decision: Decision, key: SignKey) -> bytes:
-    """Bytes of the envelope of ``decision``. Raises DecisionError when ``key`` is not named after its person."""
-    if key.key_id != decision.person:
-        raise DecisionError(f"a decision of {decision.person} is not signed with the key of {key.key_id}")
-    return sign_envelope(PAYLOAD_TYPE, canonical_json(decision.model_dump(mode="json")), key)
-
-
-def read_decision(raw: bytes, people: Mapping[str, VerifyKey]) -> Decision:
-    """The decision in ``raw``, signed by the person that it names, who is one of ``people``.
-
-    Raises DecisionError when it is none, when the person is not (or no longer) one of the people, or the signature is not that person's.
-    """
-    try:
-        envelope = parse_envelope(raw)
-        decision = Decision.model_validate_json(envelope.payload)
-    except (EnvelopeFormatError, ValidationError) as error:
-        raise DecisionError("these bytes are no decision") from error
-    if envelope.payload_type != PAYLOAD_TYPE or envelope.key_ids != (decision.person,):
-        raise DecisionError("a decision carries one signature, of the person that it names")
-    key = people.get(decision.person)
-    if key is None:
-        raise DecisionError(f"{decision.person} is not one of the department's people")
-    try:
-        check_signature(envelope, key)
-    except SignatureError as error:
-        raise DecisionError(f"the decision is not signed with the key of {decision.person}") from error
-    return decision
 
 
 def valid_decisions(contribution: str, envelopes: Iterable[bytes], people: Mapping[str, VerifyKey]) -> list[Decision]:
-    """Those of ``envelopes`` that ``people`` signed about ``contribution``, in order. What others said, or said of something else, is left out."""
-    found = []
-    for raw in envelopes:
-        try:
-            decision = read_decision(raw, people)
-        except DecisionError:
-            continue
-        if decision.contribution == contribution:
-            found.append(decision)
-    return found
+    """Those of ``envelopes`` that ``people`` signed about ``contribution``, in order."""
+    return valid_words(Decision, envelopes, people, lambda word: word.contribution == contribution)
 
 
 def next_act(person: str, decisions: Iterable[Decision]) -> Act:

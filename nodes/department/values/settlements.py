@@ -8,33 +8,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from pydantic import ValidationError
-
 from crypto.encoding import canonical_json, digest
-from crypto.errors import EnvelopeFormatError, SignatureError
-from crypto.statements import SignKey, VerifyKey, check_signature, parse_envelope, sign_envelope
-from nodes.errors import DecisionError, SecondPersonMissingError
+from crypto.statements import VerifyKey
+from nodes.contributing.four_eyes.words import Word, valid_words
+from nodes.errors import SecondPersonMissingError
 from nodes.runtime.replica.relay import Uscc
 from nodes.runtime.replica.value_messages import FieldName, Period, Text
-from scoring.statements import Hex16, Index, MemberId, Name, Time
-from scoring.statements.base import Record
+from scoring.statements import Hex16, Index, Time
 
-PAYLOAD_TYPE = "application/vnd.xinqiao.settlement.v1+json"
 MatterKind = Literal["dispute", "filing"]
 Outcome = Literal["uphold", "approve", "reject"]
 OUTCOMES: Mapping[MatterKind, tuple[Outcome, ...]] = {"dispute": ("uphold",), "filing": ("approve", "reject")}
 
 
-class Settlement(Record):
+class Settlement(Word):
     """One person's word on one dispute or filing. ``version`` is that of the value in question, ``since`` when the enterprise spoke,
-    ``filing`` the filing's number (0 for a dispute). ``reason`` is what the enterprise is told.
-
-    It stays on the node: persons and an enterprise are named in it.
+    ``filing`` the filing's number (0 for a dispute). ``reason`` is what the enterprise is told. An enterprise is named in it too.
     """
 
-    v: Literal[1] = 1
-    zone: Name
-    member: MemberId
+    noun = "settlement"
+    payload_type = "application/vnd.xinqiao.settlement.v1+json"
+
     kind: MatterKind
     uscc: Uscc
     period: Period
@@ -44,8 +38,6 @@ class Settlement(Record):
     filing: Index
     outcome: Outcome
     reason: Text
-    person: Name
-    time: Time
 
     @property
     def matter(self) -> str:
@@ -63,46 +55,9 @@ def matter_of(kind: MatterKind, uscc: str, period: str, field: str, version: str
     return digest("value-matter", canonical_json([kind, uscc, period, field, version, since, filing])).hex()
 
 
-def sign_settlement(settlement: Settlement, key: SignKey) -> bytes:
-    """Bytes of the envelope of ``settlement``. Raises DecisionError when ``key`` is not named after its person."""
-    if key.key_id != settlement.person:
-        raise DecisionError(f"a settlement by {settlement.person} is not signed with the key of {key.key_id}")
-    return sign_envelope(PAYLOAD_TYPE, canonical_json(settlement.model_dump(mode="json")), key)
-
-
-def read_settlement(raw: bytes, people: Mapping[str, VerifyKey]) -> Settlement:
-    """The settlement in ``raw``, signed by the person that it names, who is one of ``people``.
-
-    Raises DecisionError when it is none, when the person is not (or no longer) one of the people, or the signature is not that person's.
-    """
-    try:
-        envelope = parse_envelope(raw)
-        settlement = Settlement.model_validate_json(envelope.payload)
-    except (EnvelopeFormatError, ValidationError) as error:
-        raise DecisionError("these bytes are no settlement") from error
-    if envelope.payload_type != PAYLOAD_TYPE or envelope.key_ids != (settlement.person,):
-        raise DecisionError("a settlement carries one signature, of the person that it names")
-    key = people.get(settlement.person)
-    if key is None:
-        raise DecisionError(f"{settlement.person} is not one of the department's people")
-    try:
-        check_signature(envelope, key)
-    except SignatureError as error:
-        raise DecisionError(f"the settlement is not signed with the key of {settlement.person}") from error
-    return settlement
-
-
 def valid_settlements(matter: str, envelopes: Iterable[bytes], people: Mapping[str, VerifyKey]) -> list[Settlement]:
-    """Those of ``envelopes`` that ``people`` signed about ``matter``, in order. What others said, or said of something else, is left out."""
-    found = []
-    for raw in envelopes:
-        try:
-            settlement = read_settlement(raw, people)
-        except DecisionError:
-            continue
-        if settlement.matter == matter:
-            found.append(settlement)
-    return found
+    """Those of ``envelopes`` that ``people`` signed about ``matter``, in order."""
+    return valid_words(Settlement, envelopes, people, lambda word: word.matter == matter)
 
 
 def check_settled(settlement: Settlement, envelopes: Iterable[bytes], people: Mapping[str, VerifyKey], persons: int) -> None:

@@ -16,11 +16,12 @@ from sqlalchemy import Connection
 from connectors.records import Delivery
 from crypto.statements import VerifyKey, parse_envelope
 from nodes.contributing.four_eyes.people import People
+from nodes.contributing.four_eyes.words import read_word, sign_word
 from nodes.department.records.deliveries import Taken
 from nodes.department.records.store import RecordStore
 from nodes.department.values.book import ValueBook, note_examined
 from nodes.department.values.matters import SELF_FILED, FiledDelivery, Matter, Said
-from nodes.department.values.settlements import Outcome, Settlement, check_settled, read_settlement, sign_settlement, valid_settlements
+from nodes.department.values.settlements import Outcome, Settlement, check_settled, valid_settlements
 from nodes.errors import DecisionError, SecondPersonMissingError
 from nodes.runtime import logging
 from nodes.runtime.clock import Clock
@@ -96,8 +97,8 @@ class Settling:
             raise DecisionError("this department has people: one of them settles it, with name and password")
         settlement = self._settlement(matter, outcome, reason, key.key_id)
         in_force = self.people.in_force()
-        raw = sign_settlement(settlement, key)
-        read_settlement(raw, in_force)
+        raw = sign_word(settlement, key)
+        read_word(Settlement, raw, in_force)
         self.book.keep_word(matter.id, raw, key.public, partial(_not_yet, settlement, in_force))
         _log.info(VALUE_DECIDED, person=settlement.person, kind=matter.kind, outcome=outcome)
         return self._finish(matter)

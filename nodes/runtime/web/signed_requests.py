@@ -61,7 +61,7 @@ def sign_request(key: RequestSigner, endpoint: Endpoint, base: str, body: bytes,
     ``now`` is Unix seconds, ``nonce`` 16–64 base64url characters never used before with this key, ``life_s`` ≤ 120.
     The returned document's headers are those to send, its body is ``body``.
     """
-    message = _Message(endpoint.method, base + endpoint.path, _Headers([("Content-Type", "application/json")]))
+    message = Message(endpoint.method, base + endpoint.path, HeaderLines([("Content-Type", "application/json")]))
     algorithm = _ALGORITHMS[key.algorithm]
     signer = HTTPMessageSigner(signature_algorithm=algorithm)
     prepared = signer.prepare(
@@ -168,7 +168,7 @@ def _sole_member(value: str) -> tuple[Any, Any]:
 
 
 def _check_signature(document: RequestDocument, key: SigningKey, tag: str) -> None:
-    message = _Message(document.method, document.target_uri, _Headers(list(document.headers)))
+    message = Message(document.method, document.target_uri, HeaderLines(list(document.headers)))
     verifier = _ProfileVerifier(signature_algorithm=_ALGORITHMS[key.algorithm], key_resolver=_SoleKey(key))
     try:
         verifier.verify(message, expect_tag=tag, expect_label=LABEL, require_components=COMPONENTS, body=document.body.encode(), max_age=None)
@@ -223,7 +223,7 @@ class _SoleKey(HTTPSignatureKeyResolver):
         return EllipticCurvePublicKey.from_encoded_point(SECP256R1(), raw)
 
 
-class _Headers:
+class HeaderLines:
     """Header lines in order, repeats kept: the shape that the library reads and writes."""
 
     def __init__(self, lines: list[tuple[str, str]]) -> None:
@@ -246,7 +246,9 @@ class _Headers:
 
 
 @dataclass(slots=True)
-class _Message:
+class Message:
+    """A request as the library reads and signs it."""
+
     method: str
     url: str
-    headers: _Headers
+    headers: HeaderLines

@@ -15,9 +15,10 @@ from crypto.encoding import canonical_json
 from crypto.statements import VerifyKey, parse_envelope, sign_envelope
 from crypto.subjects import subject_id
 from nodes.contributing.four_eyes.book import FourEyes, Held, Policy
-from nodes.contributing.four_eyes.decisions import PAYLOAD_TYPE, Act, Decision, check_released, next_act, read_decision, sign_decision
+from nodes.contributing.four_eyes.decisions import Act, Decision, check_released, next_act
 from nodes.contributing.four_eyes.people import People, add_person, remove_person
 from nodes.contributing.four_eyes.summaries import Summary, remarks
+from nodes.contributing.four_eyes.words import read_word, sign_word
 from nodes.contributing.outbox import MESSAGES
 from nodes.department.desk.outgoing import SHOWN, Outgoing
 from nodes.department.desk.settings import DeskTable
@@ -49,7 +50,7 @@ CONTRIBUTION = "ab" * 32
 
 def said(person: str, act: Act, contribution: str = CONTRIBUTION, **changes: object) -> bytes:
     fields = {"zone": "zone", "member": "tax", "contribution": contribution, "person": person, "act": act, "time": 1, **changes}
-    return sign_decision(Decision.model_validate(fields), PAIRS[person])
+    return sign_word(Decision.model_validate(fields), PAIRS[person])
 
 
 # --- the rule, by itself [A3] ---
@@ -91,17 +92,17 @@ def test_the_word_of_a_person_who_is_not_in_force_does_not_count() -> None:
 def test_a_decision_signed_by_another_or_changed_afterwards_is_refused() -> None:
     decision = Decision.model_validate_json(parse_envelope(said(LI, "propose")).payload)
     with pytest.raises(DecisionError):
-        sign_decision(decision, PAIRS[WANG])
-    forged = sign_envelope(PAYLOAD_TYPE, canonical_json(decision.model_dump(mode="json")), PAIRS[WANG])
+        sign_word(decision, PAIRS[WANG])
+    forged = sign_envelope(Decision.payload_type, canonical_json(decision.model_dump(mode="json")), PAIRS[WANG])
     unsigned = said(LI, "propose").replace(parse_envelope(said(LI, "propose")).payload_type.encode(), b"application/other")
     for raw in (forged, unsigned, said(LI, "propose")[:-5]):
         with pytest.raises(DecisionError):
-            read_decision(raw, KEYS)
+            read_word(Decision, raw, KEYS)
 
 
 def test_who_proposed_cannot_approve_and_nobody_after_a_rejection() -> None:
     def decided(*envelopes: bytes) -> list[Decision]:
-        return [read_decision(raw, KEYS) for raw in envelopes]
+        return [read_word(Decision, raw, KEYS) for raw in envelopes]
 
     assert next_act(LI, []) == "propose"
     assert next_act(WANG, decided(said(LI, "propose"))) == "approve"

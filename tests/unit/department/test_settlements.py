@@ -14,13 +14,12 @@ from typer.testing import CliRunner
 from crypto.statements import VerifyKey, parse_envelope
 from nodes.contributing.four_eyes.book import Policy
 from nodes.contributing.four_eyes.people import People, remove_person
+from nodes.contributing.four_eyes.words import read_word, sign_word
 from nodes.department.values.matters import Matter
 from nodes.department.values.settlements import (
     Outcome,
     Settlement,
     check_settled,
-    read_settlement,
-    sign_settlement,
     valid_settlements,
 )
 from nodes.errors import DecisionError, SecondPersonMissingError
@@ -48,7 +47,7 @@ def word(person: str, **changes: object) -> Settlement:
 
 
 def signed(person: str, **changes: object) -> bytes:
-    return sign_settlement(word(person, **changes), PAIRS[person])
+    return sign_word(word(person, **changes), PAIRS[person])
 
 
 # --- the rule, by itself [A6] ---
@@ -99,11 +98,11 @@ def test_the_word_of_a_person_who_is_not_in_force_does_not_count() -> None:
 
 def test_a_settlement_signed_by_another_or_changed_afterwards_is_refused() -> None:
     with pytest.raises(DecisionError):
-        sign_settlement(word(LI), PAIRS[WANG])
+        sign_word(word(LI), PAIRS[WANG])
     forged = replace(PAIRS[WANG], key_id=LI)
-    for raw in (sign_settlement(word(LI), forged), signed(LI)[:-5], signed(LI).replace(b"settlement.v1", b"decision.v1"), b"[]"):
+    for raw in (sign_word(word(LI), forged), signed(LI)[:-5], signed(LI).replace(b"settlement.v1", b"decision.v1"), b"[]"):
         with pytest.raises(DecisionError):
-            read_settlement(raw, KEYS)
+            read_word(Settlement, raw, KEYS)
 
 
 def test_a_word_counts_for_the_matter_that_it_names_alone() -> None:
