@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from scoring.publications.candidates import Scored, best, eligible
 from scoring.publications.errors import PublicationFormatError, PublicationStateError, PublicationUnknownError
 from scoring.publications.publication import Objection, Offer, Publication, Step, Word
-from scoring.statements import Title
+from scoring.statements import PublicationStepName, Title
 
 TITLE = Title(zh="榜单", en="list")
 SUBJECTS = tuple("abcdef")
@@ -96,7 +96,7 @@ class PublicationMachine(RuleBasedStateMachine):
         (self.agreed.add if agrees else self.agreed.discard)(subject)
 
     @rule(name=st.sampled_from(["announced", "noticed", "published", "withdrawn"]), span=st.sampled_from([0, 50]))
-    def take(self, name: str, span: int) -> None:
+    def take(self, name: PublicationStepName, span: int) -> None:
         before, until = self.made.state, self.made.until
         try:
             self.made = self.made.take(Step(name, "chief", self.now, self.now + span if span else 0))
