@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet -c constraints.txt
 SOURCES := crypto scoring connectors protos nodes gateway simulators tests xinqiao.py
-PROTOS := protos/v1/board.proto protos/v1/exchange.proto protos/v1/log.proto
+PROTOS := protos/v1/board.proto protos/v1/exchange.proto protos/v1/federation.proto protos/v1/log.proto
 JOBS ?= 2
 ARGS ?=
 

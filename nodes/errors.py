@@ -37,6 +37,10 @@ class RoleMissingError(NodeError):
     """The caller is registered, but not with a role that may do this."""
 
 
+class PeerNotEntitledError(NodeError):
+    """The caller is a peer zone's node, and its entry in the registry does not let it have this [F3]."""
+
+
 class DeadlineMissingError(NodeError):
     """A call came without a deadline, or with one too far away."""
 

@@ -49,6 +49,10 @@ class ApprovalError(ScoringError):
     [P7.1]."""
 
 
+class PeerEntryError(ScoringError):
+    """A member's entry makes no peer zone, or one that cannot stand beside the others [F1]."""
+
+
 class AcceptanceError(ScoringError):
     """A model's admission lacks the acceptance of an indicator's owner, or one of its acceptances does not hold [P7.1]."""
 

@@ -818,6 +818,7 @@ class Members:
         self.keys: dict[str, tuple[SigningKey, str]] = {}
         for member in registry["members"]:
             self._put(member)
+        self.witnesses: list[str] = registry["witness_policy"]["witnesses"]
         founders = [member["id"] for member in registry["members"] if "custodian" in member["roles"]]
         self.approvers, self.threshold = founders, len(founders) // 2 + 1
 
@@ -838,6 +839,7 @@ class Members:
             taken = [name for name in names if name in self.keys and self.keys[name][1] != member["id"]]
             require(not taken and len(set(names)) == len(names), void, "a key id is registered twice")
             require(not any(map(is_enterprise_key, (member["id"], *names))), void, "the id is of the form of an enterprise's key")
+            self._check_peer(member)
             if before is None or self._adds_power(before, member):
                 self._check_approvals(change)
         self.keys = {name: entry for name, entry in self.keys.items() if entry[1] != member["id"]}
@@ -848,9 +850,30 @@ class Members:
     @staticmethod
     def _adds_power(before: dict[str, Any], after: dict[str, Any]) -> bool:
         """Whether somebody may speak, read or own who could not before: giving up keys or roles, or another title, is no such thing."""
-        more = any(key not in before["keys"] for key in after["keys"]) or not set(after["roles"]) <= set(before["roles"])
-        kept = {"keys", "roles", "title"}
-        return more or any(after[name] != before.get(name) for name in after if name not in kept)
+        return _adds_power(before, after)
+
+    def _check_peer(self, member: dict[str, Any]) -> None:
+        """The entry is that of no peer zone, or of exactly one [federation.md F1]."""
+        reason, entry, roles = "STATEMENT_VOID_PEER_ENTRY_INVALID", member.get("peer"), member["roles"]
+        require((entry is not None) == ("peer" in roles) and ("peer" not in member or entry is not None), reason, "role and entry come together")
+        if entry is None:
+            return
+        require(sorted(roles) in (["peer"], ["peer", "witness"]) and len(set(entry["grants"])) == len(entry["grants"]), reason, "its roles or grants")
+        others = [other for other in self.members.values() if other["id"] != member["id"] and "peer" in other]
+        require(entry["zone"] != self.zone and all(other["peer"]["zone"] != entry["zone"] for other in others), reason, "its zone has a node already")
+        with because(reason, "its keys"):
+            log = NoteKey.parse(entry["log_vkey"])
+            require((log.name, log.kind) == (f"xinqiao/{entry['zone']}", 1), reason, "it is not the log key of its zone")
+            require(bool(entry["witness_vkey"]) == ("witness" in roles), reason, "role and key of the witness come together")
+            if entry["witness_vkey"]:
+                self._check_witness(member["id"], NoteKey.parse(entry["witness_vkey"]), [other["peer"]["witness_vkey"] for other in others])
+
+    def _check_witness(self, member: str, key: NoteKey, others: list[str]) -> None:
+        reason, name = "STATEMENT_VOID_PEER_ENTRY_INVALID", f"xinqiao/{self.zone}/{member}"
+        require((key.name, key.kind) == (name, 4), reason, "it is not this member's witness key")
+        counted = [NoteKey.parse(line) for line in self.witnesses]
+        taken = [item.public for item in counted if item.name != name] + [NoteKey.parse(line).public for line in others if line]
+        require(key.public not in taken and all(item == key for item in counted if item.name == name), reason, "the key is another witness's")
 
     def _check_approvals(self, change: dict[str, Any]) -> None:
         named = sha256(canonical(change | {"approvals": []})).hex()
@@ -921,8 +944,11 @@ def owners_of(model: Model, members: Members) -> set[str]:
 
 
 def _adds_power(before: dict[str, Any], after: dict[str, Any]) -> bool:
-    """Whether a member can say or read more than before. Giving up keys or roles does not."""
+    """Whether a member can say or read more than before. Giving up keys, roles or what a peer zone may have does not."""
     may_change = {"keys", "roles", "title"}
+    peer, had = after.get("peer"), before.get("peer")
+    if had is not None and (peer is None or (set(peer["grants"]) <= set(had["grants"]) and had | {"grants": peer["grants"]} == peer)):
+        may_change.add("peer")  # what a peer zone may have was only taken away
     same = {name: value for name, value in before.items() if name not in may_change} == {
         name: value for name, value in after.items() if name not in may_change
     }

@@ -14,7 +14,7 @@ from crypto.errors import CryptoError
 from crypto.statements import check_signature, parse_envelope
 from scoring.errors import AcceptanceError, ApprovalError, ScoringError
 from scoring.rules.stages import Owner
-from scoring.statements import ChangeApproval, Member, MemberChange, ModelAcceptance, ModelAdmitted, Statement, parse_statement
+from scoring.statements import ChangeApproval, Member, MemberChange, ModelAcceptance, ModelAdmitted, PeerZone, Statement, parse_statement
 
 if TYPE_CHECKING:
     from scoring.exchange.registry import MemberRegistry
@@ -65,14 +65,16 @@ def check_acceptances(registry: MemberRegistry, model: Model | None, admission: 
 
 
 def adds_power(before: Member | None, change: MemberChange) -> bool:
-    """Whether a change lets somebody speak, read or own who could not before. Leaving, and giving up keys or roles, does not."""
+    """Whether a change lets somebody speak, read or own who could not before. Leaving, and giving up keys, roles or
+    what a peer zone may have, does not."""
     after = change.member
     if change.action == "leave":
         return False
     if before is None:
         return True
     taken = {key for key in after.keys if key not in before.keys} or set(after.roles) - set(before.roles)
-    kept = before.model_copy(update={"keys": after.keys, "roles": after.roles, "title": after.title})
+    peer = after.peer if _narrows(before.peer, after.peer) else before.peer
+    kept = before.model_copy(update={"keys": after.keys, "roles": after.roles, "title": after.title, "peer": peer})
     return bool(taken) or kept != after
 
 
@@ -93,6 +95,13 @@ def check_approvals(registry: MemberRegistry, change: MemberChange, custodians: 
 def embed(envelopes: Iterable[bytes]) -> tuple[str, ...]:
     """Envelopes in the form in which a statement carries them."""
     return tuple(base64.b64encode(raw).decode() for raw in envelopes)
+
+
+def _narrows(before: PeerZone | None, after: PeerZone | None) -> bool:
+    """Whether a change of a peer's entry only takes away: grants given up, or the whole entry."""
+    if before is None or after is None:
+        return after is None
+    return set(after.grants) <= set(before.grants) and before.model_copy(update={"grants": after.grants}) == after
 
 
 def _members(registry: MemberRegistry, owner: Owner | Contributors) -> list[Member]:

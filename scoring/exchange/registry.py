@@ -20,6 +20,7 @@ from scoring.errors import (
     WrongOwnerError,
     WrongSignerError,
 )
+from scoring.exchange.peers import PEER, check_peer
 from scoring.statements import Member, MemberChange, Registry, SigningKey
 
 PRODUCTION_WITNESSES = 3
@@ -49,7 +50,7 @@ def check_witness_policy(registry: Registry) -> None:
         roles = set(members[name].roles) if name in members else set()
         _demand("witness" in roles, f"{name} is not registered as a witness")
         _demand(not roles & {"log", "coordinator"}, f"{name} runs the log or the coordinator: it cannot witness them")
-        _demand(name not in policy.outside or roles == {"witness"}, f"{name} has a role in the zone: it is not outside")
+        _demand(name not in policy.outside or roles - {PEER} == {"witness"}, f"{name} has a role in the zone: it is not outside")
     outside = {name for _, name in holders} & set(policy.outside)
     _demand(len(outside) == len(policy.outside), "a witness that is called outside has no key in the policy")
     _demand(policy.development or count >= PRODUCTION_WITNESSES, f"production needs {PRODUCTION_WITNESSES} witnesses, here are {count}")
@@ -104,6 +105,8 @@ class MemberRegistry:
         for member in self.genesis.members:
             self._put(member, 0)
         check_witness_policy(self.genesis)
+        for member in self.genesis.members:
+            check_peer(self, member)
         founders = [member.id for member in self.genesis.members if "custodian" in member.roles]
         self.appoint(founders, len(founders) // 2 + 1)
 
@@ -127,8 +130,9 @@ class MemberRegistry:
 
     def check(self, change: MemberChange) -> None:
         """The change can be made. Raises SignerUnknownError when a member that is not there leaves or rekeys, WrongSignerError when an id
-        would be taken twice or is of the form of an enterprise's key, SealingError when the sealing key is unusable, ApprovalError when
-        it adds an audience, a role or a key without the custodians' approvals [P7.1], StatementReplayedError when it was made before."""
+        would be taken twice or is of the form of an enterprise's key, SealingError when the sealing key is unusable, PeerEntryError when
+        it is a peer zone's that cannot stand [F1], ApprovalError when it adds an audience, a role or a key without the custodians' approvals
+        [P7.1], StatementReplayedError when it was made before."""
         member = change.member
         if change.action != "join":
             self.member(member.id)
@@ -140,6 +144,7 @@ class MemberRegistry:
         if any(is_enterprise_key(name) for name in (member.id, *names)):
             raise WrongSignerError("names like e-0123456789abcdef are for the keys of enterprises")
         check_public_key(bytes.fromhex(member.hpke))
+        check_peer(self, member)
         if change.digest() in self._made:
             raise StatementReplayedError("this change was made before: its approvals serve once")
         if adds_power(self.members.get(member.id), change):

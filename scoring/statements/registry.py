@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from crypto.encoding import sha256
 from scoring.statements.base import Base64, Hex32, HexBytes, KeyId, MemberId, Name, Record, Statement, Title
 
 Role = Literal[
-    "authority", "coordinator", "log", "gateway", "department", "custodian", "bank", "enterprise-service", "auditor", "witness", "registrar"
+    "authority", "coordinator", "log", "gateway", "department", "custodian", "bank", "enterprise-service", "auditor", "witness", "registrar", "peer"
 ]
+Grant = Literal["log", "models", "catalog", "policies", "statistics", "backup"]
+"""What a zone may let a peer zone have [F1]; every one but the log is also the kind of the items that carry it."""
 
 
 class SigningKey(Record):
@@ -20,8 +22,23 @@ class SigningKey(Record):
     public: HexBytes  # ed25519: 32 raw bytes; ecdsa: 65 bytes uncompressed point
 
 
+class PeerZone(Record):
+    """The other zone that a member with role peer is the peer node of [F1], as the custodians who approved it know that zone.
+
+    ``registry``: SHA-256 of the exact bytes of its leaf 0. ``witness_vkey``: the key with which it witnesses *this* zone's log, named
+    after the member; empty where it does not. ``grants``: what this zone lets it have, nothing else.
+    """
+
+    zone: Name
+    registry: Hex32
+    log_vkey: str
+    witness_vkey: str = ""
+    grants: Annotated[tuple[Grant, ...], Field(max_length=6)]
+
+
 class Member(Record):
-    """One organisation of the zone. ``hpke`` is its X25519 public key; ``uri`` its only TLS identity (URI SAN)."""
+    """One organisation of the zone. ``hpke`` is its X25519 public key; ``uri`` its only TLS identity (URI SAN). ``peer``: of a peer zone's
+    node only, and else no part of what is signed, so that entries of before it was there read as they did."""
 
     id: MemberId
     title: Title
@@ -32,6 +49,15 @@ class Member(Record):
     keys: tuple[SigningKey, ...]
     hpke: Hex32
     uri: str
+    peer: PeerZone | None = Field(default=None, exclude_if=lambda entry: entry is None)
+
+    @field_validator("peer", mode="before")
+    @classmethod
+    def _is_there_or_left_out(cls, value: object) -> object:
+        """One spelling of a member without it: what custodians approve is a digest of these bytes."""
+        if value is None:
+            raise ValueError("peer is an entry, or is left out")
+        return value
 
 
 class WitnessPolicy(Record):
