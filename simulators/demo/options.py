@@ -21,7 +21,7 @@ from simulators.zone.configs import choose_addresses, free_ports
 from simulators.zone.layout import ZonePlan, plan_for
 
 FIRM_PANEL = firm_panel.PACK
-DEFAULT_ENTERPRISES = 200
+DEFAULT_ENTERPRISES, DEFAULT_BITS = 200, 3072
 LENDING_PACKS = tuple(
     sorted((name for name in shipped_packs() if lends(name)), key=lambda name: (name != FIRM_PANEL, name)),
 )
@@ -40,7 +40,7 @@ class DemoOptions:
     enterprises: int | None = None
     consents: int = 4
     seed: int = 0
-    key_bits: int = 3072
+    key_bits: int = DEFAULT_BITS
     keep_running: bool = False
     base_port: int | None = None
     witnesses: int = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from scoring.exchange.registry import PRODUCTION_WITNESSES
 from scoring.indicators.model import Model
@@ -15,7 +15,6 @@ from simulators.zone.places import HOME, Kind, Place, kind_of, kind_rank, place_
 
 ZONE = HOME.zone
 FIRST_PORT = 8443
-CUSTODIANS = 5
 DEPARTMENT_CUSTODIANS = 2
 REGISTRAR_DEPARTMENT = "market"
 NOT_DEPARTMENTS = frozenset({"bank"})  # banks may own records too; they are members already
@@ -42,6 +41,17 @@ class MemberPlan:
     department: str = ""
     listens: bool = False
     kind: InstitutionKind = "bank"
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneSize:
+    """How many there are of those whose number no model decides: 2 to 7 custodians, up to two of them departments; 1 or 2 banks."""
+
+    custodians: int = 5
+    banks: int = 2
+
+
+USUAL: Final = ZoneSize()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,10 @@ PEER_ZONE = MemberPlan("zone-ningbo", Title(zh="宁波高新区", en="Ningbo hig
 """Witnesses, from outside the zone, beside the auditor and the province's data bureau where two of three must."""
 
 
+BANKS = (
+    MemberPlan("bank-a", Title(zh="甲银行", en="Bank A"), ("bank",)),
+    MemberPlan("bank-b", Title(zh="乙银行", en="Bank B"), ("bank",)),
+)
 INSTITUTIONS = (
     MemberPlan("insurer", Title(zh="某保险公司", en="An insurer"), ("bank",), kind="insurer"),
     MemberPlan("guarantor", Title(zh="某融资担保公司", en="A guarantor"), ("bank",), kind="guarantor"),
@@ -109,16 +123,16 @@ INSTITUTIONS = (
 """An institution of every other kind: for ``with_members``."""
 
 
-def plan_for(models: Sequence[Model], zone: str = "", *, threshold: int = 3, witnesses: int = 1) -> ZonePlan:
+def plan_for(models: Sequence[Model], zone: str = "", *, threshold: int = 3, witnesses: int = 1, size: ZoneSize = USUAL) -> ZonePlan:
     """A zone for ``models``: the departments that own a record of them, in the place that the first is made for.
 
-    Besides: a registrar, five custodians (up to two of them departments), two banks, an enterprise service, coordinator, log, gateway (the
+    Besides: a registrar, custodians (up to two of them departments), banks, an enterprise service, coordinator, log, gateway (the
     authority's front) and an auditor who witnesses: alone, or as one of three of which two must. ``zone``: the place's id when empty.
     Raises ValueError for another number of witnesses than 1 or 3.
     """
     records = [record.owner for model in models for record in model.pack.records.values()]
     owners = [owner for owner in records if isinstance(owner, Owner)] + [model.stage_owner for model in models]
-    return _plan(place_of(models), owners, zone, threshold, witnesses)
+    return _plan(place_of(models), owners, zone, threshold, witnesses, size)
 
 
 def demo_plan(zone: str = ZONE, *, threshold: int = 3, witnesses: int = 1) -> ZonePlan:
@@ -131,10 +145,10 @@ def with_members(plan: ZonePlan, *members: MemberPlan) -> ZonePlan:
     return replace(plan, members=plan.members + members, processes=plan.processes + _processes(members))
 
 
-def _plan(place: Place, owners: Iterable[Owner], zone: str, threshold: int, witnesses: int) -> ZonePlan:
+def _plan(place: Place, owners: Iterable[Owner], zone: str, threshold: int, witnesses: int, size: ZoneSize = USUAL) -> ZonePlan:
     if witnesses not in {1, 3}:
         raise ValueError("the plan has one witness, or three")
-    members = _members(place, _departments(place, owners))
+    members = _members(place, _departments(place, owners), size)
     plan = ZonePlan(zone or place.zone, place.title, members, _processes(members), threshold, place=place)
     if witnesses == 1:
         return plan
@@ -148,8 +162,8 @@ def _department(place: Place, kind: Kind, level: Level, *more: Role) -> MemberPl
     return MemberPlan(name, Title(zh=of.zh + kind.zh, en=f"{of.en} {kind.en}"), ("department", *more), of.code, level, kind.id)
 
 
-def _members(place: Place, departments: tuple[MemberPlan, ...]) -> tuple[MemberPlan, ...]:
-    """Everybody: the common members, ``departments``, as many independent custodians as make five, two banks, the enterprise service."""
+def _members(place: Place, departments: tuple[MemberPlan, ...], size: ZoneSize) -> tuple[MemberPlan, ...]:
+    """Everybody: the common members, ``departments``, as many independent custodians as are lacking, banks, the enterprise service."""
     county, city, province = place.counties[0], place.city, place.province
     authority = Title(zh=f"{county.zh}科技局", en=f"{county.en} science bureau")
     independent = (
@@ -167,9 +181,8 @@ def _members(place: Place, departments: tuple[MemberPlan, ...]) -> tuple[MemberP
         MemberPlan("log", Title(zh="交换日志", en="Exchange log"), ("log",), listens=True),
         MemberPlan("auditor", Title(zh="审计局", en="Auditor"), ("auditor", "witness")),
         *departments,
-        *independent[: CUSTODIANS - held],
-        MemberPlan("bank-a", Title(zh="甲银行", en="Bank A"), ("bank",)),
-        MemberPlan("bank-b", Title(zh="乙银行", en="Bank B"), ("bank",)),
+        *independent[: size.custodians - held],
+        *BANKS[: size.banks],
         MemberPlan(f"enterprise-{county.id}", service, ("enterprise-service",), county.code, "county"),
     )
 

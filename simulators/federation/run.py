@@ -1,0 +1,85 @@
+"""Runs the federated demonstration: zones made and started one after the other, each evaluated under its own model, then what they do together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from nodes.runtime.files import PRIVATE_DIR
+from simulators.demo import artifacts
+from simulators.demo.metering import Meter
+from simulators.federation.plan import FederationOptions
+from simulators.federation.zone import FederatedZone, Tell
+from simulators.zone.processes import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One thing that was tried between zones. ``held``: it came out as the specification demands. ``reason``: the word for it, and what was seen."""
+
+    case: str
+    outcome: str
+    reason: str
+    held: bool
+    command: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """As federation.json has it."""
+        said = {"case": self.case, "outcome": self.outcome, "reason": self.reason}
+        return {**said, "command": self.command} if self.command else said
+
+
+@dataclass
+class FederationResult:
+    """What a run left, for the summary and the JSON document."""
+
+    options: FederationOptions
+    cases: list[Case] = field(default_factory=list)
+    report: dict[str, Any] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """The command's answer: report.json with what is in federation.json."""
+        return {**self.report, "federation": [case.to_json() for case in self.cases]}
+
+    @property
+    def held(self) -> bool:
+        """Whether every zone's log passed its audit and every case came out as it must."""
+        return all(zone["audit"]["verdict"] == "pass" for zone in self.report["zones"]) and all(case.held for case in self.cases)
+
+
+def run_federation(options: FederationOptions, tell: Tell, linger: Callable[[FederationResult], None]) -> FederationResult:
+    """A whole run in ``options.out``, each zone in the folder of its name. ``linger`` is called at the end, while everything still runs.
+
+    Raises SettingsError for options that cannot be; ProcessEndedError, PeerUnavailableError, NotReadyError, RpcRefusal when a step fails.
+    """
+    options.check()
+    options.out.mkdir(parents=True, exist_ok=True)
+    options.out.chmod(PRIVATE_DIR)  # it is empty, and keys will lie below it
+    with ExitStack() as running:
+        zones = [running.enter_context(FederatedZone(planned, options.key_bits, tell)) for planned in options.zones]
+        result = FederationResult(options)
+        meter = Meter(lambda: _usage(zones), tell)
+        for zone in zones:  # one after the other: two processors start what some fifty would wait for
+            zone.make()
+            zone.start()
+            zone.evaluate()
+        for zone in zones:
+            zone.processes.check()
+            zone.audit()
+        _finish(result, zones, meter)
+        linger(result)
+        return result
+
+
+def _finish(result: FederationResult, zones: list[FederatedZone], meter: Meter) -> None:
+    """Write report.json and federation.json."""
+    result.report = {"zones": [zone.report() for zone in zones], "steps": [step.to_json() for step in meter.steps]}
+    out = result.options.out
+    artifacts.write_json(out / "report.json", result.report)
+    artifacts.write_json(out / "federation.json", [case.to_json() for case in result.cases])
+
+
+def _usage(zones: list[FederatedZone]) -> dict[str, Usage]:
+    return {name: used for zone in zones for name, used in zone.usage().items()}
