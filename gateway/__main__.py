@@ -17,6 +17,7 @@ from gateway.front.pages import gateway_site
 from gateway.intake import SignedIntake
 from gateway.metrics import Metrics
 from gateway.public import Public
+from gateway.recognition.peers import Peers
 from gateway.refusals import RefusalLog
 from gateway.register.office import add_register
 from gateway.releases import Releases
@@ -92,6 +93,7 @@ def _core(process: Process, settings: GatewaySettings, envelope: Callable[[int],
         log=log,
         roots=lambda: Roots.load(settings.public_dir),
         envelope=envelope,
+        peers=Peers(settings.public_dir / "peers"),
     )
     return _Core(ground, refusals, rounds, disputes)
 

@@ -22,6 +22,9 @@ from gateway.pool.pages import pool
 from gateway.public import Public
 from gateway.publications.desk import PublicationDesk
 from gateway.publications.office import open_publications, publications
+from gateway.recognition.desk import RecognitionDesk
+from gateway.recognition.office import open_recognition, recognition
+from gateway.recognition.peers import Peers
 from gateway.register.book import Register
 from gateway.store import Store
 from nodes.auditor.evidence.roots import Roots
@@ -37,7 +40,7 @@ from scoring.statements import Title
 @dataclass(frozen=True)
 class Ground:
     """What applications stand on. ``engine``: the gateway's database; ``divisions``: names by six digits of GB/T 2260; ``roots``: what a
-    verifier pins; ``envelope``: the logged envelope of a leaf, from the process's own verified copy."""
+    verifier pins; ``envelope``: the logged envelope of a leaf, from the process's own verified copy; ``peers``: other zones as pinned here."""
 
     identity: Identity
     zone: Zone
@@ -55,6 +58,7 @@ class Ground:
     log: LogClient
     roots: Callable[[], Roots]
     envelope: Callable[[int], bytes]
+    peers: Peers
 
     def company(self, subject: str) -> str:
         """The name of an enterprise; empty where the register does not know it."""
@@ -81,6 +85,7 @@ class Applications:
     publications: PublicationDesk
     cockpit: CockpitOffice
     explorer: ExplorerOffice
+    recognition: RecognitionDesk
 
 
 def applications(ground: Ground) -> Applications:
@@ -91,12 +96,14 @@ def applications(ground: Ground) -> Applications:
     )  # fmt: skip
     desk = open_publications(ground.identity, zone, ground.exchange, ground.evaluation, ground.engine, ground.company, ground.now)
     cockpit = open_cockpit(site, zone, ground.evaluation, ground.engine, ground.store, ground.register, policies.store, ground.now)
+    recognised = open_recognition(ground.identity, ground.exchange, ground.engine, ground.peers, ground.now)
     explorer = open_explorer(site, zone, ground.log, ground.engine, ground.roots, ground.envelope, ground.now)
     return Applications(
         parts=(
             front(site, ground.public),
             cockpit.router,
             publications(site, desk, intake),
+            recognition(site, recognised, intake, ground.register),
             policy_pages(site, policies),
             pool(site, zone, intake, ground.engine, ground.now),
             policy_routes(policies, ground.admin_token),
@@ -106,6 +113,7 @@ def applications(ground: Ground) -> Applications:
         workers=(
             Worker("policies", policies.courier.run, policies.courier.wake),
             Worker("publications", desk.run, desk.stop),
+            Worker("recognition", recognised.run, recognised.stop),
             Worker("explorer", explorer.index.run, explorer.index.stop),
             Worker("cockpit", cockpit.publisher.run, cockpit.publisher.stop),
         ),
@@ -113,4 +121,5 @@ def applications(ground: Ground) -> Applications:
         publications=desk,
         cockpit=cockpit,
         explorer=explorer,
+        recognition=recognised,
     )

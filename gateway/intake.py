@@ -98,7 +98,7 @@ class SignedIntake:
             yield asked, request.key_id
 
     def refusing(self, about: str, key_id: str) -> _Refusing:
-        """A block whose domain errors become logged refusals of the request ``about`` that ``key_id`` signed."""
+        """A block whose domain errors become logged refusals of the request ``about`` that ``key_id`` signed; empty: a stranger."""
         return _Refusing(self._refusals, about, key_id)
 
     def turn(self, key_id: str, items: int = 1) -> AbstractContextManager[None]:
@@ -134,5 +134,9 @@ class _Refusing:
             return
         refused = Refused.of(error)
         if not isinstance(error, RateLimitedError) and refused.row.http < 500:
-            refused.leaf_index = self._refusals.refused(refused.row.reason, self._about, self._key_id)
+            log = self._refusals
+            stranger = not self._key_id
+            refused.leaf_index = (
+                log.refused_stranger(refused.row.reason, self._about) if stranger else log.refused(refused.row.reason, self._about, self._key_id)
+            )
         raise refused from error

@@ -125,7 +125,7 @@ def signed(schema: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
         {"name": name, "in": "header", "required": True, "schema": {"type": "string"}, "description": "RFC 9421; docs/specs/signed-requests.md"}
         for name in ("Content-Digest", "Signature-Input", "Signature")
     ]
-    return {"requestBody": _json_body(schema, example), "parameters": parameters}
+    return {"requestBody": json_body(schema, example), "parameters": parameters}
 
 
 def envelope_body(kind: str) -> dict[str, Any]:
@@ -135,10 +135,11 @@ def envelope_body(kind: str) -> dict[str, Any]:
     schema = {"type": "object", "required": list(properties), "properties": properties, "additionalProperties": False}
     payload_type = f"application/vnd.xinqiao.{kind}.v1+json"
     example = {"payload": "eyJ2Ijox…", "payloadType": payload_type, "signatures": [{"keyid": "e-90a1b2c3d4e5f607", "sig": "MEUC…"}]}
-    return {"requestBody": _json_body(schema, example)}
+    return {"requestBody": json_body(schema, example)}
 
 
-def _json_body(schema: dict[str, Any], example: object) -> dict[str, Any]:
+def json_body(schema: dict[str, Any], example: object) -> dict[str, Any]:
+    """OpenAPI request body of this form."""
     return {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}
 
 

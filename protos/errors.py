@@ -220,6 +220,18 @@ _PUBLICATIONS = {
     "PublicationOrderError": _state("PUBLICATION_ORDER", "The step does not follow the last one of this publication, or comes too early."),
 }
 
+_FEDERATION = {
+    "FederationError": _bad("FEDERATION_INVALID", "Something that another zone gave does not hold."),
+    "CredentialFormatError": _bad("CREDENTIAL_INVALID", "The score credential, or how it is shown, is not of its form."),
+    "PeerUnknownError": _denied("PEER_UNKNOWN", "The zone that this comes from is no peer of this one."),
+    "OriginMismatchError": _denied("ORIGIN_MISMATCH", "Credential and receipt are not of the zone, registry or model that they name."),
+    "CredentialReceiptError": _denied("CREDENTIAL_RECEIPT_INVALID", "The credential's receipt does not hold against the pinned zone."),
+    "CredentialTooOldError": _denied("CREDENTIAL_TOO_OLD", "The score is older than this zone takes."),
+    "NotTheHolderError": _denied("NOT_THE_HOLDER", "The credential is not shown by the enterprise that it is about."),
+    "PresentationAudienceError": _denied("PRESENTATION_AUDIENCE", "The credential is shown to another zone."),
+    "PresentationExpiredError": _denied("PRESENTATION_EXPIRED", "The presentation is not in force now: show the credential anew."),
+}
+
 _PROTOS = {"WireFormatError": _bad("MESSAGE_INVALID", "The message's parts are malformed or out of order.")}
 
 CATALOGUE: dict[str, Refusal] = {
@@ -229,6 +241,7 @@ CATALOGUE: dict[str, Refusal] = {
         ("scoring.errors", _SCORING),
         ("scoring.policies.errors", _POLICIES),
         ("scoring.publications.errors", _PUBLICATIONS),
+        ("scoring.federation.errors", _FEDERATION),
         ("connectors.errors", _CONNECTORS),
         ("protos.errors", _PROTOS),
         ("nodes.errors", _NODES),

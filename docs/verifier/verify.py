@@ -1420,6 +1420,7 @@ SIGNERS = {  # kind: the role that its signer has; "" where the statement itself
     "key-abandon": "authority", "failure": "", "proof-demand": "", "partial-proof": "custodian", "blame": "", "audit-commit": "auditor",
     "audit-reveal": "auditor", "audit-result": "", "policy-step": "authority", "product-terms": "", "loan-step": "",
     "publication-step": "authority",
+    "recognition": "authority",
 }  # fmt: skip
 BY_ENTERPRISE = {"consent", "revocation", "failure", "proof-demand", "blame", "policy-step"}  # an enterprise's own key may sign these too
 NAMED = {  # kind: the field that names its signer

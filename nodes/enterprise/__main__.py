@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import Engine, MetaData
 
 from nodes.enterprise.api import create_app
+from nodes.enterprise.credentials.api import routes as credential_routes
 from nodes.enterprise.customs import Seen
 from nodes.enterprise.desks import Desks
 from nodes.enterprise.opening import open_desks
@@ -48,10 +49,11 @@ def main(config: Path) -> int:
     token = token_file(settings.state_dir / "api.token")
     staff = create_app(
         desks.enrolments, desks.consents, desks.portraits, desks.values, desks.straight, desks.customs, desks.store, token, staff_views(pages),
-        (policy_routes(desks.policies),),
+        (policy_routes(desks.policies), credential_routes(desks.credentials)),
     )  # fmt: skip
     server = WebServer(staff, settings.enterprise.listen)
-    for action in (engine.dispose, desks.gateway.close, exchange.close, exchange.cancel, *(board.close for board in opened.boards)):
+    closing = [zone.gateway.close for zone in desks.credentials.zones.values()]
+    for action in (engine.dispose, desks.gateway.close, exchange.close, exchange.cancel, *(board.close for board in opened.boards), *closing):
         process.on_stop(action)
 
     def handle(item: WorkItem) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nodes.enterprise.consents import ConsentDesk
+from nodes.enterprise.credentials.desk import CredentialDesk
 from nodes.enterprise.customs import CustomsDesk
 from nodes.enterprise.enrolment import Enrolments
 from nodes.enterprise.keyring import Keyring
@@ -37,3 +38,4 @@ class Desks:
     customs: CustomsDesk
     market: MarketDesk
     policies: OwnPolicyDesk
+    credentials: CredentialDesk

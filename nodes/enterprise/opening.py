@@ -9,6 +9,8 @@ from sqlalchemy import Engine
 
 from nodes.auditor.evidence.roots import Roots
 from nodes.enterprise.consents import ConsentDesk
+from nodes.enterprise.credentials.desk import CredentialDesk, OtherZone
+from nodes.enterprise.credentials.store import CredentialStore
 from nodes.enterprise.customs import CustomsDesk
 from nodes.enterprise.desks import Desks
 from nodes.enterprise.enrolment import Enrolments
@@ -17,7 +19,7 @@ from nodes.enterprise.market.catalog import Catalog
 from nodes.enterprise.market.desk import MarketDesk
 from nodes.enterprise.policies.desk import OwnPolicyDesk
 from nodes.enterprise.portraits import PortraitDesk
-from nodes.enterprise.settings import EnterpriseSettings
+from nodes.enterprise.settings import EnterpriseSettings, EnterpriseTable
 from nodes.enterprise.store import Store
 from nodes.enterprise.straight import StraightDesk
 from nodes.enterprise.values import ValuesDesk, periods_of
@@ -69,5 +71,11 @@ def open_desks(process: Process, settings: EnterpriseSettings, engine: Engine, e
         straight=straight, customs=CustomsDesk(table.customs, engine, now, table.customs_scan_s),
         market=MarketDesk(identity, keyring, enrolments, consents, Catalog(registry, gateway), book, loans, now),
         policies=OwnPolicyDesk(identity, keyring, enrolments, portraits, gateway, now),
+        credentials=CredentialDesk(roots, keyring, enrolments, CredentialStore(engine), _zones(table), now),
     )  # fmt: skip
     return desks, Opened(opener, disputes, reports, boards)
+
+
+def _zones(table: EnterpriseTable) -> dict[str, OtherZone]:
+    """The other zones of the configuration."""
+    return {other.zone: OtherZone(other.title, GatewayClient(other.gateway, other.ca_file)) for other in table.zones}

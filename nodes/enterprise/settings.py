@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from connectors.customs.channels import Dialect
 from nodes.runtime.settings import Address, ConfigPath, GatewayUrl, NodeSettings, Table
-from scoring.statements import Title
+from scoring.statements import Name, Title
 
 USCC = r"^[0-9A-HJ-NPQRTUWXY]{18}$"
 _HTTPS = r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?"
@@ -70,11 +70,20 @@ class PagesTable(Table):
         return self
 
 
+class ZoneTable(Table):
+    """Another zone to which enterprises may show their scores: its name, its gateway's public base, and who signed that one's certificate."""
+
+    zone: Name
+    title: Title
+    gateway: GatewayUrl
+    ca_file: ConfigPath
+
+
 class EnterpriseTable(Table):
     """``listen``: loopback address for the service's staff; their bearer token is in ``state_dir``/api.token. ``gateway``: its public base.
 
     ``customs``: import clients that are read, at most one of an enterprise, looked at every ``customs_scan_s`` seconds. ``pages``: the
-    enterprises' own pages; left out, there are none.
+    enterprises' own pages; left out, there are none. ``zones``: other zones to which scores may be shown.
     """
 
     listen: Address
@@ -83,12 +92,16 @@ class EnterpriseTable(Table):
     customs: tuple[CustomsTable, ...] = ()
     customs_scan_s: Annotated[float, Field(gt=0, le=86_400)] = 10.0
     pages: PagesTable | None = None
+    zones: tuple[ZoneTable, ...] = ()
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
         codes = [client.uscc for client in self.customs]
         if len(set(codes)) != len(codes):
             raise ValueError("customs: two clients of one enterprise; one is right")
+        names = [other.zone for other in self.zones]
+        if len(set(names)) != len(names):
+            raise ValueError("zones: one zone twice; once is right")
         return self
 
 

@@ -17,6 +17,7 @@ from scoring.exchange.consent import ConsentState
 from scoring.exchange.epoch import EpochState
 from scoring.exchange.loans import EFFECTS as LOAN_EFFECTS
 from scoring.exchange.publications import EFFECTS as PUBLICATION_EFFECTS
+from scoring.exchange.recognitions import EFFECTS as RECOGNITION_EFFECTS
 from scoring.exchange.tickets import release_of
 from scoring.statements import (
     AuditCommit,
@@ -167,6 +168,7 @@ EFFECTS: dict[type[Statement], Callable[[ZoneView, Logged], None]] = {
     Failure: failures.commit_failure,
     **CLAIM_EFFECTS,
     **PUBLICATION_EFFECTS,
+    **RECOGNITION_EFFECTS,
     **CUSTODY_EFFECTS,
     **LOAN_EFFECTS,
 }

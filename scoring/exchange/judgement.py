@@ -33,6 +33,7 @@ from scoring.exchange.documents.axes import check_axis_owner
 from scoring.exchange.epoch import Phase
 from scoring.exchange.loans import RULES as LOAN_RULES
 from scoring.exchange.publications import RULES as PUBLICATION_RULES
+from scoring.exchange.recognitions import RULES as RECOGNITION_RULES
 from scoring.exchange.tickets import check_ticket
 from scoring.statements import (
     AuditNote,
@@ -237,6 +238,7 @@ RULES: dict[type[Statement], Callable[[ZoneView, Any, Signer, int], None]] = {
     AuditNote: _judge_audit,
     **CLAIM_RULES,
     **PUBLICATION_RULES,
+    **RECOGNITION_RULES,
     **CONSENT_RULES,
     **CUSTODY_RULES,
     **DRAW_RULES,

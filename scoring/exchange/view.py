@@ -92,6 +92,7 @@ class ZoneView:
     windows: set[str] = field(default_factory=set)  # draws of rows whose time has not come
     failures: dict[str, FailureState] = field(default_factory=dict)  # by digest of the report
     publications: dict[str, PublicationProgress] = field(default_factory=dict)
+    recognitions: dict[str, Logged] = field(default_factory=dict)  # of other zones' credentials, by digest of how each was shown
     claims: dict[str, ClaimProgress] = field(default_factory=dict)  # of policies' awards, by claim id
     catalog: dict[tuple[str, str], Logged] = field(default_factory=dict)  # newest terms, by institution and product
     loans: dict[str, LoanState] = field(default_factory=dict)  # by application id

@@ -49,6 +49,7 @@ from scoring.statements.keys import (
 from scoring.statements.lending import LoanPaper, LoanStep, ProductTerms
 from scoring.statements.policies import PaperPayee, PolicyPaper, PolicyStep, PolicyStepName
 from scoring.statements.publications import PublicationStep, PublicationStepName
+from scoring.statements.recognition import CredentialShown, Recognition
 from scoring.statements.registry import (
     ChangeApproval,
     DisclosurePolicy,
@@ -85,6 +86,7 @@ __all__ = [
     "Column",
     "Consent",
     "ContributionHeader",
+    "CredentialShown",
     "DisclosurePolicy",
     "DrawnItem",
     "Enrolment",
@@ -132,6 +134,7 @@ __all__ = [
     "PublicationStep",
     "PublicationStepName",
     "QuantileTable",
+    "Recognition",
     "Record",
     "Refusal",
     "Registry",

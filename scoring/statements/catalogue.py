@@ -29,6 +29,7 @@ from scoring.statements.keys import (
 from scoring.statements.lending import LoanPaper, LoanStep, ProductTerms
 from scoring.statements.policies import PolicyStep
 from scoring.statements.publications import PublicationStep
+from scoring.statements.recognition import CredentialShown, Recognition
 from scoring.statements.registry import ChangeApproval, MemberChange, ModelAcceptance, ModelAdmitted, Registry
 from scoring.statements.releases import Binding, Consent, Enrolment, Head, Partial, Refusal, Revocation, Ticket
 
@@ -42,10 +43,11 @@ LOGGED: tuple[type[Statement], ...] = (
     KeyRound, KeyReceiver, KeyDeal, KeyAcknowledged, KeyActivated, KeyAbandoned, ProofDemand, PartialProof, Blame,
     PolicyStep, PublicationStep,
     ProductTerms, LoanStep,
+    Recognition,
 )  # fmt: skip
 
 
-PRIVATE: tuple[type[Statement], ...] = (Partial, Binding, ModelAcceptance, ChangeApproval, Head, LoanPaper)
+PRIVATE: tuple[type[Statement], ...] = (Partial, Binding, ModelAcceptance, ChangeApproval, Head, LoanPaper, CredentialShown)
 
 
 BY_KIND: dict[str, type[Statement]] = {cls.kind: cls for cls in (*LOGGED, *PRIVATE)}

@@ -98,9 +98,9 @@ class Service:
         )
         assert (to, matter) == (REGISTRAR, ENROLMENT_REQUEST)
         subject = changes.pop("subject", zone.subjects[int(request.uscc[8:16])])
-        enrolment = Enrolment(zone=ZONE, nonce=fresh_nonce(), subject=subject, key=request.key, hpke=request.hpke, service=SERVICE)
+        enrolment = Enrolment(zone=zone.name, nonce=fresh_nonce(), subject=subject, key=request.key, hpke=request.hpke, service=SERVICE)
         leaf = zone.say(enrolment, REGISTRAR).index
-        binding = Binding(zone=ZONE, nonce=fresh_nonce(), subject=subject, uscc=changes.pop("uscc", request.uscc), service=SERVICE)
+        binding = Binding(zone=zone.name, nonce=fresh_nonce(), subject=subject, uscc=changes.pop("uscc", request.uscc), service=SERVICE)
         raw = sign_statement(binding, zone.keys.signers[signer]).hex()
         said = {"key_id": request.key.key_id, "subject": subject, "binding": raw, "leaf_index": leaf} | changes
         return self.answer(seq, BindingAnswer(**said))

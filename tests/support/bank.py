@@ -40,7 +40,6 @@ from scoring.statements.lending import InstitutionKind
 from tests.support.exchange import identity_of
 from tests.support.gateway import Front
 from tests.support.ledger import SMALL_BITS
-from tests.support.members import ZONE
 from tests.support.site import PASSWORD
 from tests.support.zone import BASE, MemoryZone
 
@@ -117,7 +116,7 @@ def bound_consent(
 ) -> Logged:
     """A logged consent that carries the registrar's binding of ``uscc``, sealed to the audience; with the departments' rows."""
     key = zone.own_key.get(subject) or zone.enrol(subject)
-    binding = Binding(zone=ZONE, nonce=fresh_nonce(), subject=subject, uscc=uscc, service="enterprise")
+    binding = Binding(zone=zone.name, nonce=fresh_nonce(), subject=subject, uscc=uscc, service="enterprise")
     statement: Consent = zone.consent_statement(subject, audience, **changes)
     sealed = SealedBinding(uscc=uscc, binding=sign_statement(binding, zone.keys.signers[signer]).hex())
     public = zone.keys.sealing(audience)

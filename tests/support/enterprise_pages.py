@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastapi.testclient import TestClient
 from sqlalchemy import MetaData
 
+from nodes.enterprise.credentials.desk import CredentialDesk, OtherZone
+from nodes.enterprise.credentials.store import CredentialStore
 from nodes.enterprise.desks import Desks
 from nodes.enterprise.keyring import Keyring
 from nodes.enterprise.market.catalog import Catalog
@@ -76,8 +78,8 @@ def pages_in(zone: MemoryZone, directory: Path, origin: str = ORIGIN) -> Pages:
     return pages_before(front(zone, directory / "gateway"), directory, origin)
 
 
-def pages_before(gate: Front, directory: Path, origin: str = ORIGIN) -> Pages:
-    """Pages of a service that asks the gateway ``gate``."""
+def pages_before(gate: Front, directory: Path, origin: str = ORIGIN, zones: Mapping[str, OtherZone] | None = None) -> Pages:
+    """Pages of a service that asks the gateway ``gate`` and shows scores to other ``zones``."""
     desk, zone = service(gate, directory / "enterprise"), gate.zone
     roots, identity, keyring = roots_of(zone), identity_of(zone.keys, SERVICE), Keyring(desk.state_dir / "keys")
     gateway = GatewayClient(BASE, now=lambda: zone.now, transport=desk.network)
@@ -89,6 +91,7 @@ def pages_before(gate: Front, directory: Path, origin: str = ORIGIN) -> Pages:
         consents=desk.consents, portraits=desk.portraits, values=desk.values, straight=desk.straight, customs=desk.customs,
         market=MarketDesk(identity, keyring, desk.enrolments, desk.consents, Catalog(roots.registry, gateway), book, loans, lambda: zone.now),
         policies=OwnPolicyDesk(identity, keyring, desk.enrolments, desk.portraits, gateway, lambda: zone.now),
+        credentials=CredentialDesk(roots, keyring, desk.enrolments, CredentialStore(engine), zones or {}, lambda: zone.now),
     )  # fmt: skip
     idp = standin(directory, lambda: zone.now, PEOPLE, origin)
     table = PagesTable(listen="127.0.0.1:0", origin=origin, sign_in=table_in(directory))

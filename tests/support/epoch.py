@@ -35,7 +35,7 @@ from scoring.statements import (
     TicketOpening,
 )
 from tests.support.ledger import Ledger
-from tests.support.members import ORGANISATIONS, ZONE
+from tests.support.members import ORGANISATIONS
 
 EPOCH, PERIOD = "epoch-1995", "1995"
 STAGES = ("S1", "S1", "S1", "S1", "S1", "S2", "S2", "S2", "S2", "S3", "S3", "S4")  # of the twelve firms
@@ -79,7 +79,7 @@ class EpochLedger(Ledger):
 
     def compile(self, epoch: str = EPOCH) -> None:
         """Make roster, stages and batches; says nothing."""
-        self.roster = build_roster(ZONE, epoch, PERIOD, [(subject, DIVISIONS[i % 2]) for i, subject in enumerate(self.subjects)])
+        self.roster = build_roster(self.name, epoch, PERIOD, [(subject, DIVISIONS[i % 2]) for i, subject in enumerate(self.subjects)])
         order = [stage.id for stage in self.model.stages]
         self.stages = build_stages(self.roster, self.model.sha256, self.staged, order, self.model.default_stage)
         self.placement = Placement.of(self.stages, self.slots)
@@ -90,11 +90,11 @@ class EpochLedger(Ledger):
 
     def roster_statement(self) -> RosterCompiled:
         epoch, digest = self.roster.epoch, self._keep(self.roster.to_bytes())
-        return RosterCompiled(zone=ZONE, nonce=fresh_nonce(), epoch=epoch, period=PERIOD, count=len(self.subjects), sha256=digest)
+        return RosterCompiled(zone=self.name, nonce=fresh_nonce(), epoch=epoch, period=PERIOD, count=len(self.subjects), sha256=digest)
 
     def stages_statement(self) -> StagesPublished:
         return StagesPublished(
-            zone=ZONE,
+            zone=self.name,
             nonce=fresh_nonce(),
             epoch=self.stages.epoch,
             period=PERIOD,
@@ -108,7 +108,7 @@ class EpochLedger(Ledger):
     def opening_statement(self, stages_leaf: int) -> EpochOpen:
         order = order_of(self.stages, self.slots).to_bytes()
         return EpochOpen(
-            zone=ZONE,
+            zone=self.name,
             nonce=fresh_nonce(),
             epoch=self.stages.epoch,
             period=PERIOD,
@@ -139,7 +139,7 @@ class EpochLedger(Ledger):
         header = self._header("column", sender, (entry,), revision, epoch) | layout
         values = [self._value(header, position, subject, entry) for position, (subject, _, _) in enumerate(self.stages.subjects)]
         slices = [values[batch.first_position : batch.first_position + batch.count] for batch in self.placement.batches]
-        return Column(zone=ZONE, nonce=fresh_nonce(), **self._encrypted(sender, header, [pack(part, opened.slot_bits) for part in slices]))
+        return Column(zone=self.name, nonce=fresh_nonce(), **self._encrypted(sender, header, [pack(part, opened.slot_bits) for part in slices]))
 
     def owed_columns(self) -> list[tuple[str, Entry]]:
         """(sender, entry) of every column that departments and banks owe an epoch."""
@@ -159,7 +159,7 @@ class EpochLedger(Ledger):
     # --- close, totals, release ---
 
     def close_epoch(self, epoch: str = EPOCH) -> Logged:
-        return self.say(EpochClose(zone=ZONE, nonce=fresh_nonce(), epoch=epoch), "authority")
+        return self.say(EpochClose(zone=self.name, nonce=fresh_nonce(), epoch=epoch), "authority")
 
     def bulk_ticket(self, functional: str, batches: Sequence[Batch], epoch: str = EPOCH) -> tuple[Ticket, tuple[int, ...]]:
         """The ticket that opens a functional of ``batches``, all of one stage, to the authority, and the aggregates that it names."""
@@ -184,7 +184,7 @@ class EpochLedger(Ledger):
 
     def release_statement(self, tables: Sequence[QuantileTable] = (), epoch: str = EPOCH) -> EpochRelease:
         bulk = [digest for digest, item in self.view.tickets.items() if (item.statement.purpose, item.statement.epoch) == ("epoch", epoch)]
-        return EpochRelease(zone=ZONE, nonce=fresh_nonce(), epoch=epoch, tables=tuple(tables), tickets=tuple(bulk))
+        return EpochRelease(zone=self.name, nonce=fresh_nonce(), epoch=epoch, tables=tuple(tables), tickets=tuple(bulk))
 
     # --- inside ---
 
@@ -196,7 +196,7 @@ class EpochLedger(Ledger):
     def _header(self, kind: str, sender: str, entries: tuple[Entry, ...], revision: int, epoch: str) -> dict[str, Any]:
         opened = self.view.epoch(epoch).opened
         return {
-            "sender": sender, "zone": ZONE, "key": opened.key, "kind": kind, "epoch": epoch, "period": opened.period, "model": opened.model,
+            "sender": sender, "zone": self.name, "key": opened.key, "kind": kind, "epoch": epoch, "period": opened.period, "model": opened.model,
             "roster": roster_named(self.model, opened, entries), "entries": [entry.model_dump(mode="json") for entry in entries],
             "revision": revision, "proof": "djn",
         }  # fmt: skip
@@ -220,7 +220,7 @@ class EpochLedger(Ledger):
 
     def _ticket(self, **said: Any) -> Ticket:
         leaf = self.view.sealing_key(said["audience"])[1]
-        return Ticket(zone=ZONE, nonce=fresh_nonce(), model=self.model.sha256, audience_leaf=leaf, not_after=self.now + 600, **said)
+        return Ticket(zone=self.name, nonce=fresh_nonce(), model=self.model.sha256, audience_leaf=leaf, not_after=self.now + 600, **said)
 
 
 def changed(statement: Statement, **header: Any) -> Any:

@@ -31,7 +31,7 @@ from nodes.coordinator.releasing.evidence import EvidenceDesk
 from nodes.coordinator.releasing.openings import Openings
 from nodes.coordinator.releasing.tickets import Issued, TicketOffice
 from nodes.coordinator.work import WorkQueue
-from nodes.errors import NodeError, RpcRefusal
+from nodes.errors import NodeError, PeerUnavailableError, RpcRefusal
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity, TlsFiles, log_name
 from nodes.runtime.peers.log_client import Appended, LogClient
@@ -49,7 +49,7 @@ from scoring.release.partials import sealing_aad, sealing_info
 from scoring.statements import Partial, Statement, parse_statement
 from tests.support.custody import Custody
 from tests.support.ledger import THRESHOLD, Ledger, actor
-from tests.support.members import CUSTODIANS, ZONE, Keys
+from tests.support.members import CUSTODIANS, Keys
 from tests.support.zone import MemoryZone
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ T = TypeVar("T")
 def identity_of(keys: Keys, member: str) -> Identity:
     """A member's identity without TLS."""
     private = keys.hpke[member]
-    return Identity(ZONE, member, keys.signers[member], private, public_key(private), TlsFiles(b"", b"", b""))
+    return Identity(keys.zone, member, keys.signers[member], private, public_key(private), TlsFiles(b"", b"", b""))
 
 
 class HeldZone(Zone):
@@ -116,7 +116,7 @@ class MemoryLog:
         """The newest checkpoint, cosigned."""
         with self.lock:
             zone, leaves = self._zone, [leaf for leaf, _ in self._zone.entries]
-        checkpoint = Checkpoint(log_name(ZONE), len(leaves), MemoryTree(leaves).root())
+        checkpoint = Checkpoint(log_name(zone.name), len(leaves), MemoryTree(leaves).root())
         note = sign_checkpoint(checkpoint, zone.log_signer)
         return note + cosign(note, zone.witness_signer, zone.now)
 
@@ -143,6 +143,7 @@ class MemoryExchange:
         self.relayed: list[tuple[str, str, bytes]] = []
         self.senders: list[str] = []  # of what was relayed, where a client says who it is
         self.submitted: list[bytes] = []
+        self.away = False  # it cannot be reached to submit anything
         self.on_prepare: Callable[[], None] = lambda: None
         held = self._held = HeldZone(zone.view, log.lock)
         self._issued: dict[str, Issued] = {}
@@ -166,6 +167,8 @@ class MemoryExchange:
         return cast(ExchangeClient, _ClientOf(self, member))
 
     def submit(self, envelope: bytes) -> wire.Receipt:
+        if self.away:
+            raise PeerUnavailableError("the coordinator is away")
         self.submitted.append(envelope)
         logged = self._answer(lambda: self._journal.submit(envelope))
         return wire.Receipt(leaf=logged.leaf, leaf_index=logged.index, digest=bytes.fromhex(logged.digest))
@@ -250,7 +253,7 @@ class MemoryExchange:
             share = self.custody.shares[custodian]
         x = partial_opening(sharing, share, issued.aggregates[opening])
         statement = Partial(
-            zone=ZONE, nonce=fresh_nonce(), ticket=ticket.digest, opening=opening, aggregate=ticket.statement.openings[opening].aggregate,
+            zone=zone.name, nonce=fresh_nonce(), ticket=ticket.digest, opening=opening, aggregate=ticket.statement.openings[opening].aggregate,
             custodian=custodian, index=share.index, generation=share.generation, x=f"{x ^ 1 if custodian in self.garbled else x:x}",
         )  # fmt: skip
         envelope = sign_statement(statement, zone.keys.signers[custodian])

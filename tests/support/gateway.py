@@ -21,6 +21,8 @@ from gateway.metrics import Metrics
 from gateway.policies.office import Policies
 from gateway.public import Public
 from gateway.publications.desk import PublicationDesk
+from gateway.recognition.desk import RecognitionDesk
+from gateway.recognition.peers import Peers
 from gateway.refusals import RefusalLog
 from gateway.register.book import Register
 from gateway.releases import Releases
@@ -64,6 +66,7 @@ class Front:
     cockpit: CockpitOffice
     zone_held: HeldZone
     explorer: ExplorerOffice
+    recognition: RecognitionDesk
 
     def send(self, document: RequestDocument) -> Response:
         """Send a signed request exactly as it was signed."""
@@ -105,6 +108,7 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
     ground = Ground(
         identity, held, exchange.client(), engine, store, evaluation, register, intake, public, site, lambda: zone.now, TOKEN, places,
         log.client(), lambda: Roots.load(ARTIFACTS / "public", 512), lambda index: zone.entries[index][1],
+        Peers(state_dir / "peers", 512),
     )  # fmt: skip
     found = applications(ground)
     gateway = Gateway(
@@ -125,5 +129,5 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
     client = TestClient(create_app(gateway), base_url=BASE, raise_server_exceptions=False)
     return Front(
         zone, log, exchange, store, evaluation, refusals, client, down, rounds, disputes, site, found.policies, found.publications,
-        found.cockpit, held, found.explorer,
+        found.cockpit, held, found.explorer, found.recognition,
     )  # fmt: skip

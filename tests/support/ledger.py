@@ -43,13 +43,14 @@ PACK = Path(__file__).parents[2] / "scoring" / "packs" / "firm-panel" / "firm-pa
 
 @dataclass
 class Ledger:
-    """Leaves and envelopes of a zone, and the view that they give. ``now`` is the time of the next leaf."""
+    """Leaves and envelopes of the zone ``name``, and the view that they give. ``now`` is the time of the next leaf."""
 
     private_key: PrivateKey
     now: int = START
     pack: Path = PACK
     entries: list[tuple[bytes, bytes]] = field(default_factory=list)
     keys: Keys = field(default_factory=Keys)
+    name: str = ZONE
     policy: DisclosurePolicy = field(default=DisclosurePolicy(epoch_interval_s=0))  # epochs of one period follow at once
     public_key: PublicKey = field(init=False)
     sharing: Sharing = field(init=False)
@@ -62,10 +63,11 @@ class Ledger:
     def __post_init__(self) -> None:
         self.model = load_pack(self.pack.read_bytes())
         self.public_key = PublicKey.from_modulus(self.private_key.n, min_bits=SMALL_BITS)
+        self.keys.zone = self.name
         for name in ORGANISATIONS:
             self.keys.make(name)
-        self.log_signer = NoteSigner(log_name(ZONE), ED25519, secrets.token_bytes(32))
-        self.witness_signer = NoteSigner(witness_name(ZONE, "auditor"), COSIGNATURE_V1, secrets.token_bytes(32))
+        self.log_signer = NoteSigner(log_name(self.name), ED25519, secrets.token_bytes(32))
+        self.witness_signer = NoteSigner(witness_name(self.name, "auditor"), COSIGNATURE_V1, secrets.token_bytes(32))
         genesis = self.envelope(self.registry(), "authority")
         self.view = ZoneView(genesis, {self.model.sha256: self.model}, min_key_bits=SMALL_BITS)
         self.append(genesis, "authority", "registry")
@@ -111,7 +113,7 @@ class Ledger:
         """Everybody of ORGANISATIONS; the auditor is the one witness."""
         policy = WitnessPolicy(witnesses=(self.witness_signer.key.to_vkey(),), required=1, max_age_s=300, development=True)
         return Registry(
-            zone=ZONE,
+            zone=self.name,
             nonce=fresh_nonce(),
             title=Title(zh="测试区", en="test zone"),
             members=tuple(self.keys.member(name) for name in ORGANISATIONS),
@@ -123,22 +125,24 @@ class Ledger:
     def hold_ceremony(self) -> Logged:
         """The zone's key, dealt to the custodians; no share is accepted yet."""
         recipients = [self.keys.recipient(name) for name in CUSTODIANS]
-        ceremony = make_ceremony(self.private_key, ZONE, THRESHOLD, recipients, secrets.randbits)
+        ceremony = make_ceremony(self.private_key, self.name, THRESHOLD, recipients, secrets.randbits)
         self.sharing = sharing_of(ceremony, self.public_key)
         self.shares = [open_share(ceremony, name, self.keys.hpke[name], SMALL_BITS) for name in CUSTODIANS]
         return self.say(ceremony, "authority")
 
     def acceptance(self, ceremony: Logged, custodian: str) -> ShareAccepted:
         index = CUSTODIANS.index(custodian) + 1
-        return ShareAccepted(zone=ZONE, nonce=fresh_nonce(), ceremony=ceremony.digest, custodian=custodian, index=index)
+        return ShareAccepted(zone=self.name, nonce=fresh_nonce(), ceremony=ceremony.digest, custodian=custodian, index=index)
 
     def admission(self, owners: Sequence[str] | None = None) -> ModelAdmitted:
         """The model's admission with the acceptances of ``owners``, by default all."""
         model, signers = self.model, self.keys.signers
         owners = list(owners_of(self.view.registry, model)) if owners is None else owners
         exposed = exposures_of(self.view.registry, model)
-        accepted = [accept_model(model, ZONE, name, signers[name], exposed.get(name, ())) for name in owners]
-        return ModelAdmitted(zone=ZONE, nonce=fresh_nonce(), id=model.id, version=model.version, sha256=model.sha256, acceptances=embed(accepted))
+        accepted = [accept_model(model, self.name, name, signers[name], exposed.get(name, ())) for name in owners]
+        return ModelAdmitted(
+            zone=self.name, nonce=fresh_nonce(), id=model.id, version=model.version, sha256=model.sha256, acceptances=embed(accepted)
+        )
 
     def approved(self, change: MemberChange, custodians: Sequence[str] = CUSTODIANS) -> MemberChange:
         """The change with the approvals of ``custodians``."""

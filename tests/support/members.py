@@ -47,6 +47,7 @@ class Keys:
 
     signers: dict[str, SigningKeyPair] = field(default_factory=dict)
     hpke: dict[str, bytes] = field(default_factory=dict)
+    zone: str = ZONE
 
     def make(self, name: str, *, enterprise: bool = False) -> SigningKeyPair:
         """Fresh keys for ``name``, replacing what it had."""
@@ -80,8 +81,8 @@ class Keys:
             department=item.department,
             keys=(self.signing(name),),
             hpke=self.sealing(name).hex(),
-            uri=member_uri(ZONE, name),
+            uri=member_uri(self.zone, name),
         )
 
     def fork(self) -> Keys:
-        return Keys(dict(self.signers), dict(self.hpke))
+        return Keys(dict(self.signers), dict(self.hpke), self.zone)

@@ -58,7 +58,7 @@ class MemoryZone(EpochLedger):
         name = f"e-{secrets.token_hex(8)}"
         self.keys.make(name, enterprise=True)
         key, hpke = self.keys.signing(name), self.keys.sealing(name).hex()
-        return Enrolment(zone=ZONE, nonce=fresh_nonce(), subject=subject, key=key, hpke=hpke, service=service)
+        return Enrolment(zone=self.name, nonce=fresh_nonce(), subject=subject, key=key, hpke=hpke, service=service)
 
     def enrol(self, subject: str) -> str:
         """Register keys of a subject; their id."""
@@ -70,7 +70,7 @@ class MemoryZone(EpochLedger):
         """A loan consent of an enrolled subject for a bank, or a portrait consent when the audience is a key id."""
         own = audience not in ORGANISATIONS
         said: dict[str, Any] = {
-            "zone": ZONE, "nonce": fresh_nonce(), "id": secrets.token_hex(16), "subject": subject, "audience": audience,
+            "zone": self.name, "nonce": fresh_nonce(), "id": secrets.token_hex(16), "subject": subject, "audience": audience,
             "purpose": "portrait" if own else "loan", "products": () if own else (PRODUCT,),
             "functionals": self.model.disclosures("enterprise" if own else "bank"),
             "not_before": self.now - 60, "not_after": self.now + 86_400, "service": "enterprise", "signed_by": "enterprise",
@@ -87,7 +87,7 @@ class MemoryZone(EpochLedger):
 
     def revocation(self, consent: Logged) -> Revocation:
         said: Consent = consent.statement
-        return Revocation(zone=ZONE, nonce=fresh_nonce(), consent=said.id, subject=said.subject, service="enterprise")
+        return Revocation(zone=self.name, nonce=fresh_nonce(), consent=said.id, subject=said.subject, service="enterprise")
 
     # --- rows ---
 
@@ -100,7 +100,7 @@ class MemoryZone(EpochLedger):
         layout = {"slot_bits": 0, "slots": 1, "batches": len(entries), "subject": said.subject, "audience": said.audience, "consent": consent.digest}
         header = self._header("row", sender, entries, revision, epoch) | layout
         values = [self._value(header, place, said.subject, entry) for place, entry in enumerate(entries)]
-        return Row(zone=ZONE, nonce=fresh_nonce(), **self._encrypted(sender, header, values))
+        return Row(zone=self.name, nonce=fresh_nonce(), **self._encrypted(sender, header, values))
 
     def contribute_rows(self, consent: Logged, revision: int = 0, epoch: str = EPOCH) -> list[Logged]:
         """Every row that the departments owe for a consent."""
@@ -137,25 +137,25 @@ class MemoryZone(EpochLedger):
         return ScoreAsked(subject=said.subject, product=said.products[0], purpose=said.purpose, consent_id=said.id)
 
 
-def open_zone(private_key: PrivateKey, pack: Path = PACK) -> MemoryZone:
+def open_zone(private_key: PrivateKey, pack: Path = PACK, name: str = ZONE) -> MemoryZone:
     """A zone with an open epoch and no contribution."""
-    zone = MemoryZone(private_key, pack=pack)
+    zone = MemoryZone(private_key, pack=pack, name=name)
     zone.found()
     zone.open_epoch()
     return zone
 
 
-def closed_zone(private_key: PrivateKey, pack: Path = PACK) -> MemoryZone:
+def closed_zone(private_key: PrivateKey, pack: Path = PACK, name: str = ZONE) -> MemoryZone:
     """A zone whose epoch is closed with all columns; nothing is opened."""
-    zone = open_zone(private_key, pack)
+    zone = open_zone(private_key, pack, name)
     zone.contribute_columns()
     zone.close_epoch()
     return zone
 
 
-def released_zone(private_key: PrivateKey, pack: Path = PACK) -> MemoryZone:
+def released_zone(private_key: PrivateKey, pack: Path = PACK, name: str = ZONE) -> MemoryZone:
     """A zone whose epoch is RELEASED (a dozen firms give no quantile bands), and no consent."""
-    zone = closed_zone(private_key, pack)
+    zone = closed_zone(private_key, pack, name)
     zone.open_totals()
     zone.say(zone.release_statement(), "authority")
     return zone

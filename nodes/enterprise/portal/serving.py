@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
+from nodes.enterprise.credentials.pages import add_credentials
 from nodes.enterprise.desks import Desks
 from nodes.enterprise.disclosures import DisclosureDesk
 from nodes.enterprise.entrance.assertion import Provider
@@ -42,6 +43,7 @@ def pages_of(member: str, table: PagesTable, desks: Desks, engine: Engine, pages
     def add_applications(app: FastAPI) -> None:
         add_market(app, portal, desks.market)
         add_own_policies(app, portal, desks.policies)
+        add_credentials(app, portal, desks.credentials)
 
     return create_pages(portal, doors, table.origin, add_applications)
 

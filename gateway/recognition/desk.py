@@ -1,0 +1,85 @@
+"""Takes score credentials of other zones: judges them, keeps them, tells the log that one was taken and not whose [F11–F15]."""
+
+from __future__ import annotations
+
+import threading
+
+from crypto.encoding import sha256
+from gateway.recognition.peers import Peers
+from gateway.recognition.store import Kept, Proof, RecognitionStore
+from nodes.errors import PeerUnavailableError, RpcRefusal
+from nodes.runtime import logging
+from nodes.runtime.clock import Clock
+from nodes.runtime.peers.exchange_client import ExchangeClient
+from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from scoring.federation.credential import DEFAULT_POLICY, Recognised, RecognitionPolicy, judge_credential
+from scoring.statements import Recognition
+
+RETRY_S = 5.0
+RECOGNISED, RECOGNITION_LOGGED, RECOGNITION_DELAYED = "credential.recognised", "recognition.logged", "recognition.delayed"
+_log = logging.logger("recognition")
+
+
+class RecognitionDesk:
+    """The credentials of one gateway. Thread-safe."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        exchange: ExchangeClient,
+        store: RecognitionStore,
+        peers: Peers,
+        now: Clock,
+        policy: RecognitionPolicy = DEFAULT_POLICY,
+    ) -> None:
+        self._identity, self._exchange, self.store, self.peers, self._now, self._policy = identity, exchange, store, peers, now, policy
+        self._sending, self._wake = threading.Lock(), threading.Event()
+
+    def take(self, credential: bytes, presentation: bytes) -> Kept:
+        """What the credential shows, kept; in the log too, unless the log cannot be reached now: then it is sent later. The same presentation
+        again is answered as it was. Raises as ``judge_credential``."""
+        shown = sha256(presentation).hex()
+        known = self.store.find(shown)
+        if known is None:
+            peers = self.peers.pinned()
+            pinned = {name: peer.pinned for name, peer in peers.items()}
+            shows = judge_credential(credential, presentation, pinned, here=self._identity.zone, now=self._now(), policy=self._policy)
+            peer = peers[shows.origin]
+            kept = Kept(shows, peer.title, peer.model_title(shows.model_sha256), self._now())
+            self.store.keep(kept, Proof(credential, presentation, self._statement(shows)))
+            _log.info(RECOGNISED, origin=shows.origin, model=shows.model)
+        self.drain()
+        found = self.store.find(shown)
+        assert found is not None  # it was kept
+        return found
+
+    def run(self, stopping: threading.Event) -> None:
+        """Send what is kept, until the process stops; what could not be sent is sent again."""
+        while not stopping.is_set():
+            self._wake.clear()
+            self.drain()
+            self._wake.wait(RETRY_S)
+
+    def stop(self) -> None:
+        """Wake ``run`` so that it ends."""
+        self._wake.set()
+
+    def drain(self) -> None:
+        """Send kept statements in their order, as far as the zone takes them now."""
+        with self._sending:
+            for shown, envelope in self.store.unsent():
+                try:
+                    receipt = self._exchange.submit(envelope)
+                except (RpcRefusal, PeerUnavailableError) as error:
+                    _log.warning(RECOGNITION_DELAYED, error=type(error).__name__, reason=getattr(error, "reason", ""))
+                    return
+                self.store.sent(shown, receipt.leaf_index)
+                _log.info(RECOGNITION_LOGGED, leaf_index=receipt.leaf_index)
+
+    def _statement(self, shows: Recognised) -> bytes:
+        statement = Recognition(
+            zone=self._identity.zone, nonce=fresh_nonce(), origin=shows.origin, model=shows.model, model_sha256=shows.model_sha256,
+            shown=shows.shown, scored=shows.scored,
+        )  # fmt: skip
+        return sign_statement(statement, self._identity.signer)

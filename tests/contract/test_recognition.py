@@ -1,0 +1,209 @@
+"""Scores of another zone at the gateway: shown by the enterprise itself, judged offline, logged without it, seen by whom it may be."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx import Response
+
+from crypto.encoding import canonical_json, sha256
+from crypto.keygen import PrivateKey
+from nodes.runtime.pages.accounts import AUTHORITY, CLERK, COUNTY, Person
+from nodes.runtime.pages.language import day
+from scoring.errors import StatementReplayedError, WrongSignerError, ZoneMismatchError
+from scoring.statements import Recognition
+from tests.contract.test_gateway_http import refused
+from tests.support.artifacts import base64_of, put, write_public
+from tests.support.credentials import ORIGIN, Abroad, abroad
+from tests.support.gateway import Front, front
+from tests.support.site import PASSWORD, sign_in
+from tests.support.zone import BASE, MemoryZone, released_zone
+
+PEOPLE = (
+    Person("chief", "主任", frozenset({AUTHORITY}), ("",), ("",)),
+    Person("county", "县区", frozenset({COUNTY}), ("330108",), ("",)),
+    Person("clerk", "柜员", frozenset({CLERK}), ("",), ("",)),
+)
+
+
+@dataclass
+class Here:
+    """The receiving zone's gateway, which pins the zone of origin."""
+
+    site: Front
+    origin: Abroad
+    peers: Path
+
+    def send(self, credential: bytes, shown: bytes) -> Response:
+        answer: Response = self.site.client.post("/v1/credentials", json=self.origin.body(credential, shown))
+        return answer
+
+    def browser(self, name: str, language: str = "zh") -> TestClient:
+        client = TestClient(self.site.client.app, BASE, headers={"accept": "text/html"}, follow_redirects=False, raise_server_exceptions=False)
+        assert sign_in(client, name).status_code == 303
+        client.get(f"/language?to={language}")
+        return client
+
+
+@pytest.fixture(scope="module")
+def zones(small_private_key: PrivateKey) -> tuple[MemoryZone, Abroad]:
+    return released_zone(small_private_key), abroad(small_private_key)
+
+
+@pytest.fixture
+def here(zones: tuple[MemoryZone, Abroad], tmp_path: Path) -> Here:
+    zone, origin = zones[0].fork(), zones[1]
+    zone.now = origin.scored + 120
+    site, peers = front(zone, tmp_path / "state"), tmp_path / "state" / "peers"
+    write_public(origin.zone, peers / ORIGIN)
+    for person in PEOPLE:
+        site.site.accounts.add(person, PASSWORD)
+    return Here(site, origin, peers)
+
+
+def test_a_credential_is_taken_with_origin_model_and_date(here: Here) -> None:
+    origin, credential = here.origin, here.origin.credential()
+    shown = origin.shown(credential)
+    answer = here.send(credential, shown)
+    said, result = answer.json(), json.loads(origin.receipt)["result"]
+    assert answer.status_code == 201, said
+    assert said["origin"] == {"zone": ORIGIN, "title": {"zh": "测试区", "en": "test zone"}}
+    assert (said["model"]["id"], said["scored"]) == (f"{origin.zone.model.id}@{origin.zone.model.version}", origin.scored)
+    assert (said["stage"], said["total"], said["percentile"]) == (result["stage"], result["total"], result["percentile"])
+
+
+def test_what_the_log_is_told_names_no_enterprise(here: Here) -> None:
+    credential = here.origin.credential()
+    shown = here.origin.shown(credential)
+    index = here.send(credential, shown).json()["leaf_index"]
+    leaf, envelope = here.site.zone.entries[index]
+    logged = here.site.zone.view.at(index)
+    assert isinstance(logged.statement, Recognition)
+    assert (logged.statement.origin, logged.statement.shown, logged.actor) == (ORIGIN, sha256(shown).hex(), "authority")
+    for told in (leaf, envelope, logged.statement.payload()):
+        assert here.origin.subject.encode() not in told
+        assert here.origin.uscc.encode() not in told
+        assert here.origin.zone.own_key[here.origin.subject].encode() not in told
+
+
+def test_the_same_showing_again_is_answered_as_it_was_and_logged_once(here: Here) -> None:
+    credential = here.origin.credential()
+    shown = here.origin.shown(credential)
+    first = here.send(credential, shown).json()
+    size = len(here.site.zone.entries)
+    here.site.zone.now += 10_000  # long after the presentation expired: the answer got lost, and the enterprise asks again
+    assert here.send(credential, shown).json() == first
+    assert len(here.site.zone.entries) == size
+
+
+def test_the_proof_is_kept_as_it_came(here: Here) -> None:
+    credential = here.origin.credential()
+    shown = here.origin.shown(credential)
+    digest = here.send(credential, shown).json()["shown"]
+    proof = here.site.recognition.store.proof(digest)
+    assert proof is not None
+    assert (proof.credential, proof.presentation) == (credential, shown)
+
+
+def test_refusals_have_their_own_reasons_and_are_logged(here: Here) -> None:
+    origin, credential = here.origin, here.origin.credential()
+    said = json.loads(origin.receipt)
+    said["result"]["total"] = "99.00"
+    forged = origin.credential(receipt=base64_of(canonical_json(said)))
+    other = origin.zone.own_key[origin.zone.subjects[1]]
+    cases = (
+        (credential, origin.shown(credential, signer=other), 403, "NOT_THE_HOLDER"),
+        (credential, origin.shown(credential, audience="third-zone"), 403, "PRESENTATION_AUDIENCE"),
+        (credential, origin.shown(credential, not_after=origin.scored + 59), 403, "PRESENTATION_EXPIRED"),
+        (forged, origin.shown(forged), 403, "CREDENTIAL_RECEIPT_INVALID"),
+        (origin.credential(registry="0" * 64), origin.shown(origin.credential(registry="0" * 64)), 403, "ORIGIN_MISMATCH"),
+        (b"{}", origin.shown(credential), 400, "CREDENTIAL_INVALID"),
+    )
+    for data, shown, status, reason in cases:
+        problem = refused(here.send(data, shown), status, reason)
+        assert isinstance(problem["leaf_index"], int)
+    refused(here.site.client.post("/v1/credentials", content=b"[]"), 400, "CREDENTIAL_INVALID")
+    here.site.zone.now += 400 * 86_400
+    late = origin.shown(credential, not_before=here.site.zone.now - 60, not_after=here.site.zone.now + 60)
+    refused(here.send(credential, late), 403, "CREDENTIAL_TOO_OLD")
+    assert here.site.recognition.store.listed() == []
+
+
+def test_a_zone_counts_as_peer_only_while_it_is_pinned_whole_and_under_its_own_name(here: Here) -> None:
+    credential = here.origin.credential()
+    registry = here.peers / ORIGIN / "registry.dsse.json"
+    kept = registry.read_bytes()
+    registry.unlink()
+    refused(here.send(credential, here.origin.shown(credential)), 403, "PEER_UNKNOWN")
+    put(registry, kept)
+    (here.peers / ORIGIN).rename(here.peers / "third-zone")
+    refused(here.send(credential, here.origin.shown(credential)), 403, "PEER_UNKNOWN")
+    (here.peers / "third-zone").rename(here.peers / ORIGIN)
+    assert here.send(credential, here.origin.shown(credential)).status_code == 201
+
+
+def test_while_the_log_is_away_the_credential_is_kept_and_logged_later(here: Here) -> None:
+    credential = here.origin.credential()
+    here.site.exchange.away = True
+    answer = here.send(credential, here.origin.shown(credential))
+    assert (answer.status_code, answer.json()["leaf_index"]) == (201, None)
+    here.site.exchange.away = False
+    here.site.recognition.drain()
+    kept = here.site.recognition.store.listed()[0]
+    assert isinstance(here.site.zone.view.at(kept.leaf_index).statement, Recognition)
+
+
+def test_officials_see_it_beside_origin_model_and_date_in_both_languages(here: Here) -> None:
+    credential = here.origin.credential()
+    assert here.send(credential, here.origin.shown(credential)).status_code == 201
+    model = here.origin.zone.model
+    for language, names in (("zh", ("测试区", model.title.zh, "外区积分互认")), ("en", ("test zone", model.title.en, "Scores of other zones"))):
+        page = here.browser("chief", language).get("/recognitions")
+        assert page.status_code == 200
+        for text in (*names, ORIGIN, here.origin.uscc, day(here.origin.scored), json.loads(here.origin.receipt)["result"]["total"]):
+            assert text in page.text
+    assert "/recognitions" in {view.page for view in here.site.site.views.of("*")}
+
+
+def test_an_enterprise_that_the_register_does_not_know_is_seen_only_by_who_sees_all(here: Here) -> None:
+    credential = here.origin.credential()
+    here.send(credential, here.origin.shown(credential))
+    page = here.browser("county").get("/recognitions")
+    assert page.status_code == 200
+    assert here.origin.uscc not in page.text
+
+
+def test_nobody_but_officials_may_look(here: Here) -> None:
+    assert here.browser("clerk").get("/recognitions").status_code == 403
+    assert here.site.client.get("/recognitions", headers={"accept": "text/html"}, follow_redirects=False).status_code == 303
+
+
+def test_a_recognised_score_gives_no_score_here_without_a_new_consent(here: Here) -> None:
+    """The consent of origin, which the credential carries, opens nothing here; a consent of this zone does."""
+    origin, zone = here.origin, here.site.zone
+    credential = origin.credential()
+    assert here.send(credential, origin.shown(credential)).status_code == 201
+    subject = zone.subjects[0]
+    abroad_consent = next(iter(origin.zone.view.consents.values())).consent
+    zone.enrol(subject)
+    asked = zone.consent_statement(subject).model_copy(update={"id": abroad_consent.id})
+    without = zone.fork().say(asked, zone.own_key[subject])  # as though it had been given here: only to sign the request
+    refused(here.site.send(zone.request(without)), 403, "CONSENT_MISSING")
+    assert not [ticket for ticket in zone.view.tickets.values() if ticket.statement.subject]
+    assert here.site.send(zone.request(zone.consent(subject))).status_code == 200
+
+
+def test_the_log_takes_a_recognition_of_the_authority_alone_of_another_zone_and_once(zones: tuple[MemoryZone, Abroad]) -> None:
+    zone = zones[0].fork()
+    said = {"zone": zone.name, "nonce": "0" * 32, "origin": ORIGIN, "model": "m@1", "model_sha256": "1" * 64, "shown": "2" * 64, "scored": 1}
+    with pytest.raises(WrongSignerError):
+        zone.judge(Recognition(**said), "bank-a")
+    with pytest.raises(ZoneMismatchError):
+        zone.judge(Recognition(**(said | {"origin": zone.name})), "authority")
+    zone.say(Recognition(**said), "authority")
+    with pytest.raises(StatementReplayedError):
+        zone.judge(Recognition(**(said | {"nonce": "3" * 32})), "authority")
