@@ -96,7 +96,7 @@ def applications(ground: Ground) -> Applications:
     )  # fmt: skip
     desk = open_publications(ground.identity, zone, ground.exchange, ground.evaluation, ground.engine, ground.company, ground.now)
     cockpit = open_cockpit(site, zone, ground.evaluation, ground.engine, ground.store, ground.register, policies.store, ground.now)
-    recognised = open_recognition(ground.identity, ground.exchange, ground.engine, ground.peers, ground.now)
+    recognised = open_recognition(ground.identity, zone, ground.exchange, ground.engine, ground.peers, ground.now)
     explorer = open_explorer(site, zone, ground.log, ground.engine, ground.roots, ground.envelope, ground.now)
     return Applications(
         parts=(

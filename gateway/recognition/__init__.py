@@ -1,1 +1,1 @@
-"""Score credentials of other zones: taken from the enterprise itself, judged offline against pinned peers, shown to officials [F11–F15]."""
+"""Score credentials of other zones: taken from the enterprise itself, judged offline against pinned peers, shown to officials [F10–F14]."""

@@ -1,11 +1,11 @@
-"""Takes score credentials of other zones: judges them, keeps them, tells the log that one was taken and not whose [F11–F15]."""
+"""Takes score credentials of other zones: judges them, keeps them, tells the log that one was taken and not whose [F10–F14]."""
 
 from __future__ import annotations
 
 import threading
 
 from crypto.encoding import sha256
-from gateway.recognition.peers import Peers
+from gateway.recognition.peers import Peer, Peers
 from gateway.recognition.store import Kept, Proof, RecognitionStore
 from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
@@ -13,6 +13,7 @@ from nodes.runtime.clock import Clock
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from nodes.runtime.replica.zone import Zone
 from scoring.federation.credential import DEFAULT_POLICY, Recognised, RecognitionPolicy, judge_credential
 from scoring.statements import Recognition
 
@@ -25,15 +26,11 @@ class RecognitionDesk:
     """The credentials of one gateway. Thread-safe."""
 
     def __init__(
-        self,
-        identity: Identity,
-        exchange: ExchangeClient,
-        store: RecognitionStore,
-        peers: Peers,
-        now: Clock,
+        self, identity: Identity, zone: Zone, exchange: ExchangeClient, store: RecognitionStore, peers: Peers, now: Clock,
         policy: RecognitionPolicy = DEFAULT_POLICY,
-    ) -> None:
-        self._identity, self._exchange, self.store, self.peers, self._now, self._policy = identity, exchange, store, peers, now, policy
+    ) -> None:  # fmt: skip
+        self._identity, self._zone, self._exchange, self.store, self.peers = identity, zone, exchange, store, peers
+        self._now, self._policy = now, policy
         self._sending, self._wake = threading.Lock(), threading.Event()
 
     def take(self, credential: bytes, presentation: bytes) -> Kept:
@@ -42,7 +39,7 @@ class RecognitionDesk:
         shown = sha256(presentation).hex()
         known = self.store.find(shown)
         if known is None:
-            peers = self.peers.pinned()
+            peers = self.recognised()
             pinned = {name: peer.pinned for name, peer in peers.items()}
             shows = judge_credential(credential, presentation, pinned, here=self._identity.zone, now=self._now(), policy=self._policy)
             peer = peers[shows.origin]
@@ -53,6 +50,12 @@ class RecognitionDesk:
         found = self.store.find(shown)
         assert found is not None  # it was kept
         return found
+
+    def recognised(self) -> dict[str, Peer]:
+        """The zones whose scores are taken: pinned here, and peers of the registry under the same registry of theirs [F1, F12]."""
+        with self._zone.reading() as view:
+            approved = {member.peer.zone: member.peer.registry for member in view.registry.members.values() if member.peer is not None}
+        return {name: peer for name, peer in self.peers.pinned().items() if approved.get(name) == peer.pinned.registry_sha256}
 
     def run(self, stopping: threading.Event) -> None:
         """Send what is kept, until the process stops; what could not be sent is sent again."""

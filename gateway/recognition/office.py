@@ -16,11 +16,12 @@ from nodes.runtime.clock import Clock
 from nodes.runtime.pages.site import Site
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
+from nodes.runtime.replica.zone import Zone
 
 
-def open_recognition(identity: Identity, exchange: ExchangeClient, engine: Engine, peers: Peers, now: Clock) -> RecognitionDesk:
+def open_recognition(identity: Identity, zone: Zone, exchange: ExchangeClient, engine: Engine, peers: Peers, now: Clock) -> RecognitionDesk:
     """The desk over the gateway's database ``engine``; its ``run`` sends statements to the log."""
-    return RecognitionDesk(identity, exchange, RecognitionStore(engine), peers, now)
+    return RecognitionDesk(identity, zone, exchange, RecognitionStore(engine), peers, now)
 
 
 def recognition(site: Site, desk: RecognitionDesk, intake: SignedIntake, register: Register) -> APIRouter:

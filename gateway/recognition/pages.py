@@ -1,4 +1,4 @@
-"""The page of recognised scores: for officials, each within their own divisions and trades [F15, T4]."""
+"""The page of recognised scores: for officials, each within their own divisions and trades [F14, T4]."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def pages(site: Site, desk: RecognitionDesk, register: Register) -> APIRouter:
         file = listing.file(rows, request.query_params, site.translator(request, "recognition"))
         if file is not None:
             return file
-        peers = {name: peer.title for name, peer in desk.peers.pinned().items()}
+        peers = {name: peer.title for name, peer in desk.recognised().items()}
         return site.page(request, "recognition/list.html.j2", shown=listing.show(rows, request.query_params), peers=peers)
 
     return router

@@ -1,4 +1,4 @@
-"""Other zones as this one pins them: one public directory each, given out of band, never fetched from the zone itself [F10]."""
+"""Other zones as this one pins them: their public directories, given out of band, never fetched from the zone itself [F2]."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from scoring.errors import ScoringError
 from scoring.federation.credential import PinnedPeer
 from scoring.statements import Title
 
+PUBLIC = "public"
 PEER_UNREADABLE = "peer.unreadable"
 _log = logging.logger("recognition")
 
@@ -42,7 +43,8 @@ class Peer:
 
 
 class Peers:
-    """The zones whose public directories lie in ``directory``, by name. Read again when a file in them is added, replaced or taken away."""
+    """The zones whose public directories lie in ``directory`` as ``<zone>/public``. Read again when a file in them is added, replaced or taken
+    away."""
 
     def __init__(self, directory: Path, min_bits: int = DEFAULT_MIN_BITS) -> None:
         self._directory, self._min_bits = directory, min_bits
@@ -52,12 +54,12 @@ class Peers:
     def pinned(self) -> Mapping[str, Peer]:
         """Every zone that can be read. One that cannot, or whose registry is another zone's, is left out and told in the process's log."""
         with self._lock:
-            names = sorted(path.name for path in self._directory.iterdir() if path.is_dir()) if self._directory.is_dir() else []
+            names = sorted(path.name for path in self._directory.iterdir() if (path / PUBLIC).is_dir()) if self._directory.is_dir() else []
             self._read = {name: self._looked(name) for name in names}
             return {name: peer for name, (_, peer) in self._read.items() if peer is not None}
 
     def _looked(self, name: str) -> tuple[tuple[tuple[str, int], ...], Peer | None]:
-        stamp = tuple(_stamp(self._directory / name))
+        stamp = tuple(_stamp(self._directory / name / PUBLIC))
         known = self._read.get(name)
         return known if known is not None and known[0] == stamp else (stamp, self._load(name))
 
@@ -72,7 +74,7 @@ class Peers:
 
 
 def _roots(directory: Path, min_bits: int) -> Roots:
-    roots = Roots.load(directory, min_bits)
+    roots = Roots.load(directory / PUBLIC, min_bits)
     if roots.zone != directory.name:
         raise SettingsError(f"the registry in {directory} is of zone {roots.zone}: name the directory after its zone")
     return roots

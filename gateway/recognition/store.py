@@ -1,4 +1,4 @@
-"""Credentials that the gateway took: what they show, the exact bytes that prove it, and the statement that tells the log of each [F15]."""
+"""Credentials that the gateway took: what they show, the exact bytes that prove it, and the statement that tells the log of each [F13]."""
 
 from __future__ import annotations
 

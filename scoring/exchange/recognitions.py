@@ -1,4 +1,4 @@
-"""What the log alone can tell of score credentials that the authority took: from another zone, each once [F15]."""
+"""What the log alone can tell of score credentials that the authority took: from a peer zone, each once [F13]."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ def _judge_recognition(view: ZoneView, statement: Recognition, signer: Signer, _
     signer.require_role(view.registry, "authority")
     if statement.origin == view.zone:
         raise ZoneMismatchError("a zone's own score needs no recognition there")
+    if all(member.peer is None or member.peer.zone != statement.origin for member in view.registry.members.values()):
+        raise ZoneMismatchError(f"{statement.origin} is no peer of this zone, which its custodians approved")
     if statement.shown in view.recognitions:
         raise StatementReplayedError("this showing of the credential is in the log already")
 

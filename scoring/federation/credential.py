@@ -1,4 +1,4 @@
-"""The score credential: a receipt that an enterprise carries into another zone, with what proves whom it is about [F11–F14].
+"""The score credential: a receipt that an enterprise carries into another zone, with what proves whom it is about [F10–F12].
 
 The receiving zone judges it offline, against a peer that it has pinned: it asks the zone of origin nothing. No score of the receiving zone comes
 of it. The receipt itself is judged by whoever pins its zone, through ``PinnedPeer.verify``; this module judges everything around it.
@@ -138,7 +138,7 @@ def judge_credential(
     Raises, the first that applies: CredentialFormatError; PeerUnknownError for a zone that is not among ``peers``; OriginMismatchError where the
     registry is not the pinned one, or credential, receipt and presentation name different zones, models or bytes; PresentationAudienceError,
     PresentationExpiredError; NotTheHolderError where the enrolled key of the receipt did not sign the presentation; CredentialReceiptError;
-    CredentialTooOldError; NotTheHolderError where the registrar's binding is not of this subject [F12–F14].
+    CredentialTooOldError; NotTheHolderError where the registrar's binding is not of this subject [F10–F12].
     """
     credential = parse_credential(data)
     peer = peers.get(credential.zone)

@@ -10,7 +10,7 @@ from scoring.statements.base import Hex32, Name, Statement, Time
 
 
 class CredentialShown(Statement):
-    """An enterprise shows one score credential to one zone, for a short time [F13]. Signed by its enrolled key; never logged.
+    """An enterprise shows one score credential to one zone, for a short time [F11]. Signed by its enrolled key; never logged.
 
     ``zone``: where the key is enrolled and the receipt was made. ``audience``: the zone that it is shown to. ``credential``: SHA-256 of the
     credential's exact bytes.
@@ -24,7 +24,7 @@ class CredentialShown(Statement):
 
 
 class Recognition(Statement):
-    """The authority took a score credential of another zone [F15]. Whom it is about is kept by the gateway and stands nowhere in the log.
+    """The authority took a score credential of another zone [F13]. Whom it is about is kept by the gateway and stands nowhere in the log.
 
     ``origin``: the zone that it comes from; ``model``: id and version there; ``shown``: digest of the envelope by which it was shown, which no
     one can guess; ``scored``: when the score was released there.

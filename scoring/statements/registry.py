@@ -51,9 +51,9 @@ class Member(Record):
     uri: str
     peer: PeerZone | None = Field(default=None, exclude_if=lambda entry: entry is None)
 
-    @field_validator("peer", mode="before")
+    @field_validator("peer", mode="after")
     @classmethod
-    def _is_there_or_left_out(cls, value: object) -> object:
+    def _is_there_or_left_out(cls, value: PeerZone | None) -> PeerZone:
         """One spelling of a member without it: what custodians approve is a digest of these bytes."""
         if value is None:
             raise ValueError("peer is an entry, or is left out")

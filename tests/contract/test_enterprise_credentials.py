@@ -26,7 +26,7 @@ from scoring.statements import Recognition, Title
 from tests.contract.test_enterprise_service import Network
 from tests.support.artifacts import write_public
 from tests.support.bank import bank, uscc_of
-from tests.support.credentials import HERE, ORIGIN
+from tests.support.credentials import HERE, ORIGIN, join_peer
 from tests.support.enterprise_pages import Pages, pages_before
 from tests.support.gateway import Front, front
 from tests.support.site import form_of
@@ -52,6 +52,7 @@ def zones(small_private_key: PrivateKey) -> tuple[MemoryZone, MemoryZone]:
 @pytest.fixture
 def between(zones: tuple[MemoryZone, MemoryZone], tmp_path: Path) -> Between:
     home, away = zones[0].fork(), zones[1].fork()
+    join_peer(away, home)
     other = front(away, tmp_path / "other")
     way = Network(other.client._transport)
     gate = front(home, tmp_path / "gateway")
@@ -64,7 +65,7 @@ def between(zones: tuple[MemoryZone, MemoryZone], tmp_path: Path) -> Between:
     home.contribute_rows(consent)
     node.told(consent, 1)
     answer = node.queries.answer(Query(PRODUCT, "loan", uscc=uscc))
-    write_public(home, tmp_path / "other" / "peers" / ORIGIN)
+    write_public(home, tmp_path / "other" / "peers" / ORIGIN / "public")
     away.now = home.now
     return Between(pages, uscc, node.receipts.document(answer["receipt_id"]), other, way)
 

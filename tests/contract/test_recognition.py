@@ -18,7 +18,7 @@ from scoring.errors import StatementReplayedError, WrongSignerError, ZoneMismatc
 from scoring.statements import Recognition
 from tests.contract.test_gateway_http import refused
 from tests.support.artifacts import base64_of, put, write_public
-from tests.support.credentials import ORIGIN, Abroad, abroad
+from tests.support.credentials import ORIGIN, Abroad, abroad, join_peer, part_from
 from tests.support.gateway import Front, front
 from tests.support.site import PASSWORD, sign_in
 from tests.support.zone import BASE, MemoryZone, released_zone
@@ -57,9 +57,10 @@ def zones(small_private_key: PrivateKey) -> tuple[MemoryZone, Abroad]:
 @pytest.fixture
 def here(zones: tuple[MemoryZone, Abroad], tmp_path: Path) -> Here:
     zone, origin = zones[0].fork(), zones[1]
+    join_peer(zone, origin.zone)
     zone.now = origin.scored + 120
     site, peers = front(zone, tmp_path / "state"), tmp_path / "state" / "peers"
-    write_public(origin.zone, peers / ORIGIN)
+    write_public(origin.zone, peers / ORIGIN / "public")
     for person in PEOPLE:
         site.site.accounts.add(person, PASSWORD)
     return Here(site, origin, peers)
@@ -135,7 +136,7 @@ def test_refusals_have_their_own_reasons_and_are_logged(here: Here) -> None:
 
 def test_a_zone_counts_as_peer_only_while_it_is_pinned_whole_and_under_its_own_name(here: Here) -> None:
     credential = here.origin.credential()
-    registry = here.peers / ORIGIN / "registry.dsse.json"
+    registry = here.peers / ORIGIN / "public" / "registry.dsse.json"
     kept = registry.read_bytes()
     registry.unlink()
     refused(here.send(credential, here.origin.shown(credential)), 403, "PEER_UNKNOWN")
@@ -144,6 +145,16 @@ def test_a_zone_counts_as_peer_only_while_it_is_pinned_whole_and_under_its_own_n
     refused(here.send(credential, here.origin.shown(credential)), 403, "PEER_UNKNOWN")
     (here.peers / "third-zone").rename(here.peers / ORIGIN)
     assert here.send(credential, here.origin.shown(credential)).status_code == 201
+
+
+def test_a_pinned_zone_that_the_custodians_did_not_approve_or_that_has_left_is_no_peer(here: Here) -> None:
+    credential = here.origin.credential()
+    part_from(here.site.zone)
+    refused(here.send(credential, here.origin.shown(credential)), 403, "PEER_UNKNOWN")
+    other = here.origin.zone.fork()
+    other.view.genesis = b"another registry"  # what the custodians approved is not what is pinned
+    join_peer(here.site.zone, other, "further-node")
+    refused(here.send(credential, here.origin.shown(credential)), 403, "PEER_UNKNOWN")
 
 
 def test_while_the_log_is_away_the_credential_is_kept_and_logged_later(here: Here) -> None:
@@ -199,11 +210,14 @@ def test_a_recognised_score_gives_no_score_here_without_a_new_consent(here: Here
 
 def test_the_log_takes_a_recognition_of_the_authority_alone_of_another_zone_and_once(zones: tuple[MemoryZone, Abroad]) -> None:
     zone = zones[0].fork()
+    join_peer(zone, zones[1].zone)
     said = {"zone": zone.name, "nonce": "0" * 32, "origin": ORIGIN, "model": "m@1", "model_sha256": "1" * 64, "shown": "2" * 64, "scored": 1}
     with pytest.raises(WrongSignerError):
         zone.judge(Recognition(**said), "bank-a")
     with pytest.raises(ZoneMismatchError):
         zone.judge(Recognition(**(said | {"origin": zone.name})), "authority")
+    with pytest.raises(ZoneMismatchError):
+        zone.judge(Recognition(**(said | {"origin": "third-zone"})), "authority")
     zone.say(Recognition(**said), "authority")
     with pytest.raises(StatementReplayedError):
         zone.judge(Recognition(**(said | {"nonce": "3" * 32})), "authority")

@@ -1,4 +1,4 @@
-"""Makes score credentials of receipts and shows them to other zones in the enterprise's name, signed with its own key [F11, F13]."""
+"""Makes score credentials of receipts and shows them to other zones in the enterprise's name, signed with its own key [F11, F15]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page on which an enterprise shows a score to another zone, and sees to whom it did [F13, Q4]."""
+"""The page on which an enterprise shows a score to another zone, and sees to whom it did [F15, Q4]."""
 
 from __future__ import annotations
 
