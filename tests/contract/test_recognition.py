@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -211,7 +212,15 @@ def test_a_recognised_score_gives_no_score_here_without_a_new_consent(here: Here
 def test_the_log_takes_a_recognition_of_the_authority_alone_of_another_zone_and_once(zones: tuple[MemoryZone, Abroad]) -> None:
     zone = zones[0].fork()
     join_peer(zone, zones[1].zone)
-    said = {"zone": zone.name, "nonce": "0" * 32, "origin": ORIGIN, "model": "m@1", "model_sha256": "1" * 64, "shown": "2" * 64, "scored": 1}
+    said: dict[str, Any] = {
+        "zone": zone.name,
+        "nonce": "0" * 32,
+        "origin": ORIGIN,
+        "model": "m@1",
+        "model_sha256": "1" * 64,
+        "shown": "2" * 64,
+        "scored": 1,
+    }
     with pytest.raises(WrongSignerError):
         zone.judge(Recognition(**said), "bank-a")
     with pytest.raises(ZoneMismatchError):

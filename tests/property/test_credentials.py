@@ -41,7 +41,7 @@ def origin(small_private_key: PrivateKey) -> Abroad:
 
 def judged(origin: Abroad, credential: bytes, shown: bytes = b"", later_s: int = 120, **changes: Any) -> Recognised:
     shown = shown or origin.shown(credential)
-    said = {"peers": origin.peers(), "here": HERE, "now": origin.scored + later_s} | changes
+    said: dict[str, Any] = {"peers": origin.peers(), "here": HERE, "now": origin.scored + later_s} | changes
     return judge_credential(credential, shown, **said)
 
 

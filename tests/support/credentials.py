@@ -45,12 +45,18 @@ class Abroad:
 
     def binding(self, subject: str = "", signer: str = "market", **changes: Any) -> bytes:
         """The registrar's binding of the enterprise's code."""
-        said = {"zone": ORIGIN, "nonce": fresh_nonce(), "subject": subject or self.subject, "uscc": self.uscc, "service": "enterprise"}
+        said: dict[str, Any] = {
+            "zone": ORIGIN,
+            "nonce": fresh_nonce(),
+            "subject": subject or self.subject,
+            "uscc": self.uscc,
+            "service": "enterprise",
+        }
         return sign_statement(Binding(**(said | changes)), self.zone.keys.signers[signer])
 
     def credential(self, **changes: Any) -> bytes:
         """The enterprise's credential, or one in which something is said otherwise."""
-        said = {
+        said: dict[str, Any] = {
             "format": FORMAT, "zone": ORIGIN, "registry": sha256(self.zone.view.genesis).hex(), "model": self.zone.model.sha256,
             "receipt": base64_of(self.receipt), "binding": base64_of(self.binding()),
         }  # fmt: skip
@@ -58,7 +64,7 @@ class Abroad:
 
     def shown(self, credential: bytes, signer: str = "", **changes: Any) -> bytes:
         """The enterprise shows a credential to ``HERE`` a minute after the score, or somebody says it otherwise."""
-        said = {
+        said: dict[str, Any] = {
             "zone": ORIGIN, "nonce": fresh_nonce(), "audience": HERE, "credential": sha256(credential).hex(),
             "not_before": self.scored + 60, "not_after": self.scored + 660,
         }  # fmt: skip
