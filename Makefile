@@ -111,6 +111,10 @@ GENERATE = PATH="$(CURDIR)/$(BIN):$$PATH" $(PY) -m grpc_tools.protoc -I. --pytho
 proto: $(VENV)/.dev ## generate protos/v1/*_pb2* from the .proto files
 	@$(call GENERATE,.)
 
+.PHONY: migration
+migration: $(VENV)/.dev ## write the migration of a changed table: ARGS='KIND "what changes"'
+	@$(PY) -m nodes.runtime.migrations $(ARGS)
+
 .PHONY: schemas
 schemas: $(VENV)/.runtime ## generate the JSON Schemas of statements and receipts
 	@$(PY) docs/specs/schemas/generate.py

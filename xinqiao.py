@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, str] = {
     "connector": f"{NODES}.departments.connector:app",
     "values": f"{NODES}.departments.values:app",
     "account": f"{NODES}.account:app",
+    "database": f"{NODES}.database:app",
     "bench": f"{SIMULATORS}.bench:bench",
 }
 """Command → module and what it has there: a group of commands, or the one function of a command."""

@@ -17,7 +17,7 @@ from connectors.api.signing import credentials_of
 from connectors.customs.channels import Channels
 from connectors.customs.folders import ClientFolders
 from connectors.customs.records import SingleWindow
-from connectors.customs.store import CustomsStore
+from connectors.customs.store import METADATA, CustomsStore
 from connectors.database.engine import open_engine
 from connectors.database.view import ViewConnector
 from connectors.files.csv_rows import read_csv
@@ -52,10 +52,16 @@ def connect(mapping: ConnectorMapping, base: Path, customs: Engine | None = None
         case HttpSource():
             return ApiConnector(mapping, source, partial(Client, source, trust_of(source, base), credentials_of(source.auth, base)))
         case SingleWindowSource():
-            engine = customs or create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-            store = CustomsStore(engine, mapping.id, Channels(source.dialect), lambda: int(time.time()))
+            store = CustomsStore(customs or _memory(), mapping.id, Channels(source.dialect), lambda: int(time.time()))
             traders = None if source.traders is None else frozenset(source.traders)
             return SingleWindow(mapping.id, ClientFolders(base / source.folder, source.quiet_s), store, time.time, source.rates, traders)
+
+
+def _memory() -> Engine:
+    """A database that lives as long as the connector: for one that is only tried out."""
+    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    METADATA.create_all(engine)
+    return engine
 
 
 def _read_csv(mapping: ConnectorMapping, source: CsvSource, file: BinaryIO, name: str) -> Iterator[Record | Malformed]:

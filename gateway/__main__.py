@@ -22,7 +22,7 @@ from gateway.refusals import RefusalLog
 from gateway.register.office import add_register
 from gateway.releases import Releases
 from gateway.settings import GatewaySettings
-from gateway.store import METADATA, Store
+from gateway.store import Store
 from nodes.auditor.evidence.roots import Roots
 from nodes.errors import NotReadyError
 from nodes.runtime.clock import now
@@ -67,7 +67,7 @@ def main(config: Path) -> int:
 
 def _core(process: Process, settings: GatewaySettings, envelope: Callable[[int], bytes]) -> _Core:
     table, identity, zone = settings.gateway, Identity.load(settings), Zone(settings.public_dir)
-    engine = open_database(settings.state_dir, "gateway", METADATA, settings.database_url)
+    engine = open_database(settings.state_dir, "gateway", settings.database_url)
     store = Store(engine)
     log, exchange = LogClient(identity, settings.peer("log")), ExchangeClient(identity, settings.peer("coordinator"))
     refusals = RefusalLog(identity, lambda sent: log.append(sent).index, now)

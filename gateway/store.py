@@ -62,7 +62,6 @@ class Store:
     """The gateway's database. Everything is on disk when a method returns."""
 
     def __init__(self, engine: Engine) -> None:
-        METADATA.create_all(engine)
         self._engine = engine
 
     def use_nonce(self, key_id: str, nonce: str, expires: int, now: int) -> None:

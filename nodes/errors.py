@@ -166,3 +166,7 @@ class LogForkError(FatalError):
 
 class RollbackError(FatalError):
     """The database is older than the head pinned outside it: it was restored, or tampered with."""
+
+
+class DatabaseNewerError(FatalError):
+    """The database was written by a newer version of the program, whose tables this one does not know."""

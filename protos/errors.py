@@ -201,6 +201,7 @@ _NODES = {
     "StorageError": _own("STORAGE_FAILED", "What was stored cannot be read or written.", fatal=True),
     "LogForkError": _own("LOG_FORKED", "The log showed two histories.", fatal=True),
     "RollbackError": _own("STATE_ROLLED_BACK", "The database is older than the head pinned outside it.", fatal=True),
+    "DatabaseNewerError": _own("DATABASE_NEWER", "A newer version of the program wrote the database.", fatal=True),
 }
 
 _POLICIES = {

@@ -94,11 +94,10 @@ class Taken:
 class CustomsStore:
     """The messages of one ``source``. ``mark`` is another for every database that begins empty; ``now``: seconds of Unix time.
 
-    Makes its tables where they are missing. Several processes may write: the source's row is locked first.
+    ``engine`` has METADATA's tables. Several processes may write: the source's row is locked first.
     """
 
     def __init__(self, engine: Engine, source: str, channels: Channels, now: Callable[[], int]) -> None:
-        METADATA.create_all(engine)
         self._engine, self._source, self._channels, self._now = engine, source, channels, now
         with suppress(IntegrityError), engine.begin() as connection:  # another process made the row first
             self._lock(connection)

@@ -37,7 +37,6 @@ class CockpitStore:
     """The cockpit's part of the gateway's database."""
 
     def __init__(self, engine: Engine) -> None:
-        METADATA.create_all(engine)
         self._engine = engine
         self._known: dict[str, dict[str, Any]] = {}
 

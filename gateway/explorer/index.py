@@ -66,7 +66,6 @@ class LeafIndex:
     """The index in ``engine``. One thread fills it; any may read."""
 
     def __init__(self, engine: Engine, log: LogClient, log_vkey: str) -> None:
-        METADATA.create_all(engine)
         self._engine, self._log, self._log_vkey = engine, log, log_vkey
         self._wake = threading.Event()
         self._counts: tuple[int, dict[str, int]] = (-1, {})

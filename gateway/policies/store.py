@@ -91,7 +91,6 @@ class PolicyStore:
     """The tables of policies in the gateway's database. Everything is on disk when a method returns."""
 
     def __init__(self, engine: Engine) -> None:
-        METADATA.create_all(engine)
         self._engine = engine
 
     # --- policies ---

@@ -56,7 +56,6 @@ class PoolStore:
     """The pool of one zone."""
 
     def __init__(self, engine: Engine) -> None:
-        METADATA.create_all(engine)
         self._engine = engine
 
     def pool(self) -> Pool:

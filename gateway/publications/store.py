@@ -42,7 +42,6 @@ class PublicationStore:
     """The publications in the gateway's database. Everything is on disk when a method returns."""
 
     def __init__(self, engine: Engine) -> None:
-        METADATA.create_all(engine)
         self._engine = engine
 
     def get(self, publication: str) -> Publication:

@@ -53,7 +53,6 @@ class RecognitionStore:
     """Recognitions in the gateway's database. Everything is on disk when a method returns."""
 
     def __init__(self, engine: Engine) -> None:
-        METADATA.create_all(engine)
         self._engine = engine
 
     def keep(self, kept: Kept, proof: Proof) -> None:

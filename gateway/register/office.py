@@ -8,7 +8,6 @@ from contextlib import suppress
 from gateway.register.book import Register
 from gateway.register.checked import FactsConnector
 from gateway.register.settings import RegisterTable
-from nodes.department.records import tables
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.runner import Runner, turns_of
 from nodes.department.records.sources import open_sources
@@ -27,12 +26,12 @@ def add_register(process: Process, table: RegisterTable | None) -> Register:
     Raises MappingError for a mapping that is wrong, SettingsError for a roster key that is none.
     """
     settings = process.settings
-    engine = open_database(settings.state_dir, "register", tables.METADATA, settings.database_url)
+    engine = open_database(settings.state_dir, "records", settings.database_url, name="register")
     process.on_stop(engine.dispose)
     store, intake = RecordStore(engine), Intake(engine, now)
     if table is None:
         return Register(store, intake, b"", {})
-    sources = [FactsConnector(source.connector) for source in open_sources(table, settings.state_dir)]
+    sources = [FactsConnector(source.connector) for source in open_sources(table, settings.state_dir, settings.database_url)]
     runner = Runner(intake, sources, turns_of(settings.state_dir, process.stopping))
     process.worker("register", lambda: keep_reading(runner, process.stopping, table.scan_s))
     roster_key = read_roster_key(read_private(table.roster_key_file))

@@ -17,7 +17,6 @@ from nodes.auditor.witness_state import WitnessState
 from nodes.errors import IdentityError, LogForkError
 from nodes.runtime import logging
 from nodes.runtime.clock import now
-from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
 from nodes.runtime.notices.board import BoardClient
 from nodes.runtime.notices.heads import HeadComparison, HeadLimits
@@ -25,8 +24,7 @@ from nodes.runtime.notices.turn import Notices
 from nodes.runtime.peers.identity import Identity, load_note_signer, witness_name
 from nodes.runtime.process import Process
 from nodes.runtime.replica.follower import LogFollower
-from nodes.runtime.replica.store import METADATA as REPLICA_TABLES
-from nodes.runtime.replica.store import LogReplica
+from nodes.runtime.replica.store import LogReplica, open_copy
 from nodes.runtime.replica.zone import Zone, announce_witnesses
 from protos.errors import refusal_of
 
@@ -68,7 +66,7 @@ def main(config: Path) -> int:
 
 def _follow(process: Process, identity: Identity, settings: AuditorSettings, zone: Zone) -> None:
     genesis = zone.genesis
-    replica = LogReplica(open_database(settings.state_dir, "replica", REPLICA_TABLES), settings.state_dir / "replica", genesis.log_vkey)
+    replica = LogReplica(open_copy(settings.state_dir, settings.database_url, "replica"), settings.state_dir / "replica", genesis.log_vkey)
     follower = LogFollower(identity, settings.peer("log"), replica, Observed(zone), genesis.witness_policy)
     if settings.peers.coordinator is not None:
         DrawsRole(process, identity, settings, zone, follower, replica)

@@ -8,7 +8,7 @@ from nodes.auditor.evidence.roots import Roots
 from nodes.bank.api import create_app
 from nodes.bank.clerk.pages import bank_site
 from nodes.bank.consents import Consents
-from nodes.bank.lending import metadata, open_lending
+from nodes.bank.lending import open_lending
 from nodes.bank.loans.opening import open_loans
 from nodes.bank.queries import Queries
 from nodes.bank.receipts import ReceiptStore
@@ -38,7 +38,7 @@ def main(config: Path) -> int:
     process = Process(settings)
     identity = Identity.load(settings)
     roots = Roots.load(settings.public_dir)
-    engine = open_database(settings.state_dir, "bank", metadata(), settings.database_url)
+    engine = open_database(settings.state_dir, "bank", settings.database_url)
     trust = ZoneTrust(settings.public_dir, settings.zone, settings.member)  # what is pinned in roots stays as it is: receipts are verified from there
     members = Members(process, identity, settings, trust.registry)
     consents = Consents(engine, identity, trust.registry)

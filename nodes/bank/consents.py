@@ -78,7 +78,6 @@ class Consents:
     """The bank's table of consents and its place in the coordinator's work."""
 
     def __init__(self, engine: Engine, identity: Identity, registry: MemberRegistry) -> None:
-        METADATA.create_all(engine)
         self._engine, self._identity, self._registry = engine, identity, registry
 
     def cursor(self) -> int:

@@ -5,16 +5,13 @@ Columns, their sending, and what an auditor draws of them are a department's (``
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, MetaData
+from sqlalchemy import Engine
 
 from connectors.records import Connector
-from nodes.bank import borrowers
 from nodes.bank.borrowers import Borrowers
 from nodes.bank.consents import Consents
 from nodes.bank.settings import BankTable
-from nodes.contributing import outbox
 from nodes.contributing.contributions import Records
-from nodes.contributing.corrections import epochs
 from nodes.contributing.corrections.epochs import ContributedEpochs
 from nodes.contributing.epoch_secrets import EpochSecrets
 from nodes.contributing.office import Office
@@ -22,23 +19,17 @@ from nodes.contributing.outbox import Outbox
 from nodes.contributing.sender import Sender
 from nodes.contributing.trust import OpenEpoch, ZoneTrust
 from nodes.contributing.worker import ContributingMember
-from nodes.department.records import store, tables
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.runner import Runner, turns_of
 from nodes.department.records.sources import open_sources
 from nodes.department.records.store import RecordStore
 from nodes.errors import RecordsMissingError
 from nodes.runtime.clock import now
-from nodes.runtime.database import joined, open_database
+from nodes.runtime.database import open_database
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.process import Process
-
-
-def metadata() -> MetaData:
-    """The tables of a bank's database that its contributions need; its loan book lies in a database of its own."""
-    return joined(store.SAID_METADATA, outbox.METADATA, epochs.METADATA, borrowers.METADATA)
 
 
 class LoanContributor(ContributingMember):
@@ -61,11 +52,11 @@ def open_lending(
     log: LogClient,
     contracts: Connector | None = None,
 ) -> LoanContributor:
-    """The contributor of the bank's process, with two workers: one sends, one reads the loan book. ``engine`` has ``metadata``; ``contracts``:
+    """The contributor of the bank's process, with two workers: one sends, one reads the loan book. ``engine``: the bank's database; ``contracts``:
     those that were made here, as a source of records."""
     state_dir, url = process.settings.state_dir, process.settings.database_url
-    book = open_database(state_dir, "records", tables.METADATA, url)
-    connectors = [source.connector for source in open_sources(table, state_dir)] + ([] if contracts is None else [contracts])
+    book = open_database(state_dir, "records", url)
+    connectors = [source.connector for source in open_sources(table, state_dir, url)] + ([] if contracts is None else [contracts])
     office = Office(
         identity=identity,
         trust=trust,

@@ -101,7 +101,6 @@ class ReceiptStore:
     """Receipts that verified, in the database and in ``directory``, one file each."""
 
     def __init__(self, engine: Engine, directory: Path, roots: Roots) -> None:
-        METADATA.create_all(engine)
         self._engine, self._directory, self._roots = engine, make_private_directory(directory), roots
 
     def keep(self, receipt_id: str, receipt: Receipt) -> Verified:

@@ -8,7 +8,7 @@ from nodes.coordinator.epochs import Epochs
 from nodes.coordinator.intake import Intake
 from nodes.coordinator.journal import Journal
 from nodes.coordinator.keeping.blobs import BlobStore
-from nodes.coordinator.keeping.store import Store, metadata
+from nodes.coordinator.keeping.store import Store
 from nodes.coordinator.reactor import Reactor
 from nodes.coordinator.releasing.evidence import EvidenceDesk
 from nodes.coordinator.releasing.openings import Openings
@@ -37,7 +37,7 @@ def main(config: Path) -> int:
     identity = Identity.load(settings)
     table = settings.coordinator
     zone = Zone(settings.public_dir)
-    store = Store(open_database(settings.state_dir, "coordinator", metadata, settings.database_url))
+    store = Store(open_database(settings.state_dir, "coordinator", settings.database_url))
     blobs = BlobStore(settings.state_dir / "blobs")
     work = WorkQueue(store, process.stopping)
     log = LogClient(identity, settings.peer("log"))

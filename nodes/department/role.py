@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Engine, MetaData
+from sqlalchemy import Engine
 
-from nodes.contributing import outbox
-from nodes.contributing.corrections import epochs
 from nodes.contributing.corrections.epochs import ContributedEpochs
 from nodes.contributing.epoch_secrets import EpochSecrets
-from nodes.contributing.four_eyes import book, summaries
 from nodes.contributing.four_eyes.book import FourEyes, Policy
 from nodes.contributing.four_eyes.people import People
 from nodes.contributing.four_eyes.summaries import Summaries
@@ -21,7 +18,6 @@ from nodes.contributing.trust import ZoneTrust
 from nodes.department.desk.intake import Records
 from nodes.department.desk.outgoing import Outgoing
 from nodes.department.desk.settings import DeskTable
-from nodes.department.records import store, tables
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.quarantine import Quarantine
 from nodes.department.records.runner import Runner, turns_of
@@ -35,7 +31,7 @@ from nodes.department.values.settling import Settling
 from nodes.department.worker import Department
 from nodes.runtime.clock import now
 from nodes.runtime.cursor import Cursor
-from nodes.runtime.database import joined, open_database
+from nodes.runtime.database import open_database
 from nodes.runtime.files import read_private
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
@@ -46,14 +42,9 @@ from nodes.runtime.settings import NodeSettings
 from protos.v1.exchange_pb2 import WorkItem
 
 
-def metadata() -> MetaData:
-    """The tables of a department's database, without its records, which lie in one of their own."""
-    return joined(store.SAID_METADATA, outbox.METADATA, epochs.METADATA, book.METADATA, summaries.METADATA)
-
-
 def open_records(state_dir: Path, database_url: str) -> Engine:
     """The database of the department's records. Raises SettingsError as ``open_database``."""
-    return open_database(state_dir, "records", tables.METADATA, database_url)
+    return open_database(state_dir, "records", database_url)
 
 
 def people_and_policy(desk: DeskTable | None) -> tuple[People | None, Policy]:
@@ -69,7 +60,7 @@ class DepartmentRole:
 
     def __init__(self, process: Process, identity: Identity, settings: NodeSettings, table: DepartmentTable) -> None:
         state_dir = settings.state_dir / "department"
-        engine = open_database(state_dir, "department", metadata(), settings.database_url)
+        engine = open_database(state_dir, "department", settings.database_url)
         records = open_records(state_dir, settings.database_url)
         self._process = process
         self._cursor = Cursor(state_dir / "work.cursor")
@@ -82,7 +73,7 @@ class DepartmentRole:
         people, policy = people_and_policy(desk)
         four_eyes = FourEyes(engine, kept, people, policy, identity, now)
         four_eyes.settle()
-        sources, intake = open_sources(table, state_dir), Intake(records, now)
+        sources, intake = open_sources(table, state_dir, settings.database_url), Intake(records, now)
         runner = Runner(intake, [source.connector for source in sources], turns_of(state_dir, process.stopping))
         record_store, values = RecordStore(records, engine), ValueBook(records)
         settling = Settling(settings.zone, settings.member, values, record_store, intake, people, policy.persons, now)

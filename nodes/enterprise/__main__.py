@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Engine, MetaData
+from sqlalchemy import Engine
 
 from nodes.enterprise.api import create_app
 from nodes.enterprise.credentials.api import routes as credential_routes
@@ -40,7 +40,7 @@ def main(config: Path) -> int:
     """Run until stopped. Returns the exit code."""
     settings = EnterpriseSettings.load(config)
     process = Process(settings)
-    engine = open_database(settings.state_dir, "enterprise", MetaData(), settings.database_url)
+    engine = open_database(settings.state_dir, "enterprise", settings.database_url)
     exchange = ExchangeClient(Identity.load(settings), settings.peer("coordinator"))
     desks, opened = open_desks(process, settings, engine, exchange)
     ports, pages = {}, open_pages(settings)

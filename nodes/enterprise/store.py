@@ -98,7 +98,6 @@ class Store:
     """The service's database. Everything is on disk when a method returns."""
 
     def __init__(self, engine: Engine) -> None:
-        METADATA.create_all(engine)
         self._engine = engine
 
     # --- enterprises ---

@@ -71,7 +71,6 @@ class ValuesDesk:
         exchange: ExchangeClient,
         periods: Callable[[], Mapping[str, str]],
     ) -> None:
-        METADATA.create_all(engine)
         self._identity, self._registry, self._enrolments, self._store = identity, registry, enrolments, store
         self._engine, self._exchange, self._periods = engine, exchange, periods
         self._received = threading.Condition()

@@ -123,7 +123,6 @@ class LoanBook:
     """The applications of one party."""
 
     def __init__(self, engine: Engine) -> None:
-        METADATA.create_all(engine)
         self._engine = engine
         self._folded: dict[str, Kept] = {}
         self._turn = threading.Lock()

@@ -15,7 +15,6 @@ from pydantic import Field
 from crypto.errors import NoteError
 from crypto.notes import ED25519, NoteSigner
 from nodes.errors import IdentityError, LogForkError
-from nodes.log import storage
 from nodes.log.admission import KEY_CHANGING_KINDS, Admission
 from nodes.log.publication import FilePin, Publication
 from nodes.log.reader import Reader
@@ -63,7 +62,7 @@ def main(config_path: Path) -> int:
     admission = Admission(read_public(settings.public_dir / "registry.dsse.json"))
     announce_witnesses(admission.registry_statement.witness_policy)
     signer = _signer(settings, admission.registry_statement.log_vkey)
-    engine = open_database(settings.state_dir, "log", storage.METADATA, settings.database_url)
+    engine = open_database(settings.state_dir, "log", settings.database_url)
     process.on_stop(engine.dispose)
     store, publication = LogStore(engine), Publication()
     reader = Reader(store, publication)

@@ -1,8 +1,11 @@
-"""The database of one process: SQLite in its state directory, or PostgreSQL by URL, behind the same two transactions.
+"""The databases of one process: SQLite in its state directory, or PostgreSQL by URL, behind the same two transactions.
 
-``writing`` takes the write lock at its start (SQLite BEGIN IMMEDIATE), so that read-then-write inside it is atomic and never fails
-half-way for want of the lock; ``reading`` sees one snapshot. After either returns, what was written is on disk
-(SQLite: WAL with synchronous=FULL; PostgreSQL: synchronous_commit as the server's default, on).
+``writing`` takes the write lock at its start (SQLite BEGIN IMMEDIATE, PostgreSQL an advisory lock), so that read-then-write inside it is
+atomic, never fails half-way for want of the lock or of a serial order, and what is numbered inside it is numbered in the order of commits,
+whichever process writes; ``reading`` sees one snapshot. After either returns, what was written is on disk (SQLite: WAL with
+synchronous=FULL; PostgreSQL: a server whose synchronous_commit is off is refused).
+
+In PostgreSQL each database of a process is a schema, so that all of them share one URL.
 """
 
 from __future__ import annotations
@@ -12,9 +15,11 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -22,44 +27,47 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from nodes.errors import SettingsError, StorageUnavailableError
 from nodes.runtime.files import PRIVATE_FILE, make_private_directory
+from nodes.runtime.migrations.upgrading import WRITES, WRITING, bring_up_to_date, lock_writers
 
 BUSY_TIMEOUT_MS = 15_000
-_BEGIN = "xinqiao_begin"
+_SORTS_BY_BYTES = frozenset({"C", "POSIX", "C.UTF-8", "C.utf8"})
 _MACHINE = (OSError, MemoryError, OperationalError, InterfaceError, InternalError, PoolTimeoutError)
 _DISK_SAYS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 _SQLITE_SAYS = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY})
 
 
-def open_database(state_dir: Path, name: str, metadata: MetaData, url: str = "") -> Engine:
-    """Engine over ``state_dir/<name>.db`` (mode 0600), or over the PostgreSQL ``url``, with the tables of ``metadata`` present.
+def open_database(directory: Path, kind: str, url: str = "", *, name: str = "", schema: str = "") -> Engine:
+    """Engine over a database with the present tables of ``kind`` (``nodes.runtime.migrations.catalogue``): the file ``directory/<name>.db``
+    (mode 0600), or the schema ``schema`` of the PostgreSQL ``url``. ``name`` is ``kind`` when it is empty, ``schema`` is ``name``.
 
-    Raises SettingsError when ``url`` is neither empty nor a postgresql+psycopg URL.
+    Raises SettingsError when ``url`` is neither empty nor a postgresql+psycopg URL, or the server sorts, encodes or commits in another way
+    than is needed; DatabaseNewerError when a newer program wrote the database.
     """
+    engine = connect(directory / f"{name or kind}.db", url, schema or name or kind)
+    bring_up_to_date(engine, kind)
+    return engine
+
+
+def connect(path: Path, url: str, schema: str) -> Engine:
+    """Engine over the file ``path``, or over ``schema`` of ``url`` when there is one, with whatever is in it. Raises SettingsError as above."""
     if url:
         engine = create_engine(_postgresql(url), hide_parameters=True, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        event.listen(engine, "connect", partial(_enter_schema, schema), insert=True)
+        _check_server(engine)
     else:
-        path = make_private_directory(state_dir) / f"{name}.db"
+        make_private_directory(path.parent)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
         engine = create_engine(f"sqlite:///{path}", hide_parameters=True, connect_args={"check_same_thread": False}, pool_size=10, max_overflow=50)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-    metadata.create_all(engine)
     return engine
-
-
-def joined(*parts: MetaData) -> MetaData:
-    """The tables of several modules that share a database."""
-    found = MetaData()
-    for part in parts:
-        for table in part.tables.values():
-            table.to_metadata(found)
-    return found
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that may write; commits at the end of the block, rolls back on an exception."""
-    with engine.connect().execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}) as connection, connection.begin():
+    with engine.connect().execution_options(**WRITING) as connection, connection.begin():
+        lock_writers(connection)
         yield connection
 
 
@@ -100,6 +108,30 @@ def _postgresql(url: str) -> str:
     return url
 
 
+def _enter_schema(schema: str, connection: Any, _record: ConnectionPoolEntry) -> None:
+    """Every name without a schema means that of ``schema``, for as long as the connection lives: the setting is no transaction's."""
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute('SET search_path TO "{}"'.format(schema.replace('"', '""')))
+    connection.autocommit = False
+
+
+def _check_server(engine: Engine) -> None:
+    """Raises SettingsError where the same program would give other answers on this server, or lose what it said was kept."""
+    with engine.connect() as connection:
+        facts = connection.exec_driver_sql(
+            "SELECT datcollate, current_setting('server_encoding'), current_setting('synchronous_commit'), datname FROM pg_database "
+            "WHERE datname = current_database()"
+        ).one()
+    if facts[0] not in _SORTS_BY_BYTES or facts[1] != "UTF8":
+        raise SettingsError(
+            f"the PostgreSQL database {facts[3]} sorts by {facts[0]} and keeps text as {facts[1]}; it must sort by C and keep UTF8: make it by "
+            "CREATE DATABASE … TEMPLATE template0 LOCALE 'C' ENCODING 'UTF8'"
+        )
+    if facts[2] == "off":
+        raise SettingsError(f"the PostgreSQL database {facts[3]} has synchronous_commit = off: what is kept must be on disk; set it to on")
+
+
 def _prepare_sqlite(connection: object, _record: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # type: ignore[attr-defined]  # the driver begins no transactions of its own
     cursor = connection.cursor()  # type: ignore[attr-defined]  # the driver's connection, of which SQLAlchemy names no type
@@ -109,4 +141,4 @@ def _prepare_sqlite(connection: object, _record: ConnectionPoolEntry) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+    connection.exec_driver_sql(connection.get_execution_options().get(WRITES, "BEGIN"))

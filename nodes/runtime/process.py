@@ -47,7 +47,7 @@ class Process:
         self._stop_grace_s = stop_grace_s
         self.stopping = threading.Event()
         self._state_dir = make_private_directory(settings.state_dir)
-        self._lock = _lock(self._state_dir)
+        self._lock = take_state(self._state_dir)
         self._ready_file = self._state_dir / READY_FILE
         self._ready_file.unlink(missing_ok=True)
         self._workers: list[threading.Thread] = []
@@ -141,11 +141,8 @@ class Process:
         return [thread.name for thread in waited if thread.is_alive()]
 
 
-def _ignore_in_main(_number: int, _frame: FrameType | None) -> None:
-    return None
-
-
-def _lock(state_dir: Path) -> IO[bytes]:
+def take_state(state_dir: Path) -> IO[bytes]:
+    """Hold ``state_dir`` until the file returned is closed. Raises StateInUseError when another holds it."""
     file = (state_dir / "lock").open("ab")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -153,3 +150,7 @@ def _lock(state_dir: Path) -> IO[bytes]:
         file.close()
         raise StateInUseError(f"another process holds {state_dir}") from error
     return file
+
+
+def _ignore_in_main(_number: int, _frame: FrameType | None) -> None:
+    return None

@@ -19,12 +19,9 @@ from crypto.subjects import subject_id
 from crypto.threshold import Share, combine, partial
 from nodes.coordinator.keeping.blobs import BlobStore
 from nodes.coordinator.keeping.store import Store as CoordinatorStore
-from nodes.coordinator.keeping.store import metadata as coordinator_tables
 from nodes.custodian.shares.holding import read_holding
 from nodes.department.records.store import RecordStore
-from nodes.department.records.tables import METADATA
 from nodes.department.roster_key import read_roster_key
-from nodes.log.storage import METADATA as LOG_TABLES
 from nodes.log.storage import LogStore
 from nodes.runtime.database import open_database
 from nodes.runtime.files import read_private
@@ -66,7 +63,7 @@ class Coalition:
     @cached_property
     def view(self) -> ZoneView:
         """The zone as the log's own database tells it."""
-        log = LogStore(open_database(self.run / "state" / "log", "log", LOG_TABLES))
+        log = LogStore(open_database(self.run / "state" / "log", "log"))
         view = ZoneView(read_public(self.run / "public" / "registry.dsse.json"), load_packs(self.run / "public" / "packs"))
         for entry in log.entries(0, log.head().size, 1 << 40):
             view.apply(entry.index, entry.leaf, entry.envelope)
@@ -144,7 +141,7 @@ class Coalition:
 
     @cached_property
     def _answers(self) -> CoordinatorStore:
-        return CoordinatorStore(open_database(self.run / "state" / "coordinator", "coordinator", coordinator_tables))
+        return CoordinatorStore(open_database(self.run / "state" / "coordinator", "coordinator"))
 
     def _sealing_key(self, name: str) -> bytes:
         private = load_private_key(self.run / "members" / name / "hpke.pem")
@@ -189,7 +186,7 @@ class Coalition:
         """A contributor's own points, from its own database by its own roster key."""
         opened, member = self.view.epoch(epoch).opened, self.view.registry.member(name)
         model, keys = self.view.model(opened.model), self.run / "members" / name
-        store = RecordStore(open_database(self.run / "state" / name / "department", "records", METADATA))
+        store = RecordStore(open_database(self.run / "state" / name / "department", "records"))
         roster_key = read_roster_key(read_private(keys / "roster.key"))
         records = {subject_id(roster_key, uscc): fields for uscc, fields in store.period(opened.period).items()}
         mine = [item for name, item in model.indicators.items() if owns(model, member, name)]

@@ -24,7 +24,7 @@ from nodes.log.admission import Admission
 from nodes.log.publication import FilePin, Publication
 from nodes.log.reader import Reader
 from nodes.log.sequencer import Sequencer, Submission
-from nodes.log.storage import METADATA, LogStore
+from nodes.log.storage import LogStore
 from nodes.runtime.clock import Timer, now
 from nodes.runtime.database import open_database
 from nodes.runtime.peers.identity import Identity, load_identity, load_note_signer, log_name
@@ -94,7 +94,7 @@ def make_bench_zone(root: Path) -> _Zone:
 def sequencing(zone: _Zone, name: str) -> Iterator[tuple[Sequencer, Reader, Publication]]:
     """A log of its own in the zone's state, and who reads it."""
     state = zone.root / "state" / name
-    engine = open_database(state, "log", METADATA)
+    engine = open_database(state, "log")
     store, publication = LogStore(engine), Publication()
     reader = Reader(store, publication)
     sequencer = Sequencer(store, FilePin(state / "head.pin"), zone.signer, publication, now, reader.remember)

@@ -20,7 +20,6 @@ from typing import cast
 import httpx
 from fastapi import FastAPI
 
-from gateway.explorer.index import METADATA as LEAVES
 from gateway.explorer.office import open_explorer
 from nodes.auditor.evidence.roots import Roots
 from nodes.errors import NotReadyError
@@ -28,8 +27,7 @@ from nodes.log.publication import Publication
 from nodes.log.reader import CHECKPOINT_PATH, Reader
 from nodes.packs import shipped_pack
 from nodes.runtime.clock import Timer, now
-from nodes.runtime.database import joined, open_database
-from nodes.runtime.pages.site import METADATA as PAGES
+from nodes.runtime.database import open_database
 from nodes.runtime.pages.site import Site
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.replica.zone import Zone
@@ -118,8 +116,9 @@ class _Tree:
 
 @contextmanager
 def _served(root: Path, tree: _Tree, tell: Tell) -> Iterator[httpx.Client]:
-    zone, engine = Zone(root / "public"), open_database(root / "state" / "explorer", "explorer", joined(LEAVES, PAGES))
-    site = Site("bench", Title(zh="测量", en="bench"), engine, now)
+    zone, state = Zone(root / "public"), root / "state" / "explorer"
+    engine, pages = open_database(state, "gateway"), open_database(state, "pages")
+    site = Site("bench", Title(zh="测量", en="bench"), pages, now)
     log = cast(LogClient, tree)
     office = open_explorer(site, zone, log, engine, lambda: Roots.load(root / "public"), lambda _index: b"", now)
     start = time.perf_counter()

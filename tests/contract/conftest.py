@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +13,9 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
 
 from nodes.runtime.clock import Timer
 from nodes.runtime.peers.identity import Identity, load_identity
@@ -61,13 +65,27 @@ def postgresql_url() -> Iterator[str]:
     def run(program: str, *arguments: str) -> None:
         subprocess.run([*as_user, str(binaries[-1] / program), "-D", str(directory / "data"), *arguments], check=True, capture_output=True, cwd="/")
 
-    run("initdb", "-A", "trust", "-U", "xinqiao", "-E", "UTF8")
+    run("initdb", "-A", "trust", "-U", "xinqiao", "-E", "UTF8", "--no-locale")
     run("pg_ctl", "-w", "-l", str(directory / "log"), "-o", f"-k {directory} -c listen_addresses=''", "start")
     try:
         yield f"postgresql+psycopg://xinqiao@/postgres?host={directory}"
     finally:
         run("pg_ctl", "-w", "-m", "immediate", "stop")
         shutil.rmtree(directory)
+
+
+@pytest.fixture
+def postgresql_database(postgresql_url: str) -> Iterator[str]:
+    """URL of an empty database of the test's own in that cluster."""
+    server = create_engine(postgresql_url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    name = f"test_{secrets.token_hex(6)}"
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    try:
+        yield make_url(postgresql_url).set(database=name).render_as_string(hide_password=False)
+    finally:
+        with server.connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")

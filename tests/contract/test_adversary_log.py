@@ -24,7 +24,7 @@ from nodes.runtime.database import open_database
 from nodes.runtime.files import make_private_directory
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.replica.follower import LogFollower
-from nodes.runtime.replica.store import METADATA, LogReplica
+from nodes.runtime.replica.store import LogReplica
 from nodes.runtime.replica.zone import Zone
 from nodes.runtime.settings import Peer
 from scoring.errors import ConsentRevokedError
@@ -57,7 +57,7 @@ class Site:
         directory = make_private_directory(self.directory / name)
         zone = Zone(self.public)
         zone._view.min_key_bits = SMALL_BITS
-        replica = LogReplica(open_database(directory, "replica", METADATA), directory / "replica", zone.genesis.log_vkey)
+        replica = LogReplica(open_database(directory, "replica"), directory / "replica", zone.genesis.log_vkey)
         peer = Peer(member="log", address=self.log.address)
         follower = LogFollower(self.identity, peer, replica, zone, zone.genesis.witness_policy)
         follower.replay()

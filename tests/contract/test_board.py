@@ -21,7 +21,7 @@ from nodes.runtime.notices.turn import Notices
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.rpc import RpcServer
 from nodes.runtime.replica.follower import LogFollower
-from nodes.runtime.replica.store import METADATA, Entry, LogReplica
+from nodes.runtime.replica.store import Entry, LogReplica
 from nodes.runtime.settings import Peer
 from protos.v1.board_pb2_grpc import add_BoardServicer_to_server
 from scoring.statements import Refusal
@@ -125,7 +125,7 @@ def released(small_private_key: PrivateKey) -> MemoryZone:
 
 def custodian(name: str, zone: MemoryZone, identity: Identity, boards: list[BoardClient], directory: Path) -> Custodian:
     held, home = HeldZone(zone.view), directory / name
-    replica = LogReplica(open_database(home / "state", "replica", METADATA), home / "state", zone.log_signer.key.to_vkey())
+    replica = LogReplica(open_database(home / "state", "replica"), home / "state", zone.log_signer.key.to_vkey())
     replica.accept([Entry(index, *entry) for index, entry in enumerate(zone.entries)], Following(zone).note())
     heads = HeadComparison(held, replica, name, home / "heads", lambda: zone.now, HeadLimits())
     revocations = Revocations(held, home / "revocations", lambda: zone.now)

@@ -10,12 +10,10 @@ from typing import Any
 import httpx
 import pytest
 from openpyxl import Workbook, load_workbook
-from sqlalchemy import MetaData
 
 from crypto.keygen import PrivateKey
 from nodes.auditor.evidence.receipt import verify_receipt
 from nodes.bank.loans.contributed import ContractSource
-from nodes.department.records import store, tables
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.runner import Runner, turns_of
 from nodes.department.records.store import RecordStore
@@ -157,7 +155,7 @@ def test_nobody_but_clerks_sees_a_page_and_no_form_counts_without_its_word(branc
 def test_every_look_at_an_enterprise_is_written_down(branch: Branch) -> None:
     branch.applied()
     branch.clerk.get(f"/applications/{APPLICATION}")
-    site = open_database(branch.node.state_dir, "pages", MetaData())
+    site = open_database(branch.node.state_dir, "pages")
     with site.connect() as connection:
         rows = connection.exec_driver_sql("SELECT person, page FROM views WHERE subject = ?", (uscc_of(0),)).all()
     assert ("li", "/applications") in [tuple(row) for row in rows]
@@ -180,8 +178,8 @@ def test_programs_have_the_same_acts_under_their_token(branch: Branch) -> None:
 
 def test_contracts_become_the_records_that_the_bank_contributes(branch: Branch, tmp_path: Path) -> None:
     branch.contracted()
-    records = open_database(tmp_path, "records", tables.METADATA)
-    kept = RecordStore(records, open_database(tmp_path, "said", store.SAID_METADATA))
+    records = open_database(tmp_path, "records")
+    kept = RecordStore(records, open_database(tmp_path, "department"))
     source = ContractSource(branch.node.counter.book, "bank-a", lambda: branch.zone.now)
     runner, year = Runner(Intake(records, lambda: branch.zone.now), [source], turns_of(tmp_path)), day(branch.zone.now)[:4]
     assert runner.run() == 0  # nothing was paid out yet

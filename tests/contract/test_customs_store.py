@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from connectors.customs.store import METADATA
 from nodes.runtime.database import open_database
 from tests.property.test_customs import MESSAGES, WHOLE, kept, state
 from tests.support.customs import store
@@ -18,10 +17,9 @@ from tests.support.customs import store
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    url = request.getfixturevalue("postgresql_url") if request.param == "postgresql" else ""
-    engine = open_database(tmp_path / "state", "customs", METADATA, url)
+    url = request.getfixturevalue("postgresql_database") if request.param == "postgresql" else ""
+    engine = open_database(tmp_path / "state", "customs", url)
     yield engine
-    METADATA.drop_all(engine)
     engine.dispose()
 
 

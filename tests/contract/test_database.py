@@ -12,7 +12,7 @@ from sqlalchemy import Column, Engine, Integer, MetaData, Table, event, func, in
 from sqlalchemy.exc import OperationalError
 
 from nodes.errors import SettingsError, StorageUnavailableError
-from nodes.runtime.database import open_database, reading, storage_trouble, writing
+from nodes.runtime.database import connect, open_database, reading, storage_trouble, writing
 
 METADATA = MetaData()
 ROWS = Table("database_test_rows", METADATA, Column("id", Integer, primary_key=True))
@@ -20,11 +20,17 @@ ROWS = Table("database_test_rows", METADATA, Column("id", Integer, primary_key=T
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    url = request.getfixturevalue("postgresql_url") if request.param == "postgresql" else ""
-    engine = open_database(tmp_path / "state", "test", METADATA, url)
+    url = request.getfixturevalue("postgresql_database") if request.param == "postgresql" else ""
+    engine = opened(tmp_path, url)
     yield engine
-    METADATA.drop_all(engine)
     engine.dispose()
+
+
+def opened(directory: Path, url: str = "") -> Engine:
+    """A database with one table of the test's own."""
+    engine = connect(directory / "state" / "test.db", url, "public")
+    METADATA.create_all(engine)
+    return engine
 
 
 def count(engine: Engine) -> int:
@@ -61,7 +67,7 @@ def test_writers_wait_for_each_other(engine: Engine) -> None:
 
 
 def test_sqlite_is_durable_private_and_in_wal_mode(tmp_path: Path) -> None:
-    engine = open_database(tmp_path / "state", "test", METADATA)
+    engine = opened(tmp_path)
     with writing(engine) as connection:
         pragmas = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous", "foreign_keys")}
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
@@ -74,7 +80,7 @@ def test_sqlite_is_durable_private_and_in_wal_mode(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["mysql://x/y", "sqlite:////tmp/x.db", "postgresql://x/y", "no url"])
 def test_other_databases_are_refused_without_repeating_the_url(url: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="database_url") as error:
-        open_database(tmp_path / "state", "test", METADATA, url)
+        open_database(tmp_path / "state", "replica", url)
     assert "/y" not in str(error.value)
 
 
@@ -92,7 +98,7 @@ def troubled(engine: Engine, rows: int = 1) -> Exception:
 
 
 def test_a_full_database_is_told_from_a_defect(tmp_path: Path) -> None:
-    engine = open_database(tmp_path / "state", "test", METADATA)
+    engine = opened(tmp_path)
     event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA max_page_count=3"))
     engine.dispose()
     assert isinstance(troubled(engine, 5000), StorageUnavailableError)
@@ -101,7 +107,7 @@ def test_a_full_database_is_told_from_a_defect(tmp_path: Path) -> None:
 
 
 def test_a_database_that_another_process_locks_is_told_from_a_defect(tmp_path: Path) -> None:
-    engine = open_database(tmp_path / "state", "test", METADATA)
+    engine = opened(tmp_path)
     event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA busy_timeout=10"))
     engine.dispose()
     other = sqlite3.connect(tmp_path / "state" / "test.db", isolation_level=None)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from pydantic import ValidationError
-from sqlalchemy import MetaData
 from sqlalchemy.exc import OperationalError
 
 from connectors.customs.declarations import build_declaration
@@ -130,7 +129,7 @@ def test_a_database_that_is_away_is_not_taken_for_a_folders_fault(tmp_path: Path
 
 def test_the_folders_are_looked_at_until_the_process_stops(tmp_path: Path) -> None:
     client, stopping = Client(tmp_path / "ImpPath"), threading.Event()
-    engine = open_database(tmp_path / "state", "enterprise", MetaData())
+    engine = open_database(tmp_path / "state", "enterprise")
     desk = CustomsDesk([CustomsTable(uscc=OTHER, folder=client.root, dialect="a", quiet_s=0)], engine, lambda: NOW, 0.01)
     running = threading.Thread(target=desk.run, args=(stopping,))
     running.start()

@@ -10,7 +10,6 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import MetaData
 
 from crypto.keygen import PrivateKey
 from nodes.bank.consents import Consents
@@ -85,7 +84,7 @@ class Bank:
 
 def bank_of(pages: Pages, directory: Path, terms: StatedTerms | None = None) -> Bank:
     """bank-a, which has published ``terms``."""
-    zone, engine = pages.desk.site.zone, open_database(directory, "bank-a", MetaData())
+    zone, engine = pages.desk.site.zone, open_database(directory, "bank", name="bank-a")
     identity, client = identity_of(zone.keys, "bank-a"), pages.desk.site.exchange.client_of("bank-a")
     consents = Consents(engine, identity, zone.view.registry)
     products = Products(engine, identity, client, "bank", lambda: zone.now)

@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import MetaData
 
 from crypto.encoding import sha256
 from crypto.errors import PackingError
@@ -141,7 +140,7 @@ class Network(httpx.BaseTransport):
 
 def service(site: Front, state_dir: Path) -> Service:
     zone, identity, roots = site.zone, identity_of(site.zone.keys, SERVICE), roots_of(site.zone)
-    engine = open_database(state_dir, "enterprise", MetaData())
+    engine = open_database(state_dir, "enterprise")
     store, keyring = Store(engine), Keyring(state_dir / "keys")
     network = Network(site.client._transport)
     gateway = GatewayClient(BASE, now=lambda: zone.now, transport=network)

@@ -17,7 +17,7 @@ from crypto.checkpoint import Checkpoint, check_tlog_proof, open_checkpoint, sig
 from crypto.encoding import sha256
 from crypto.keygen import PrivateKey
 from crypto.merkle import MemoryTree
-from gateway.explorer.index import METADATA, Asked, LeafIndex
+from gateway.explorer.index import Asked, LeafIndex
 from gateway.explorer.proofs import Prover
 from gateway.explorer.words import REASONS
 from nodes.runtime.database import open_database
@@ -137,7 +137,7 @@ def test_a_proofs_path_covers_more_and_more_leaves_up_to_all(site: Front) -> Non
 
 def test_a_checkpoint_whose_leaves_are_others_is_not_believed(site: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The log signs a root that is not that of its leaves: nothing of it is shown."""
-    index = LeafIndex(open_database(tmp_path, "gateway", METADATA), site.log.client(), site.zone.view.registry.genesis.log_vkey)
+    index = LeafIndex(open_database(tmp_path, "gateway"), site.log.client(), site.zone.view.registry.genesis.log_vkey)
     note, read = site.log.note(), site.log.read_tile
     said = open_checkpoint(note, site.zone.view.registry.genesis.log_vkey)
     forged = sign_checkpoint(Checkpoint(said.origin, said.size, bytes(32)), site.zone.log_signer)

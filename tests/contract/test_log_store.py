@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from crypto import merkle
 from nodes.errors import StorageError
-from nodes.log.storage import METADATA, Batch, Entry, Head, KeyUse, LogStore
+from nodes.log.storage import Batch, Entry, Head, KeyUse, LogStore
 from nodes.log.tree import Edge
 from nodes.runtime.database import open_database
 
@@ -21,11 +21,8 @@ from nodes.runtime.database import open_database
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """A database with the log's tables, empty."""
-    url = request.getfixturevalue("postgresql_url") if request.param == "postgresql" else ""
-    state = tmp_path / "state"
-    engine = open_database(state, "log", METADATA, url)
-    METADATA.drop_all(engine)
-    METADATA.create_all(engine)
+    url = request.getfixturevalue("postgresql_database") if request.param == "postgresql" else ""
+    engine = open_database(tmp_path / "state", "log", url)
     yield engine
     engine.dispose()
 

@@ -10,17 +10,15 @@ import pytest
 from sqlalchemy import Engine
 
 from crypto.encoding import sha256
-from nodes.coordinator.keeping.outbox import LARGEST_ITEM, METADATA, Item, Outbox
+from nodes.coordinator.keeping.outbox import LARGEST_ITEM, Item, Outbox
 from nodes.errors import WireFormatError
 from nodes.runtime.database import open_database
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    url = request.getfixturevalue("postgresql_url") if request.param == "postgresql" else ""
-    engine = open_database(tmp_path / "state", "outbox", METADATA, url)
-    METADATA.drop_all(engine)
-    METADATA.create_all(engine)
+    url = request.getfixturevalue("postgresql_database") if request.param == "postgresql" else ""
+    engine = open_database(tmp_path / "state", "coordinator", url)
     yield engine
     engine.dispose()
 

@@ -13,9 +13,8 @@ from connectors.errors import DeliveryError, SourceUnavailableError
 from connectors.records import Outcome
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.quarantine import Quarantine
-from nodes.department.records.store import SAID_METADATA, RecordStore
-from nodes.department.records.tables import METADATA
-from nodes.runtime.database import joined, open_database
+from nodes.department.records.store import RecordStore
+from nodes.runtime.database import open_database
 from simulators.population import binjiang
 from tests.support.deliveries import HandMade, again, malformed, record
 
@@ -25,20 +24,23 @@ A, B = USCCS[:2]
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+def url(request: pytest.FixtureRequest) -> str:
+    return request.getfixturevalue("postgresql_database") if request.param == "postgresql" else ""
+
+
+@pytest.fixture
+def engine(url: str, tmp_path: Path) -> Iterator[Engine]:
     """A database with the tables of records, empty."""
-    url = request.getfixturevalue("postgresql_url") if request.param == "postgresql" else ""
-    tables = joined(METADATA, SAID_METADATA)
-    engine = open_database(tmp_path / "state", "records", tables, url)
-    tables.drop_all(engine)
-    tables.create_all(engine)
+    engine = open_database(tmp_path / "state", "records", url)
     yield engine
     engine.dispose()
 
 
 @pytest.fixture
-def store(engine: Engine) -> RecordStore:
-    return RecordStore(engine)
+def store(engine: Engine, url: str, tmp_path: Path) -> Iterator[RecordStore]:
+    said = open_database(tmp_path / "state", "department", url)
+    yield RecordStore(engine, said)
+    said.dispose()
 
 
 @pytest.fixture

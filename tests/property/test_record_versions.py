@@ -13,7 +13,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from connectors.records import Record
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.store import RecordStore
-from nodes.department.records.tables import METADATA
 from nodes.department.records.versions import State, first
 from nodes.runtime.database import open_database
 from simulators.population import binjiang
@@ -70,7 +69,7 @@ class Versions(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
-        self.engine = open_database(Path(self.folder.name) / "state", "records", METADATA)
+        self.engine = open_database(Path(self.folder.name) / "state", "records")
         self.store, self.intake = RecordStore(self.engine), Intake(self.engine, lambda: NOW)
         self.told: dict[str, list[tuple[str, Said]]] = {}
         self.past: list[tuple[int, dict[str, Said]]] = []

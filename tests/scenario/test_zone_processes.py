@@ -14,7 +14,7 @@ from nodes.runtime.peers.identity import load_identity
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.follower import LogFollower
-from nodes.runtime.replica.store import METADATA, LogReplica
+from nodes.runtime.replica.store import LogReplica
 from nodes.runtime.settings import Peer
 from scoring.statements import Refusal, Registry
 from simulators.zone.authority import make_zone
@@ -76,7 +76,7 @@ def test_the_log_is_followed_witnessed_and_survives_a_kill(
         def apply(self, index: int, leaf: bytes, envelope: bytes) -> None:
             seen.append(index)
 
-    replica = LogReplica(open_database(tmp_path / "state", "test", METADATA), tmp_path / "state", registry.log_vkey)
+    replica = LogReplica(open_database(tmp_path / "state", "replica"), tmp_path / "state", registry.log_vkey)
     follower = LogFollower(identity, peer, replica, Sink(), registry.witness_policy)
     thread = threading.Thread(target=follower.run)
     thread.start()

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from sqlalchemy import MetaData
 
 from crypto.subjects import make_uscc
 from nodes.auditor.evidence.roots import Roots
@@ -26,7 +25,6 @@ from nodes.lending.desk import LoanDesk
 from nodes.runtime.database import open_database
 from nodes.runtime.failures import FailureReports
 from nodes.runtime.pages.accounts import Person
-from nodes.runtime.pages.site import METADATA as PAGES
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.disputes import Disputes
 from nodes.runtime.replica.relay import SealedBinding, seal_binding
@@ -62,7 +60,7 @@ class BankNode:
 
     def app(self, token: str, *people: Person) -> FastAPI:
         """Its HTTP interface, with accounts for ``people`` on its pages."""
-        site = make_site(self.member, Title(zh="甲银行", en="Bank A"), open_database(self.state_dir, "pages", PAGES))
+        site = make_site(self.member, Title(zh="甲银行", en="Bank A"), open_database(self.state_dir, "pages"))
         for person in people:
             site.accounts.add(person, PASSWORD)
         return create_app(self.queries, self.consents, self.receipts, self.counter, self.products, site, token)
@@ -88,7 +86,7 @@ def opener_of(zone: MemoryZone, published: Published | None = None, disputes: Di
 def bank(site: Front, state_dir: Path, member: str = "bank-a", kind: InstitutionKind = "bank") -> BankNode:
     """The node of ``member``."""
     zone, identity = site.zone, identity_of(site.zone.keys, member)
-    engine = open_database(state_dir, member, MetaData())
+    engine = open_database(state_dir, "bank", name=member)
     roots = roots_of(zone)
     consents = Consents(engine, identity, zone.view.registry)
     receipts = ReceiptStore(engine, state_dir / "receipts", roots)

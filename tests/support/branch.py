@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 from fastapi.testclient import TestClient
-from sqlalchemy import MetaData
 
 from crypto.encoding import sha256
 from nodes.lending.book import LoanBook, Parties
@@ -108,7 +107,7 @@ def branch_of(zone: MemoryZone, tmp_path: Path) -> Branch:
     own = node.site.zone
     subject = own.subjects[0]
     own.enrol(subject)
-    book = LoanBook(open_database(tmp_path / "service", "enterprise", MetaData()))
+    book = LoanBook(open_database(tmp_path / "service", "enterprise"))
     desk = LoanDesk(
         identity_of(own.keys, "enterprise"), own.view.registry, book, node.site.exchange.client_of("enterprise"),
         lambda index: parse_leaf(own.entries[index][0]), lambda: own.now, ServiceAdmission(),

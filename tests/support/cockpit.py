@@ -14,7 +14,6 @@ from connectors.records import Malformed, Origin, Outcome, Record
 from crypto.keygen import PrivateKey
 from crypto.subjects import make_uscc, subject_id
 from gateway.register.book import Register
-from nodes.department.records import tables
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.store import RecordStore
 from nodes.runtime.clock import Timer
@@ -82,7 +81,7 @@ def register_of(zone: NamedZone, state_dir: Path) -> Register:
         )
         for number, (code, subject) in enumerate(zip(zone.codes, zone.subjects, strict=True))
     ]  # fmt: skip
-    engine = open_database(state_dir, "register", tables.METADATA)
+    engine = open_database(state_dir, "records", name="register")
     intake = Intake(engine, lambda: zone.now)
     intake.take("facts", _Facts(records))
     return Register(RecordStore(engine), intake, ROSTER_KEY, NAMES, ["facts"])

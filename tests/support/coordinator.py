@@ -18,7 +18,7 @@ from nodes.coordinator.epochs import Epochs
 from nodes.coordinator.intake import Intake
 from nodes.coordinator.journal import Journal
 from nodes.coordinator.keeping.blobs import BlobStore
-from nodes.coordinator.keeping.store import Store, metadata
+from nodes.coordinator.keeping.store import Store
 from nodes.coordinator.reactor import Reactor
 from nodes.coordinator.releasing.evidence import EvidenceDesk
 from nodes.coordinator.releasing.openings import Openings
@@ -27,7 +27,6 @@ from nodes.coordinator.service import ExchangeService
 from nodes.coordinator.settings import CoordinatorTable
 from nodes.coordinator.work import WorkQueue
 from nodes.errors import PeerUnavailableError
-from nodes.log import storage
 from nodes.log.admission import Admission
 from nodes.log.publication import FilePin, Publication
 from nodes.log.reader import Reader
@@ -44,7 +43,6 @@ from nodes.runtime.peers.log_client import Appended, LogClient
 from nodes.runtime.peers.rpc import RpcServer
 from nodes.runtime.replica.follower import LogFollower
 from nodes.runtime.replica.material import Ciphertexts, Placements
-from nodes.runtime.replica.store import METADATA as REPLICA_TABLES
 from nodes.runtime.replica.store import LogReplica
 from nodes.runtime.replica.zone import Zone
 from nodes.runtime.settings import Peer
@@ -76,7 +74,7 @@ class RunningLog:
 
     def __init__(self, ledger: Ledger, identity: Identity, directory: Path, appends: RateLimit | None = None) -> None:
         self._admission, self._publication = Admission(ledger.entries[0][1]), Publication()
-        store = LogStore(open_database(directory, "log", storage.METADATA))
+        store = LogStore(open_database(directory, "log"))
         reader = Reader(store, self._publication)
 
         def on_commit(entries: Sequence[Entry]) -> None:
@@ -164,7 +162,7 @@ class Coordinator:
         make_private_directory(state_dir)
         zone = Zone(public_dir)
         zone._view.min_key_bits = SMALL_BITS
-        store = Store(engine := open_database(state_dir, "coordinator", metadata))
+        store = Store(engine := open_database(state_dir, "coordinator"))
         blobs = make_blobs(state_dir / "blobs")
         stopping, client = threading.Event(), HeldLog(identity, log)
         work, journal = WorkQueue(store, stopping), Journal(zone, client, store, now)
@@ -172,7 +170,7 @@ class Coordinator:
         office = TicketOffice(identity, zone, journal, store, ciphertexts, placements, now, table.ticket_life_s)
         openings = Openings(zone, store, work, table.patience_s)
         zone.observe(Reactor(zone, work))
-        replica_engine = open_database(state_dir, "replica", REPLICA_TABLES)
+        replica_engine = open_database(state_dir, "replica")
         replica = LogReplica(replica_engine, state_dir / "replica", zone.genesis.log_vkey)
         follower = LogFollower(identity, log, replica, zone, zone.genesis.witness_policy)
         follower.replay()

@@ -28,7 +28,6 @@ from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.replica.follower import LogFollower
 from nodes.runtime.replica.material import Ciphertexts, Placements, proven
-from nodes.runtime.replica.store import METADATA as REPLICA_TABLES
 from nodes.runtime.replica.store import LogReplica
 from nodes.runtime.replica.zone import Zone
 from nodes.runtime.settings import Peer
@@ -125,7 +124,7 @@ def _custodian(
 ) -> tuple[Custodian, LogFollower, ShareKeeper]:
     make_private_directory(directory)
     write_private(directory / "passphrase", b"passphrase")
-    replica = LogReplica(open_database(directory, "replica", REPLICA_TABLES), directory / "replica", zone.genesis.log_vkey)
+    replica = LogReplica(open_database(directory, "replica"), directory / "replica", zone.genesis.log_vkey)
     follower = LogFollower(own, log, replica, zone, zone.genesis.witness_policy)
     keeper = ShareKeeper(own, zone, client, exchange, directory / "shares", directory / "passphrase", SMALL_BITS)
     revocations = Revocations(zone, directory / "revocations", now)

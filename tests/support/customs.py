@@ -18,7 +18,7 @@ from connectors.customs.declarations import Declaration, GoodsLine, build_declar
 from connectors.customs.folders import ClientFolders
 from connectors.customs.markup import Part
 from connectors.customs.records import Rates, SingleWindow
-from connectors.customs.store import CustomsStore
+from connectors.customs.store import METADATA, CustomsStore
 from connectors.records import Malformed, Outcome, Record
 from crypto.subjects import make_uscc
 
@@ -156,7 +156,9 @@ class Client:
 
 def memory_engine() -> Engine:
     """A database that lasts as long as the test."""
-    return create_engine("sqlite://", connect_args={"check_same_thread": False}, poolclass=StaticPool)
+    engine = create_engine("sqlite://", connect_args={"check_same_thread": False}, poolclass=StaticPool)
+    METADATA.create_all(engine)
+    return engine
 
 
 def store(engine: Engine | None = None, dialect: str = "a", source: str = "customs") -> CustomsStore:

@@ -36,7 +36,7 @@ from nodes.contributing.trust import ZoneTrust
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.runner import Runner, turns_of
 from nodes.department.records.store import RecordStore
-from nodes.department.role import metadata, open_records
+from nodes.department.role import open_records
 from nodes.department.values.book import ValueBook
 from nodes.department.values.desk import ValuesDesk, ValueTerms
 from nodes.department.values.settling import Settling
@@ -178,7 +178,7 @@ class Node:
         ledger, name = self.ledger, self.name
         self.root.mkdir(parents=True, exist_ok=True)
         (self.root / "records").mkdir(exist_ok=True)
-        self.engine = open_database(self.root / "state", "department", metadata())
+        self.engine = open_database(self.root / "state", "department")
         self.records = open_records(self.root / "state", "")
         connectors = [PlainFolder(self.root / "records"), *self.connectors]
         self.runner = Runner(Intake(self.records, lambda: ledger.now), connectors, turns_of(self.root / "state"))

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nodes.auditor.draws.book import METADATA, Book
+from nodes.auditor.draws.book import Book
 from nodes.auditor.draws.conduct import Conductor, Policy
 from nodes.auditor.draws.judging import Judge
 from nodes.auditor.draws.settling import Settler
@@ -54,7 +54,7 @@ class Audited:
     def __post_init__(self) -> None:
         ledger, identity = self.zone.ledger, identity_of(self.zone.ledger.keys, self.auditor)
         held, log = HeldZone(ledger.view), ProvingLog(ledger)
-        self.book = Book(open_database(self.root / self.auditor, "draws", METADATA))
+        self.book = Book(open_database(self.root / self.auditor, "draws"))
         ciphertexts = Ciphertexts(held, lambda logged: proven(held, logged, self.zone.blobs[logged.statement.header.merkle_root]))
         judge = Judge(held, ciphertexts, Placements(held, lambda digest: self.zone.blobs[digest]).placement)
         settler = Settler(identity, held, self._relay, self.book, judge, self.root / self.auditor / "draws", lambda: ledger.now)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastapi.testclient import TestClient
-from sqlalchemy import MetaData
 
 from nodes.enterprise.credentials.desk import CredentialDesk, OtherZone
 from nodes.enterprise.credentials.store import CredentialStore
@@ -23,7 +22,6 @@ from nodes.lending.desk import LoanDesk
 from nodes.lending.service import ServiceAdmission
 from nodes.runtime.clock import Timer
 from nodes.runtime.database import open_database
-from nodes.runtime.pages.site import METADATA as PAGES
 from nodes.runtime.web.gateway_client import GatewayClient
 from scoring.statements import parse_leaf
 from simulators.identity.accounts import STAFF, Account, Represented
@@ -83,7 +81,7 @@ def pages_before(gate: Front, directory: Path, origin: str = ORIGIN, zones: Mapp
     desk, zone = service(gate, directory / "enterprise"), gate.zone
     roots, identity, keyring = roots_of(zone), identity_of(zone.keys, SERVICE), Keyring(desk.state_dir / "keys")
     gateway = GatewayClient(BASE, now=lambda: zone.now, transport=desk.network)
-    engine = open_database(directory / "people", "people", MetaData())
+    engine = open_database(directory / "people", "enterprise")
     book, exchange = LoanBook(engine), desk.site.exchange.client_of(SERVICE)
     loans = LoanDesk(identity, roots.registry, book, exchange, lambda index: parse_leaf(zone.entries[index][0]), lambda: zone.now, ServiceAdmission())
     desks = Desks(
@@ -95,7 +93,7 @@ def pages_before(gate: Front, directory: Path, origin: str = ORIGIN, zones: Mapp
     )  # fmt: skip
     idp = standin(directory, lambda: zone.now, PEOPLE, origin)
     table = PagesTable(listen="127.0.0.1:0", origin=origin, sign_in=table_in(directory))
-    app = pages_of(SERVICE, table, desks, engine, open_database(directory / "pages", "pages", PAGES), idp.client, lambda: zone.now)
+    app = pages_of(SERVICE, table, desks, engine, open_database(directory / "pages", "pages"), idp.client, lambda: zone.now)
     return Pages(desk, desks, idp, TestClient(app, origin, follow_redirects=False))
 
 

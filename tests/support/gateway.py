@@ -26,14 +26,12 @@ from gateway.recognition.peers import Peers
 from gateway.refusals import RefusalLog
 from gateway.register.book import Register
 from gateway.releases import Releases
-from gateway.store import METADATA, Store
+from gateway.store import Store
 from nodes.auditor.evidence.roots import Roots
-from nodes.department.records import tables
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.store import RecordStore
 from nodes.errors import NotReadyError
 from nodes.runtime.database import open_database
-from nodes.runtime.pages.site import METADATA as PAGES
 from nodes.runtime.pages.site import Site
 from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.replica.disputes import Disputes
@@ -86,7 +84,7 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
     held = HeldZone(zone.view, log.lock)
     exchange = MemoryExchange(zone, log)
     identity = identity_of(zone.keys, "authority")
-    engine = open_database(state_dir, "gateway", METADATA)
+    engine = open_database(state_dir, "gateway")
     store = Store(engine)
     refusals = RefusalLog(identity, lambda envelope: log.append(envelope).index, lambda: zone.now)
     address_limit, key_limit = RateLimit(per_address, time.monotonic), RateLimit(per_key, time.monotonic)
@@ -101,8 +99,8 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
             raise NotReadyError(down[0])
 
     public = Public(held, log.client())
-    site = gateway_site("authority", zone.view.registry.genesis.title, open_database(state_dir, "pages", PAGES), lambda: zone.now)
-    records = open_database(state_dir, "register", tables.METADATA)
+    site = gateway_site("authority", zone.view.registry.genesis.title, open_database(state_dir, "pages"), lambda: zone.now)
+    records = open_database(state_dir, "records", name="register")
     register = register or Register(RecordStore(records), Intake(records, lambda: zone.now), b"", {})
     places = {"330108": Title(zh="滨江区", en="Binjiang"), "330100": Title(zh="杭州市", en="Hangzhou")}
     ground = Ground(

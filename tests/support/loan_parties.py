@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import MetaData
-
 from crypto.encoding import sha256
 from nodes.bank.consents import Consents
 from nodes.bank.loans.admission import InstitutionAdmission
@@ -136,7 +134,7 @@ def loan_parties(zone: MemoryZone, state_dir: Path, terms: StatedTerms | None = 
         return parse_leaf(zone.entries[index][0])
 
     def institution(member: str, kind: InstitutionKind) -> Institution:
-        engine = open_database(state_dir, member, MetaData())
+        engine = open_database(state_dir, "bank", name=member)
         identity, client, registry = identity_of(zone.keys, member), exchange.client_of(member), zone.view.registry
         consents, products = Consents(engine, identity, registry), Products(engine, identity, client, kind, lambda: zone.now)
         dishonest: set[str] = set()
@@ -147,7 +145,7 @@ def loan_parties(zone: MemoryZone, state_dir: Path, terms: StatedTerms | None = 
     bank, guarantor = institution("bank-a", "bank"), institution("bank-b", "guarantor")
     published = bank.products.publish(terms or stated())
     guarantor.products.publish(stated(product="points-guarantee", share_bp=6_000, rate_bp=100))
-    book = LoanBook(open_database(state_dir, "enterprise", MetaData()))
+    book = LoanBook(open_database(state_dir, "enterprise"))
     desk = LoanDesk(
         identity_of(zone.keys, "enterprise"),
         zone.view.registry,

@@ -19,7 +19,6 @@ from crypto.subjects import subject_id
 from gateway.register.book import Register
 from gateway.register.checked import FactsConnector
 from gateway.register.settings import RegisterTable
-from nodes.department.records import tables
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.runner import Runner, turns_of
 from nodes.department.records.sources import open_sources
@@ -53,7 +52,7 @@ def register_of(directory: Path, rows: Sequence[Mapping[str, str]]) -> Register:
     folder = publish_register(firm_panel.load(1995, 0).first(0), demo_plan(), directory).parent
     (folder / "register-1995.csv").unlink()
     table = RegisterTable(connectors=(folder.parent / MAPPING,), roster_key_file=directory / "none")
-    engine = open_database(directory / "state", "register", tables.METADATA)
+    engine = open_database(directory / "state", "records", name="register")
     intake = Intake(engine, lambda: 1_700_000_000)
     lines = [",".join(HEADERS.values())] + [",".join(row.get(key, "") for key in HEADERS) for row in rows]
     (folder / "all.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -12,7 +12,7 @@ from httpx import Response
 from nodes.runtime.database import open_database
 from nodes.runtime.pages.accounts import Person
 from nodes.runtime.pages.entrance import entrance
-from nodes.runtime.pages.site import METADATA, Site
+from nodes.runtime.pages.site import Site
 from nodes.runtime.web import problems
 from scoring.statements import Title
 
@@ -32,7 +32,7 @@ class Clock:
 
 def site_in(directory: Path, clock: Clock, *people: Person) -> tuple[Site, FastAPI]:
     """A site with accounts for ``people`` and its application, to which a test adds routes."""
-    site = Site("authority", Title(zh="测试站", en="Test site"), open_database(directory, "pages", METADATA), clock)
+    site = Site("authority", Title(zh="测试站", en="Test site"), open_database(directory, "pages"), clock)
     for person in people:
         site.accounts.add(person, PASSWORD)
     app = FastAPI(openapi_url=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nodes.auditor.draws.book import METADATA, Book
+from nodes.auditor.draws.book import Book
 from nodes.auditor.draws.conduct import Conductor, Policy
 from nodes.auditor.draws.judging import Judge
 from nodes.auditor.draws.settling import Settler
@@ -36,7 +36,7 @@ class DrawsRole:
         self._log = LogClient(identity, settings.peer("log"))
         self._exchange = exchange = ExchangeClient(identity, settings.peer("coordinator"))
         self._cursor = Cursor(state_dir / "work.cursor")
-        engine = open_database(state_dir, "draws", METADATA)
+        engine = open_database(state_dir, "draws", settings.database_url)
         book = Book(engine)
         ciphertexts = Ciphertexts(zone, lambda logged: proven(zone, logged, exchange.fetch_blob(logged.statement.header.merkle_root)), state_dir)
         judge = Judge(zone, ciphertexts, Placements(zone, exchange.fetch_blob).placement)

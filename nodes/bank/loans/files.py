@@ -34,7 +34,6 @@ class LoanFiles:
     """The institution's own files about applications."""
 
     def __init__(self, engine: Engine) -> None:
-        METADATA.create_all(engine)
         self._engine = engine
 
     def put(self, application: str, kind: str, content: dict[str, Any], now: int) -> str:

@@ -73,7 +73,6 @@ class Products:
     """The institution's published terms. ``engine`` was opened with METADATA; ``kind`` is the institution's."""
 
     def __init__(self, engine: Engine, identity: Identity, exchange: ExchangeClient, kind: InstitutionKind, now: Clock, days: int = 365) -> None:
-        METADATA.create_all(engine)
         self._engine, self._identity, self._exchange = engine, identity, exchange
         self.kind, self._now, self._days = kind, now, days
 

@@ -154,7 +154,7 @@ def _opened(config: Path) -> Iterator[_Department]:
     settings = DepartmentSettings.load(config)
     logging.configure(settings.member, settings.log_level)
     state_dir = make_private_directory(settings.state_dir) / "department"
-    sources = {source.connector.id: source for source in open_sources(settings.department, state_dir)}
+    sources = {source.connector.id: source for source in open_sources(settings.department, state_dir, settings.database_url)}
     engine = open_records(state_dir, settings.database_url)
     try:
         intake = Intake(engine, now)

@@ -64,8 +64,6 @@ class Outbox:
             raise WireFormatError(f"an item is of {', '.join(sorted(KINDS))}, has a name of up to {LONGEST_NAME} characters and {LARGEST_ITEM} bytes")
         digest = sha256(content)
         with writing(self._engine) as connection:
-            if connection.dialect.name == "postgresql":  # SQLite's writers come one after the other anyway
-                connection.execute(sa.text("LOCK TABLE outbox IN EXCLUSIVE MODE"))
             known: int | None = connection.execute(
                 sa.select(ITEMS.c.sequence).where(ITEMS.c.kind == kind, ITEMS.c.digest == digest)
             ).scalar_one_or_none()

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from sqlalchemy import MetaData
-
 from connectors.again import ReadsAgain, read_again
 from connectors.connect import connect
 from connectors.customs.records import SingleWindow
@@ -42,14 +40,14 @@ class SourcesTable(Protocol):
     def connectors(self) -> tuple[Path, ...]: ...
 
 
-def open_sources(table: SourcesTable, state_dir: Path) -> list[Source]:
+def open_sources(table: SourcesTable, state_dir: Path, database_url: str = "") -> list[Source]:
     """The plain folder, where there is one, and one source for each mapping, in the order of the configuration. What a connector has to keep
-    lies in ``state_dir``.
+    lies in ``state_dir``, or in the database of ``database_url``.
 
     Raises MappingError when a mapping is wrong, two have the same id, or two customs clients could give the records of one trader.
     """
     sources = [] if table.records_dir is None else [Source(PlainFolder(table.records_dir), read_plain_again, "csv", str(table.records_dir))]
-    sources += [_mapped(path, state_dir) for path in table.connectors]
+    sources += [_mapped(path, state_dir, database_url) for path in table.connectors]
     seen: set[str] = set()
     for source in sources:
         name = source.connector.id
@@ -76,9 +74,9 @@ def _check_clients(clients: Sequence[SingleWindow]) -> None:
             named[trader] = client.id
 
 
-def _mapped(path: Path, state_dir: Path) -> Source:
+def _mapped(path: Path, state_dir: Path, database_url: str) -> Source:
     mapping = load_mapping(path)
-    customs = open_database(state_dir, "customs", MetaData()) if isinstance(mapping.source, SingleWindowSource) else None
+    customs = open_database(state_dir, "customs", database_url) if isinstance(mapping.source, SingleWindowSource) else None
     connector = connect(mapping, path.absolute().parent, customs)
     again = connector.read_again if isinstance(connector, ReadsAgain) else partial(read_again, mapping)
     return Source(connector, again, mapping.source.kind, _where(mapping))

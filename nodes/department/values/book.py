@@ -82,7 +82,6 @@ class ValueBook:
     """States and filings in ``engine``. Everything is on disk when a method returns."""
 
     def __init__(self, engine: Engine) -> None:
-        METADATA.create_all(engine)
         self._engine = engine
 
     def shown(self, uscc: str, period: str, record: Mapping[str, str], now: int) -> list[HeldValue]:

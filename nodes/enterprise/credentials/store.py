@@ -41,7 +41,6 @@ class CredentialStore:
     """What was shown, in the service's database. Everything is on disk when a method returns."""
 
     def __init__(self, engine: Engine) -> None:
-        METADATA.create_all(engine)
         self._engine = engine
 
     def put(self, shown: Shown) -> None:

@@ -60,7 +60,6 @@ class Representatives:
     """The people of the enterprises that this service serves, in its database. ``passkey_days`` as in the settings."""
 
     def __init__(self, engine: Engine, now: Clock, passkey_days: int) -> None:
-        METADATA.create_all(engine)
         self._engine, self._now, self._life_s = engine, now, passkey_days * DAY_S
 
     def asserted(self, assertion: Assertion) -> Person:

@@ -22,8 +22,7 @@ from connectors.errors import ConnectorError
 from crypto.errors import CryptoError
 from nodes.errors import NodeError, RoleMissingError, SignInError
 from nodes.runtime.clock import Clock
-from nodes.runtime.database import joined, open_database
-from nodes.runtime.pages import accounts, sessions, views
+from nodes.runtime.database import open_database
 from nodes.runtime.pages.accounts import Accounts, Person
 from nodes.runtime.pages.forms import Form, read_form
 from nodes.runtime.pages.guard import Guard, every_path
@@ -36,7 +35,6 @@ from nodes.runtime.web import problems
 from scoring.errors import ScoringError
 from scoring.statements import Title
 
-METADATA = joined(accounts.METADATA, sessions.METADATA, views.METADATA)
 LANGUAGE_COOKIE, LANGUAGE_S = "xinqiao-language", 365 * 86_400
 SIGN_IN = "/sign-in"
 _KINDS = (NodeError, ScoringError, CryptoError, ConnectorError, problems.Refused, HTTPException, RequestValidationError, Exception)
@@ -45,7 +43,7 @@ Handler = Callable[[Request, Exception], Response]
 
 def open_pages(settings: NodeSettings) -> Engine:
     """The database of a process's accounts, sessions and views."""
-    return open_database(settings.state_dir, "pages", METADATA, settings.database_url)
+    return open_database(settings.state_dir, "pages", settings.database_url)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,10 @@ from crypto.errors import CryptoError
 from crypto.statements import check_signature, parse_envelope
 from nodes.errors import NotReadyError, PeerUnavailableError
 from nodes.runtime import logging
-from nodes.runtime.database import open_database
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.process import Process
 from nodes.runtime.replica.follower import LogFollower
-from nodes.runtime.replica.store import METADATA as REPLICA_TABLES
-from nodes.runtime.replica.store import LogReplica
+from nodes.runtime.replica.store import LogReplica, open_copy
 from nodes.runtime.replica.zone import announce_witnesses, appoint_custodians
 from nodes.runtime.settings import NodeSettings
 from protos.errors import refusal_of
@@ -75,7 +73,7 @@ class Members:
         announce_witnesses(genesis.witness_policy)
         appoint_custodians(registry, settings.public_dir)
         directory = (state_dir or settings.state_dir) / "members"
-        replica = LogReplica(open_database(directory, "replica", REPLICA_TABLES), directory, genesis.log_vkey, READ)
+        replica = LogReplica(open_copy(directory, settings.database_url, "members"), directory, genesis.log_vkey, READ)
         self._follower = LogFollower(identity, settings.peer("log"), replica, MembersSink(registry), genesis.witness_policy)
         self._follower.attach(process)
 

@@ -9,6 +9,7 @@ evidence and stop the process.
 from __future__ import annotations
 
 import json
+import secrets
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from crypto.encoding import canonical_json, sha256
 from crypto.errors import NoteError
 from crypto.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from nodes.errors import LogForkError, RollbackError
-from nodes.runtime.database import reading, writing
+from nodes.runtime.database import open_database, reading, writing
 from nodes.runtime.files import make_private_directory, read_private, write_private
 from scoring.errors import LogInconsistentError, StatementFormatError
 from scoring.statements import parse_leaf
@@ -64,6 +65,17 @@ class Head:
     note: bytes
 
 
+def open_copy(directory: Path, url: str, name: str) -> Engine:
+    """The database of a process's copy of the log, beside its pin: ``directory/replica.db``, or in PostgreSQL a schema called ``name`` and
+    a word that is kept in ``directory``, so that two instances behind one database each have a copy as each has a pin."""
+    if not url:
+        return open_database(directory, "replica")
+    word = make_private_directory(directory) / "replica.schema"
+    if not word.exists():
+        write_private(word, secrets.token_hex(4).encode())
+    return open_database(directory, "replica", url, schema=f"{name}_{read_private(word).decode()}")
+
+
 class LogReplica:
     """The copy in ``engine``, pinned in ``directory``. One thread writes; ``head`` and ``entries`` may be read from any.
 
@@ -72,7 +84,6 @@ class LogReplica:
     """
 
     def __init__(self, engine: Engine, directory: Path, log_vkey: str, read: frozenset[str] | None = None) -> None:
-        METADATA.create_all(engine)
         self._engine, self.log_vkey, self._read = engine, log_vkey, read
         self._directory = make_private_directory(directory)
         self._pin_file = directory / "log-head.json"

@@ -18,12 +18,10 @@ from crypto.statements import parse_envelope
 from nodes.errors import MemberUnknownError, NotReadyError, SettingsError
 from nodes.runtime import logging
 from nodes.runtime.clock import Timer
-from nodes.runtime.database import open_database
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.process import Process
 from nodes.runtime.replica.follower import LogFollower
-from nodes.runtime.replica.store import METADATA as REPLICA_TABLES
-from nodes.runtime.replica.store import LogReplica
+from nodes.runtime.replica.store import LogReplica, open_copy
 from nodes.runtime.settings import NodeSettings
 from scoring.errors import ScoringError
 from scoring.exchange.registry import MemberRegistry
@@ -100,7 +98,7 @@ def follow_zone(process: Process, identity: Identity, settings: NodeSettings, zo
     genesis = zone.genesis
     announce_witnesses(genesis.witness_policy)
     directory = state_dir or settings.state_dir
-    replica = LogReplica(open_database(directory, "replica", REPLICA_TABLES), directory / "replica", genesis.log_vkey)
+    replica = LogReplica(open_copy(directory, settings.database_url, "replica"), directory / "replica", genesis.log_vkey)
     follower = LogFollower(identity, settings.peer("log"), replica, zone, genesis.witness_policy)
     follower.attach(process)
     return follower

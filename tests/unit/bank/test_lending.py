@@ -16,7 +16,7 @@ from crypto.packing import unpack
 from crypto.statements import parse_envelope
 from nodes.bank.borrowers import Borrowers
 from nodes.bank.consents import Consents
-from nodes.bank.lending import LoanContributor, metadata
+from nodes.bank.lending import LoanContributor
 from nodes.bank.settings import BankTable
 from nodes.contributing.corrections.epochs import ContributedEpochs
 from nodes.contributing.epoch_secrets import EpochSecrets
@@ -24,7 +24,6 @@ from nodes.contributing.office import Office
 from nodes.contributing.outbox import Outbox
 from nodes.contributing.sender import Sender
 from nodes.contributing.trust import ZoneTrust
-from nodes.department.records import tables
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.runner import Runner, turns_of
 from nodes.department.records.sources import open_sources
@@ -71,14 +70,14 @@ class Lender:
         (public / "registry.dsse.json").write_bytes(zone.entries[0][1])
         (public / "key.json").write_bytes(canonical_json(zone.public_key.to_json()))
         self.exchange = Exchange(zone, self.member, zone.blobs)
-        self.engine = open_database(self.root / "state", "bank", metadata())
+        self.engine = open_database(self.root / "state", "bank")
         trust = ZoneTrust(public, ZONE, self.member, SMALL_BITS)
         trust._models = {zone.model.sha256: zone.model}
         self.consents = Consents(self.engine, identity, trust.registry)
         self.borrowers = Borrowers(self.engine, self.consents)
         self.outbox = Outbox(self.engine)
         secrets = EpochSecrets(self.root / "state" / "epochs", 3)
-        book = open_database(self.root / "state", "records", tables.METADATA)
+        book = open_database(self.root / "state", "records")
         table = BankTable(listen="127.0.0.1:0", gateway="https://gateway.test", records_dir=records)
         connectors = [source.connector for source in open_sources(table, self.root / "state")]
         runner = Runner(Intake(book, lambda: zone.now), connectors, turns_of(self.root / "state", threading.Event()))

@@ -19,7 +19,6 @@ from connectors.records import Outcome
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.runner import Runner, Turns, turns_of
 from nodes.department.records.store import RecordStore
-from nodes.department.records.tables import METADATA
 from nodes.errors import NotReadyError
 from nodes.runtime import logging
 from nodes.runtime.database import open_database
@@ -39,7 +38,7 @@ def quiet_again() -> Iterator[None]:
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    found = open_database(tmp_path / "state", "records", METADATA)
+    found = open_database(tmp_path / "state", "records")
     yield found
     found.dispose()
 

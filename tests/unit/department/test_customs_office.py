@@ -16,7 +16,6 @@ from nodes.department.records.quarantine import Quarantine
 from nodes.department.records.runner import Runner, turns_of
 from nodes.department.records.sources import Source, open_sources
 from nodes.department.records.store import RecordStore
-from nodes.department.records.tables import METADATA
 from nodes.department.settings import DepartmentTable
 from nodes.runtime.database import open_database
 from tests.support.customs import NOTICED, OTHER, USCC, Client, declaration, old_receipt, receipt, response, zipped
@@ -46,7 +45,7 @@ class Office:
                 )
                 path.write_text(text, encoding="utf-8")
         table = DepartmentTable(roster_key_file=directory / "roster.key", connectors=tuple(mappings))
-        self.engine: Engine = open_database(directory / "state", "records", METADATA)
+        self.engine: Engine = open_database(directory / "state", "records")
         self.intake = Intake(self.engine, lambda: NOW)
         self.sources: list[Source] = open_sources(table, directory / "state")
         self.runner = Runner(self.intake, [source.connector for source in self.sources], turns_of(directory / "state"))

@@ -15,7 +15,6 @@ from crypto.encoding import sha256
 from nodes.contributing.epoch_secrets import EpochSecrets
 from nodes.contributing.outbox import Kept, Message, Outbox, Prepared
 from nodes.contributing.sender import Sender
-from nodes.department.role import metadata
 from nodes.errors import PeerUnavailableError, RpcRefusal, SecretFileError, WireFormatError
 from nodes.runtime.database import open_database
 from nodes.runtime.peers.log_client import Appended
@@ -25,7 +24,7 @@ from tests.support.departments import Acknowledged
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    found = open_database(tmp_path / "state", "department", metadata())
+    found = open_database(tmp_path / "state", "department")
     yield found
     found.dispose()
 

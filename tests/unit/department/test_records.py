@@ -14,7 +14,6 @@ from nodes.department.records.deliveries import Intake
 from nodes.department.records.keeping import CHUNK, MAX_MALFORMED
 from nodes.department.records.quarantine import Quarantine
 from nodes.department.records.store import SAID_METADATA, RecordStore
-from nodes.department.records.tables import METADATA
 from nodes.errors import NotFoundError, StorageError
 from nodes.runtime.database import open_database
 from simulators.population import binjiang
@@ -27,7 +26,7 @@ A, B = USCCS[:2]
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    found = open_database(tmp_path / "state", "records", METADATA)
+    found = open_database(tmp_path / "state", "records")
     SAID_METADATA.create_all(found)
     yield found
     found.dispose()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import Connection
 
 from connectors.errors import DeliveryError
 from connectors.plain import read_plain_again
@@ -112,7 +112,7 @@ def place(zone: DepartmentZone, firms: Population, tmp_path: Path) -> Iterator[P
     private = keys.hpke["enterprise"]
     identity = Identity(ZONE, "enterprise", keys.signers["enterprise"], private, public_key(private), TlsFiles(b"", b"", b""))
     registry = MemberRegistry(zone.ledger.view.registry.genesis)
-    engine = open_database(tmp_path / "service", "enterprise", MetaData())
+    engine = open_database(tmp_path / "service", "enterprise")
     store, exchange = Store(engine), Relay(zone)
     store.put_enterprise(Enterprise(uscc, binding.key_id, b"", "enrolled", "", binding.subject, binding.binding, binding.leaf_index))
     enrolments = Enrolments(identity, registry, Keyring(tmp_path / "keys"), store, exchange)  # type: ignore[arg-type]  # what it calls of the client is here

@@ -11,7 +11,6 @@ import cbor2
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from sqlalchemy import MetaData
 from webauthn.helpers import bytes_to_base64url
 
 from crypto.encoding import sha256
@@ -86,7 +85,7 @@ class Place:
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     clock = Clock()
-    people = Representatives(open_database(tmp_path, "people", MetaData()), clock, 90)
+    people = Representatives(open_database(tmp_path, "enterprise"), clock, 90)
     return Place(people, Passkeys(people, ORIGIN, "企业码", clock), clock)
 
 

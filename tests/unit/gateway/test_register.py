@@ -11,7 +11,6 @@ from crypto.subjects import subject_id
 from gateway.register.book import Register
 from gateway.register.checked import FactsConnector
 from gateway.register.settings import RegisterTable
-from nodes.department.records import tables
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.quarantine import Quarantine
 from nodes.department.records.runner import Runner, turns_of
@@ -48,7 +47,7 @@ def kept(tmp_path: Path) -> Kept:
     folder = publish_register(firm_panel.load(1995, 0).first(0), demo_plan(), tmp_path).parent
     (folder / "register-1995.csv").unlink()
     table = RegisterTable(connectors=(folder.parent / MAPPING,), roster_key_file=tmp_path / "none")
-    engine = open_database(tmp_path / "state", "register", tables.METADATA)
+    engine = open_database(tmp_path / "state", "records")
     intake = Intake(engine, lambda: 1_700_000_000)
     sources = [FactsConnector(source.connector) for source in open_sources(table, tmp_path / "state")]
     runner = Runner(intake, sources, turns_of(tmp_path / "state"))

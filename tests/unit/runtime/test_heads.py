@@ -19,7 +19,7 @@ from nodes.runtime.files import write_private
 from nodes.runtime.notices.heads import HeadComparison, HeadLimits, heads_needed
 from nodes.runtime.peers.identity import log_name
 from nodes.runtime.peers.signing import fresh_nonce
-from nodes.runtime.replica.store import METADATA, Entry, LogReplica
+from nodes.runtime.replica.store import Entry, LogReplica
 from scoring.statements import Head, Refusal
 from tests.support.exchange import HeldZone
 from tests.support.ledger import START, Ledger
@@ -39,7 +39,7 @@ class Place:
     heads: HeadComparison = field(init=False)
 
     def __post_init__(self) -> None:
-        engine = open_database(self.directory / "state", "replica", METADATA)
+        engine = open_database(self.directory / "state", "replica")
         self.replica = LogReplica(engine, self.directory / "state", self.ledger.log_signer.key.to_vkey())
         self.follow()
         self.restart()

@@ -18,7 +18,7 @@ from crypto.merkle import EMPTY_ROOT, root
 from crypto.notes import COSIGNATURE_V1, ED25519, NoteSigner
 from nodes.errors import LogForkError, RollbackError
 from nodes.runtime.database import open_database, writing
-from nodes.runtime.replica.store import ENTRIES, METADATA, Entry, LogReplica
+from nodes.runtime.replica.store import ENTRIES, Entry, LogReplica
 from scoring.errors import LogInconsistentError
 from scoring.statements import Leaf
 
@@ -43,7 +43,7 @@ LOG = [entry(index) for index in range(40)]
 
 
 def opened(directory: Path) -> LogReplica:
-    engine = open_database(directory / "state", "test", METADATA)
+    engine = open_database(directory / "state", "replica")
     return LogReplica(engine, directory / "state", SIGNER.key.to_vkey())
 
 
@@ -206,9 +206,9 @@ def test_a_restored_older_database_is_refused(tmp_path: Path) -> None:
     filled(tmp_path, 10)
     shutil.copytree(tmp_path / "state", tmp_path / "backup")
     opened(tmp_path).accept(LOG[10:15], note(LOG[:15]))
-    for path in (tmp_path / "state").glob("test.db*"):
+    for path in (tmp_path / "state").glob("replica.db*"):
         path.unlink()
-    for path in (tmp_path / "backup").glob("test.db*"):
+    for path in (tmp_path / "backup").glob("replica.db*"):
         shutil.copy(path, tmp_path / "state" / path.name)
     with pytest.raises(RollbackError, match="holds 10 leaves of the log, 15 were pinned"):
         opened(tmp_path)
@@ -216,7 +216,7 @@ def test_a_restored_older_database_is_refused(tmp_path: Path) -> None:
 
 def test_a_lost_database_is_refused(tmp_path: Path) -> None:
     filled(tmp_path, 10)
-    for path in (tmp_path / "state").glob("test.db*"):
+    for path in (tmp_path / "state").glob("replica.db*"):
         path.unlink()
     with pytest.raises(RollbackError, match="holds 0 leaves"):
         opened(tmp_path)
@@ -255,7 +255,7 @@ def test_another_history_of_the_same_size_is_refused(tmp_path: Path) -> None:
 
 def test_a_changed_leaf_is_seen_at_the_next_start(tmp_path: Path) -> None:
     filled(tmp_path, 10)
-    engine = create_engine(f"sqlite:///{tmp_path / 'state' / 'test.db'}")
+    engine = create_engine(f"sqlite:///{tmp_path / 'state' / 'replica.db'}")
     with engine.begin() as connection:
         connection.execute(update(ENTRIES).where(ENTRIES.c.index == 4).values(leaf=LOG[5].leaf))
     with pytest.raises(RollbackError):

@@ -1,0 +1,158 @@
+"""Every kind of database up, down and up again, on SQLite and on PostgreSQL; migrations and tables say the same."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, MetaData, inspect
+
+from nodes.errors import DatabaseNewerError
+from nodes.runtime.database import connect, open_database, reading, writing
+from nodes.runtime.migrations.agreement import differences
+from nodes.runtime.migrations.catalogue import HERE, TABLES, metadata_of, revisions, versions_of
+from nodes.runtime.migrations.upgrading import VERSION_TABLE, bring_up_to_date, configuration, downgrade, is_current, revision_of
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def url(request: pytest.FixtureRequest) -> str:
+    return request.getfixturevalue("postgresql_database") if request.param == "postgresql" else ""
+
+
+@pytest.fixture
+def engine(url: str, tmp_path: Path) -> Iterator[Engine]:
+    engine = connect(tmp_path / "state" / "test.db", url, "test")
+    yield engine
+    engine.dispose()
+
+
+def tables(engine: Engine) -> set[str]:
+    return set(inspect(engine).get_table_names()) - {VERSION_TABLE}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_every_kind_goes_up_down_and_up_again(kind: str, engine: Engine) -> None:
+    bring_up_to_date(engine, kind)
+    made, found = tables(engine), differences(engine, kind)
+    assert not found, (
+        f"the tables of {kind!r} differ from its migrations: {'; '.join(found)}. Write the migration with\n"
+        f'  .venv/bin/python -m nodes.runtime.migrations {kind} "what changes"\nread the file that it names, and commit it'
+    )
+    assert made == set(metadata_of(kind).tables)
+    assert len(made) == sum(len(getattr(import_module(place.split(":")[0]), place.split(":")[1]).tables) for place in TABLES[kind]), "one name twice"
+    downgrade(engine, kind, "base")
+    assert not tables(engine)
+    assert revision_of(engine) is None
+    bring_up_to_date(engine, kind)
+    assert tables(engine) == made
+    assert not differences(engine, kind)
+    assert is_current(engine, kind)
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_database_from_before_migrations_is_taken_as_it_is(kind: str, engine: Engine) -> None:
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("CREATE SCHEMA test")
+        _first_tables(kind).create_all(connection)
+    bring_up_to_date(engine, kind)
+    assert not differences(engine, kind)
+
+
+def test_tables_that_are_stated_are_some_kind_s() -> None:
+    stated = {
+        f"{'.'.join(path.relative_to(ROOT).with_suffix('').parts)}"
+        for folder in ("nodes", "gateway", "connectors")
+        for path in (ROOT / folder).rglob("*.py")
+        if " = MetaData()" in (text := path.read_text()) or " = sa.MetaData()" in text
+    }
+    named = {place.partition(":")[0] for places in TABLES.values() for place in places}
+    missing = stated - named - {"nodes.runtime.migrations.catalogue"}
+    assert not missing, (
+        f"{', '.join(sorted(missing))}: name the tables of these modules under a kind in {HERE / 'catalogue.py'}, then write its migration"
+    )
+    assert named <= stated
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_history_is_one_line_as_its_file_names_say(kind: str) -> None:
+    script = ScriptDirectory.from_config(configuration(kind))
+    assert [each.revision for each in reversed(list(script.walk_revisions()))] == list(revisions(kind))
+    assert script.get_current_head() == revisions(kind)[-1] == f"{kind}_{len(revisions(kind)):04d}"
+    assert {path.name for path in versions_of(kind).glob("*.py")} == {Path(each.path).name for each in script.walk_revisions()}
+
+
+def test_a_newer_database_is_refused_and_left_as_it_is(url: str, tmp_path: Path) -> None:
+    engine = open_database(tmp_path / "state", "replica", url)
+    with writing(engine) as connection:
+        connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = 'replica_9999'")
+    for step in (lambda: open_database(tmp_path / "state", "replica", url), lambda: downgrade(engine, "replica", "base")):
+        with pytest.raises(DatabaseNewerError, match=r"revision replica_9999 .*xinqiao database downgrade'"):
+            step()
+    assert tables(engine) == {"replica_entries", "replica_head"}
+    engine.dispose()
+
+
+def test_processes_that_start_at_once_make_the_tables_once(url: str, tmp_path: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from nodes.runtime.database import open_database
+open_database(Path(sys.argv[1]), "gateway", sys.argv[2])
+"""
+    started = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "state"), url], cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    assert [(process.communicate()[1], process.returncode) for process in started] == [("", 0)] * 3
+    engine = open_database(tmp_path / "state", "gateway", url)
+    assert not differences(engine, "gateway")
+    engine.dispose()
+
+
+def test_threads_of_one_process_upgrade_different_databases_at_once(url: str, tmp_path: Path) -> None:
+    opened: list[str] = []
+
+    def open_one(kind: str) -> None:
+        engine = open_database(tmp_path / "state", kind, url)
+        opened.append(kind if is_current(engine, kind) else "")
+        engine.dispose()
+
+    threads = [threading.Thread(target=open_one, args=(kind,)) for kind in TABLES]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(opened) == sorted(TABLES)
+
+
+def test_a_failed_upgrade_leaves_nothing(url: str, tmp_path: Path, engine: Engine) -> None:
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("CREATE SCHEMA test")
+        connection.exec_driver_sql("CREATE TABLE alembic_version_taken (a INTEGER)")
+        connection.exec_driver_sql("CREATE VIEW views AS SELECT a FROM alembic_version_taken")  # where a table is to be
+    with pytest.raises(Exception, match="views"):
+        bring_up_to_date(engine, "pages")
+    assert tables(engine) == {"alembic_version_taken"}
+
+
+def _first_tables(kind: str) -> MetaData:
+    return metadata_of(kind)
+
+
+def test_reading_and_writing_go_on_in_the_schema(url: str, tmp_path: Path) -> None:
+    one, other = open_database(tmp_path, "pages", url), open_database(tmp_path, "pages", url, name="other")
+    with writing(one) as connection:
+        connection.exec_driver_sql("INSERT INTO accounts VALUES ('li-wei', '', '', '')")
+    for engine, count in ((one, 1), (other, 0)):
+        with reading(engine) as connection:
+            assert connection.exec_driver_sql("SELECT count(*) FROM accounts").scalar_one() == count
+        engine.dispose()
