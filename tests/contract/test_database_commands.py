@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from nodes.commands.database import app
 from nodes.commands.output import ExitCode
 from nodes.runtime.database import connect, open_database, writing
+from nodes.runtime.files import make_private_directory
 from nodes.runtime.migrations.catalogue import revisions
 from nodes.runtime.migrations.upgrading import VERSION_TABLE
 from nodes.runtime.process import take_state
@@ -21,7 +22,7 @@ class Kept:
     """A state directory with a department's databases, and the configuration that names it."""
 
     def __init__(self, directory: Path, url: str) -> None:
-        self.url, self.state = url, directory / "state"
+        self.url, self.state = url, make_private_directory(directory / "state")
         self.config = directory / "process.toml"
         self.config.write_text(
             f'member = "tax"\nzone = "z"\nstate_dir = "state"\nkeys_dir = "keys"\npublic_dir = "public"\ndatabase_url = "{url}"\n[department]\n'
