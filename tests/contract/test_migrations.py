@@ -82,6 +82,13 @@ def test_tables_that_are_stated_are_some_kind_s() -> None:
     assert named <= stated
 
 
+def test_no_process_makes_tables_by_itself() -> None:
+    tried_out = ROOT / "connectors" / "connect.py"  # in memory, for as long as a mapping is tried out
+    sources = [path for folder in ("nodes", "gateway", "connectors") for path in (ROOT / folder).rglob("*.py") if path != tried_out]
+    makers = [str(path) for path in sources if ".create_all(" in path.read_text()]
+    assert not makers, f"{', '.join(makers)}: tables come from migrations, when open_database opens the database"
+
+
 @pytest.mark.parametrize("kind", TABLES)
 def test_a_history_is_one_line_as_its_file_names_say(kind: str) -> None:
     script = ScriptDirectory.from_config(configuration(kind))

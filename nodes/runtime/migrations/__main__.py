@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 2 or arguments[0] not in TABLES:
         print(USAGE, file=sys.stderr)
         return 2
-    path = write_migration(*arguments)
+    path = write_migration(arguments[0], arguments[1][:1].upper() + arguments[1][1:])
     if path is None:
         print(f"{arguments[0]}: tables and migrations agree, nothing to write")
         return 0

@@ -1,4 +1,4 @@
-"""items for peer zones."""
+"""Items for peer zones."""
 
 from __future__ import annotations
 
