@@ -17,7 +17,7 @@ from nodes.commands.output import ExitCode, JsonFlag, reporting
 from nodes.errors import SettingsError
 from nodes.runtime.files import write_public
 from simulators.commands.ending import end_on_sigterm
-from simulators.demo.options import DEFAULT_BITS, FIRM_PANEL, LENDING_PACKS, DemoOptions
+from simulators.demo.options import DEFAULT_BITS, FIRM_PANEL, GUIDELINES, LENDING_PACKS, DemoOptions
 from simulators.demo.run import DemoResult, run_demo
 from simulators.demo.summary import people_text, summary
 from simulators.federation.plan import DEFAULT_BITS as FEDERATED_BITS
@@ -26,12 +26,13 @@ from simulators.federation.plan import FederationOptions
 from simulators.federation.run import FederationResult, run_federation
 from simulators.federation.summary import federation_summary
 
+PACKS = f"{', '.join(LENDING_PACKS)}; without loans {', '.join(GUIDELINES)}"
 ONE_ZONE_ONLY = ("pack", "year", "consents", "witnesses", "policies")
 
 
 def demo(
     context: typer.Context,
-    pack: Annotated[str, typer.Option(help=f"Indicator model: {', '.join(LENDING_PACKS)}; all but the first run on simulated firms.")] = FIRM_PANEL,
+    pack: Annotated[str, typer.Option(help=f"Indicator model: {PACKS}. All but the first run on simulated firms.")] = FIRM_PANEL,
     zones: Annotated[
         str | None,
         typer.Option(metavar="ID,ID", help="Several zones beside each other, each under the model of this name, in OUT/<zone>; they peer."),

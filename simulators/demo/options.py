@@ -26,6 +26,8 @@ LENDING_PACKS = tuple(
     sorted((name for name in shipped_packs() if lends(name)), key=lambda name: (name != FIRM_PANEL, name)),
 )
 """Shipped packs with products to lend on; the real firms first."""
+GUIDELINES = ("national-2024", "sme-tech", "torch-20")
+"""Shipped packs that score enterprises and that no bank lends on: what zones build their own on."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,9 @@ class DemoOptions:
 
     def check(self) -> None:
         """Raises SettingsError naming the option and what would be right."""
-        if self.pack not in LENDING_PACKS:
-            raise SettingsError(f"--pack is one of {', '.join(LENDING_PACKS)}: models that banks lend on")
+        packs = LENDING_PACKS + GUIDELINES
+        if self.pack not in packs:
+            raise SettingsError(f"--pack is one of {', '.join(packs)}")
         if self.key_bits not in {2048, 3072}:
             raise SettingsError("--key-bits is 3072, or 2048 for 112-bit security")
         if self.year not in firm_panel.YEARS:

@@ -181,8 +181,11 @@ class _Run:
         artifacts.write_rankings(self._out / "rankings.csv", self._authority.rankings(self._epoch), self._firms)
 
     def release_scores(self) -> None:
-        """Consents, bank queries with receipts, one portrait, and four requests that are refused."""
-        product = next(iter(self._model.products))
+        """Consents, bank queries with receipts, one portrait, and four requests that are refused; the portrait alone where no bank lends."""
+        product = next(iter(self._model.products), None)
+        if product is None:
+            self._portray(self._firms[self._choose(1)[0]].uscc, enrolled=False)
+            return
         chosen = self._choose(self._options.consents + 1)
         stranger, consenting = chosen[-1], chosen[:-1]
         granted: list[Granted] = []
@@ -200,12 +203,19 @@ class _Run:
                 self.result.receipts.append({"bank": item.bank, "receipt": answer["receipt_id"], "subject": item.subject, **receipt["result"]})
         if self._options.keep_running:
             tell_accounts(self._options.plan, self._out, [item.uscc for item in granted])
-        with self._meter.step("portrait", "画像 portrait: one enterprise opens its own points"):
-            self.result.portrait = self._service.portrait(granted[0].uscc)
+        self._portray(granted[0].uscc)
         with self._meter.step("refusals", "拒绝 refusals: no consent, replayed, unregistered key, revoked"):
             signers = {name: load_signing_key(name, self._out / "members" / name / "sign.pem") for name in BANKS}
             self.result.refusals = refused_requests(self._gateway, self._service, signers, granted[-1], stranger)
             artifacts.write_json(self._out / "refusals.json", self.result.refusals)
+
+    def _portray(self, uscc: str, *, enrolled: bool = True) -> None:
+        """One enterprise opens its own points; portrait.json keeps what it saw."""
+        with self._meter.step("portrait", "画像 portrait: one enterprise opens its own points"):
+            if not enrolled:
+                self._service.enrol(uscc)
+            self.result.portrait = self._service.portrait(uscc)
+            write_private(self._out / "portrait.json", canonical_json(self.result.portrait))
 
     def policies(self) -> None:
         """A policy and a library, where the run has them: flags opened by number, awards without application as far as the public notice."""
@@ -248,7 +258,7 @@ class _Run:
             "enterprises": self.result.enterprises,
             "indicators": len(self._model.indicators),
             "key_bits": self._options.key_bits,
-            "coverage": coverage(self._model, self._totals, self._firms).document(),
+            "coverage": coverage(self._model, self._totals, self._firms).document() if self._model.products else None,
             "systems": [{"member": item.member, "kind": item.kind, "records": item.records} for item in self._systems],
             "steps": [step.to_json() for step in self._meter.steps],
             "processes": [

@@ -33,22 +33,14 @@ def summary(result: DemoResult) -> str:
         f"信桥 Xinqiao: {result.report['zone']}, {result.report['pack']}, {result.enterprises} enterprises, {result.report['key_bits']}-bit key, "
         f"{len(result.report['processes'])} processes",
         f"部门系统 Read through connectors: {', '.join(sources)}",
-        "",
-        "银行所得 What the banks learned, each with a receipt that anyone can verify:",
+        *_banks_part(result),
     ]
-    for item in result.receipts:
-        percentile = item["percentile"] or "none"
-        yuan = int(item["line_fen"] or 0) // 100
-        score = f"stage {item['stage']}  total {item['total']:>7}  band {percentile:>7}  line {yuan:>11,} yuan"
-        lines.append(f"  {item['bank']}  {item['subject'][:8]}…  {score}")
-    served = result.report["coverage"]
+    total = next(value for value in result.portrait["values"] if value["name"] == "total")
+    indicators = sum(value["kind"] == "indicator" for value in result.portrait["values"])
     lines += [
         "",
-        f"授信覆盖面 Lines of {served['at_least_yuan']:,} yuan or more by {served['product']}: {100 * served['share']:.1f} % of {served['scored']} "
-        "enterprises that are scored and not gated",
+        f"企业所得 What one enterprise opened of its own: total {total['hundredths'] / 100:.2f}, points of {indicators} indicators (portrait.json)",
     ]
-    lines += ["", "被拒绝的请求 Refused, each with its reason, and logged:"]
-    lines += [f"  {item['case']:12} {item['reason']:18} leaf {item['leaf_index']}" for item in result.refusals]
     drawn = [item for draw in result.draw.get("draws", []) for item in draw["items"]]
     agree, records = sum(item["outcome"] == "AGREES" for item in drawn), sum(item["subjects"] for item in drawn)
     lines += ["", f"抽查 Drawn by lot and opened to the auditor: {agree} of {len(drawn)} ciphertexts agree with {records} records of the departments"]
@@ -61,5 +53,37 @@ def summary(result: DemoResult) -> str:
     lines += [f"  {item['case']:12} exit code {item['exit_code']}  {item['reason']}" for item in result.tampering]
     seconds = sum(step["seconds"] for step in result.report["steps"])
     memory = sum(process["pss_mb"] for process in result.report["processes"])
-    lines += ["", f"{seconds:.0f} s in all, {memory:.0f} MB (sum of peak PSS). Everything that the run left is in {result.options.out}"]
+    lines += [
+        "",
+        *_commands(result),
+        f"{seconds:.0f} s in all, {memory:.0f} MB (sum of peak PSS). Everything that the run left is in {result.options.out}",
+    ]
     return "\n".join(lines)
+
+
+def _banks_part(result: DemoResult) -> list[str]:
+    """What banks learned and what was refused them; nothing where no bank lends by the model."""
+    served = result.report["coverage"]
+    if served is None:
+        return ["", "无银行产品 The model has no products: nobody but the authority and the enterprises learns anything"]
+    lines = ["", "银行所得 What the banks learned, each with a receipt that anyone can verify:"]
+    for item in result.receipts:
+        percentile = item["percentile"] or "none"
+        yuan = int(item["line_fen"] or 0) // 100
+        score = f"stage {item['stage']}  total {item['total']:>7}  band {percentile:>7}  line {yuan:>11,} yuan"
+        lines.append(f"  {item['bank']}  {item['subject'][:8]}…  {score}")
+    lines += [
+        "",
+        f"授信覆盖面 Lines of {served['at_least_yuan']:,} yuan or more by {served['product']}: {100 * served['share']:.1f} % of {served['scored']} "
+        "enterprises that are scored and not gated",
+    ]
+    lines += ["", "被拒绝的请求 Refused, each with its reason, and logged:"]
+    return lines + [f"  {item['case']:12} {item['reason']:18} leaf {item['leaf_index']}" for item in result.refusals]
+
+
+def _commands(result: DemoResult) -> list[str]:
+    """How to check by hand what was left."""
+    out = result.options.out
+    receipts = [f"  xinqiao verify {out}/receipts/{item['receipt']}.json --keys {out}/public" for item in result.receipts[:1]]
+    tables = f"  {out}/totals.csv, rankings.csv: what the authority knows"
+    return ["自行核验 Check it yourself, with --out DIR to keep it:", *receipts, f"  xinqiao audit {out} --keys {out}/public", tables, ""]

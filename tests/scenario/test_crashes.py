@@ -43,6 +43,7 @@ NEVER_REACHED = {  # why a process of an honest zone never takes a step -> prefi
         "nodes/runtime/notices/heads:HeadComparison._keep_split",
     ),
     "no opening fails where all are honest": ("nodes/runtime/failures", "nodes/runtime/replica/disputes"),
+    "two persons were asked for only after something had been put out unsigned": ("nodes/contributing/four_eyes/book:FourEyes.admits",),
     "a person's word on what is in quarantine": ("nodes/department/records/deliveries:Intake.correct", "nodes/department/records/quarantine:"),
     "a command that works beside the node": ("nodes/contributing/four_eyes/people", "nodes/department/values/book:ValueBook.examined"),
     "what people do on an application's pages": (
