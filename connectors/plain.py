@@ -22,7 +22,7 @@ from connectors.errors import DeliveryError, SourceUnavailableError
 from connectors.outside import opened, shown_name
 from connectors.records import Malformed, Origin, Outcome, Record
 from crypto.errors import SubjectError
-from crypto.subjects import check_uscc
+from crypto.subjects import examine_uscc
 
 MAX_FILE_BYTES = 1 << 30
 MAX_FIELDS = 200
@@ -202,7 +202,7 @@ def _fault(cells: list[str], fields: list[str], seen: set[int]) -> tuple[str, st
 
 def _uscc_fault(code: str) -> str:
     try:
-        check_uscc(code)
+        examine_uscc(code)
     except SubjectError as error:
         return f"uscc: {error}"
     return ""

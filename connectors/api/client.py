@@ -23,6 +23,7 @@ from connectors.sources import HttpSource
 
 MAX_REDIRECTS = 3
 MAX_PAUSE_S = 60.0
+MAX_SAID = 200
 Trust = ssl.SSLContext | bool
 _AGAIN = {429, 500, 502, 503, 504}
 _MOVED = {301, 302, 303, 307, 308}
@@ -111,8 +112,10 @@ class Client:
                 if not alarm.rang:  # what was cut off may look like an answer that ends
                     return body, None
         except httpx.TransportError as error:
+            if _distrusts(error):
+                raise SourceUnavailableError(f"{_shown(uri)}: the certificate there is not trusted, see ca_file: {_said(error)}") from error
             if not alarm.rang:
-                raise _TryLaterError(type(error).__name__) from error
+                raise _TryLaterError(_said(error)) from error
         except (httpx.InvalidURL, httpx.HTTPError, UnicodeError) as error:
             raise SourceUnavailableError(f"{_shown(uri)}: {type(error).__name__}") from error
         self._let_go()
@@ -183,6 +186,19 @@ def trust_of(source: HttpSource, base: Path) -> Trust:
 def _shown(uri: str) -> str:
     """``uri`` without what it asks for: parameters may hold what no log should."""
     return uri.partition("?")[0]
+
+
+def _distrusts(error: BaseException | None) -> bool:
+    """Whether it is the certificate that failed: it will fail the next time too."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _said(error: httpx.TransportError) -> str:
+    """What kind of trouble, and where no connection came about, why: other messages may hold what was asked."""
+    kind = type(error).__name__
+    return f"{kind}: {str(error)[:MAX_SAID]}" if isinstance(error, httpx.ConnectError) and str(error) else kind
 
 
 def _pause(state: RetryCallState) -> float:

@@ -13,6 +13,7 @@ from connectors.rows.reader import RowFaultError, RowReader, malformed
 HEADER_WITHIN = 20
 MAX_ROWS = 2_000_000
 MAX_COLUMNS = 1000
+TOLD_CELLS, TOLD_CHARACTERS = 12, 24
 
 
 class Row(NamedTuple):
@@ -61,6 +62,7 @@ def read_table(
 def _header(rows: Iterator[Row], mapping: ConnectorMapping, header_line: int | None) -> tuple[Row, dict[str, int]]:
     needed = [name for name, optional in mapping.columns.items() if not optional]
     nearest: list[str] = needed
+    named: Sequence[str] = ()
     unreadable = ""
     tried = 0
     for row in rows:
@@ -74,12 +76,20 @@ def _header(rows: Iterator[Row], mapping: ConnectorMapping, header_line: int | N
         lacking = [name for name in needed if _plain(name) not in {_plain(cell) for cell in row.cells}]
         if not row.fault and not lacking:
             return row, _index(row, mapping)
-        nearest = min(nearest, lacking, key=len)
+        if len(lacking) < len(nearest) or not named:
+            nearest, named = lacking, row.cells
         if tried == HEADER_WITHIN:
             break
     where = f"the first {HEADER_WITHIN} rows" if header_line is None else f"line {header_line}"
     because = f"; {unreadable}" if unreadable else ""
-    raise DeliveryError(f"{where}: no row names every column of the mapping; lacking at best: {', '.join(nearest)}{because}")
+    raise DeliveryError(f"{where}: no row names every column of the mapping; lacking at best: {', '.join(nearest)} in {_told(named)}{because}")
+
+
+def _told(cells: Sequence[str]) -> str:
+    """The cells of the row that comes nearest to naming the columns, as far as a sentence holds them."""
+    told = [cell.strip()[:TOLD_CHARACTERS] for cell in cells if cell.strip()]
+    more = f" and {len(told) - TOLD_CELLS} more" if len(told) > TOLD_CELLS else ""
+    return f"a row of {', '.join(map(repr, told[:TOLD_CELLS]))}{more}" if told else "no row at all"
 
 
 def _index(row: Row, mapping: ConnectorMapping) -> dict[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -17,6 +18,7 @@ from crypto.subjects import examine_uscc
 
 _PERIODS: dict[str, Reader] = {"year": cells.year, "month": cells.month, "text": cells.period}
 _DAYS: dict[str, Reader] = {"date": cells.day, "time": cells.day_of_time}
+_ROUNDED = re.compile(r"[0-9](\.[0-9]+)?[Ee]\+?[0-9]+|[0-9]{15}0{3}")  # fifteen digits are all that a spreadsheet's number holds
 _UNPRINTABLE = str.maketrans({code: f"\\x{code:02x}" for code in range(32) if chr(code) not in "\t\n\r"})
 
 
@@ -56,7 +58,8 @@ class RowReader:
         try:
             examine_uscc(uscc)
         except SubjectError as error:
-            faults.append(("uscc", str(error)))
+            said = "a spreadsheet made a number of it: format the column as text and type it anew" if _ROUNDED.fullmatch(uscc) else str(error)
+            faults.append(("uscc", said))
         period = self._constant or _read_key("period", row, self._period, faults)
         since = _read_key("valid_from", row, self._since, faults, self._missing)
         values: dict[str, str] = {}

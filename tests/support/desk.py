@@ -109,7 +109,7 @@ def page_of(node: Node, people: People, intake: Intake, monotonic: object = None
 class OneIntake:
     """An intake that holds what a hostile deliverer could have written."""
 
-    aside: list[SetAside] = field(default_factory=lambda: [SetAside("tax-returns", HOSTILE, "7", "revenue", f"not a number: {HOSTILE}", HOSTILE)])
+    aside: list[SetAside] = field(default_factory=lambda: [SetAside(1, "tax-returns", HOSTILE, "7", "revenue", f"not a number: {HOSTILE}", HOSTILE)])
 
     def set_aside(self) -> Sequence[SetAside]:
         return self.aside

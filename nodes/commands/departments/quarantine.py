@@ -124,10 +124,13 @@ def retry(
     """
     with reporting(as_json) as report, _opened(config) as department:
         corrected = _corrections(file) if file is not None else None
-        taken, wrong = 0, []
-        for part in list(department.quarantine.waiting(connector)):
-            if corrected is not None and part.id not in corrected:
-                continue
+        taken = 0
+        wrong: list[dict[str, Any]] = []
+        waiting = list(department.quarantine.waiting(connector))
+        if corrected is not None:
+            waiting = [part for part in waiting if part.id in corrected]
+            wrong = [{"id": id_, "reason": "does not wait in quarantine"} for id_ in sorted(corrected.keys() - {part.id for part in waiting})]
+        for part in waiting:
             reason = _again(department, part, part.content if corrected is None else corrected[part.id])
             taken += not reason
             wrong += [{"id": part.id, "reason": reason}] if reason else []
@@ -198,6 +201,13 @@ def _again(department: _Department, part: Quarantined, content: str) -> str:
 def _corrections(path: Path) -> dict[int, str]:
     """Number → corrected content. Raises RecordFileError when the file is no export."""
     csv.field_size_limit(_LONGEST_CELL)
+    try:
+        return _read_corrections(path)
+    except UnicodeDecodeError as error:
+        raise RecordFileError(f"{path} is not UTF-8: save it as “CSV UTF-8”, as the export was") from error
+
+
+def _read_corrections(path: Path) -> dict[int, str]:
     with path.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.DictReader(stream)
         if not {"id", "content"} <= set(reader.fieldnames or ()):

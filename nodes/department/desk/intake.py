@@ -14,8 +14,9 @@ from nodes.department.records.sources import Source
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """One part of a delivery that waits for a person: where it was read, the field and reason, what it said."""
+    """One part of a delivery that waits for a person: its number (for ``quarantine dismiss``), where it was read, field and reason, what it said."""
 
+    number: int
     connector: str
     delivery: str
     place: str
@@ -26,7 +27,7 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """One connector: when it last ran (ISO time, empty: never), where its source goes on, deliveries taken and refused, the last failure."""
+    """One connector: when it last ran (empty: never), where its source goes on, deliveries taken and refused, the last failure."""
 
     id: str
     kind: str
@@ -60,7 +61,7 @@ class Records:
 
     def set_aside(self) -> Sequence[SetAside]:
         return [
-            SetAside(part.origin.connector, part.origin.delivery, part.origin.place, part.field, part.reason, part.content)
+            SetAside(part.id, part.origin.connector, part.origin.delivery, part.origin.place, part.field, part.reason, part.content)
             for part in self.quarantine.waiting()
         ]
 
@@ -71,7 +72,7 @@ class Records:
                 item.connector,
                 where[item.connector].kind,
                 where[item.connector].where,
-                "" if item.last_at is None else datetime.fromtimestamp(item.last_at, UTC).isoformat(),
+                "" if item.last_at is None else f"{datetime.fromtimestamp(item.last_at, UTC):%Y-%m-%d %H:%M} UTC",
                 item.cursor,
                 item.deliveries,
                 item.waiting,

@@ -87,6 +87,17 @@ def test_early_codes_whose_outer_check_character_alone_is_wrong_are_taken(inbox:
         assert ([record.uscc for record in records], bad) == ([code], [])
 
 
+@pytest.mark.parametrize("code", ["9.13301E+17", "913301087654321000"])
+def test_a_code_that_a_spreadsheet_rounded_is_told_as_that(inbox: Path, code: str) -> None:
+    _, (bad,) = read(inbox, table(row(0, uscc=code)).encode())
+    assert (bad.field, bad.reason) == ("uscc", "a spreadsheet made a number of it: format the column as text and type it anew")
+
+
+def test_a_file_without_the_columns_is_told_with_those_that_it_has(inbox: Path) -> None:
+    with pytest.raises(DeliveryError, match=r"lacking at best: 营业收入\(万元\) in a row of '统一社会信用代码', .*'营业收入'"):
+        read(inbox, table(row(0)).replace("营业收入(万元)", "营业收入").encode())
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
 def test_each_encoding_is_read_as_the_mapping_says(inbox: Path, encoding: str) -> None:
     mapping = inbox.parent / "tax.yaml"

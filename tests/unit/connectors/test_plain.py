@@ -11,7 +11,6 @@ import pytest
 from connectors.errors import DeliveryError, SourceUnavailableError
 from connectors.plain import MAX_CELL, PlainFolder, read_plain, read_plain_again
 from connectors.records import Malformed, Origin, Outcome, Record
-from crypto.subjects import OuterCheckCharacterWarning
 from simulators.population import binjiang
 
 USCCS = [firm.uscc for firm in binjiang.generate(12, seed=3).firms]
@@ -99,9 +98,9 @@ def test_an_unclosed_quote_ends_the_file_as_one_malformed_line() -> None:
     assert "not CSV" in second.reason
 
 
-def test_a_code_of_which_only_the_outer_check_fails_is_taken_with_a_warning() -> None:
-    with pytest.warns(OuterCheckCharacterWarning):
-        (record,) = read(b"uscc,period\n91350100M0001TGQXM,2023\n")
+@pytest.mark.filterwarnings("error")
+def test_a_code_of_which_only_the_outer_check_fails_is_taken() -> None:
+    (record,) = read(b"uscc,period\n91350100M0001TGQXM,2023\n")
     assert isinstance(record, Record)
 
 

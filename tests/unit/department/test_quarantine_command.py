@@ -112,6 +112,16 @@ def test_what_waits_is_exported_corrected_and_taken(config: Path, capfd: pytest.
     assert CODES[2] not in revenue(config)
 
 
+def test_a_correction_of_what_does_not_wait_and_one_in_another_encoding_are_told(config: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    corrected = config.parent / "corrected.csv"
+    corrected.write_text("id,content\n7,x\n", encoding="utf-8-sig")
+    told = [{"id": 7, "reason": "does not wait in quarantine"}]
+    assert connector(capfd, "quarantine", "retry", config, corrected) == (1, {"taken": 0, "waiting": told})
+    corrected.write_text("id,content\n7,甲级\n", encoding="gb18030")
+    code, document = connector(capfd, "quarantine", "retry", config, corrected)
+    assert (code, "save it as “CSV UTF-8”" in document["detail"]) == (2, True)
+
+
 def test_a_corrected_mapping_takes_what_waits_as_it_stands(config: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (config.parent / "inbox" / "a.csv").write_text(table(row(0, grade="甲级")), encoding="utf-8")
     connector(capfd, "run", config, "--once")
