@@ -138,9 +138,7 @@ class Trial:
             lines[0] += " (only the first rows of each delivery were looked at)"
         lines += [f"  {item['name']}: {_WORDS[item['outcome']]}{': ' if item['reason'] else ''}{item['reason']}" for item in self.deliveries]
         if not self.deliveries:
-            lines.append(
-                "  没有新数据 there is nothing to read now: all was read before, does not match the pattern, or changed within quiet_s"
-            )
+            lines.append("  没有新数据 there is nothing to read now: all was read before, does not match the pattern, or changed within quiet_s")
         lines += [f"  与指标体系不符 does not fit a model: {fault}" for fault in self.disagreements]
         lines += [f"  字段 field {name}: {count['given']} given, {count['empty']} empty" for name, count in self.fields.items()]
         lines += [f"  提示 note: {count} × {remark}" for remark, count in self.remarks.items()]
