@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from crypto import merkle, notes
@@ -53,11 +53,12 @@ class _Rejected(Exception):
 class Witness:
     """Cosigns checkpoints of the log whose key is ``log_vkey``. One thread calls ``add``.
 
-    ``signer`` is a cosignature/v1 key (type 0x04); ``now`` gives the time of cosignatures.
+    ``signer`` is a cosignature/v1 key (type 0x04); ``now`` gives the time of cosignatures. ``on_fork`` is told, after the notes are kept,
+    that the log asked for a cosignature of another history.
     """
 
-    def __init__(self, log_vkey: str, signer: NoteSigner, state: WitnessState, now: Clock) -> None:
-        self._log_key, self._signer, self._state, self._now = parse_vkey(log_vkey), signer, state, now
+    def __init__(self, log_vkey: str, signer: NoteSigner, state: WitnessState, now: Clock, on_fork: Callable[[], None] = lambda: None) -> None:
+        self._log_key, self._signer, self._state, self._now, self._on_fork = parse_vkey(log_vkey), signer, state, now, on_fork
 
     @property
     def size(self) -> int:
@@ -115,6 +116,7 @@ class Witness:
     def _suspect(self, checkpoint: Checkpoint, note: bytes) -> None:
         kept = self._state.keep_evidence(*(item for item in (self._state.head.note, note) if item))
         _log.error(FORK_SUSPECTED, cosigned=self.size, offered=checkpoint.size, evidence_kept=kept)
+        self._on_fork()
 
 
 class WitnessClient:

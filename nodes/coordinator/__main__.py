@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
+from nodes.coordinator.callers import Callers
 from nodes.coordinator.epochs import Epochs
 from nodes.coordinator.intake import Intake
 from nodes.coordinator.journal import Journal
 from nodes.coordinator.keeping.blobs import BlobStore
+from nodes.coordinator.keeping.outbox import Outbox
 from nodes.coordinator.keeping.store import Store
 from nodes.coordinator.reactor import Reactor
 from nodes.coordinator.releasing.evidence import EvidenceDesk
 from nodes.coordinator.releasing.openings import Openings
 from nodes.coordinator.releasing.tickets import TicketOffice
+from nodes.coordinator.replicating import FederationService
 from nodes.coordinator.service import ExchangeService
 from nodes.coordinator.settings import CoordinatorSettings
 from nodes.coordinator.work import WorkQueue
@@ -20,7 +24,9 @@ from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
 from nodes.runtime.notices.board import BoardService
+from nodes.runtime.peers.entitlement import permitting
 from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.peers.rpc import RpcServer
 from nodes.runtime.process import Process
@@ -28,6 +34,7 @@ from nodes.runtime.replica.material import Ciphertexts, Placements
 from nodes.runtime.replica.zone import Zone, follow_zone
 from protos.v1.board_pb2_grpc import add_BoardServicer_to_server
 from protos.v1.exchange_pb2_grpc import add_ExchangeServicer_to_server
+from protos.v1.federation_pb2_grpc import add_FederationServicer_to_server
 
 
 def main(config: Path) -> int:
@@ -37,7 +44,8 @@ def main(config: Path) -> int:
     identity = Identity.load(settings)
     table = settings.coordinator
     zone = Zone(settings.public_dir)
-    store = Store(open_database(settings.state_dir, "coordinator", settings.database_url))
+    engine = open_database(settings.state_dir, "coordinator", settings.database_url)
+    store, outbox = Store(engine), Outbox(engine)
     blobs = BlobStore(settings.state_dir / "blobs")
     work = WorkQueue(store, process.stopping)
     log = LogClient(identity, settings.peer("log"))
@@ -60,12 +68,15 @@ def main(config: Path) -> int:
         EvidenceDesk(zone, log, follower, ciphertexts, placements),
         Epochs(zone, work, office, openings, placements),
     )
-    server = RpcServer(identity, table.listen, zone.admit, process.fatal)
+    callers = Callers(zone, RateLimit(table.sent_per_minute_per_member, time.monotonic))
+    server = RpcServer(identity, table.listen, zone.admit, process.fatal, permit=permitting(zone.member))
     server.add(add_ExchangeServicer_to_server, service)
+    server.add(add_FederationServicer_to_server, FederationService(callers, outbox, process.stopping))
     server.add(add_BoardServicer_to_server, BoardService(settings.zone, zone.has_role))
     process.on_stop(log.close)
     process.on_stop(server.stop)
     process.on_stop(work.wake)
+    process.on_stop(outbox.wake)
     return process.run({"port": server.start()})
 
 

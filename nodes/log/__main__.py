@@ -28,6 +28,7 @@ from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
 from nodes.runtime.files import write_public
 from nodes.runtime.notices.board import BoardService
+from nodes.runtime.peers.entitlement import permitting
 from nodes.runtime.peers.identity import Identity, load_note_signer, log_name
 from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.peers.rpc import RpcServer, ServerLimits
@@ -78,7 +79,8 @@ def main(config_path: Path) -> int:
     sequencer = Sequencer(store, pin, signer, publication, now, on_commit)
     _begin(store, sequencer, admission)
     rounds = _rounds(settings, admission, publication, reader, store)
-    server = RpcServer(identity, settings.log.listen, admission.check_member, process.fatal, ServerLimits(workers=WORKERS))
+    permit = permitting(admission.member)
+    server = RpcServer(identity, settings.log.listen, admission.check_member, process.fatal, ServerLimits(workers=WORKERS), permit)
     appends = RateLimit(settings.log.appends_per_minute_per_member, time.monotonic)
     server.add(add_LogServicer_to_server, LogService(admission, sequencer, reader, publication, rounds, appends))
     server.add(add_BoardServicer_to_server, BoardService(settings.zone, admission.has_role))
@@ -117,7 +119,8 @@ def _rounds(settings: LogSettings, admission: Admission, publication: Publicatio
         restore(publication, note, registry.log_vkey, policy.witnesses, policy.required, store.root_at)
     except NoteError as error:  # the witnesses will be asked again at once
         logging.logger("log").warning(CHECKPOINT_FORGOTTEN, detail=str(error))
-    return Rounds(publication, policy.witnesses, policy.required, reader.consistency_proof, lambda note: write_public(saved, note))
+    save, further = (lambda note: write_public(saved, note)), admission.peer_witnesses
+    return Rounds(publication, policy.witnesses, policy.required, reader.consistency_proof, save, further)
 
 
 if __name__ == "__main__":

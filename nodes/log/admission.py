@@ -25,6 +25,7 @@ from scoring.errors import (
     WrongSignerError,
     ZoneMismatchError,
 )
+from scoring.exchange.peers import PEER, readable_kinds
 from scoring.exchange.registry import MemberRegistry, is_enterprise_key
 from scoring.statements import (
     LOGGED,
@@ -36,6 +37,7 @@ from scoring.statements import (
     KeyActivated,
     KeyRound,
     LoanStep,
+    Member,
     MemberChange,
     PolicyStep,
     ProductTerms,
@@ -155,8 +157,23 @@ class Admission:
         return member is not None and not set(roles).isdisjoint(member.roles)
 
     def may_read(self, member_id: str, entry: Entry) -> bool:
-        """Whether the member may read the entry's envelope: readers of all, its own parties, and everybody the zone's own facts."""
-        return entry.kind in PUBLIC_KINDS or member_id in entry.parties or self.has_role(member_id, *READERS_OF_ALL)
+        """Whether the member may read the entry's envelope: readers of all, its own parties, everybody the zone's own facts, and a peer
+        zone what its entry says [F3]."""
+        if entry.kind in PUBLIC_KINDS or member_id in entry.parties or self.has_role(member_id, *READERS_OF_ALL):
+            return True
+        member = self.member(member_id)
+        return member is not None and member.peer is not None and entry.kind in readable_kinds(member.peer)
+
+    def member(self, member_id: str) -> Member | None:
+        """The member's entry as it is now; None when there is none."""
+        with self._lock:
+            return self._registry.members.get(member_id)
+
+    def peer_witnesses(self) -> list[str]:
+        """Verifier keys of the peer zones' witnesses, whether the policy of genesis counts them or not."""
+        with self._lock:
+            peers = [member.peer for member in self._registry.with_role(PEER)]
+        return [peer.witness_vkey for peer in peers if peer is not None and peer.witness_vkey]
 
     def admit(self, caller: str, raw: bytes, key: str) -> Submission:
         """The submission of an envelope by ``caller`` under idempotency ``key``.

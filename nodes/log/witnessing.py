@@ -53,7 +53,8 @@ class Session:
 class Rounds:
     """Collects cosignatures under a policy of ``required`` of ``vkeys`` and publishes each sufficiently witnessed note.
 
-    ``save`` makes a witnessed note durable before it is shown. Thread-safe: one thread a session.
+    ``save`` makes a witnessed note durable before it is shown. ``further``: keys whose lines are shown too, but count for nothing: those of
+    peers that joined after genesis [F6]. Thread-safe: one thread a session.
     """
 
     def __init__(
@@ -63,8 +64,9 @@ class Rounds:
         required: int,
         prove: Callable[[int, int], Sequence[bytes]],
         save: Callable[[bytes], None],
+        further: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        self._publication, self._required, self._prove, self._save = publication, required, prove, save
+        self._publication, self._required, self._prove, self._save, self._further = publication, required, prove, save, further
         self._keys = [parse_vkey(line) for line in vkeys]
         self._lock = threading.Lock()
         self._target: SignedHead | None = None
@@ -121,7 +123,7 @@ class Rounds:
             return None
         with self._lock:
             target = self._target
-            complete = len(self._lines) >= self._required
+            complete = self._count() >= self._required
             if target is None or (signed.size > target.size and (complete or session.size > target.size)):
                 self._target, self._lines = signed, {}
                 target = signed
@@ -133,18 +135,23 @@ class Rounds:
             if self._target is None or self._target.size != head.size:
                 return None
             self._lines.update(lines)
-            if len(self._lines) < self._required:
+            if self._count() < self._required:
                 return None
-            return self._target.note + b"".join(self._lines[key] for key in self._keys if key in self._lines)
+            counted = [key for key in self._keys if key in self._lines]
+            return self._target.note + b"".join(self._lines[key] for key in dict.fromkeys((*counted, *self._lines)))
+
+    def _count(self) -> int:
+        """How many of the policy's witnesses have cosigned the target."""
+        return sum(key in self._lines for key in self._keys)
 
     def _verified_lines(self, session: Session, head: SignedHead, cosignature: bytes) -> dict[VerifierKey, bytes]:
         try:
             signatures = parse_signatures(cosignature)
-            verified = notes.verified(Note(parse_note(head.note).text, signatures), self._keys)
+            verified = notes.verified(Note(parse_note(head.note).text, signatures), [*self._keys, *map(parse_vkey, self._further())])
         except NoteError as error:
             raise WitnessDisagreesError(f"{session.name}: {error}") from error
         if not verified:
-            raise WitnessDisagreesError(f"{session.name} signed with no key of the witness policy")
+            raise WitnessDisagreesError(f"{session.name} signed with no key of the witness policy, nor of a peer zone's witness")
         return {key: _line(signatures, key) for key in verified}
 
     def _check_not_ahead(self, session: Session, size: int) -> None:

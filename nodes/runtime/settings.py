@@ -21,7 +21,7 @@ from nodes.errors import SettingsError
 from scoring.statements import MemberId, Name
 
 ENV_PREFIX = "XINQIAO_"
-ROLES = ("department", "custodian", "bank", "enterprise", "coordinator", "log", "gateway", "auditor")
+ROLES = ("department", "custodian", "bank", "enterprise", "coordinator", "log", "gateway", "auditor", "peering")
 
 _base_dir: ContextVar[Path | None] = ContextVar("base_dir", default=None)
 

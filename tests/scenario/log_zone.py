@@ -90,7 +90,9 @@ class Zone:
 
 def make_zone(root: Path, witnesses: tuple[str, ...] = ("auditor",), required: int = 1) -> Zone:
     """A zone under ``root`` with the members of ``ROLES``; ``required`` of ``witnesses`` make its policy."""
-    members = tuple(MemberPlan(name, Title(zh=name, en=name), roles, listens="log" in roles) for name, roles in ROLES.items())
+    members = tuple(
+        MemberPlan(name, Title(zh=name, en=name), roles, listens=bool({"log", "coordinator"} & set(roles))) for name, roles in ROLES.items()
+    )
     plan = ZonePlan(ZONE, Title(zh="测试", en="test"), members, (), witnesses_required=required, witnesses=witnesses)
     registry = make_directories(plan, root, [])
     (root / "state").mkdir(mode=0o700)

@@ -18,6 +18,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "log": ("nodes.log.storage:METADATA",),
     "coordinator": ("nodes.coordinator.keeping.store:metadata", "nodes.coordinator.keeping.outbox:METADATA"),
     "replica": ("nodes.runtime.replica.store:METADATA",),
+    "peering": ("nodes.runtime.replica.store:METADATA", "nodes.peering.items:METADATA"),
     "draws": ("nodes.auditor.draws.book:METADATA",),
     "records": ("nodes.department.records.tables:METADATA", "nodes.department.values.book:METADATA"),
     "department": (

@@ -11,14 +11,18 @@ from collections.abc import Callable, Sequence
 
 import grpc
 
+from crypto.errors import CryptoError
+from crypto.statements import parse_envelope
 from nodes.errors import RoleMissingError, WireFormatError
 from nodes.runtime.peers import rpc, tls
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.settings import Peer
 from protos.v1 import board_pb2 as wire
 from protos.v1 import board_pb2_grpc
+from scoring.statements import Head
 
-ROLES = ("custodian", "auditor", "enterprise-service")
+ROLES = ("custodian", "auditor", "enterprise-service", "peer")
+HEADS_FROM = ("custodian", "auditor", "peer")
 MOST_NOTICES, LARGEST_NOTICE, LARGEST_PINNED = 256, 32 << 10, 256 << 10
 EXCHANGE_TIMEOUT_S = 5.0
 
@@ -47,8 +51,10 @@ class BoardService(board_pb2_grpc.BoardServicer):
             raise WireFormatError(f"a member pins at most {MOST_NOTICES} notices of {LARGEST_NOTICE} bytes, {LARGEST_PINNED} together")
         with self._lock:
             self._pinned[caller] = notices
-            names = sorted(self._pinned, key=lambda name: not self._has_role(name, "custodian", "auditor"))  # heads come first
+            names = sorted(self._pinned, key=lambda name: not self._has_role(name, *HEADS_FROM))  # heads come first
             others = [item for name in names if name != caller and self._has_role(name, *ROLES) for item in self._pinned[name]]
+        if self._has_role(caller, "peer"):
+            others = [item for item in others if _is_head(item)]  # the rest is between the zone's own members [F3]
         return wire.Notices(envelopes=_within(others, tls.MESSAGE_LIMIT - LARGEST_PINNED))
 
 
@@ -68,6 +74,13 @@ class BoardClient:
     def close(self) -> None:
         """End the channel; calls that run fail."""
         self._channel.close()
+
+
+def _is_head(notice: bytes) -> bool:
+    try:
+        return parse_envelope(notice).payload_type == Head.payload_type()
+    except CryptoError:
+        return False
 
 
 def _within(notices: Sequence[bytes], limit: int) -> list[bytes]:

@@ -1,8 +1,8 @@
 """Comparing heads: what the log shows to others must be what it shows to us [L5].
 
-Every custodian and auditor posts the newest checkpoint that it has, signed by itself, and holds everybody else's against its own copy of
-the log. Two roots at one size, both signed by the log, are a split: both notes are kept as evidence, and nothing is opened until people
-have looked at them. A head that is beyond ours is waited for. Heads that are missing, which is all that whoever passes them on can
+Every custodian, auditor and peer zone's node posts the newest checkpoint that it has, signed by itself, and holds everybody else's against
+its own copy of the log. Two roots at one size, both signed by the log, are a split: both notes are kept as evidence, and nothing is opened
+until people have looked at them. A head that is beyond ours is waited for. Heads that are missing, which is all that whoever passes them on can
 bring about, are reported, and beyond a limit they stop releases too: so a split cannot be kept hidden for longer than that.
 """
 
@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from crypto import merkle
 from crypto.checkpoint import Checkpoint, open_checkpoint
@@ -23,12 +25,12 @@ from nodes.runtime import logging
 from nodes.runtime.clock import Clock
 from nodes.runtime.files import make_private_directory, read_private, write_private
 from nodes.runtime.replica.store import LogReplica
-from nodes.runtime.replica.zone import Zone
 from scoring.errors import ScoringError
+from scoring.exchange.registry import MemberRegistry
 from scoring.exchange.view import verify_key
 from scoring.statements import Head, parse_statement
 
-POSTERS = frozenset({"custodian", "auditor"})
+POSTERS = frozenset({"custodian", "auditor", "peer"})
 SAVE_S = 60
 CLOCKS_S = 120  # that another's clock may be ahead of ours: more than for requests, since nothing is opened on the strength of it
 SPLIT_FILE = "split.json"
@@ -64,10 +66,23 @@ def heads_needed(custodians: int, threshold: int) -> int:
     return min(custodians - 1, (custodians + threshold - 1) // 2)
 
 
+class HasRegistry(Protocol):
+    """What knows a zone's members."""
+
+    @property
+    def registry(self) -> MemberRegistry: ...
+
+
+class Members(Protocol):
+    """The zone's members, held still while they are read: the replayed ``Zone``, or less of it."""
+
+    def reading(self) -> AbstractContextManager[HasRegistry]: ...
+
+
 class HeadComparison:
     """Others' heads beside those of ``replica``. ``directory`` keeps who was heard of when, and the evidence of a split. Thread-safe."""
 
-    def __init__(self, zone: Zone, replica: LogReplica, member: str, directory: Path, now: Clock, limits: HeadLimits) -> None:
+    def __init__(self, zone: Members, replica: LogReplica, member: str, directory: Path, now: Clock, limits: HeadLimits) -> None:
         self._zone, self._replica, self._member, self._now, self._limits = zone, replica, member, now, limits
         self._directory = make_private_directory(directory)
         self._lock = threading.RLock()

@@ -19,6 +19,7 @@ from nodes.errors import DeadlineMissingError, NotReadyError, RateLimitedError, 
 from nodes.runtime import logging
 from nodes.runtime.database import storage_trouble
 from nodes.runtime.peers import tls
+from nodes.runtime.peers.entitlement import Permit
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.revoked import RevokedCertificates
 from protos.errors import INTERNAL, Refusal, by_reason, detail_of, refusal_of
@@ -46,8 +47,10 @@ class Guard(grpc.ServerInterceptor):
     """Admission, deadlines, shares and errors. ``workers``: calls at a time. A quarter of them is kept for callers that have few; of
     the others each caller may have three for every one that is free. So nobody is shut out, by one caller or by several together."""
 
-    def __init__(self, identity: Identity, admit: Admit, on_fatal: Callable[[BaseException], None], workers: int) -> None:
-        self._zone, self._admit, self._on_fatal = identity.zone, admit, on_fatal
+    def __init__(
+        self, identity: Identity, admit: Admit, on_fatal: Callable[[BaseException], None], workers: int, permit: Permit | None = None
+    ) -> None:
+        self._zone, self._admit, self._on_fatal, self._permit = identity.zone, admit, on_fatal, permit
         self._revoked = RevokedCertificates(identity.tls.crl, identity.tls.ca)
         self._workers, self._kept, self._few = workers, workers // 4, max(1, workers // 32)
         self._running: Counter[str] = Counter()  # calls of each caller
@@ -67,8 +70,8 @@ class Guard(grpc.ServerInterceptor):
     def _single(self, inner: Callable[[Any, Any], Any], method: str, streamed: bool) -> Callable[[Any, Any], Any]:
         def answer(request: Any, context: grpc.ServicerContext) -> Any:
             try:
-                with self._entered(context, LONGEST_ANSWER_S):
-                    return inner(self._admitted(request, context) if streamed else _readable(request), context)
+                with self._entered(context, method, LONGEST_ANSWER_S):
+                    return inner(self._admitted(request, context, method) if streamed else _readable(request), context)
             except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes one refusal
                 self._refuse(error, context, method)
 
@@ -77,18 +80,18 @@ class Guard(grpc.ServerInterceptor):
     def _streaming(self, inner: Callable[[Any, Any], Any], method: str, streamed: bool) -> Callable[[Any, Any], Any]:
         def answer(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
             try:
-                with self._entered(context, LONGEST_STREAM_S):
-                    yield from self._admitted(inner(self._admitted(request, context) if streamed else _readable(request), context), context)
+                with self._entered(context, method, LONGEST_STREAM_S):
+                    asked = self._admitted(request, context, method) if streamed else _readable(request)
+                    yield from self._admitted(inner(asked, context), context, method)
             except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes one refusal
                 self._refuse(error, context, method)
 
         return answer
 
     @contextmanager
-    def _entered(self, context: grpc.ServicerContext, longest_s: float) -> Iterator[None]:
-        """A call that may run: of a member, with a deadline, within the caller's share."""
-        caller = tls.caller(context, self._zone, self._revoked)
-        self._admit(caller)
+    def _entered(self, context: grpc.ServicerContext, method: str, longest_s: float) -> Iterator[None]:
+        """A call that may run: of a member that may call this, with a deadline, within the caller's share."""
+        caller = self._entitled(context, method)
         left_s = context.time_remaining()
         if left_s is None or left_s > longest_s:
             raise DeadlineMissingError(f"the call has no deadline, or one further than {longest_s:g} s away")
@@ -103,10 +106,18 @@ class Guard(grpc.ServerInterceptor):
             with self._lock:
                 self._running[caller] -= 1
 
-    def _admitted(self, messages: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+    def _admitted(self, messages: Iterator[Any], context: grpc.ServicerContext, method: str) -> Iterator[Any]:
         for message in messages:
-            self._admit(tls.caller(context, self._zone, self._revoked))
+            self._entitled(context, method)
             yield _readable(message)
+
+    def _entitled(self, context: grpc.ServicerContext, method: str) -> str:
+        """The caller, if it may call this method now."""
+        caller = tls.caller(context, self._zone, self._revoked)
+        self._admit(caller)
+        if self._permit is not None:
+            self._permit(caller, method)
+        return caller
 
     def _refuse(self, error: Exception, context: grpc.ServicerContext, method: str) -> NoReturn:
         row = _row_of(storage_trouble(error))

@@ -22,6 +22,7 @@ from nodes.errors import PeerUnavailableError, RpcRefusal, SettingsError
 from nodes.runtime import logging
 from nodes.runtime.clock import Timer
 from nodes.runtime.peers import tls
+from nodes.runtime.peers.entitlement import Permit
 from nodes.runtime.peers.guard import REASON_KEY, RETRY_AFTER_KEY, Admit, Guard
 from nodes.runtime.peers.identity import Identity
 
@@ -48,13 +49,19 @@ class ServerLimits:
 
 
 class RpcServer:
-    """A gRPC server over mutual TLS that lets in only what ``admit`` admits.
+    """A gRPC server over mutual TLS that lets in only what ``admit`` admits; of that, what ``permit`` lets the caller call.
 
     ``on_fatal`` is called, once, with an error that the process must not survive.
     """
 
     def __init__(
-        self, identity: Identity, listen: str, admit: Admit, on_fatal: Callable[[BaseException], None], limits: ServerLimits | None = None
+        self,
+        identity: Identity,
+        listen: str,
+        admit: Admit,
+        on_fatal: Callable[[BaseException], None],
+        limits: ServerLimits | None = None,
+        permit: Permit | None = None,
     ) -> None:
         limits = limits or ServerLimits()
         options = [
@@ -67,7 +74,7 @@ class RpcServer:
             ("grpc.so_reuseport", 0),
         ]
         self._executor = ThreadPoolExecutor(limits.workers, thread_name_prefix="rpc")
-        guard = Guard(identity, admit, on_fatal, limits.workers)
+        guard = Guard(identity, admit, on_fatal, limits.workers, permit)
         self._server = grpc.server(self._executor, interceptors=[guard], options=options)
         try:
             self.port = self._server.add_secure_port(listen, tls.server_credentials(identity))

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import BigInteger, Column, Engine, Integer, LargeBinary, MetaData, Table, delete, insert, select
+from sqlalchemy import BigInteger, Column, Engine, Integer, LargeBinary, MetaData, Table, delete, insert, select, update
 
 from crypto.checkpoint import open_checkpoint
 from crypto.encoding import canonical_json, sha256
@@ -119,6 +119,14 @@ class LogReplica:
             if frontier.size == confirmed.size >= self._marks[-1].size + MARK_EVERY:
                 self._marks.append(frontier)
         return head
+
+    def complete(self, index: int, envelope: bytes) -> None:
+        """Keep an envelope that was withheld when its leaf came. Raises LogInconsistentError when it is not the one that the leaf names."""
+        leaf = parse_leaf(next(self.entries(index, index + 1)).leaf)
+        if sha256(envelope).hex() != leaf.digest:
+            raise LogInconsistentError(f"leaf {index}: the envelope sent is not the one that it names")
+        with writing(self._engine) as connection:
+            connection.execute(update(ENTRIES).where(ENTRIES.c.index == index).values(envelope=envelope))
 
     def root_at(self, size: int) -> bytes:
         """Root of the first ``size`` leaves. Requires 0 <= size <= head.size. From any thread."""

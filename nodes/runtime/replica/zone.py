@@ -27,7 +27,7 @@ from scoring.errors import ScoringError
 from scoring.exchange.registry import MemberRegistry
 from scoring.exchange.view import Logged, ZoneView
 from scoring.indicators.model import Model, load_pack
-from scoring.statements import Ceremony, Registry, WitnessPolicy, parse_statement
+from scoring.statements import Ceremony, Member, Registry, WitnessPolicy, parse_statement
 
 Observer = Callable[[Logged], None]
 T = TypeVar("T")
@@ -82,6 +82,11 @@ class Zone:
         with self._lock:
             member = self._view.registry.members.get(member_id)
             return member is not None and not set(roles).isdisjoint(member.roles)
+
+    def member(self, member_id: str) -> Member | None:
+        """The member's entry as it is now; None when there is none."""
+        with self._lock:
+            return self._view.registry.members.get(member_id)
 
     def admit(self, member_id: str) -> None:
         """Returns when ``member_id`` is a member now; raises MemberUnknownError."""

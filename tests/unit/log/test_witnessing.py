@@ -276,3 +276,20 @@ def test_the_witnessed_checkpoint_is_shown_again_after_a_restart(small_zone: Sma
         restore(later.publication, log.saved[-1], vkey, log.vkeys, 1, lambda _size: b"\0" * 32)
     with pytest.raises(NoteError, match="0 of the required 1"):
         restore(later.publication, log.saved[-1], vkey, [small_zone.witness.key.to_vkey()], 1, lambda size: merkle.root(LEAVES[:size]))
+
+
+def test_a_further_witness_is_shown_and_counts_for_nothing(small_zone: SmallZone) -> None:
+    """That of a peer zone that joined after genesis: the policy's 2w > W + f was judged without it."""
+    log = Log(small_zone, 2, 2)
+    log.grow(3)
+    late = Witness(NoteSigner("xinqiao/test-zone/late", COSIGNATURE_V1, secrets.token_bytes(32)), small_zone.log.key.to_vkey())
+    log.rounds = Rounds(log.publication, log.vkeys, 2, log.prove, log.saved.append, lambda: [late.signer.key.to_vkey()])
+    log.witnesses.append(late)
+    first, second, third = (log.join(number) for number in range(3))
+    log.turn(2, third)
+    log.turn(0, first)
+    assert log.shown() == 0
+    log.turn(1, second)
+    assert log.shown() == 3
+    lines = [line for line in log.saved[-1].split(b"\n") if line.startswith(b"\xe2\x80\x94")]
+    assert [line.split()[1] for line in lines] == [b"xinqiao/test-zone", *(b"xinqiao/test-zone/" + name for name in (b"w0", b"w1", b"late"))]

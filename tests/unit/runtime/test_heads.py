@@ -20,10 +20,11 @@ from nodes.runtime.notices.heads import HeadComparison, HeadLimits, heads_needed
 from nodes.runtime.peers.identity import log_name
 from nodes.runtime.peers.signing import fresh_nonce
 from nodes.runtime.replica.store import Entry, LogReplica
-from scoring.statements import Head, Refusal
+from scoring.statements import Head, MemberChange, Refusal
 from tests.support.exchange import HeldZone
 from tests.support.ledger import START, Ledger
 from tests.support.members import CUSTODIANS, ZONE
+from tests.support.peers import peer_member
 
 US, OTHER, THIRD = CUSTODIANS
 LIMITS = HeadLimits(report_s=120, lag_s=60, silence_s=600)
@@ -243,3 +244,20 @@ def test_roots_of_the_past_are_those_of_the_leaves(place: Place) -> None:
     leaves = [leaf for leaf, _ in place.ledger.entries]
     for size in range(len(leaves) + 1):
         assert place.replica.root_at(size) == root(itertools.islice(leaves, size))
+
+
+def test_a_peer_zones_head_stops_a_custodian_that_was_shown_another_history(place: Place) -> None:
+    name, ledger = "other-node", place.ledger
+    ledger.keys.make(name)
+    signing, sealing = ledger.keys.signing(name), ledger.keys.sealing(name).hex()
+    peer = peer_member(name, roles=("peer",), witness_vkey="").model_copy(update={"keys": (signing,), "hpke": sealing})
+    change = MemberChange(zone=ZONE, nonce=fresh_nonce(), action="join", member=peer)
+    ledger.say(ledger.approved(change), "authority")
+    place.follow()
+    place.hear_all()
+    place.heads.take(place.head(name))
+    place.heads.check()
+    place.now += 1
+    place.heads.take(place.head(name, forked(place), len(ledger.entries)))
+    with pytest.raises(LogSplitError):
+        place.heads.check()

@@ -126,6 +126,8 @@ def test_a_member_without_an_entry_reads_and_is_approved_as_before() -> None:
     change = MemberChange(zone=ZONE, nonce="00" * 16, action="join", member=member)
     assert "peer" not in json.loads(change.payload())["member"]
     assert parse_record(MemberChange, change.payload()) == change
+    peer = change.model_copy(update={"member": peer_member()})
+    assert parse_record(MemberChange, peer.payload()) == peer
     with pytest.raises(StatementFormatError):
         parse_record(Member, json.dumps({**member.model_dump(mode="json"), "peer": None}).encode())
 

@@ -1,0 +1,104 @@
+"""A peer zone's node: ``python -m nodes.peering CONFIG``. Member, keys and public directory of its configuration are those in the *other* zone.
+
+``note.pem`` in the keys directory is the key with which it witnesses the other zone's log; without it, it does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from crypto.notes import COSIGNATURE_V1, NoteSigner
+from nodes.auditor.evidence.sources import RpcStatements
+from nodes.auditor.witness import Witness, WitnessClient
+from nodes.auditor.witness_state import WitnessState
+from nodes.log.admission import PUBLIC_KINDS
+from nodes.peering.files import MirrorFiles
+from nodes.peering.items import ItemPuller, ItemStore
+from nodes.peering.members import OtherZone
+from nodes.peering.settings import PeeringSettings
+from nodes.peering.show import Show
+from nodes.peering.statements import LateStatements
+from nodes.peering.trust import Trust
+from nodes.peering.watch import Watch
+from nodes.runtime.clock import now
+from nodes.runtime.database import open_database
+from nodes.runtime.entry import run_program
+from nodes.runtime.notices.board import BoardClient
+from nodes.runtime.notices.heads import HeadComparison, HeadLimits
+from nodes.runtime.notices.turn import Notices
+from nodes.runtime.peers import tls
+from nodes.runtime.peers.identity import Identity, load_note_signer, witness_name
+from nodes.runtime.process import Process
+from nodes.runtime.replica.follower import LogFollower
+from nodes.runtime.replica.store import LogReplica
+from nodes.runtime.replica.zone import announce_witnesses
+from protos.v1.federation_pb2_grpc import FederationStub
+
+
+def main(config: Path) -> int:
+    """Run until stopped. Returns the exit code. Raises NodeError when it cannot start, RollbackError when what it keeps is an old copy."""
+    settings = PeeringSettings.load(config)
+    process, identity = Process(settings), Identity.load(settings)
+    signer = _witness_signer(settings)
+    other = OtherZone(settings.public_dir, settings.zone, settings.member, settings.peering.home, signer.key.to_vkey() if signer else "")
+    announce_witnesses(other.genesis.witness_policy)
+    engine = open_database(settings.state_dir, "peering", settings.database_url, schema=f"peering-{settings.zone}")
+    process.on_stop(engine.dispose)
+    replica, store = LogReplica(engine, settings.state_dir / "replica", other.genesis.log_vkey, PUBLIC_KINDS), ItemStore(engine)
+    trust = Trust(settings.state_dir / "trust", now)
+    follower = LogFollower(identity, settings.peer("log"), replica, other, other.genesis.witness_policy)
+    follower.replay()
+    files = MirrorFiles(settings.peering.mirror_dir, replica)
+    show = Show(settings, other, follower, files, store, trust, now)
+    watch = Watch(trust, settings.state_dir, process.stopping)
+    watch.work(process, "follower", follower.run, follower.cancel)
+    if signer is not None:
+        watch.work(process, "witness", *_witness(settings, identity, other, signer, watch))
+    _pull(process, settings, identity, other, store, show)
+    _notices(process, settings, identity, other, follower, watch)
+    late = LateStatements(other, replica, files, _source(process, settings, identity))
+    process.worker("statements", lambda: late.run(process.stopping))
+    process.worker("show", lambda: show.run(process.stopping))
+    return process.run()
+
+
+def _witness_signer(settings: PeeringSettings) -> NoteSigner | None:
+    path = settings.keys_dir / "note.pem"
+    return load_note_signer(witness_name(settings.zone, settings.member), COSIGNATURE_V1, path) if path.exists() else None
+
+
+def _witness(
+    settings: PeeringSettings, identity: Identity, other: OtherZone, signer: NoteSigner, watch: Watch
+) -> tuple[Callable[[], None], Callable[[], None]]:
+    state = WitnessState(settings.state_dir / "witness", settings.peering.pin or settings.keys_dir / "witness.pin")
+    client = WitnessClient(identity, settings.peer("log"), Witness(other.genesis.log_vkey, signer, state, now, watch.witness_saw_fork))
+    return client.run, client.cancel
+
+
+def _pull(process: Process, settings: PeeringSettings, identity: Identity, other: OtherZone, store: ItemStore, show: Show) -> None:
+    coordinator = settings.peer("coordinator")
+    channel = tls.channel(identity, coordinator.address, coordinator.member)
+    puller = ItemPuller(FederationStub(channel), store, lambda: other.grants - {"log"}, show.items)
+    process.on_stop(channel.close)
+    process.on_stop(puller.cancel)
+    process.worker("items", puller.run)
+
+
+def _notices(process: Process, settings: PeeringSettings, identity: Identity, other: OtherZone, follower: LogFollower, watch: Watch) -> None:
+    heads = HeadComparison(other, follower.replica, settings.member, settings.state_dir / "heads", now, HeadLimits())
+    boards = [BoardClient(identity, settings.peer(role)) for role in ("coordinator", "log")]
+    notices = Notices(identity, boards, follower, heads, None, now)
+    process.worker("notices", lambda: watch.notices(notices, heads, settings.peering.notices_s))
+    for board in boards:
+        process.on_stop(board.close)
+
+
+def _source(process: Process, settings: PeeringSettings, identity: Identity) -> RpcStatements:
+    source = RpcStatements(identity, settings.peer("log"), settings.peer("coordinator"))
+    process.on_stop(source.close)
+    return source
+
+
+if __name__ == "__main__":
+    run_program(main)

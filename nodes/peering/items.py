@@ -1,0 +1,150 @@
+"""Items of the other zone's outbox, as this node keeps them: the rows are the cursor, so that neither can be without the other [F4, F5]."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+import sqlalchemy as sa
+
+from crypto.encoding import sha256
+from nodes.errors import PeerUnavailableError, RpcRefusal, WireFormatError
+from nodes.runtime import logging
+from nodes.runtime.database import reading, writing
+from nodes.runtime.peers import rpc
+from nodes.runtime.peers.guard import LONGEST_STREAM_S
+from protos.v1 import federation_pb2 as wire
+from protos.v1.federation_pb2_grpc import FederationStub
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
+LOOK_S = 1.0
+METADATA = sa.MetaData()
+ITEMS = sa.Table(
+    "peer_items",
+    METADATA,
+    sa.Column("kind", sa.String(32), primary_key=True),
+    sa.Column("sequence", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=False),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("digest", sa.LargeBinary(32), nullable=False),
+    sa.Column("content", sa.LargeBinary),  # null where the origin had withdrawn it; last, so that what is before it is read without it
+)
+
+_log = logging.logger("peer")
+
+
+class ItemStore:
+    """The items in ``engine``. Thread-safe; what a method stored is durable when it returns."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def cursors(self, kinds: frozenset[str]) -> dict[str, int]:
+        """The last stored number of each kind, 0 for none."""
+        query = sa.select(ITEMS.c.kind, sa.func.max(ITEMS.c.sequence)).group_by(ITEMS.c.kind)
+        with reading(self._engine) as connection:
+            found = {row[0]: row[1] for row in connection.execute(query)}
+        return {kind: found.get(kind, 0) for kind in sorted(kinds)}
+
+    def take(self, items: Sequence[wire.ReplicatedItem], kinds: frozenset[str]) -> None:
+        """Store items that follow on, all or none. Raises WireFormatError for one of none of ``kinds``, for a number that does not follow, and
+        for content that is not its digest's."""
+        cursors = self.cursors(kinds)
+        for item in items:
+            if item.kind not in cursors:
+                raise WireFormatError("nobody asked for items of this kind")
+            if item.sequence != cursors[item.kind] + 1:
+                raise WireFormatError(f"expected number {cursors[item.kind] + 1} of {item.kind}, got {item.sequence}")
+            if not item.withdrawn and sha256(item.content) != item.digest:
+                raise WireFormatError(f"{item.kind} {item.sequence} is not what its digest says")
+            cursors[item.kind] += 1
+        rows = [
+            {
+                "kind": item.kind,
+                "sequence": item.sequence,
+                "name": item.name,
+                "digest": item.digest,
+                "content": None if item.withdrawn else item.content,
+            }
+            for item in items
+        ]
+        with writing(self._engine) as connection:
+            connection.execute(sa.insert(ITEMS), rows)
+
+    def index(self) -> dict[str, dict[str, dict[str, object]]]:
+        """Kind → name → number and digest of the newest item of each name that has content."""
+        found: dict[str, dict[str, dict[str, object]]] = {}
+        query = sa.select(ITEMS.c.kind, ITEMS.c.name, ITEMS.c.sequence, ITEMS.c.digest).where(ITEMS.c.content.is_not(None))
+        with reading(self._engine) as connection:
+            for row in connection.execute(query.order_by(ITEMS.c.kind, ITEMS.c.sequence)):
+                found.setdefault(row.kind, {})[row.name] = {"sequence": row.sequence, "digest": row.digest.hex()}
+        return found
+
+    def contents(self, kind: str, after: int = 0) -> Iterator[tuple[int, str, bytes, bytes]]:
+        """(number, name, digest, content) of the kind's items beyond ``after`` that have content, in order, one in memory at a time."""
+        sequence = after
+        query = sa.select(ITEMS.c.sequence, ITEMS.c.name, ITEMS.c.digest, ITEMS.c.content).order_by(ITEMS.c.sequence).limit(1)
+        while True:
+            with reading(self._engine) as connection:
+                here = (ITEMS.c.kind == kind, ITEMS.c.sequence > sequence, ITEMS.c.content.is_not(None))
+                row = connection.execute(query.where(*here)).first()
+            if row is None:
+                return
+            sequence = row.sequence
+            yield row.sequence, row.name, row.digest, row.content
+
+    def forget(self, kind: str, through: int) -> None:
+        """Drop the content of items up to number ``through`` that later ones have replaced; numbers and digests stay."""
+        with writing(self._engine) as connection:
+            connection.execute(sa.update(ITEMS).where(ITEMS.c.kind == kind, ITEMS.c.sequence <= through).values(content=None))
+
+
+class ItemPuller:
+    """Keeps ``store`` at the outbox's newest items of the kinds that ``granted`` names, over one stream that it opens itself.
+
+    ``stored`` hears of each batch once it is durable. A server that sends something else than the next items is left and asked again.
+    """
+
+    def __init__(
+        self, stub: FederationStub, store: ItemStore, granted: Callable[[], frozenset[str]], stored: Callable[[Sequence[wire.ReplicatedItem]], None]
+    ) -> None:
+        self._stub, self._store, self._granted, self._stored = stub, store, granted, stored
+        self._stop = threading.Event()
+        self._call: rpc.Call[wire.ReplicatedItems] | None = None
+
+    def cancel(self) -> None:
+        """End ``run``, from any thread."""
+        self._stop.set()
+        if self._call is not None:
+            self._call.cancel()
+
+    def run(self) -> None:
+        """Pull until cancelled; goes on after a cut from what is stored. Raises storage errors."""
+        pause_s = FIRST_PAUSE_S
+        while not self._stop.is_set():
+            kinds = self._granted()
+            try:
+                if kinds and self._pull(kinds):
+                    pause_s = FIRST_PAUSE_S
+            except (PeerUnavailableError, RpcRefusal, WireFormatError) as error:
+                _log.info(logging.ITEMS_DELAYED, cause=type(error).__name__, reason=getattr(error, "reason", ""), detail=str(error))
+                self._stop.wait(pause_s)
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+            else:
+                self._stop.wait(LOOK_S)
+
+    def _pull(self, kinds: frozenset[str]) -> bool:
+        """Whether anything came before the stream ended or other kinds were granted."""
+        cursors = [wire.ReplicationCursor(kind=kind, after=after) for kind, after in self._store.cursors(kinds).items()]
+        request = wire.ReplicateRequest(cursors=cursors)
+        call: rpc.Call[wire.ReplicatedItems] = rpc.stream(self._stub.Replicate, request, timeout_s=LONGEST_STREAM_S / 2)
+        self._call, came = call, False
+        if self._stop.is_set():
+            call.cancel()
+        for batch in call:
+            if batch.items:
+                self._store.take(batch.items, kinds)
+                self._stored(batch.items)
+                came = True
+            if self._granted() != kinds:
+                break
+        return came

@@ -1,0 +1,266 @@
+"""A peer zone's node as a real process: it mirrors log and items through cuts and kills, gets what its entry allows and no more, and its
+witness counts. Log and coordinator are real processes too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from crypto import tiles
+from crypto.checkpoint import Checkpoint, check_witnessed, open_checkpoint, sign_checkpoint
+from crypto.encoding import sha256
+from crypto.merkle import root as tree_root
+from crypto.statements import parse_envelope
+from nodes.auditor.evidence.archive import Archive
+from nodes.auditor.evidence.tree import check_tree, entries_of
+from nodes.errors import NotFoundError, PeerUnavailableError, RpcRefusal
+from nodes.runtime.clock import now
+from nodes.runtime.notices.board import BoardClient
+from nodes.runtime.peers import rpc
+from nodes.runtime.peers.signing import fresh_nonce
+from protos.v1 import board_pb2, board_pb2_grpc, exchange_pb2, exchange_pb2_grpc, federation_pb2, federation_pb2_grpc, log_pb2, log_pb2_grpc
+from scoring.statements import Head, parse_leaf
+from tests.scenario.log_zone import ZONE, connect
+from tests.scenario.peer_zone import HOME, NODE, SHORT_S, PeeredZone, PeerProcess, peered_zone, until
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("peering")]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PeeredZone]:
+    with peered_zone(tmp_path_factory.mktemp("zone")) as made:
+        made.admit()
+        yield made
+
+
+@pytest.fixture(scope="module")
+def node(place: PeeredZone) -> Iterator[list[PeerProcess]]:
+    """The node's running process, in a list in which a test that kills it puts the next one."""
+    running = [place.start()]
+    yield running
+    if running[0].process.poll() is None:
+        running[0].kill()
+
+
+def mirrored(place: PeeredZone, node: PeerProcess) -> list[bytes]:
+    """The leaves that the mirror shows, once that is all that was logged; the tree has been hashed again."""
+    size = place.size
+    until(lambda: node.size >= size, f"the mirror shows {size} leaves, it has {node.size}")
+    archive = Archive(node.mirror.directory / "log")
+    checkpoint = open_checkpoint(archive.checkpoint() or b"", place.zone.registry.log_vkey)
+    assert check_tree(archive, checkpoint.size, checkpoint.root).findings == []
+    return list(entries_of(archive, checkpoint.size))
+
+
+def test_the_log_is_mirrored_and_witnessed_and_the_mirror_is_a_log(place: PeeredZone, node: list[PeerProcess]) -> None:
+    size = place.refuse(3)
+    assert mirrored(place, node[0])[:size] == place.leaves()[:size]
+    note = (node[0].mirror.directory / "log" / "checkpoint").read_bytes()
+    policy = place.zone.registry.witness_policy
+    assert check_witnessed(note, place.zone.registry.log_vkey, policy.witnesses, 2).size >= size  # neither witness suffices alone [F6]
+    until(lambda: node[0].mirror.status().get("shown_size", 0) >= size, "the status says so")
+    status = node[0].mirror.status()
+    assert (status["zone"], status["home"], status["state"], status["split"]) == (ZONE, HOME, "mirroring", None)
+
+
+def test_a_narrower_tile_is_read_out_of_a_wider_one(place: PeeredZone, node: list[PeerProcess]) -> None:
+    leaves = mirrored(place, node[0])
+    mirror = node[0].mirror
+    assert tiles.decode_entries(mirror.read_path("tile/entries/000.p/2"), 2) == leaves[:2]
+    assert mirror.read_tile(0, 0, 3) == mirror.read_tile(0, 0, len(leaves))[:96]
+    for path in (f"tile/0/000.p/{len(leaves) + 1}", "tile/0/001", "tile/0/../checkpoint", "../status.json", "checkpoint/"):
+        with pytest.raises(NotFoundError):
+            mirror.read_path(path)
+
+
+def test_cuts_lose_and_repeat_nothing(place: PeeredZone, node: list[PeerProcess]) -> None:
+    """The link ends after so many bytes, wherever that is within a message."""
+    for step in range(6):
+        link = place.links["log"]
+        link.cut_after = link.passed + 700 * (step + 1)
+        place.refuse(10)
+    assert mirrored(place, node[0]) == place.leaves()
+
+
+def test_a_killed_node_goes_on_where_it_was(place: PeeredZone, node: list[PeerProcess]) -> None:
+    place.refuse(4)
+    node[0].kill()
+    place.refuse(4)
+    node[0] = place.start()
+    assert mirrored(place, node[0]) == place.leaves()
+
+
+def test_items_come_once_each_in_order_through_cuts_and_kills(place: PeeredZone, node: list[PeerProcess]) -> None:
+    contents = {f"pack-{i}": bytes([i]) * (20_000 + i) for i in range(12)}
+    link = place.links["coordinator"]
+    for number, (name, content) in enumerate(contents.items(), 1):
+        link.cut_after = link.passed + 7_000 * number if number % 3 == 0 else None
+        assert place.offer("models", name, content) == number
+        if number == 6:
+            node[0].kill()
+            node[0] = place.start()
+    assert place.offer("models", "again", contents["pack-3"]) == 4  # the same bytes are one item
+    until(lambda: len(node[0].mirror.items().get("models", {})) == 12, "all items came")
+    index = node[0].mirror.items()["models"]
+    assert {name: found["sequence"] for name, found in index.items()} == {name: i for i, name in enumerate(contents, 1)}
+    assert {name: node[0].mirror.item("models", found["digest"]) for name, found in index.items()} == contents
+
+
+def test_a_backup_is_kept_and_not_shown(place: PeeredZone, node: list[PeerProcess]) -> None:
+    place.offer("backup", "part", b"sealed")
+    until(lambda: node[0].mirror.status()["items"].get("backup") == 1, "the backup came", 30)
+    with pytest.raises(NotFoundError):
+        node[0].mirror.item("backup", sha256(b"sealed").hex())
+    assert "backup" not in node[0].mirror.items()
+
+
+# --- a hostile peer: everything that it could call with the certificate that it has ---
+
+
+@pytest.fixture(scope="module")
+def channels(place: PeeredZone) -> Iterator[dict[str, grpc.Channel]]:
+    made = {role: connect(place.zone.identities[NODE], peer) for role, peer in (("log", place.log.peer), ("coordinator", place.coordinator))}
+    yield made
+    for channel in made.values():
+        channel.close()
+
+
+ALLOWED = {"Follow", "Witness", "Checkpoint", "Prove", "Envelopes", "ReadTile", "Replicate"}
+SERVICES = (
+    ("coordinator", exchange_pb2, exchange_pb2_grpc.ExchangeStub),
+    ("coordinator", federation_pb2, federation_pb2_grpc.FederationStub),
+    ("log", log_pb2, log_pb2_grpc.LogStub),
+)
+CALLS = [
+    pytest.param(role, stub, method, id=method.name)
+    for role, module, stub in SERVICES
+    for method in next(iter(module.DESCRIPTOR.services_by_name.values())).methods
+    if method.name not in ALLOWED
+]
+
+
+@pytest.mark.parametrize(("role", "stub", "method"), CALLS)
+def test_a_peer_is_refused_every_call_that_is_not_for_it(channels: dict[str, grpc.Channel], role: str, stub: Any, method: Any) -> None:
+    """Work, relays, partials, contributions, tickets: whatever it asks for, and whatever is added later."""
+    message = method.input_type._concrete_class
+    call = getattr(stub(channels[role]), method.name)
+
+    def ask() -> None:
+        if method.server_streaming:
+            list(rpc.stream(call, message(), timeout_s=SHORT_S))
+        else:
+            rpc.call(call, (lambda: iter([message()])) if method.client_streaming else message(), timeout_s=SHORT_S)
+
+    with pytest.raises(RpcRefusal, match="PEER_NOT_ENTITLED"):
+        ask()
+
+
+def test_there_are_calls_that_are_not_for_a_peer() -> None:
+    assert {"FetchBlob", "FollowWork", "Relay", "SubmitPartials", "MorePartials", "Contribute", "Submit", "Release", "Append", "Offer"} <= {
+        item.id for item in CALLS
+    }
+
+
+def test_a_peer_reads_envelopes_of_its_grants_alone(place: PeeredZone, channels: dict[str, grpc.Channel]) -> None:
+    private = place.zone.refusal("bank-a")
+    place.append(private)
+    with pytest.raises(RpcRefusal, match="NOT_FOUND"):
+        rpc.call(log_pb2_grpc.LogStub(channels["log"]).Envelopes, log_pb2.EnvelopeRequest(digests=[sha256(private)]), timeout_s=SHORT_S)
+    stream = rpc.stream(log_pb2_grpc.LogStub(channels["log"]).Follow, log_pb2.FollowRequest(), timeout_s=SHORT_S)
+    update = next(iter(stream))
+    shown = {parse_leaf(entry.leaf).kind for entry in update.entries if entry.envelope}
+    assert shown == {"registry", "member"}
+
+
+def test_a_peer_gets_items_of_its_grants_alone(place: PeeredZone, node: list[PeerProcess], channels: dict[str, grpc.Channel]) -> None:
+    """What is taken away ends on the running stream; what is granted again comes from where the node was."""
+    stub = federation_pb2_grpc.FederationStub(channels["coordinator"])
+    wanted = federation_pb2.ReplicateRequest(cursors=[federation_pb2.ReplicationCursor(kind=kind) for kind in ("policies", "models")])
+    stream = rpc.stream(stub.Replicate, wanted, timeout_s=SHORT_S)
+    assert {item.kind for item in next(iter(stream)).items} == {"models"}
+    place.admit(("log", "models", "catalog"))
+    with pytest.raises(RpcRefusal, match="policies"):
+        for _ in rpc.stream(stub.Replicate, wanted, timeout_s=SHORT_S):
+            pass
+    place.offer("policies", "text", b"while it was not granted")
+    until(lambda: node[0].mirror.status()["grants"] == ["catalog", "log", "models"], "the node knows what it may have")
+    assert "policies" not in node[0].mirror.items()
+    place.admit()
+    until(lambda: "policies" in node[0].mirror.items(), "what was granted again came")
+
+
+@pytest.mark.parametrize("cursors", [[], [("log", 0)], [("rows", 0)], [("models", 0), ("models", 1)], [("models", 1 << 63)]])
+def test_cursors_that_are_none_are_refused(channels: dict[str, grpc.Channel], cursors: list[tuple[str, int]]) -> None:
+    request = federation_pb2.ReplicateRequest(cursors=[federation_pb2.ReplicationCursor(kind=kind, after=after) for kind, after in cursors])
+    with pytest.raises(RpcRefusal, match="MESSAGE_INVALID"):
+        list(rpc.stream(federation_pb2_grpc.FederationStub(channels["coordinator"]).Replicate, request, timeout_s=SHORT_S))
+
+
+def test_others_are_no_peers(place: PeeredZone) -> None:
+    with connect(place.zone.identities["bank-a"], place.coordinator) as channel:
+        stub = federation_pb2_grpc.FederationStub(channel)
+        request = federation_pb2.ReplicateRequest(cursors=[federation_pb2.ReplicationCursor(kind="models")])
+        with pytest.raises(RpcRefusal, match="ROLE_MISSING"):
+            list(rpc.stream(stub.Replicate, request, timeout_s=SHORT_S))
+        with pytest.raises(RpcRefusal, match="ROLE_MISSING"):
+            rpc.call(stub.Offer, federation_pb2.OfferRequest(kind="models", name="n", content=b"x"), timeout_s=SHORT_S)
+
+
+def test_a_peer_sees_heads_on_the_board_and_nothing_else(place: PeeredZone, channels: dict[str, grpc.Channel]) -> None:
+    custodian = BoardClient(place.zone.identities["custodian-a"], place.log.peer)
+    head = place.zone.sign("custodian-a", head_of(place, "custodian-a", place.leaves()))
+    custodian.exchange([head, place.zone.refusal("custodian-a"), b"none"])
+    reply = rpc.call(board_pb2_grpc.BoardStub(channels["log"]).Exchange, board_pb2.Notices(), timeout_s=SHORT_S)
+    assert list(reply.envelopes) == [head]
+    until(lambda: bool(custodian.exchange([head])), "the node's own head is on the board")  # what custodians compare with
+    custodian.close()
+
+
+def head_of(place: PeeredZone, member: str, leaves: list[bytes]) -> Head:
+    """What a member posts that was shown these leaves, under the log's own signature."""
+    signer = place.zone.log_signer
+    note = sign_checkpoint(Checkpoint(signer.name, len(leaves), tree_root(leaves)), signer)
+    return Head(zone=ZONE, nonce=fresh_nonce(), member=member, time=now(), checkpoint=note.decode())
+
+
+# --- the end of it: the log shows its own members another history ---
+
+
+def test_a_split_ends_mirroring_and_witnessing_and_is_kept_and_told(place: PeeredZone, node: list[PeerProcess]) -> None:
+    leaves = mirrored(place, node[0])
+    cosigned = len(leaves)
+    other = [*leaves[:-1], leaves[-2]]
+    custodian = BoardClient(place.zone.identities["custodian-a"], place.coordinator)
+
+    def found() -> bool:
+        custodian.exchange([place.zone.sign("custodian-a", head_of(place, "custodian-a", other))])
+        return bool(node[0].mirror.status()["state"] == "split")
+
+    until(found, "the split is found")
+    alarm = node[0].lines("log.split")[-1]
+    assert "nothing more of its log is mirrored" in alarm["what_to_do"]
+    assert alarm["found_by"] == "heads"
+    evidence = Path(alarm["evidence"])
+    theirs = [note for file in evidence.glob("*.note") if (note := open_checkpoint(file.read_bytes(), place.zone.registry.log_vkey))]
+    assert tree_root(other) in {checkpoint.root for checkpoint in theirs}
+    place.refuse(3)
+    node[0].kill()
+    node[0] = place.start()  # a restart clears nothing
+    until(lambda: node[0].mirror.status()["state"] == "split", "it is split still")
+    assert node[0].size == cosigned
+    with pytest.raises((RpcRefusal, PeerUnavailableError)):  # without this witness there is no checkpoint on which anything is released
+        rpc.call(place.stubs["coordinator"].Checkpoint, log_pb2.CheckpointRequest(min_size=cosigned + 1), timeout_s=1.0)
+
+    def told() -> bool:
+        """Its own history is on the board, for custodians with the other one to compare: they open nothing more."""
+        heads = [json.loads(parse_envelope(raw).payload) for raw in custodian.exchange([])]
+        notes = [open_checkpoint(head["checkpoint"].encode(), place.zone.registry.log_vkey) for head in heads if head["member"] == NODE]
+        return [(note.size, note.root) for note in notes] == [(cosigned, tree_root(leaves))]
+
+    until(told, "the node's head is on the board")
+    custodian.close()
