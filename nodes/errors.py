@@ -105,6 +105,10 @@ class SecondPersonMissingError(NodeError):
     """Two different persons of the department have not let a contribution go: it stays on the node."""
 
 
+class FormSentError(NodeError):
+    """The form that came was sent before, and what it asked for is done or under way."""
+
+
 class PeerUnavailableError(NodeError):
     """Another process could not be reached, or did not answer in time; the message says which and why."""
 

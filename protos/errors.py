@@ -190,6 +190,7 @@ _NODES = {
     "AssertionInvalidError": _unauthenticated("ASSERTION_INVALID", "The sign-in does not hold: begin again."),
     "NotRepresentativeError": _denied("NOT_REPRESENTATIVE", "Only an enterprise's legal representative may enter."),
     "FormError": _denied("FORM_NOT_OURS", "The form is not one that this session was given: open the page again."),
+    "FormSentError": _state("FORM_SENT", "This form was sent before: look at the page whether what it asked for is done."),
     "DecisionError": _state("DECISION_INVALID", "The decision does not count."),
     "SecondPersonMissingError": _state("SECOND_PERSON_MISSING", "Two different persons of the department have not approved this contribution."),
     "PeerUnavailableError": Refusal("PEER_UNAVAILABLE", Code.UNAVAILABLE, 503, "Another process cannot be reached; ask again.", explain=False),
@@ -210,6 +211,7 @@ _POLICIES = {
     "PolicyStateError": _state("POLICY_STATE", "The policy is not in the state that this step needs."),
     "ClaimStateError": _state("CLAIM_STATE", "The claim is not in the state that this step needs."),
     "BudgetError": _state("BUDGET_EXCEEDED", "The policy's budget does not cover this."),
+    "FourEyesError": _denied("SECOND_PERSON_NEEDED", "Another person than the one who proposed this releases it."),
     "ReconciliationError": _bad("PAYMENTS_DISAGREE", "The bank's answer does not agree with what was ordered; nothing of it was taken."),
     "StepOrderError": _state("STEP_ORDER", "The step does not follow the last one of this claim."),
 }

@@ -15,7 +15,7 @@ from gateway.policies.store import BankFile, Change, Kept, PolicyStore, Sending
 from nodes.runtime.clock import Clock
 from scoring.policies.accounts import Account, Balance
 from scoring.policies.claims import Claim, Step
-from scoring.policies.errors import BudgetError, ClaimStateError, PolicyStateError, PolicyUnknownError
+from scoring.policies.errors import BudgetError, ClaimStateError, FourEyesError, PolicyStateError, PolicyUnknownError
 from scoring.policies.meaning import Meaning
 from scoring.policies.policy import Policy, policy_of, published
 from scoring.policies.reading.tagging import Tag, propose
@@ -127,26 +127,63 @@ class PolicyDesk:
 
     # --- money ---
 
-    def order(self, policy: str, by: str) -> BankFile:
-        """A bank file of all that may be paid now. Raises ClaimStateError when there is nothing."""
+    def propose(self, policy: str, by: str) -> BankFile:
+        """Propose to pay all that may be paid now, in one bank file; no order is given yet. Raises ClaimStateError when there is nothing."""
 
         def plan(policy: Policy, account: Account, kept: Mapping[str, Kept]) -> Change:
-            due = [name for name, item in kept.items() if not item.busy and self._payable(item.claim)]
+            proposed = {claim for item in self._store.files(policy.id) if not self.released(item) for claim in bank_files.ordered(item.content)}
+            due = [name for name, item in kept.items() if not item.busy and self._payable(item.claim) and name not in proposed]
             if not due:
-                raise ClaimStateError("nothing may be paid now: no claim has passed its notice undisputed")
+                raise ClaimStateError("nothing may be paid now: no claim has passed its notice undisputed that is not in a proposal")
             file = f"{datetime.fromtimestamp(self._now(), UTC):%Y%m%d}-{secrets.token_hex(4)}"
             ordered = account.order(file, due, by, self._now()).claims
-            claims = [ordered[name] for name in due]
-            made = BankFile(file, policy.id, by, self._now(), "", bank_files.orders(file, claims, policy.title.zh))
-            return Change([self._courier.signed(item, kept[item.id].last) for item in claims], file=made)
+            orders = bank_files.orders(file, [ordered[name] for name in due], policy.title.zh)
+            return Change([], file=BankFile(file, policy.id, by, self._now(), "", orders))
 
         file = self._change(policy, plan).file
         assert file is not None  # the plan makes one
         return file
 
-    def bank_file(self, file: str) -> BankFile:
-        """A file to hand to the bank. Raises PolicyUnknownError, and ClaimStateError until all of its orders are in the log."""
+    def release(self, file: str, by: str) -> None:
+        """Give the orders of a proposed file, exactly as they were proposed.
+
+        Raises PolicyUnknownError, FourEyesError when ``by`` proposed it, and ClaimStateError when it was released before, or one of its claims
+        may not be paid any more.
+        """
         found = self._file(file)
+
+        def plan(policy: Policy, account: Account, kept: Mapping[str, Kept]) -> Change:
+            if by == found.by:
+                raise FourEyesError(f"{by} has proposed file {file}")
+            due = bank_files.ordered(found.content)
+            if self.released(found) or any(kept[name].busy or not self._payable(kept[name].claim) for name in due):
+                raise ClaimStateError("the file was released, or not all of its claims may be paid any more: withdraw it and propose anew")
+            ordered = account.order(file, due, by, self._now(), f"提出 {found.by}").claims
+            return Change([self._courier.signed(ordered[name], kept[name].last) for name in due])
+
+        self._change(found.policy, plan)
+
+    def withdraw(self, file: str) -> None:
+        """Give up a proposed file. Raises PolicyUnknownError, ClaimStateError when it was released."""
+        found = self._file(file)
+
+        def plan(_policy: Policy, _account: Account, _kept: Mapping[str, Kept]) -> Change:
+            if self.released(found):
+                raise ClaimStateError("its orders were given: the bank's answer is awaited")
+            return Change([], withdrawn=file)
+
+        self._change(found.policy, plan)
+
+    def released(self, file: BankFile) -> bool:
+        """Whether orders of the file were given, on their way to the log included."""
+        given = [item.claim for item in self._store.claims(policy=file.policy)] + [item.claim for item in self._store.sendings()]
+        return bool(file.answer) or any(claim.file == file.id for claim in given)
+
+    def bank_file(self, file: str) -> BankFile:
+        """A file to hand to the bank. Raises PolicyUnknownError, and ClaimStateError until it is released and all of its orders are in the log."""
+        found = self._file(file)
+        if not self.released(found):
+            raise ClaimStateError("this file is proposed only: another official releases it")
         if any(item.claim.file == file for item in self._store.sendings()):
             raise ClaimStateError("orders of this file are still on their way to the log: ask again")
         return found

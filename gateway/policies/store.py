@@ -80,11 +80,12 @@ class BankFile:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Steps to be logged. ``file``: the bank file in which they are orders; ``answered``: (bank file, digest of its answer)."""
+    """Steps to be logged. ``file``: a new bank file; ``answered``: (bank file, digest of its answer); ``withdrawn``: a bank file given up."""
 
     sendings: Sequence[Sending]
     file: BankFile | None = None
     answered: tuple[str, str] | None = None
+    withdrawn: str = ""
 
 
 class PolicyStore:
@@ -169,6 +170,7 @@ class PolicyStore:
             if change.file is not None:
                 values = {"id": change.file.id, "policy": policy, "by": change.file.by, "at": change.file.at}
                 connection.execute(insert(FILES).values(**values, answer="", content=change.file.content))
+            connection.execute(delete(FILES).where(FILES.c.id == change.withdrawn))
             if change.answered is not None:
                 connection.execute(update(FILES).where(FILES.c.id == change.answered[0]).values(answer=change.answered[1]))
         return change

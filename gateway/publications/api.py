@@ -47,9 +47,9 @@ def routes(desk: PublicationDesk, intake: SignedIntake) -> APIRouter:
 
     @router.post("/v1/publications", openapi_extra=schemas.signed(Own.model_json_schema(), {"subject": schemas.SUBJECT}))
     def concerning(raw: RAW) -> dict[str, Any]:
-        """Lists and flats for which the enterprise is a candidate, with its own word and place. Signed by the enterprise's own key."""
+        """Lists and flats for which the enterprise is a candidate, with its own word and place, and the public notices. Signed by its own key."""
         with intake.own(raw, PUBLICATIONS, Own) as (asked, _):
-            return {"publications": desk.concerning(asked.subject)}
+            return {"publications": desk.concerning(asked.subject), "notices": desk.notices()}
 
     @router.post("/v1/publications/words", openapi_extra=schemas.signed(Said.model_json_schema(), _WORD))
     def say(raw: RAW) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def routes(desk: PublicationDesk, intake: SignedIntake) -> APIRouter:
     def object_to(raw: RAW) -> dict[str, Any]:
         """An objection to an entry, while the notice lasts. Signed by an enterprise's own key."""
         with intake.own(raw, PUBLICATION_OBJECTIONS, Objected) as (objected, _):
-            desk.object(objected.publication, objected.about, objected.text, objected.subject)
+            desk.object(objected.publication, objected.about, objected.text, objected.subject, once=True)
             return {"publication": objected.publication}
 
     @router.get("/v1/publications/{publication}/papers/{digest}", response_class=Response, responses={200: {"content": {"application/json": {}}}})

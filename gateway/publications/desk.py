@@ -20,7 +20,7 @@ from nodes.runtime.replica.zone import Zone
 from scoring.exchange.epoch import Phase
 from scoring.publications.candidates import Scored, best, eligible
 from scoring.publications.errors import PublicationFormatError, PublicationStateError, PublicationUnknownError
-from scoring.publications.publication import Objection, Offer, Publication, Step, Word
+from scoring.publications.publication import Entry, Objection, Offer, Publication, Step, Word
 from scoring.statements import PublicationStep, PublicationStepName, Title
 
 RETRY_S = 5.0
@@ -100,16 +100,22 @@ class PublicationDesk:
                               "on_notice": got is not None, "estate": got or ""})  # fmt: skip
         return found
 
+    def notices(self) -> list[dict[str, Any]]:
+        """What is on public notice now, with who stands there."""
+        return [{**_described(item), "entries": self._named(item.entries)} for item in self.store.listed() if item.state == "noticed"]
+
     def say(self, publication: str, subject: str, agrees: bool, choices: Sequence[str]) -> None:
         """A candidate's word. Raises as ``Publication.say``."""
         with self._turn:
             before = self.store.get(publication)
             self.store.keep(before, before.say(subject, Word(agrees, tuple(choices), self._now())))
 
-    def object(self, publication: str, subject: str, text: str, by: str) -> None:
-        """Somebody objects to an entry. Raises as ``Publication.object``."""
+    def object(self, publication: str, subject: str, text: str, by: str, *, once: bool = False) -> None:
+        """Somebody objects to an entry; ``once``: who did so before does not again. Raises as ``Publication.object``, PublicationStateError."""
         with self._turn:
             before = self.store.get(publication)
+            if once and any((known.by, known.subject) == (by, subject) for known in before.objections):
+                raise PublicationStateError("the enterprise has objected to this entry: the authority settles it")
             self.store.keep(before, before.object(Objection(subject, text.strip(), by, self._now())))
 
     # --- the way to the log ---
@@ -155,8 +161,10 @@ class PublicationDesk:
 
     def _paper(self, made: Publication) -> dict[str, Any]:
         entries = made.standing if made.state == "published" else made.entries
-        named = [{"subject": entry.subject, "company": self.company(entry.subject), "estate": entry.estate} for entry in entries]
-        return {"format": "xinqiao/publication/v1", **_described(made), "candidates": len(made.candidates), "entries": named}
+        return {"format": "xinqiao/publication/v1", **_described(made), "candidates": len(made.candidates), "entries": self._named(entries)}
+
+    def _named(self, entries: Sequence[Entry]) -> list[dict[str, str]]:
+        return [{"subject": entry.subject, "company": self.company(entry.subject), "estate": entry.estate} for entry in entries]
 
     # --- released values ---
 

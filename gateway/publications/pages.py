@@ -77,7 +77,7 @@ def pages(site: Site, desk: PublicationDesk) -> APIRouter:
     @router.post("/publications/{publication}/settlements")
     def settle(publication: str, form: Form = sent, _session: Session = chief) -> Response:
         place, verdict = form.one("place"), form.one("verdict")
-        if verdict not in {"upheld", "dismissed"} or not place.isdigit():
+        if verdict not in {"upheld", "dismissed"} or not place.isascii() or not place.isdigit() or len(place) > 6:
             raise FormError("choose what becomes of the objection")
         desk.settle(publication, int(place), cast(Any, verdict), form.one("note"))
         return RedirectResponse(f"/publications/{publication}", 303)

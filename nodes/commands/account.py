@@ -9,8 +9,10 @@ import typer
 
 from nodes.commands.output import JsonFlag, of_form, reporting
 from nodes.errors import SettingsError
+from nodes.runtime.clock import now
 from nodes.runtime.files import read_private
 from nodes.runtime.pages.accounts import AUDITOR, AUTHORITY, CITY, CLERK, COUNTY, PROVINCE, Accounts, Person
+from nodes.runtime.pages.sessions import Sessions
 from nodes.runtime.pages.site import open_pages
 from nodes.runtime.settings import AnyRoleSettings, role_of
 from scoring.statements import Name
@@ -68,10 +70,12 @@ def listed(config: Config, as_json: JsonFlag = False) -> None:
 
 @app.command("remove")
 def remove(name: AccountName, config: Config, as_json: JsonFlag = False) -> None:
-    """Take an account away: the person's sessions end with their next request."""
+    """Take an account away: the person's sessions end at once, also where another account of the name is made, such as for a new password."""
     with reporting(as_json) as report:
-        _accounts(config).remove(name)
-        report.result({"account": name}, f"{name} may not sign in any more")
+        engine = open_pages(AnyRoleSettings.load(config))
+        Accounts(engine).remove(name)
+        ended = Sessions(engine, now, lambda person: person).end_of(name)
+        report.result({"account": name, "sessions_ended": ended}, f"{name} may not sign in any more; {ended} sessions were ended")
 
 
 def _line(person: Person) -> str:

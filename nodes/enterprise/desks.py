@@ -13,6 +13,7 @@ from nodes.enterprise.keyring import Keyring
 from nodes.enterprise.market.desk import MarketDesk
 from nodes.enterprise.policies.desk import OwnPolicyDesk
 from nodes.enterprise.portraits import PortraitDesk
+from nodes.enterprise.publications.desk import OwnPublicationDesk
 from nodes.enterprise.store import Store
 from nodes.enterprise.straight import StraightDesk
 from nodes.enterprise.values import ValuesDesk
@@ -39,3 +40,4 @@ class Desks:
     market: MarketDesk
     policies: OwnPolicyDesk
     credentials: CredentialDesk
+    publications: OwnPublicationDesk

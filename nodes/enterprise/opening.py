@@ -19,6 +19,7 @@ from nodes.enterprise.market.catalog import Catalog
 from nodes.enterprise.market.desk import MarketDesk
 from nodes.enterprise.policies.desk import OwnPolicyDesk
 from nodes.enterprise.portraits import PortraitDesk
+from nodes.enterprise.publications.desk import OwnPublicationDesk
 from nodes.enterprise.settings import EnterpriseSettings, EnterpriseTable
 from nodes.enterprise.store import Store
 from nodes.enterprise.straight import StraightDesk
@@ -72,6 +73,7 @@ def open_desks(process: Process, settings: EnterpriseSettings, engine: Engine, e
         market=MarketDesk(identity, keyring, enrolments, consents, Catalog(registry, gateway), book, loans, now),
         policies=OwnPolicyDesk(identity, keyring, enrolments, portraits, gateway, now),
         credentials=CredentialDesk(roots, keyring, enrolments, CredentialStore(engine), _zones(table), now),
+        publications=OwnPublicationDesk(keyring, enrolments, gateway),
     )  # fmt: skip
     return desks, Opened(opener, disputes, reports, boards)
 

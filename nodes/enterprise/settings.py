@@ -54,13 +54,15 @@ class SignInTable(Table):
 class PagesTable(Table):
     """The enterprises' own pages: where they are served, and under which ``origin`` browsers see them.
 
-    With ``certificate`` and ``key`` over TLS; without, on loopback, behind a proxy of the county or for this machine alone.
+    With ``certificate`` and ``key`` over TLS; without, on loopback, behind a proxy of the county or for this machine alone: then all calls come
+    from one address, and ``requests_per_minute_per_address`` (in bursts of a sixth) is for everybody together.
     """
 
     listen: Address
     origin: Annotated[str, StringConstraints(pattern=rf"^({_HTTPS}|{_LOOPBACK})$")]
     certificate: ConfigPath | None = None
     key: ConfigPath | None = None
+    requests_per_minute_per_address: Annotated[int, Field(ge=60)] = 1200
     sign_in: SignInTable
 
     @model_validator(mode="after")

@@ -7,7 +7,8 @@ process that is killed goes on where it was. Nothing of another's step counts be
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from crypto.encoding import sha256
@@ -99,6 +100,17 @@ class LoanDesk:
             self._book.make(application, signed, sign_statement(step, self._identity.signer))
             self._settle(application, waiting=False)
             return self._book.get(application)
+
+    @contextmanager
+    def unmoved(self, application: str, last: str) -> Iterator[None]:
+        """For the block, in which nobody else takes a step: the last step of the application is still ``last``, as a person saw it.
+
+        Raises NotFoundError, and LoanStateError where somebody else was faster. Empty: the person's page does not say.
+        """
+        with self._turn:
+            if last and self._book.get(application).app.course.last != last:
+                raise LoanStateError("somebody has taken a step meanwhile: look at the application again")
+            yield
 
     def receive(self, sealed: Sealed) -> None:
         """Take a message of another party. One that came too early is kept for ``again``; one that does not hold is logged here and left out.

@@ -71,11 +71,14 @@ class Account:
             self._check_budget(after.amount_fen)
         return self._with(after)
 
-    def order(self, file: str, claims: Sequence[str], by: str, at: int) -> Account:
-        """All of ``claims`` ordered in one bank file. Raises as ``Claim.take``, PolicyFormatError, PolicyUnknownError: all or none."""
+    def order(self, file: str, claims: Sequence[str], by: str, at: int, note: str = "") -> Account:
+        """All of ``claims`` ordered in one bank file; ``note``: who proposed it. All or none.
+
+        Raises as ``Claim.take``, PolicyFormatError, PolicyUnknownError.
+        """
         if not claims or len(set(claims)) != len(claims):
             raise PolicyFormatError("a bank file has at least one claim, each once")
-        step = Step("ordered", by, at)
+        step = Step("ordered", by, at, note)
         return self._with(*(self._claim(claim).take(step, file=file) for claim in claims))
 
     def answer(self, file: str, digest: str, outcomes: Sequence[Outcome], by: str, at: int) -> Account:

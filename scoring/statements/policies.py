@@ -10,7 +10,9 @@ from crypto.encoding import canonical_json
 from scoring.statements.base import Hex16, Hex32, MemberId, Name, Record, Statement, Time
 
 Note = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")]
-PayeeName = Annotated[str, StringConstraints(min_length=2, max_length=120, pattern=r"^[^\x00-\x1f\x7f]+$")]
+PayeeName = Annotated[
+    str, StringConstraints(min_length=2, max_length=120, pattern=r"^[^\x00-\x20\x7f=+\-@'＝＋－＠][^\x00-\x1f\x7f]+$")
+]  # no formula in a bank's file
 Actor = Annotated[str, StringConstraints(min_length=1, max_length=82, pattern=r"^[^\x00-\x20\x7f]+$")]
 AccountNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{8,32}$")]
 

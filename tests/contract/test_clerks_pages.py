@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from nodes.bank.loans.contributed import ContractSource
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.runner import Runner, turns_of
 from nodes.department.records.store import RecordStore
+from nodes.enterprise.market.pages import _fen as market_fen
+from nodes.errors import FormError
 from nodes.runtime.database import open_database
 from nodes.runtime.pages.language import day
 from tests.support.bank import bound_consent, roots_of, uscc_of
@@ -68,6 +71,29 @@ def test_what_the_clerk_may_not_do_is_refused_and_changes_nothing(branch: Branch
     assert branch.act("disburse", amount="1").status_code == 409
     assert branch.act("nothing").status_code == 404
     assert branch.phase == "surveyed"
+
+
+def test_a_clerk_before_a_page_that_is_no_longer_true_does_nothing(branch: Branch) -> None:
+    branch.contracted()
+    page = branch.clerk.get(f"/applications/{APPLICATION}").text
+    seen = {name: re.findall(rf'name="{name}" value="([^"]+)"', page)[0] for name in ("form", "mark", "last")}
+    assert branch.act("disburse", amount="1000000").status_code == 303
+    stale = branch.clerk.post(f"/applications/{APPLICATION}", data={**seen, "act": "repay", "principal": "5", "interest": "0", "late": "0"})
+    assert (stale.status_code, "LOAN_STATE" in stale.text) == (409, True), "another clerk was faster"
+    paid = {"act": "repay", "principal": "5", "interest": "0", "late": "0", "reference": ""}
+    page = branch.clerk.get(f"/applications/{APPLICATION}").text
+    seen = {name: re.findall(rf'name="{name}" value="([^"]+)"', page)[0] for name in ("form", "mark", "last")}
+    answers = [branch.clerk.post(f"/applications/{APPLICATION}", data={**seen, **paid}).status_code for _click in range(2)]
+    assert answers == [303, 409]
+    assert branch.node.counter.book.get(APPLICATION).app.repaid_fen == 5_00
+
+
+@pytest.mark.parametrize("amount", ["1e99999999", "1E+3", "-1", "١٢", "1_000", "NaN", "0.001"])
+def test_an_amount_that_is_none_is_refused(branch: Branch, amount: str) -> None:
+    branch.contracted()
+    assert branch.act("disburse", amount=amount).status_code == 400
+    with pytest.raises(FormError):
+        market_fen(amount)
 
 
 def test_an_enterprise_on_the_list_that_was_handed_in_is_offered_nothing(branch: Branch) -> None:

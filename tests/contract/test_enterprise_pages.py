@@ -72,6 +72,11 @@ def test_strangers_see_the_ways_in_and_nothing_else(pages: Pages) -> None:
                 assert answer.status_code in {401, 403}, route.path
 
 
+def test_a_stranger_who_floods_the_pages_is_slowed_down(zone: MemoryZone, tmp_path: Path) -> None:
+    stranger = pages_in(zone.fork(), tmp_path, per_minute=60).browser()
+    assert [stranger.get("/favicon.ico").status_code for _ in range(30)].count(429) >= 5
+
+
 def test_a_person_that_represents_no_enterprise_is_not_let_in(pages: Pages) -> None:
     browser = pages.browser()
     back = pages.idp.sent_back(browser.get("/sign-in/provider").headers["location"], "clerk")

@@ -8,9 +8,12 @@ import pytest
 
 from crypto.keygen import PrivateKey
 from nodes.policies import shipped_policies
+from scoring.publications.publication import Offer
+from scoring.statements import Title
 from tests.support.bank import uscc_of
 from tests.support.enterprise_pages import Pages, pages_before, posted, settled
 from tests.support.policies import FLAGS, PAYEE, SUBJECTS, Town, firm, town
+from tests.support.site import form_of
 
 pytestmark = pytest.mark.slow
 NEEQ = {policy.id: policy for policy in shipped_policies()}["neeq"]
@@ -45,6 +48,7 @@ def test_an_enterprise_that_matches_confirms_its_claim_with_its_account(place: T
     assert "滨江区" in page
     assert "确认领取" in page
     assert posted(browser, "/policies/neeq", "/policies/neeq", act="confirmed", name="", bank="", account="") == 403
+    assert posted(browser, "/policies/neeq", "/policies/neeq", act="confirmed", **{**PAYEE, "name": "=1+1"}) == 403, "no formula in the bank's file"
     assert posted(browser, "/policies/neeq", "/policies/neeq", act="confirmed", **PAYEE) == 303
     page = browser.get("/policies/neeq").text
     assert "企业已确认" in page
@@ -71,3 +75,34 @@ def test_which_criterion_is_missing_reaches_the_enterprise_alone(place: Town, pa
     assert lacking in page
     pages.desk.enrolled(0)
     assert "未满足：" not in pages.browser("zhao").get("/policies/neeq").text
+
+
+def test_a_candidate_answers_and_chooses_and_objects_on_pages(place: Town, pages: Pages) -> None:
+    desk, zone = place.front.publications, place.zone
+    for at in (0, 1):
+        pages.desk.enrolled(at)
+    flats = (Offer("east", Title(zh="东苑", en="East"), 1), Offer("west", Title(zh="西苑", en="West"), 1))
+    made = desk.announce_housing("chief", FLAGS, Title(zh="人才公寓", en="flats"), flats, 100, FLAGS, zone.now + 100)
+    assert SUBJECTS[0] in made.candidates
+    assert SUBJECTS[1] not in made.candidates
+    first, other, path = pages.browser("zhao"), pages.browser("qian"), f"/publications/{made.id}"
+    assert "待答复" in first.get("/publications").text
+    assert other.get(path).status_code == 404, "who is a candidate is told nobody else"
+    assert posted(other, "/publications", path, agrees="yes") == 404
+    page = first.get(path).text
+    assert page.count('<select name="choice">') == 2
+    twice = {"form": form_of(page), "agrees": "yes", "choice": ["west", "west"]}
+    assert first.post(path, data=twice).status_code == 403, "each estate once"
+    assert first.post(path, data={**twice, "choice": ["west", "east"]}).status_code == 303
+    assert "1. 西苑 2. 东苑" in first.get(path).text
+    assert desk.store.get(made.id).words[SUBJECTS[0]].choices == ("west", "east")
+    zone.now += 100
+    desk.advance(made.id, "noticed", "chief", zone.now + 100)
+    assert "本企业列名。 房源：西苑" in first.get(path).text
+    page = other.get(path).text
+    assert "公司0" in page
+    assert posted(other, path, path + "/objections", about=SUBJECTS[0], text="不符合条件") == 303
+    assert posted(other, path, path + "/objections", about=SUBJECTS[0], text="不符合条件") == 409, "once to an entry"
+    (objection,) = desk.store.get(made.id).objections
+    assert (objection.by, objection.subject, objection.text) == (SUBJECTS[1], SUBJECTS[0], "不符合条件")
+    assert pages.browser("zhao").get(path).text.count("<h1>") == 1

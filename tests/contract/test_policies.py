@@ -13,7 +13,7 @@ from gateway.policies import bank_files
 from gateway.policies.courier import Courier
 from gateway.policies.desk import DAY_S
 from nodes.policies import shipped_policies
-from scoring.policies.errors import ClaimStateError, PolicyStateError, ReconciliationError
+from scoring.policies.errors import ClaimStateError, FourEyesError, PolicyStateError, ReconciliationError
 from tests.support.exchange import identity_of
 from tests.support.policies import FLAGS, PAYEE, SUBJECTS, Town, firm, town
 
@@ -26,7 +26,7 @@ ROWS = [
     firm(4, board="新三板", division="330106"), firm(5, board="新三板"),
 ]  # fmt: skip
 MET = [4, 4, 3, 4, 4, 2, 0, 0, 0, 0, 0, 0]
-OFFICIAL = "wang"
+OFFICIAL, SECOND = "wang", "li"
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +86,24 @@ def test_from_comparison_to_payment_every_step_is_in_the_log_and_the_money_agree
     assert desk.notice("neeq", OFFICIAL) == 2
     place.settle()
     with pytest.raises(ClaimStateError, match="nothing may be paid"):
-        desk.order("neeq", OFFICIAL)
+        desk.propose("neeq", OFFICIAL)
     disputed = place.take(SUBJECTS[1], "neeq", "disputed", note="金额有误")
     assert disputed.status_code == 201, disputed.text
     zone.now += NEEQ.notice_days * DAY_S
-    first = desk.order("neeq", OFFICIAL)
+    first = desk.propose("neeq", OFFICIAL)
+    with pytest.raises(ClaimStateError, match="in a proposal"):
+        desk.propose("neeq", OFFICIAL)
+    with pytest.raises(ClaimStateError, match="proposed only"):
+        desk.bank_file(first.id)
+    with pytest.raises(FourEyesError):
+        desk.release(first.id, OFFICIAL)
+    desk.withdraw(first.id)
+    first = desk.propose("neeq", OFFICIAL)
+    desk.release(first.id, SECOND)
+    with pytest.raises(ClaimStateError, match="was released"):
+        desk.release(first.id, SECOND)
+    with pytest.raises(ClaimStateError, match="orders were given"):
+        desk.withdraw(first.id)
     with pytest.raises(ClaimStateError, match="on their way"):
         desk.bank_file(first.id)
     place.settle()
@@ -107,7 +120,8 @@ def test_from_comparison_to_payment_every_step_is_in_the_log_and_the_money_agree
     (dispute,) = [item.claim for item in store.claims(policy="neeq") if item.claim.state == "disputed"]
     desk.step(dispute.id, "dismissed", OFFICIAL, "经核实无误")
     place.settle()
-    second = desk.order("neeq", OFFICIAL)
+    second = desk.propose("neeq", OFFICIAL)
+    desk.release(second.id, SECOND)
     place.settle()
     answers = [(item.claim.id, "500000.00", "成功", f"R{at}") for at, item in enumerate(store.claims(policy="neeq"))]
     said = bank_answer(second.id, *answers)
@@ -116,6 +130,9 @@ def test_from_comparison_to_payment_every_step_is_in_the_log_and_the_money_agree
     assert desk.answer(second.id, said, OFFICIAL) == 2, "the same answer again changes nothing"
     with pytest.raises(ReconciliationError, match="another answer"):
         desk.answer(second.id, said.replace(b"R1", b"R9"), OFFICIAL)
+    assert {(step.by, step.note) for item in store.claims(policy="neeq") for step in item.claim.history if step.name == "ordered"} == {
+        ("li", "提出 wang")
+    }
     balance = desk.balance("neeq")
     assert (balance.paid_fen, balance.ordered_fen, balance.promised_fen) == (2 * AWARD, 0, 0)
     assert balance.free_fen == NEEQ.budget_fen - 2 * AWARD

@@ -7,11 +7,17 @@ import re
 import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
+from pydantic import ValidationError
 
 from crypto.keygen import PrivateKey
+from gateway.policies import bank_files
+from gateway.policies.bank_files import ANSWER
 from gateway.policies.desk import DAY_S
 from nodes.policies import shipped_policies
 from nodes.runtime.pages.accounts import AUDITOR, AUTHORITY, COUNTY, EVERYWHERE, Person
+from nodes.runtime.pages.listing import xlsx_bytes
+from scoring.policies.claims import Claim, Payee
+from scoring.statements import PaperPayee
 from tests.support.policies import CODES, PAYEE, SUBJECTS, Town, firm, town
 from tests.support.site import PASSWORD, form_of, sign_in
 from tests.support.zone import BASE
@@ -26,6 +32,7 @@ ROWS = [
 MET = [4, 4, 3, 4, 4, 2, 0, 0, 0, 0, 0, 0]
 PEOPLE = (
     Person("chief", "主管", frozenset({AUTHORITY}), (EVERYWHERE,), (EVERYWHERE,)),
+    Person("deputy", "副主管", frozenset({AUTHORITY}), (EVERYWHERE,), (EVERYWHERE,)),
     Person("binjiang", "滨江专员", frozenset({COUNTY}), ("330108",), (EVERYWHERE,)),
     Person("software", "软件专员", frozenset({COUNTY}), (EVERYWHERE,), ("I",)),
     Person("auditor", "审计员", frozenset({AUDITOR})),
@@ -51,6 +58,12 @@ def browser(place: Town, name: str = "") -> TestClient:
 
 def send(client: TestClient, page: str, path: str, **fields: str) -> Response:
     answer: Response = client.post(path, data={"form": form_of(client.get(page).text), **fields})
+    return answer
+
+
+def upload(client: TestClient, path: str, content: bytes) -> Response:
+    data = {"form": form_of(client.get("/payments").text)}
+    answer: Response = client.post(path, data=data, files={"answer": ("answer.xlsx", content)})
     return answer
 
 
@@ -135,18 +148,48 @@ def test_notice_dispute_and_payment_on_the_pages(place: Town) -> None:
     assert send(chief, claim, claim, step="upheld", note="属实").status_code == 303
     place.zone.now += NEEQ.notice_days * DAY_S
     chief = browser(place, "chief")
-    assert send(chief, "/policies/neeq", "/policies/neeq/order-all").status_code == 303
-    place.settle()
+    assert send(chief, "/policies/neeq", "/policies/neeq/propose-all").status_code == 303
     (file,) = place.front.policies.store.files()
+    assert 'value="release"' not in chief.get("/payments").text, "who proposed does not release"
+    assert send(chief, "/payments", f"/payments/{file.id}", act="release").status_code == 403
+    assert chief.get(f"/payments/{file.id}.csv").status_code == 409
+    deputy = browser(place, "deputy")
+    assert PAYEE["name"] in deputy.get("/payments").text
+    assert send(deputy, "/payments", f"/payments/{file.id}", act="release").status_code == 303
+    assert send(deputy, "/payments", f"/payments/{file.id}", act="withdraw").status_code == 409
+    place.settle()
     csv = chief.get(f"/payments/{file.id}.csv").text
     assert claims[SUBJECTS[0]] in csv
     assert claims[SUBJECTS[4]] not in csv, "the dispute was upheld"
-    answer = f"批次号,业务编号,金额（元）,结果,流水号或原因\n{file.id},{claims[SUBJECTS[0]]},500000.00,成功,R1\n"
-    assert send(chief, "/payments", f"/payments/{file.id}", answer=answer.replace("500000.00", "1.00")).status_code == 400
-    assert send(chief, "/payments", f"/payments/{file.id}", answer=answer).status_code == 303
+    for yuan, status in ((1, 400), (500_000, 303)):
+        workbook = xlsx_bytes(ANSWER, [(file.id, claims[SUBJECTS[0]], yuan, "成功", "R1")])
+        assert upload(chief, f"/payments/{file.id}/answer", workbook).status_code == status
     assert desk.balance("neeq").paid_fen == NEEQ.award_fen
     assert "500,000.00" in chief.get("/payments").text
     assert "公司0" not in anybody.get("/notice").text
+
+
+def test_an_officer_is_told_counts_of_his_own_enterprises_alone(place: Town) -> None:
+    def counts(name: str) -> list[str]:
+        row = browser(place, name).get("/policies").text.partition('href="/policies/neeq"')[2].partition("</tr>")[0]
+        return re.findall(r'<td class="number">(?:<a [^>]*>)?([^<]*)', row)[1:]
+
+    told = {name: counts(name) for name in ("chief", "binjiang", "software", "auditor")}
+    assert told["chief"] == ["3", "2", "3", told["chief"][3], "2", "500,000.00"]
+    assert told["binjiang"] == ["2", "2", "2", "–", "2", "500,000.00"], "the other county's are not in any count"
+    assert told["software"] == ["1", "0", "1", "–", "1", "0.00"]
+    assert set(told["auditor"]) == {"–"}
+    assert "预算余额" not in browser(place, "binjiang").get("/policies/neeq").text, "what is promised to others"
+    assert "预算余额" in browser(place, "auditor").get("/policies/neeq").text
+
+
+def test_a_payee_that_a_spreadsheet_would_compute_is_refused(place: Town) -> None:
+    with pytest.raises(ValidationError):
+        PaperPayee(name='=HYPERLINK("http://evil")', bank=PAYEE["bank"], account=PAYEE["account"])
+    claim = Claim("c" * 32, "neeq", SUBJECTS[0], 100, payee=Payee(PAYEE["name"], PAYEE["bank"], PAYEE["account"]))
+    (line, _total) = bank_files.orders("f", [claim], "+1").decode().splitlines()[1:]
+    assert line.endswith(",'+1")
+    assert place.front.policies.store.files()
 
 
 def test_libraries_are_the_flag_models_that_no_policy_names(place: Town) -> None:

@@ -52,7 +52,7 @@ def test_a_list_names_who_agreed_after_asking_and_notice(place: Town) -> None:
     assert answer(place, made.id, 1, agrees=False).status_code == 200
     told = send(place, PUBLICATIONS, SUBJECTS[0], {}).json()["publications"]
     assert [(item["id"], item["word"]["agrees"], item["on_notice"]) for item in told] == [(made.id, True, False)]
-    assert send(place, PUBLICATIONS, SUBJECTS[8], {}).json() == {"publications": []}
+    assert send(place, PUBLICATIONS, SUBJECTS[8], {}).json() == {"publications": [], "notices": []}
     with pytest.raises(PublicationStateError, match="too early"):
         desk.advance(made.id, "noticed", "chief", zone.now + 200)
     zone.now += 100
@@ -61,6 +61,10 @@ def test_a_list_names_who_agreed_after_asking_and_notice(place: Town) -> None:
     assert [name for name in ("公司0", "公司1", "公司2", "公司3", "公司5") if f">{name}<" in page] == ["公司0", "公司2", "公司5"]
     objected = send(place, PUBLICATION_OBJECTIONS, SUBJECTS[8], {"publication": made.id, "about": SUBJECTS[2], "text": "不属实"})
     assert objected.status_code == 201
+    again = send(place, PUBLICATION_OBJECTIONS, SUBJECTS[8], {"publication": made.id, "about": SUBJECTS[2], "text": "还是不属实"})
+    assert (again.status_code, again.json()["reason"]) == (409, "PUBLICATION_STATE"), "nobody holds a notice up by objecting again and again"
+    (notice,) = send(place, PUBLICATIONS, SUBJECTS[8], {}).json()["notices"]
+    assert {entry["company"] for entry in notice["entries"]} == {"公司0", "公司2", "公司5"}
     desk.settle(made.id, 0, "upheld", "查实")
     zone.now += 100
     desk.advance(made.id, "published", "chief")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from nodes.enterprise.market.catalog import Catalog
 from nodes.enterprise.market.desk import MarketDesk
 from nodes.enterprise.policies.desk import OwnPolicyDesk
 from nodes.enterprise.portal.serving import pages_of
+from nodes.enterprise.publications.desk import OwnPublicationDesk
 from nodes.enterprise.settings import PagesTable
 from nodes.lending.book import LoanBook
 from nodes.lending.desk import LoanDesk
@@ -33,6 +35,7 @@ from tests.support.identity import ORIGIN, Standin, standin, table_in
 from tests.support.site import form_of
 from tests.support.zone import BASE, MemoryZone
 
+LOOK_S = 0.02
 PEOPLE = (
     Account("zhao", "open sesame", "赵一", (Represented(uscc_of(0), "甲科技"),)),
     Account("qian", "shut sesame", "钱二", (Represented(uscc_of(1), "乙科技"),)),
@@ -71,13 +74,13 @@ class Pages:
         return uscc
 
 
-def pages_in(zone: MemoryZone, directory: Path, origin: str = ORIGIN) -> Pages:
-    """Pages over ``zone``, under ``origin``."""
-    return pages_before(front(zone, directory / "gateway"), directory, origin)
+def pages_in(zone: MemoryZone, directory: Path, origin: str = ORIGIN, per_minute: int = 1200) -> Pages:
+    """Pages over ``zone``, under ``origin``; ``per_minute``: calls of an address."""
+    return pages_before(front(zone, directory / "gateway"), directory, origin, per_minute=per_minute)
 
 
-def pages_before(gate: Front, directory: Path, origin: str = ORIGIN, zones: Mapping[str, OtherZone] | None = None) -> Pages:
-    """Pages of a service that asks the gateway ``gate`` and shows scores to other ``zones``."""
+def pages_before(gate: Front, directory: Path, origin: str = ORIGIN, zones: Mapping[str, OtherZone] | None = None, per_minute: int = 1200) -> Pages:
+    """Pages of a service that asks the gateway ``gate`` and shows scores to other ``zones``; ``per_minute``: calls of an address."""
     desk, zone = service(gate, directory / "enterprise"), gate.zone
     roots, identity, keyring = roots_of(zone), identity_of(zone.keys, SERVICE), Keyring(desk.state_dir / "keys")
     gateway = GatewayClient(BASE, now=lambda: zone.now, transport=desk.network)
@@ -90,9 +93,10 @@ def pages_before(gate: Front, directory: Path, origin: str = ORIGIN, zones: Mapp
         market=MarketDesk(identity, keyring, desk.enrolments, desk.consents, Catalog(roots.registry, gateway), book, loans, lambda: zone.now),
         policies=OwnPolicyDesk(identity, keyring, desk.enrolments, desk.portraits, gateway, lambda: zone.now),
         credentials=CredentialDesk(roots, keyring, desk.enrolments, CredentialStore(engine), zones or {}, lambda: zone.now),
+        publications=OwnPublicationDesk(keyring, desk.enrolments, gateway),
     )  # fmt: skip
     idp = standin(directory, lambda: zone.now, PEOPLE, origin)
-    table = PagesTable(listen="127.0.0.1:0", origin=origin, sign_in=table_in(directory))
+    table = PagesTable(listen="127.0.0.1:0", origin=origin, requests_per_minute_per_address=per_minute, sign_in=table_in(directory))
     app = pages_of(SERVICE, table, desks, engine, open_database(directory / "pages", "pages"), idp.client, lambda: zone.now)
     return Pages(desk, desks, idp, TestClient(app, origin, follow_redirects=False))
 
@@ -107,3 +111,4 @@ def settled(found: Callable[[], bool]) -> None:
     timer = Timer(10)
     while not found():
         assert timer.left_s() > 0
+        threading.Event().wait(LOOK_S)

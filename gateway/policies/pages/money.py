@@ -9,26 +9,29 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import RedirectResponse, Response
 
+from gateway.policies import bank_files
 from gateway.policies.desk import PolicyDesk
 from gateway.policies.pages.readers import LIST_READERS, Desk
-from gateway.policies.store import Kept
+from gateway.policies.store import BankFile, Kept
 from nodes.runtime.pages.accounts import AUTHORITY
 from nodes.runtime.pages.forms import Form
 from nodes.runtime.pages.language import N_, day, exact, when, yuan
 from nodes.runtime.pages.listing import Column, Listing
 from nodes.runtime.pages.sessions import Session
+from nodes.runtime.pages.uploads import Upload, upload_of
 from scoring.policies.claims import STATES, Claim
 from scoring.policies.errors import PolicyFormatError
 from scoring.policies.steps import AUTHORITY as BY_AUTHORITY
 from scoring.policies.steps import CLAIM_STEPS
-from scoring.statements import Name
+from scoring.statements import Name, Title
 
 CLAIM_ID = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 FILE_ID = Annotated[str, Path(pattern=r"^[0-9]{8}-[0-9a-f]{8}$")]
 BY_HAND = ("accepted", "rejected", "disputed", "upheld", "dismissed", "cancelled")
 SHOWN_S = 2.0  # how long a page waits for the log before it says that steps are on their way
 ON_NOTICE = frozenset({"noticed", "disputed", "dismissed"})
-ACTIONS = {"compare": PolicyDesk.compare, "notice": PolicyDesk.notice, "order": PolicyDesk.order}
+ACTIONS = {"compare": PolicyDesk.compare, "notice": PolicyDesk.notice, "propose": PolicyDesk.propose}
+MOST_LINES_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +123,17 @@ def _payments(router: APIRouter, desk: Desk) -> None:
     site, policies = desk.site, desk.policies
     paying: Session = Depends(site.signed_in(AUTHORITY))
     checked: Form = Depends(site.form)
+    uploaded: Upload = Depends(upload_of(site))
 
     @router.get("/payments")
-    def payments(request: Request, _session: Session = paying) -> Response:
+    def payments(request: Request, session: Session = paying) -> Response:
         known = [policy for policy, review in policies.store.policies() if review.in_force]
         balances = [(policy, policies.desk.balance(policy.id)) for policy in known]
         titles = {policy.id: policy.title for policy in known}
-        files = [(item, titles.get(item.policy)) for item in policies.store.files()]
-        return site.page(request, "policies/payments.html.j2", balances=balances, files=files, sending=len(policies.store.sendings()))
+        files = [_batch(desk, item, titles.get(item.policy)) for item in policies.store.files()]
+        return site.page(
+            request, "policies/payments.html.j2", balances=balances, files=files, sending=len(policies.store.sendings()), me=session.person.name
+        )
 
     @router.get("/payments/{file}.csv")
     def bank_file(file: FILE_ID, _session: Session = paying) -> Response:
@@ -135,10 +141,40 @@ def _payments(router: APIRouter, desk: Desk) -> None:
         return Response(content, media_type="text/csv; charset=utf-8", headers={"content-disposition": f'attachment; filename="{file}.csv"'})
 
     @router.post("/payments/{file}")
-    def answer(file: FILE_ID, session: Session = paying, form: Form = checked) -> Response:
-        policies.desk.answer(file, form.one("answer").encode(), session.person.name)
+    def decide(file: FILE_ID, session: Session = paying, form: Form = checked) -> Response:
+        if form.one("act") == "release":
+            policies.desk.release(file, session.person.name)
+        elif form.one("act") == "withdraw":
+            policies.desk.withdraw(file)
+        else:
+            raise PolicyFormatError("a proposed file is released or withdrawn")
         policies.courier.drain(SHOWN_S)
         return RedirectResponse("/payments", 303)
+
+    @router.post("/payments/{file}/answer")
+    def answer(file: FILE_ID, session: Session = paying, upload: Upload = uploaded) -> Response:
+        policies.desk.answer(file, upload.content, session.person.name)
+        policies.courier.drain(SHOWN_S)
+        return RedirectResponse("/payments", 303)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A bank file on the page: its orders (holder, end of the account, fen), the first of them, with number and sum of all."""
+
+    file: BankFile
+    title: Title | None
+    released: bool
+    lines: Sequence[tuple[str, str, int]]
+    count: int
+    sum_fen: int
+
+
+def _batch(desk: Desk, file: BankFile, title: Title | None) -> Batch:
+    known = {item.claim.id: item.claim for item in desk.policies.store.claims(policy=file.policy)}
+    claims = [known[name] for name in bank_files.ordered(file.content)]
+    lines = [(claim.payee.name, claim.payee.account[-4:], claim.amount_fen) for claim in claims[:MOST_LINES_SHOWN] if claim.payee is not None]
+    return Batch(file, title, desk.policies.desk.released(file), lines, len(claims), sum(claim.amount_fen for claim in claims))
 
 
 def _columns(desk: Desk, request: Request) -> list[Column[Row]]:

@@ -12,6 +12,7 @@ from nodes.errors import NotFoundError
 from nodes.runtime.pages.accounts import AUDITOR, AUTHORITY, OFFICERS, Person
 from nodes.runtime.pages.language import Language, own
 from nodes.runtime.pages.site import Site
+from scoring.policies.claims import Claim
 from scoring.statements import Title
 
 READERS = (AUTHORITY, AUDITOR, *OFFICERS)
@@ -36,6 +37,12 @@ class Desk:
         if not found:
             raise NotFoundError("no such enterprise among those that you may see")
         return found[0]
+
+    def claims(self, person: Person, policy: str) -> list[Claim]:
+        """Claims under a policy, as far as the person may see their enterprises."""
+        kept = [item.claim for item in self.policies.store.claims(policy=policy)]
+        covered = {item.subject for item in self.named(person, [claim.subject for claim in kept])}
+        return [claim for claim in kept if claim.subject in covered]
 
     def words(self, request: Request, title: Title) -> str:
         """A title in the reader's language."""

@@ -9,8 +9,8 @@ from typing import Any, cast
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
-from gateway.policies.pages.readers import READERS, Desk
-from nodes.runtime.pages.accounts import AUTHORITY, OFFICERS
+from gateway.policies.pages.readers import LIST_READERS, READERS, Desk
+from nodes.runtime.pages.accounts import AUDITOR, AUTHORITY, EVERYWHERE
 from nodes.runtime.pages.forms import Form
 from nodes.runtime.pages.language import N_
 from nodes.runtime.pages.sessions import Session
@@ -71,8 +71,8 @@ def _reading(router: APIRouter, desk: Desk) -> None:
         return site.page(
             request, "policies/policy.html.j2", policy=known, review=review, pieces=pieces(known, review), tags=tags, official=official,
             decides=session is not None and AUTHORITY in session.person.roles, kinds=KINDS, relations=RELATIONS,
-            balance=policies.desk.balance(policy) if official else None, states=_states(desk, policy) if official else {},
-            files=policies.store.files(policy) if official else [], reviewing=not review.in_force,
+            balance=policies.desk.balance(policy) if session is not None and session.person.roles & {AUTHORITY, AUDITOR} else None,
+            lists=session is not None and bool(session.person.roles & set(LIST_READERS)), reviewing=not review.in_force,
         )  # fmt: skip
 
 
@@ -114,23 +114,16 @@ def pieces(policy: Policy, review: Review) -> list[Piece]:
 
 def _row(desk: Desk, session: Session | None, policy: Policy, review: Review, activity: dict[tuple[str, str], tuple[int, int]]) -> dict[str, Any]:
     row: dict[str, Any] = {"policy": policy, "review": review}
-    if session is None or not session.person.roles & {AUTHORITY, *OFFICERS}:
+    if session is None or not session.person.roles & set(LIST_READERS):
         return row
     result = desk.policies.matching.policy(policy, review)
-    states = _states(desk, policy.id)
+    claims = desk.claims(session.person, policy.id)
     return {
         **row,
         "in": len(desk.named(session.person, result.subjects())),
         "away": len(desk.named(session.person, result.subjects(away=True))),
-        "pushed": activity.get((policy.id, "pushed"), (0, 0))[0],
-        "viewed": activity.get((policy.id, "viewed"), (0, 0))[1],
-        "filed": sum(states.values()) - states.get("matched", 0) - states.get("declined", 0),
-        "balance": desk.policies.desk.balance(policy.id),
+        "pushed": sum(claim.history[0].name == "matched" for claim in claims),
+        "viewed": activity.get((policy.id, "viewed"), (0, 0))[1] if session.person.covers(EVERYWHERE, EVERYWHERE) else None,
+        "filed": sum(claim.state not in {"matched", "declined"} for claim in claims),
+        "paid_fen": sum(claim.amount_fen for claim in claims if claim.state == "paid"),
     }
-
-
-def _states(desk: Desk, policy: str) -> dict[str, int]:
-    states: dict[str, int] = {}
-    for kept in desk.policies.store.claims(policy=policy):
-        states[kept.claim.state] = states.get(kept.claim.state, 0) + 1
-    return states

@@ -102,7 +102,11 @@ def _applications(site: Site, counter: Counter) -> APIRouter:
         acts = ACTS.get(form.one("act"))
         if acts is None:
             raise NotFoundError("there is no such act")
-        acts(counter, application, form)
+        if form.one("act") in SLOW:
+            acts(counter, application, form)
+        else:
+            with counter.desk.unmoved(application, form.one("last")):
+                acts(counter, application, form)
         return RedirectResponse(f"/applications/{application}", 303)
 
     return router
@@ -191,6 +195,10 @@ ACTS: dict[str, Callable[[Counter, str, Form], object]] = {
     "give-up": lambda counter, application, _form: counter.give_up(application),
     "expire": lambda counter, application, _form: counter.expire(application),
 }
+
+
+SLOW = frozenset({"query", "claim"})
+"""Acts that wait for others, and that change nothing when they come twice."""
 
 
 def _reason(form: Form) -> Any:

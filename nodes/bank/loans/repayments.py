@@ -10,7 +10,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final
 
 from connectors.errors import ConnectorError
@@ -25,6 +25,7 @@ COLUMNS: Final = {
     "interest": ("支付利息（元）", "interest_yuan"), "late": ("逾期天数", "days_late"),
 }  # fmt: skip
 MOST_LINES = 10_000
+AMOUNT = re.compile(r"[0-9]{1,13}(\.[0-9]{0,2}0{0,20})?")
 REFERENCE, DAYS = re.compile(r"[0-9A-Za-z._/-]{1,64}"), re.compile(r"[0-9]{1,4}")
 
 
@@ -73,13 +74,10 @@ def fen(text: str) -> int:
     >>> fen("12,345.60"), fen("0")
     (1234560, 0)
     """
-    try:
-        exact = Decimal(text.replace(",", "").replace("，", "").strip() or "0") * 100
-        if exact != exact.to_integral_value() or not 0 <= exact <= 10**15:
-            raise RecordFileError("an amount is in yuan, at least 0, with at most two decimals")
-    except InvalidOperation as error:
-        raise RecordFileError("an amount is in yuan, at least 0, with at most two decimals") from error
-    return int(exact)
+    plain = text.replace(",", "").replace("，", "").strip() or "0"
+    if not AMOUNT.fullmatch(plain):
+        raise RecordFileError("an amount is in yuan, at least 0, with at most two decimals")
+    return int(Decimal(plain) * 100)
 
 
 def _book(counter: Counter, line: Line, kept: Kept | None) -> Booked:

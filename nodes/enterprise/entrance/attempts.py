@@ -11,7 +11,7 @@ from crypto.encoding import sha256
 from nodes.errors import AssertionInvalidError
 from nodes.runtime.clock import Clock
 
-LIFE_S, MOST = 600, 10_000
+LIFE_S, MOST = 600, 50_000
 T = TypeVar("T")
 
 

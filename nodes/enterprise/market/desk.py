@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import AbstractContextManager
 
 from nodes.enterprise.consents import DAY_S, ConsentDesk
 from nodes.enterprise.enrolment import Enrolments
@@ -70,6 +71,10 @@ class MarketDesk:
             secrets.token_hex(16), institution, self._identity.member, enterprise.subject, uscc, offered.envelope, bytes.fromhex(enterprise.binding)
         )
         return self._desk.apply(parties, content, self._keyring.get(enterprise.key_id).signer)
+
+    def unmoved(self, application: str, last: str) -> AbstractContextManager[None]:
+        """As ``LoanDesk.unmoved``."""
+        return self._desk.unmoved(application, last)
 
     def consent(self, uscc: str, application: str) -> Kept:
         """Consent to the institution's query, and say so."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
 from fastapi import Depends, FastAPI, Request
@@ -26,6 +27,7 @@ from scoring.statements import Title
 PART = "market"
 LONGEST = 500
 MOST_YUAN = 10**11
+AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{0,6})?万?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,8 @@ def _add_steps(app: FastAPI, portal: Portal, desk: MarketDesk) -> None:
         if taken is None:
             raise FormError("open the page again: the form names no step")
         desk.get(visitor.uscc, application)
-        taken(visitor.uscc, application, form)
+        with desk.unmoved(application, form.one("last")):
+            taken(visitor.uscc, application, form)
         return RedirectResponse(f"/loans/{application}", 303)
 
 
@@ -191,11 +194,10 @@ def _fen(text: str) -> int:
     """
     plain = text.strip().replace(",", "").replace("，", "").removesuffix("元")
     times = 10_000 if plain.endswith("万") else 1
-    try:
-        exact = Decimal(plain.removesuffix("万")) * times * 100
-    except InvalidOperation as error:
-        raise FormError("an amount in yuan is expected") from error
-    if not exact.is_finite() or not 0 < exact <= MOST_YUAN * 100 or exact != exact.to_integral_value():
+    if not AMOUNT.fullmatch(plain):
+        raise FormError("an amount in yuan is expected")
+    exact = Decimal(plain.removesuffix("万")) * times * 100
+    if not 0 < exact <= MOST_YUAN * 100 or exact != exact.to_integral_value():
         raise FormError("an amount in yuan is above zero and has at most two digits after the point")
     return int(exact)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from fastapi import Depends, FastAPI, Request
+from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from nodes.enterprise.policies.desk import OwnPolicyDesk, OwnStep
@@ -81,7 +82,10 @@ def _add_steps(app: FastAPI, portal: Portal, desk: OwnPolicyDesk) -> None:
         payee = {name: _line(form.one(name)) for name in ("name", "bank", "account")} if act in {"confirmed", "filed"} else None
         if payee is not None and not all(payee.values()):
             raise FormError("name, bank and account number of the enterprise's own account are needed")
-        desk.take(visitor.uscc, policy, cast("OwnStep", act), _line(form.one("note")), payee)
+        try:
+            desk.take(visitor.uscc, policy, cast("OwnStep", act), _line(form.one("note")), payee)
+        except ValidationError as error:
+            raise FormError("write holder and bank as they are called, and the account in 8 to 32 digits") from error
         return RedirectResponse(f"/policies/{policy}", 303)
 
 

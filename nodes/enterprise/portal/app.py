@@ -18,12 +18,14 @@ from nodes.runtime.pages.accounts import ENTERPRISE
 from nodes.runtime.pages.language import N_, when
 from nodes.runtime.pages.listing import Column, Listing
 from nodes.runtime.pages.views import View
+from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.web import problems
 from nodes.runtime.web.bounds import Bounds
 
 
-def create_pages(portal: Portal, doors: Doors, origin: str, add_applications: Callable[[FastAPI], None]) -> FastAPI:
-    """The ASGI application. ``origin``: under which browsers see it; ``add_applications`` adds the pages of the other packages."""
+def create_pages(portal: Portal, doors: Doors, origin: str, limit: RateLimit, add_applications: Callable[[FastAPI], None]) -> FastAPI:
+    """The ASGI application. ``origin``: under which browsers see it; ``limit``: of calls of one address; ``add_applications`` adds the pages of
+    the other packages."""
     app = FastAPI(title="Xinqiao enterprise pages", version="1", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     problems.install(app)
     portal.site.use(PART, Path(__file__).parent)
@@ -36,7 +38,7 @@ def create_pages(portal: Portal, doors: Doors, origin: str, add_applications: Ca
     add_entrance(app, doors)
     portal.site.install(app, hosts=(origin.partition("://")[2],))
     portal.lead_to_start(app)
-    app.add_middleware(Bounds)
+    app.add_middleware(Bounds, take=limit.take)
 
     @app.get("/healthz")
     def health() -> dict[str, str]:

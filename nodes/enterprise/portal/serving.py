@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
@@ -18,11 +20,13 @@ from nodes.enterprise.policies.pages import add_own_policies
 from nodes.enterprise.portal.app import create_pages
 from nodes.enterprise.portal.context import Portal
 from nodes.enterprise.portal.jobs import Jobs
+from nodes.enterprise.publications.pages import add_own_publications
 from nodes.enterprise.settings import PagesTable
 from nodes.enterprise.values import periods_of
 from nodes.runtime.clock import Clock
 from nodes.runtime.files import read_private
 from nodes.runtime.pages.site import Site
+from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.process import Process
 from nodes.runtime.web.server import WebServer
 
@@ -44,8 +48,10 @@ def pages_of(member: str, table: PagesTable, desks: Desks, engine: Engine, pages
         add_market(app, portal, desks.market)
         add_own_policies(app, portal, desks.policies)
         add_credentials(app, portal, desks.credentials)
+        add_own_publications(app, portal, desks.publications)
 
-    return create_pages(portal, doors, table.origin, add_applications)
+    limit = RateLimit(table.requests_per_minute_per_address, time.monotonic)
+    return create_pages(portal, doors, table.origin, limit, add_applications)
 
 
 def serve_pages(process: Process, member: str, table: PagesTable, desks: Desks, engine: Engine, pages: Engine, now: Clock) -> int:

@@ -89,7 +89,7 @@ class Accounts:
             raise SettingsError(f"there is an account {person.name} already: remove that one first") from error
 
     def remove(self, name: str) -> None:
-        """Take an account away; its sessions end with their next request. Raises NotFoundError."""
+        """Take an account away; its sessions end with their next request, and for good by ``Sessions.end_of``. Raises NotFoundError."""
         with writing(self._engine) as connection:
             if connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.name == name)).rowcount == 0:
                 raise NotFoundError(f"there is no account {name}")

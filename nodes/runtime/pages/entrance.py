@@ -18,7 +18,8 @@ from nodes.runtime.pages.sessions import IDLE_S
 from nodes.runtime.pages.site import SIGN_IN, Site, local
 from nodes.runtime.peers.limits import RateLimit
 
-TRIES_PER_MINUTE = 12  # of one name, in bursts of two; five names' worth of all together
+TRIES_PER_MINUTE = 12  # of one name, in bursts of two; half of what all together may goes to one address at most
+TRIES_OF_ADDRESS, TRIES_OF_ALL = 30, 60
 SIGNED_IN, SIGN_IN_REFUSED = "page.signed_in", "page.sign_in_refused"
 _log = logging.logger("pages")
 _WRONG = N_("姓名或密码不对。")
@@ -29,15 +30,19 @@ class Attempts:
     """How often somebody may try to sign in; a right password is not counted."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._each, self._all = RateLimit(TRIES_PER_MINUTE, monotonic), RateLimit(5 * TRIES_PER_MINUTE, monotonic)
+        self._each, self._from = RateLimit(TRIES_PER_MINUTE, monotonic), RateLimit(TRIES_OF_ADDRESS, monotonic)
+        self._all = RateLimit(TRIES_OF_ALL, monotonic)
 
-    def begin(self, name: str) -> None:
-        """Count one. Raises RateLimitedError when there were too many wrong ones, of this name or of all."""
+    def begin(self, name: str, address: str) -> None:
+        """Count one. Raises RateLimitedError when there were too many wrong ones, from this address, of this name or of all: what one
+        address may is taken first, so that nobody uses up by himself what all may."""
+        self._from.take(address)
         self._all.take("")
         self._each.take(name)
 
-    def succeeded(self, name: str) -> None:
+    def succeeded(self, name: str, address: str) -> None:
         """Take back what ``begin`` counted."""
+        self._from.charge(address, -1)
         self._all.charge("", -1)
         self._each.charge(name, -1)
 
@@ -78,15 +83,16 @@ def entrance(site: Site, attempts: Attempts | None = None) -> APIRouter:
     def sign_in(request: Request, form: Form = sent) -> Response:
         visitors.check(request.cookies.get(f"{site.cookie}-visitor", ""), form.one("form"))
         name, goal = form.one("name"), form.one("next")
+        address = request.client.host if request.client else ""
         try:
-            tries.begin(name)
+            tries.begin(name, address)
             person = site.accounts.check(name, form.one("password"))
         except SignInError:
             _log.warning(SIGN_IN_REFUSED)  # not with what was typed: it may be a password
             return asking(request, site.text(request, _WRONG), 401, goal)
         except RateLimitedError:
             return asking(request, site.text(request, _HASTY), 429, goal)
-        tries.succeeded(name)
+        tries.succeeded(name, address)
         _log.info(SIGNED_IN, person=name)
         return site.welcome(RedirectResponse(local(goal, site.home), 303), site.sessions.begin(person))
 

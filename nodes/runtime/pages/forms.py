@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from fastapi import Request
 
-from nodes.errors import FormError
+from nodes.errors import FormError, FormSentError
 
 MOST_FIELDS = 1000
+MOST_MARKS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,38 @@ class Form:
     def many(self, name: str) -> tuple[str, ...]:
         """Every value of a field."""
         return tuple(self.fields.get(name, ()))
+
+
+class Marks:
+    """Marks of forms that were sent. Every form is drawn with its own, and acts once however often it is sent. In memory, thread-safe."""
+
+    def __init__(self, most: int = MOST_MARKS) -> None:
+        self._most = most
+        self._sent: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def once(self, session: str, mark: str) -> Iterator[None]:
+        """For the block, which is the act: it may be tried again when it raises. A form without a mark is a program's, and acts every time.
+
+        Raises FormSentError where the form of this session was sent before, or is being acted on.
+        """
+        if not mark:
+            yield
+            return
+        key = (session, mark)
+        with self._lock:
+            if key in self._sent:
+                raise FormSentError("a second click or a page gone back to sends a form again")
+            self._sent[key] = None
+            while len(self._sent) > self._most:
+                self._sent.popitem(last=False)
+        try:
+            yield
+        except BaseException:
+            with self._lock:
+                self._sent.pop(key, None)
+            raise
 
 
 async def read_form(request: Request) -> Form:

@@ -7,6 +7,7 @@ which the others extend and import, have no prefix. Its files are served as ``/s
 from __future__ import annotations
 
 import mimetypes
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -66,7 +67,7 @@ class Looks:
         single: Callable[[str], str] = partial(self.catalogues.text, part, tongue)
         many: Callable[[str, str, int], str] = partial(self.catalogues.texts, part, tongue)
         made.install_gettext_callables(single, many, newstyle=True)  # type: ignore[attr-defined] # added by the extension
-        made.globals |= {"tongue": tongue, "asset": self._asset, **self._common}
+        made.globals |= {"tongue": tongue, "asset": self._asset, "fresh_mark": partial(secrets.token_urlsafe, 12), **self._common}
         shown = {name: getattr(language, name) for name in ("when", "day", "number", "points", "yuan")}
         made.filters |= {**shown, "own": partial(language.own, language=tongue), "together": partial(language.joined, language=tongue)}
         return made

@@ -71,6 +71,15 @@ class Sessions:
                 connection.execute(update(SESSIONS).where(SESSIONS.c.id == row.id).values(seen=now))
         return Session(person, row.form)
 
+    def end_of(self, name: str) -> int:
+        """End every session of a person; how many."""
+        with writing(self._engine) as connection:
+            rows = connection.execute(select(SESSIONS.c.id, SESSIONS.c.person)).all()
+            theirs = [row.id for row in rows if Person.from_json(row.person).name == name]
+            for session in theirs:
+                connection.execute(delete(SESSIONS).where(SESSIONS.c.id == session))
+        return len(theirs)
+
     def end(self, token: str) -> None:
         """End a session; none is well."""
         with writing(self._engine) as connection:

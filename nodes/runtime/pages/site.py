@@ -6,7 +6,7 @@ Deny by default: a route shows something only through ``signed_in`` with the rol
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -24,7 +24,7 @@ from nodes.errors import NodeError, RoleMissingError, SignInError
 from nodes.runtime.clock import Clock
 from nodes.runtime.database import open_database
 from nodes.runtime.pages.accounts import Accounts, Person
-from nodes.runtime.pages.forms import Form, read_form
+from nodes.runtime.pages.forms import Form, Marks, read_form
 from nodes.runtime.pages.guard import Guard, every_path
 from nodes.runtime.pages.language import CHINESE, ENGLISH, Language
 from nodes.runtime.pages.looks import OWN, Looks
@@ -68,6 +68,7 @@ class Site:
         self.accounts = Accounts(engine)
         self.sessions = Sessions(engine, now, present or (lambda person: self.accounts.find(person.name)))
         self.views = ViewLog(engine, now)
+        self.marks = Marks()
         self.cookie = f"xinqiao-{member}"
         self._is_page = is_page
         self._entries: list[Entry] = []
@@ -139,13 +140,15 @@ class Site:
             return None
 
     @property
-    def form(self) -> Callable[[Request], Awaitable[Form]]:
-        """A dependency: the fields of a form that a page of this session sent. Raises SignInError, FormError."""
+    def form(self) -> Callable[[Request], AsyncIterator[Form]]:
+        """A dependency: the fields of a form that a page of this session sent, which acts once. Raises SignInError, FormError, FormSentError."""
 
-        async def checked(request: Request) -> Form:
+        async def checked(request: Request) -> AsyncIterator[Form]:
             form = await read_form(request)
-            self.session(request).check_form(form.one("form"))
-            return form
+            session = self.session(request)
+            session.check_form(form.one("form"))
+            with self.marks.once(session.form, form.one("mark")):
+                yield form
 
         return checked
 

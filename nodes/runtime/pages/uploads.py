@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -25,13 +25,15 @@ class Upload:
     name: str
 
 
-def upload_of(site: Site) -> Callable[[Request], Awaitable[Upload]]:
-    """A dependency: the form with a file that a page of this session sent. Raises SignInError, FormError."""
+def upload_of(site: Site) -> Callable[[Request], AsyncIterator[Upload]]:
+    """A dependency: the form with a file that a page of this session sent, which acts once. Raises SignInError, FormError, FormSentError."""
 
-    async def checked(request: Request) -> Upload:
+    async def checked(request: Request) -> AsyncIterator[Upload]:
         upload = read_upload(request.headers.get("content-type", ""), await request.body())
-        site.session(request).check_form(upload.form.one("form"))
-        return upload
+        session = site.session(request)
+        session.check_form(upload.form.one("form"))
+        with site.marks.once(session.form, upload.form.one("mark")):
+            yield upload
 
     return checked
 

@@ -9,11 +9,14 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.testclient import TestClient
 from starlette.responses import Response
 
+from nodes.errors import FormSentError, RateLimitedError
 from nodes.runtime.pages.accounts import AUTHORITY, COUNTY, Person
-from nodes.runtime.pages.forms import Form
+from nodes.runtime.pages.entrance import Attempts
+from nodes.runtime.pages.forms import Form, Marks
 from nodes.runtime.pages.sessions import IDLE_S, LONGEST_S
 from nodes.runtime.pages.site import Site, local
-from tests.support.site import BASE, Clock, browser_at, form_of, sign_in, site_in
+from scoring.errors import LoanStateError
+from tests.support.site import BASE, PASSWORD, Clock, browser_at, form_of, sign_in, site_in
 
 CHIEF = Person("chief", "主任", frozenset({AUTHORITY}), ("",), ("",))
 OFFICER = Person("officer", "专员", frozenset({COUNTY}), ("330108",), ("I",))
@@ -36,6 +39,8 @@ def site(tmp_path: Path, clock: Clock) -> tuple[Site, FastAPI]:
 
     @app.post("/act")
     def act(form: Form = sent, _session: object = Depends(made.signed_in(AUTHORITY))) -> dict[str, str]:
+        if form.one("what") == "wrong":
+            raise LoanStateError("it is not possible now")
         return {"done": form.one("what")}
 
     return made, app
@@ -97,6 +102,29 @@ def test_a_removed_account_loses_its_session(site: tuple[Site, FastAPI], client:
     assert client.get("/secret").status_code == 303
 
 
+def test_a_new_password_ends_the_sessions_of_the_old_one(site: tuple[Site, FastAPI], client: TestClient) -> None:
+    sign_in(client, "chief")
+    sign_in(browser_at(site[1]), "officer")
+    site[0].accounts.remove("chief")
+    assert site[0].sessions.end_of("chief") == 1
+    site[0].accounts.add(CHIEF, PASSWORD + "2")
+    assert client.get("/secret").status_code == 303
+
+
+def test_one_address_does_not_use_up_the_tries_of_all() -> None:
+    now = [0.0]
+    tries, refused = Attempts(lambda: now[0]), 0
+    for guess in range(120):
+        now[0] += 0.5
+        try:
+            tries.begin(f"guess-{guess}", "192.0.2.1")
+        except RateLimitedError:
+            refused += 1
+        if guess % 4 == 0:
+            tries.begin(f"other-{guess}", f"198.51.100.{guess}")
+    assert refused > 60
+
+
 def test_signing_out_ends_the_session(site: tuple[Site, FastAPI], client: TestClient) -> None:
     sign_in(client, "chief")
     token = client.cookies[site[0].cookie]
@@ -113,6 +141,19 @@ def test_a_form_counts_only_with_the_word_of_its_session(client: TestClient) -> 
         assert client.post("/act", data=form).status_code == 403
     other = client.post("/act", data={"what": "it", "form": word}, headers={"origin": "https://evil.example"})
     assert other.status_code == 403
+
+
+def test_a_form_that_is_sent_twice_acts_once_and_again_where_it_did_not_act(client: TestClient) -> None:
+    sign_in(client, "chief")
+    form = {"form": form_of(client.get("/secret").text), "mark": "first"}
+    assert client.post("/act", data={"what": "wrong", **form}).status_code == 409
+    assert client.post("/act", data={"what": "it", **form}).json() == {"done": "it"}, "what was refused may be corrected and sent again"
+    again = client.post("/act", data={"what": "it", **form})
+    assert (again.status_code, "FORM_SENT" in again.text) == (409, True)
+    assert client.post("/act", data={"what": "it", **form, "mark": "second"}).status_code == 200
+    marks = Marks(most=2)
+    with marks.once("session", "mark"), pytest.raises(FormSentError), marks.once("session", "mark"):
+        pytest.fail("a second click while the first is acted on acts too")
 
 
 def test_the_site_answers_under_its_own_name_only(client: TestClient) -> None:
