@@ -46,6 +46,7 @@ FURTHER: Mapping[str, Mapping[str, str]] = {
         "sign": f"{NODES}.countersign:sign",
         "admit": f"{NODES}.countersign:admit",
     },
+    "zone": {"expiry": f"{NODES}.registry:expiry", "renew": f"{NODES}.registry:renew", "extend": f"{NODES}.registry:extend"},
     "connector": {"run": f"{NODES}.departments.quarantine:run", "quarantine": f"{NODES}.departments.quarantine:app"},
 }
 """What other modules add to a group."""

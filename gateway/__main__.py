@@ -13,6 +13,7 @@ from gateway.applications import Applications, Ground, applications
 from gateway.evaluation.conduct import Evaluation
 from gateway.evaluation.founding import log_founding
 from gateway.evaluation.rounds import KeyRounds
+from gateway.evaluation.standing import RegistryDesk
 from gateway.front.pages import gateway_site
 from gateway.intake import SignedIntake
 from gateway.metrics import Metrics
@@ -28,6 +29,7 @@ from nodes.errors import NotReadyError
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
+from nodes.runtime.pages.accounts import AUTHORITY
 from nodes.runtime.pages.site import open_pages
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
@@ -36,6 +38,7 @@ from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.process import Process
 from nodes.runtime.replica.disputes import Disputes
 from nodes.runtime.replica.zone import Zone, follow_zone
+from nodes.runtime.standing.remaining import watch_registry
 from nodes.runtime.web.server import WebServer
 from nodes.runtime.web.tokens import token_file
 
@@ -47,6 +50,7 @@ class _Core:
     ground: Ground
     refusals: RefusalLog
     rounds: KeyRounds
+    registry: RegistryDesk
     disputes: Disputes
 
 
@@ -57,6 +61,7 @@ def main(config: Path) -> int:
     core = _core(process, settings, lambda index: next(follower.replica.entries(index, index + 1)).envelope)
     found = applications(core.ground)
     follower = follow_zone(process, core.ground.identity, settings, core.ground.zone)  # once all observers are there
+    watch_registry(process, core.ground.zone, now)
     gateway = _gateway(settings, core, found, lambda: follower.size)
     server = WebServer(create_app(gateway), settings.gateway.listen, settings.keys_dir / "cert.pem", settings.keys_dir / "tls-key.pem")
     _work(process, settings, core, found)
@@ -95,7 +100,9 @@ def _core(process: Process, settings: GatewaySettings, envelope: Callable[[int],
         envelope=envelope,
         peers=Peers(settings.public_dir / "peers"),
     )
-    return _Core(ground, refusals, rounds, disputes)
+    registry = RegistryDesk(identity, zone, exchange, now)
+    ground.site.alarm(registry.alarm, AUTHORITY)
+    return _Core(ground, refusals, rounds, registry, disputes)
 
 
 def _gateway(settings: GatewaySettings, core: _Core, found: Applications, size: Callable[[], int]) -> Gateway:
@@ -114,6 +121,7 @@ def _gateway(settings: GatewaySettings, core: _Core, found: Applications, size: 
         refusals=core.refusals,
         evaluation=ground.evaluation,
         rounds=core.rounds,
+        registry=core.registry,
         public=ground.public,
         metrics=Metrics(),
         address_limit=RateLimit(table.requests_per_minute_per_address, time.monotonic),

@@ -16,6 +16,7 @@ from crypto.statements import parse_envelope
 from gateway import schemas
 from gateway.evaluation.conduct import Evaluation
 from gateway.evaluation.rounds import KeyRounds
+from gateway.evaluation.standing import RegistryDesk
 from gateway.intake import Raw, read_raw
 from gateway.metrics import Metrics
 from gateway.public import Public
@@ -53,6 +54,7 @@ class Gateway:
     refusals: RefusalLog
     evaluation: Evaluation
     rounds: KeyRounds
+    registry: RegistryDesk
     public: Public
     metrics: Metrics
     address_limit: RateLimit
@@ -214,6 +216,11 @@ def _round_routes(app: FastAPI, gateway: Gateway) -> None:
         gateway.rounds.abandon()
         return gateway.rounds.status()
 
+    @app.post("/v1/registry:renew", dependencies=guarded)
+    def renew_registry(body: schemas.RenewalToMake) -> dict[str, Any]:
+        """Sign and log a renewal that the custodians have approved. For the authority's staff."""
+        return gateway.registry.renew(body.renewal.encode(), [base64.b64decode(item) for item in body.approvals])
+
 
 def _public_routes(app: FastAPI, gateway: Gateway) -> None:
     @app.get("/v1/products")
@@ -230,6 +237,11 @@ def _public_routes(app: FastAPI, gateway: Gateway) -> None:
     def keys() -> dict[str, Any]:
         """Public keys of the zone and its members. To be compared with the pinned ones, not to be trusted."""
         return gateway.public.keys()
+
+    @app.get("/v1/registry")
+    def registry() -> dict[str, Any]:
+        """Until when the zone's registry holds, from when on that is an alarm, and how many extensions bridge its end."""
+        return gateway.registry.status()
 
     @app.get("/log/{path:path}", response_class=Response, responses={200: {"content": {"application/octet-stream": {}, "text/plain": {}}}})
     def log_file(path: str) -> Response:

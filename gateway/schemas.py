@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from scoring.custody.rounds import MAX_CUSTODIANS
 from scoring.release.asking import BatchAsked, PortraitAsked, ScoreAsked
-from scoring.statements import Hex32, MemberId, Name
+from scoring.statements import Base64, Hex32, MemberId, Name
 
 SUBJECT, CONSENT = "5f3c0d1e9a7b4c2d8e6f0a1b2c3d4e5f", "0123456789abcdef0123456789abcdef"
 _SCORE = {"subject": SUBJECT, "product": "innovation-loan", "purpose": "loan", "consent_id": CONSENT}
@@ -102,6 +102,15 @@ class RoundToBegin(BaseModel):
     threshold: int = Field(default=0, ge=0, le=MAX_CUSTODIANS)
     custodians: list[MemberId] = Field(default=[], max_length=MAX_CUSTODIANS)
     dealers: list[MemberId] = Field(default=[], max_length=MAX_CUSTODIANS)
+
+
+class RenewalToMake(BaseModel):
+    """A renewal of the registry as it was written down for approval, and the custodians' approvals: envelopes in base64."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    renewal: str = Field(max_length=4096)
+    approvals: list[Base64] = Field(default=[], max_length=64)
 
 
 def signed_body(kind: str) -> dict[str, Any]:

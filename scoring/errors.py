@@ -53,6 +53,18 @@ class PeerEntryError(ScoringError):
     """A member's entry makes no peer zone, or one that cannot stand beside the others [F1]."""
 
 
+class RegistryExpiredError(ScoringError):
+    """The registry's validity is over: nothing is opened or published before it is renewed or extended [P9]."""
+
+
+class RegistryRenewalError(ScoringError):
+    """A renewal or extension of the registry does not fit its rules: too far ahead, too early, or too many extensions in a row [P9]."""
+
+
+class CustodianNeededError(ScoringError):
+    """A custodian cannot leave, or give up its role: fewer than t of those who hold shares would be left [P1.7]."""
+
+
 class AcceptanceError(ScoringError):
     """A model's admission lacks the acceptance of an indicator's owner, or one of its acceptances does not hold [P7.1]."""
 
@@ -119,6 +131,10 @@ class ConsentRevokedError(ScoringError):
     """The consent has been revoked."""
 
 
+class ConsentLapsedError(ScoringError):
+    """The consent's audience has left the zone since: should it join again, it asks the enterprise anew."""
+
+
 class ConsentExpiredError(ScoringError):
     """The time is outside the consent's period."""
 
@@ -141,6 +157,10 @@ class AudienceUnknownError(ScoringError):
 
 class RowsAwaitedError(ScoringError):
     """Rows of this subject for this audience have not all arrived; ask again later [P5.1]."""
+
+
+class OwnerLeftError(ScoringError):
+    """The owner of an indicator has left the zone without contributing it: it will not come in this epoch [P3.3]."""
 
 
 class TicketReplayError(ScoringError):

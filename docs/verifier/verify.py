@@ -821,6 +821,7 @@ class Members:
         self.witnesses: list[str] = registry["witness_policy"]["witnesses"]
         founders = [member["id"] for member in registry["members"] if "custodian" in member["roles"]]
         self.approvers, self.threshold = founders, len(founders) // 2 + 1
+        self.dealt = False  # whether they share a key, so that it takes t of them to open anything
 
     def _put(self, member: dict[str, Any]) -> None:
         self.members[member["id"]] = member
@@ -841,7 +842,10 @@ class Members:
             require(not any(map(is_enterprise_key, (member["id"], *names))), void, "the id is of the form of an enterprise's key")
             self._check_peer(member)
             if before is None or self._adds_power(before, member):
-                self._check_approvals(change)
+                self.check_countersigned(change)
+        if self.dealt and member["id"] in self.approvers and (action == "leave" or "custodian" not in member["roles"]):
+            left = [name for name in self.approvers if name != member["id"] and name in self.members and "custodian" in self.roles(name)]
+            require(len(left) >= self.threshold, "STATEMENT_VOID_CUSTODIAN_NEEDED", f"{len(left)} custodians would be left [P10.4]")
         self.keys = {name: entry for name, entry in self.keys.items() if entry[1] != member["id"]}
         self.members.pop(member["id"], None)
         if action != "leave":
@@ -875,7 +879,7 @@ class Members:
         taken = [item.public for item in counted if item.name != name] + [NoteKey.parse(line).public for line in others if line]
         require(key.public not in taken and all(item == key for item in counted if item.name == name), reason, "the key is another witness's")
 
-    def _check_approvals(self, change: dict[str, Any]) -> None:
+    def check_countersigned(self, change: dict[str, Any]) -> None:
         named = sha256(canonical(change | {"approvals": []})).hex()
         found = set()
         for said, member in self.countersigned(change.get("approvals", []), "change-approval", "STATEMENT_VOID_CHANGE_NOT_APPROVED"):
@@ -1419,8 +1423,7 @@ SIGNERS = {  # kind: the role that its signer has; "" where the statement itself
     "key-round": "authority", "key-receiver": "custodian", "key-deal": "custodian", "key-ack": "custodian", "key-activate": "authority",
     "key-abandon": "authority", "failure": "", "proof-demand": "", "partial-proof": "custodian", "blame": "", "audit-commit": "auditor",
     "audit-reveal": "auditor", "audit-result": "", "policy-step": "authority", "product-terms": "", "loan-step": "",
-    "publication-step": "authority",
-    "recognition": "authority",
+    "publication-step": "authority", "recognition": "authority", "registry-renewal": "authority", "registry-extension": "custodian",
 }  # fmt: skip
 BY_ENTERPRISE = {"consent", "revocation", "failure", "proof-demand", "blame", "policy-step"}  # an enterprise's own key may sign these too
 NAMED = {  # kind: the field that names its signer
@@ -1568,6 +1571,8 @@ class Replay:
         self.members = Members(log.roots.registry)
         self.enterprises: dict[str, tuple[SigningKey, str, str]] = {}  # key id: key, subject, service
         self.newest: dict[str, str] = {}  # subject: its newest key id
+        self.until: int | None = None  # the end of the registry [P9]
+        self.extensions = 0
         self.rounds: dict[str, tuple[list[str], int]] = {}  # digest of a key-round: custodians to be, threshold
         self.said: set[bytes] = set()
         self.ciphertexts: dict[int, list[int]] = {}  # of contributions that hold, by leaf
@@ -1617,10 +1622,13 @@ class Replay:
             (key, member), subject = self.members.keys[key_id], ""
         require(envelope.signed_by(key), "STATEMENT_VOID_SIGNATURE_INVALID", f"the signature of {key_id} does not verify")
         require(envelope.said not in self.said, "STATEMENT_VOID_STATEMENT_REPLAYED", "this statement is in the log already")
+        expired = self.until is not None and leaf.time > self.until and kind in {"epoch-open", "epoch-release", "ticket"}
+        require(not expired, "STATEMENT_VOID_REGISTRY_EXPIRED", "the registry's validity was over [P9.2]")
         self.check_signer(kind, statement, member, subject)
         actor = statement.get("service", member) if subject else member
         require((leaf.actor, leaf.kind) == (actor, kind), "STATEMENT_VOID_SIGNER_NOT_ALLOWED", f"the leaf says {leaf.kind} by {leaf.actor}")
         self.take_effect(index, kind, statement, envelope.digest)
+        self.check_validity(kind, statement, leaf.time)
         self.said.add(envelope.said)
         if kind == "ceremony":
             self.check_ceremony(raw, statement)
@@ -1665,6 +1673,7 @@ class Replay:
             self.check_acceptances(statement)
         elif kind == "ceremony":
             self.members.approvers, self.members.threshold = statement["custodians"], statement["threshold"]
+            self.members.dealt = True
         elif kind == "key-round":
             self.rounds[digest] = (statement["custodians"], statement["threshold"])
         elif kind == "key-activate":
@@ -1676,6 +1685,23 @@ class Replay:
             same = known is None or self.enterprises[known][2] == service
             require(fresh and same and "enterprise-service" in self.members.roles(service), void, "the enrolment is not one that can be")
             self.enterprises[key.key_id], self.newest[subject] = (key, subject, service), key.key_id
+
+    def check_validity(self, kind: str, statement: dict[str, Any], time: int) -> None:
+        """Until when the registry holds, by its first statement, renewals and extensions [P9]."""
+        reason, validity = "STATEMENT_VOID_REGISTRY_RENEWAL", self.roots.registry.get("validity_s")
+        if kind == "registry":
+            self.until = None if validity is None else time + validity
+        elif kind == "registry-renewal":
+            fits = max(time, self.until or 0) < statement["until"] <= time + (validity or 400 * 86_400)
+            require(fits, reason, "it reaches too far, or not beyond what was given")
+            self.members.check_countersigned(statement)
+            self.until, self.extensions = statement["until"], 0
+        elif kind == "registry-extension":
+            start, month = max(self.until or 0, time), 30 * 86_400
+            fits = self.until is not None and time >= self.until - month and start < statement["until"] <= start + month
+            require(fits and statement["number"] == self.extensions + 1 <= 3, reason, "it is too early, too long, or not the next in the row")
+            self.members.check_countersigned(statement)
+            self.until, self.extensions = statement["until"], statement["number"]
 
     def check_acceptances(self, admission: dict[str, Any]) -> None:
         """Every owner of an indicator of the pack accepted exactly this model [P7.1]."""

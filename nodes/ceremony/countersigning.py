@@ -25,6 +25,7 @@ from scoring.statements import (
     ModelAcceptance,
     ModelAdmitted,
     Registry,
+    RegistryChange,
     Statement,
     parse_statement,
 )
@@ -66,7 +67,7 @@ def admit_model(
     return statement
 
 
-def approve_change(change: MemberChange, custodian: str, signer: SignKey) -> bytes:
+def approve_change(change: RegistryChange, custodian: str, signer: SignKey) -> bytes:
     """Envelope by which a custodian approves exactly this change of the registry."""
     return sign_statement(ChangeApproval(zone=change.zone, nonce=fresh_nonce(), change=change.digest(), custodian=custodian), signer)
 

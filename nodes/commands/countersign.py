@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,10 +20,11 @@ from nodes.runtime.peers.identity import load_signing_key
 from nodes.runtime.peers.signing import fresh_nonce
 from scoring.disclosure.countersigning import adds_power, exposures_of, owners_of
 from scoring.disclosure.report import LintReport
+from scoring.errors import StatementFormatError
 from scoring.exchange.contributions import owns
 from scoring.exchange.registry import MemberRegistry
 from scoring.indicators.model import Model
-from scoring.statements import Hex32, Member, MemberChange, MemberId, parse_record
+from scoring.statements import Hex32, Member, MemberChange, MemberId, RegistryExtension, RegistryRenewal, parse_record
 
 members = typer.Typer(no_args_is_help=True, help="Changes of the registry: proposed, approved by custodians, made by the authority.")
 
@@ -34,6 +36,7 @@ Authority = Annotated[str, typer.Option(help="Member id of the authority.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Where the signed envelope goes.")]
 PreviousOption = Annotated[list[str] | None, typer.Option("--previous", help="A model used before on the same data period, newest first.")]
 ChangeFile = Annotated[Path, typer.Argument(help="A change, as made by xinqiao member propose.")]
+ApprovableFile = Annotated[Path, typer.Argument(help="What to approve: made by xinqiao member propose, or by xinqiao zone renew or extend with -o.")]
 
 
 @members.callback()
@@ -120,15 +123,15 @@ def propose(
 
 
 @members.command("approve")
-def approve(change: ChangeFile, key: Key, member: MemberName, public: Public, output: Output, as_json: JsonFlag = False) -> None:
-    """Approve exactly this change, as a custodian [P7.1]. Says what it changes: read it first."""
+def approve(change: ApprovableFile, key: Key, member: MemberName, public: Public, output: Output, as_json: JsonFlag = False) -> None:
+    """Approve exactly this change, as a custodian [P7.1, P9]. Says what it changes: read it first."""
     with reporting(as_json) as report:
-        registry, proposed = read_members(public), parse_record(MemberChange, change.read_bytes())
+        registry, proposed = read_members(public), _approvable(change.read_bytes())
         signer = _signer(registry, member, key)
         if member not in registry.approvers:
             raise SettingsError(f"{member} is not one of the custodians who approve changes: {', '.join(sorted(registry.approvers))}")
         write_public(output, approve_change(proposed, member, signer))
-        report.result(*_described(registry, proposed))
+        report.result(*(_described(registry, proposed) if isinstance(proposed, MemberChange) else _lasting(registry, proposed)))
 
 
 @members.command("enact")
@@ -159,6 +162,23 @@ def _signer(registry: MemberRegistry, member: str, key: Path) -> Any:
     signer = load_signing_key(member, key)
     registry.key(signer.key_id)
     return signer
+
+
+def _approvable(data: bytes) -> MemberChange | RegistryRenewal | RegistryExtension:
+    """A change of members, a renewal or an extension, by the fields that it has. Raises StatementFormatError."""
+    try:
+        found: set[str] = set(json.loads(data))
+    except (ValueError, TypeError) as error:
+        raise StatementFormatError(f"this is no JSON object: {error}") from error
+    return parse_record(MemberChange if "member" in found else RegistryExtension if "number" in found else RegistryRenewal, data)
+
+
+def _lasting(registry: MemberRegistry, asked: RegistryRenewal | RegistryExtension) -> tuple[dict[str, Any], str]:
+    """What a renewal or extension says: as a document and as a sentence."""
+    day = datetime.fromtimestamp(asked.until, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    document = {"kind": asked.kind, "until": asked.until, "digest": asked.digest(), "approvals_needed": registry.threshold}
+    who = "the authority makes it" if isinstance(asked, RegistryRenewal) else f"extension {asked.number} in a row, by custodians alone"
+    return document, f"{asked.kind} until {day}: {who}; {registry.threshold} custodians have to approve ({asked.digest()[:16]}…)"
 
 
 def _described(registry: MemberRegistry, change: MemberChange) -> tuple[dict[str, Any], str]:

@@ -66,7 +66,7 @@ def approve(
 ) -> None:
     """Let this custodian deal in a re-sharing. Run by its operator, on its machine; a refresh needs no approval."""
     with reporting(as_json) as report:
-        settings = _custodian(config)
+        settings = custodian_settings(config)
         Approvals(settings.state_dir / "custodian").add(digest)
         report.result({"member": settings.member, "approved": digest}, f"{settings.member} will deal in round {digest[:16]}…")
 
@@ -77,7 +77,8 @@ def add_commands(app: typer.Typer) -> None:
         app.command(name)(command)
 
 
-def _custodian(config: Path) -> NodeSettings:
+def custodian_settings(config: Path) -> NodeSettings:
+    """Settings of a process that holds a share. Raises SettingsError when it holds none."""
     if role_of(config) == "department":
         department = DepartmentSettings.load(config)
         if department.custodian is None:

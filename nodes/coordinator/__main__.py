@@ -32,6 +32,7 @@ from nodes.runtime.peers.rpc import RpcServer
 from nodes.runtime.process import Process
 from nodes.runtime.replica.material import Ciphertexts, Placements
 from nodes.runtime.replica.zone import Zone, follow_zone
+from nodes.runtime.standing.remaining import watch_registry
 from protos.v1.board_pb2_grpc import add_BoardServicer_to_server
 from protos.v1.exchange_pb2_grpc import add_ExchangeServicer_to_server
 from protos.v1.federation_pb2_grpc import add_FederationServicer_to_server
@@ -56,6 +57,7 @@ def main(config: Path) -> int:
     openings = Openings(zone, store, work, table.patience_s)
     zone.observe(Reactor(zone, work))
     follower = follow_zone(process, identity, settings, zone)
+    watch_registry(process, zone, now)
     service = ExchangeService(
         zone,
         table,

@@ -15,7 +15,7 @@ from scoring.exchange.contributions import owed_entries, row_entries
 from scoring.exchange.epoch import EpochState
 from scoring.exchange.view import Logged, ZoneView
 from scoring.release.asking import answers, row_epochs
-from scoring.statements import Consent, EpochClose, EpochOpen, Revocation
+from scoring.statements import Consent, EpochClose, EpochOpen, MemberChange, Revocation
 
 Work = tuple[str, str, WorkItem]  # member, idempotency key, item
 
@@ -27,6 +27,8 @@ class Reactor:
         self._zone, self._work = zone, work
 
     def __call__(self, logged: Logged) -> None:
+        if isinstance(logged.statement, MemberChange):
+            self._work.wake()  # who left is told so on its open stream at once
         with self._zone.reading() as view:
             found = list(work_for(view, logged))
         for member, key, item in found:
@@ -40,7 +42,7 @@ def work_for(view: ZoneView, logged: Logged) -> Iterator[Work]:
         yield from _columns(view, logged)
         epoch = view.epoch(statement.epoch)
         for state in view.consents.values():
-            if state.revoked_index is None and state.consent.not_before <= logged.time <= state.consent.not_after:
+            if state.stands and state.consent.not_before <= logged.time <= state.consent.not_after:
                 yield from _rows(view, epoch, state)
     elif isinstance(statement, EpochClose):
         item = WorkItem(closed=EpochClosed(epoch_close_envelope=logged.envelope, leaf_index=logged.index))

@@ -42,6 +42,8 @@ from scoring.statements import (
     PolicyStep,
     ProductTerms,
     PublicationStep,
+    RegistryExtension,
+    RegistryRenewal,
     Revocation,
     Statement,
     kind_of,
@@ -60,6 +62,8 @@ _KINDS: tuple[type[Statement], ...] = (
     ProductTerms,
     LoanStep,
     PublicationStep,
+    RegistryRenewal,
+    RegistryExtension,
 )
 SUBMITTED = {kind.kind for kind in _KINDS}
 READERS_OF_ROSTERS = {"department", "custodian", "auditor", "authority"}
@@ -129,7 +133,13 @@ class ExchangeService(ExchangeServicer):
         if request.after >= CURSORS:
             raise WireFormatError("a cursor is the number of a work item")
         context.add_callback(self._work.wake)
-        yield from self._work.follow(self._callers.caller(context), request.after, context.is_active)
+        caller = self._callers.caller(context)
+
+        def active() -> bool:
+            self._zone.admit(caller)
+            return context.is_active()
+
+        yield from self._work.follow(caller, request.after, active)
 
     def Relay(self, request: wire.RelayRequest, context: grpc.ServicerContext) -> wire.RelayReply:
         sender = self._callers.sender(context)

@@ -42,7 +42,7 @@ class WorkQueue:
     def follow(self, member: str, after: int, active: Callable[[], bool]) -> Iterator[WorkItem]:
         """Items of ``member`` after number ``after``, then each new one as it comes; a heartbeat (seq 0) in between.
 
-        Ends when the process stops or ``active`` says no; after either, call ``wake``.
+        Ends when the process stops or ``active`` says no, or raises; after either, call ``wake``.
         """
         with self._changed:
             self._following[member] += 1

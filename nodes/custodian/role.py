@@ -22,6 +22,7 @@ from nodes.runtime.process import Process
 from nodes.runtime.replica.material import Ciphertexts, Placements, proven
 from nodes.runtime.replica.zone import Zone, follow_zone
 from nodes.runtime.settings import NodeSettings
+from nodes.runtime.standing.remaining import watch_registry
 from protos.v1.exchange_pb2 import WorkItem
 
 
@@ -48,6 +49,7 @@ class CustodianRole:
         admission = AdmissionLint(zone, process.stopping)
         zone.observe(admission.observe)
         follower = follow_zone(process, identity, settings, zone, state_dir)
+        watch_registry(process, zone, now)
         prover.live = True
         limits = HeadLimits(table.head_report_s, table.head_lag_s, table.head_silence_s)
         heads = HeadComparison(zone, follower.replica, identity.member, state_dir / "heads", now, limits)

@@ -53,7 +53,9 @@ from scoring.statements import (
 )
 
 KEY_CHANGING_KINDS = (MemberChange.kind, Enrolment.kind, KeyRound.kind, KeyActivated.kind, Ceremony.kind)
-PUBLIC_KINDS = frozenset({"registry", "member", "ceremony", "share-accepted", "key-round", "key-activate", "model"})
+PUBLIC_KINDS = frozenset(
+    {"registry", "member", "ceremony", "share-accepted", "key-round", "key-activate", "model", "registry-renewal", "registry-extension"}
+)
 """Kinds whose envelopes every member may read: they say who the zone is, and lie in its public directory too."""
 
 READERS_OF_ALL = frozenset({"custodian", "auditor", "coordinator", "gateway", "authority"})

@@ -13,7 +13,7 @@ from crypto.sealing import check_public_key
 from scoring.custody.blame import judge_blame, judge_demand, judge_proof
 from scoring.custody.generations import Generation
 from scoring.custody.rounds import PendingRound, commitments_of, plan_of
-from scoring.errors import KeyNotReadyError, KeyRoundError, WrongSignerError
+from scoring.errors import CustodianNeededError, KeyNotReadyError, KeyRoundError, WrongSignerError
 from scoring.statements import (
     Blame,
     KeyAbandoned,
@@ -22,6 +22,7 @@ from scoring.statements import (
     KeyDeal,
     KeyReceiver,
     KeyRound,
+    MemberChange,
     PartialProof,
     ProofDemand,
     Statement,
@@ -29,6 +30,26 @@ from scoring.statements import (
 
 if TYPE_CHECKING:
     from scoring.exchange.view import Logged, Signer, ZoneView
+
+
+def check_shares_reachable(view: ZoneView, change: MemberChange) -> None:
+    """After the change at least t of those who hold shares of the generation in force are custodians still [P1.7]. Raises CustodianNeededError.
+
+    Below t nothing could ever be opened again: not even a re-sharing, which takes t dealers.
+    """
+    if not view.generations:
+        return
+    present, name = view.generation(), change.member.id
+    stays = change.action != "leave" and "custodian" in change.member.roles
+    if name not in present.custodians or stays:
+        return
+    members = view.registry.members
+    left = [other for other in present.custodians if other != name and other in members and "custodian" in members[other].roles]
+    if len(left) < present.sharing.threshold:
+        raise CustodianNeededError(
+            f"without {name} only {len(left)} of the {present.sharing.threshold} custodians needed would hold a share: "
+            f"`xinqiao key reshare` without {name} first, then let it leave"
+        )
 
 
 def _judge_round(view: ZoneView, statement: KeyRound, signer: Signer, _time: int) -> None:

@@ -14,7 +14,17 @@ from crypto.errors import CryptoError
 from crypto.statements import check_signature, parse_envelope
 from scoring.errors import AcceptanceError, ApprovalError, ScoringError
 from scoring.rules.stages import Owner
-from scoring.statements import ChangeApproval, Member, MemberChange, ModelAcceptance, ModelAdmitted, PeerZone, Statement, parse_statement
+from scoring.statements import (
+    ChangeApproval,
+    Member,
+    MemberChange,
+    ModelAcceptance,
+    ModelAdmitted,
+    PeerZone,
+    RegistryChange,
+    Statement,
+    parse_statement,
+)
 
 if TYPE_CHECKING:
     from scoring.exchange.registry import MemberRegistry
@@ -78,7 +88,7 @@ def adds_power(before: Member | None, change: MemberChange) -> bool:
     return bool(taken) or kept != after
 
 
-def check_approvals(registry: MemberRegistry, change: MemberChange, custodians: Collection[str], threshold: int) -> None:
+def check_approvals(registry: MemberRegistry, change: RegistryChange, custodians: Collection[str], threshold: int) -> None:
     """At least ``threshold`` of ``custodians`` approved exactly this change, each once. Raises ApprovalError."""
     digest = change.digest()
     found: set[str] = set()
@@ -89,7 +99,8 @@ def check_approvals(registry: MemberRegistry, change: MemberChange, custodians: 
             raise ApprovalError(f"{member.id} is not one of the zone's custodians, or approves twice")
         found.add(member.id)
     if len(found) < threshold:
-        raise ApprovalError(f"{len(found)} of {threshold} custodians approved that {change.member.id} should {change.action}")
+        what = f"that {change.member.id} should {change.action}" if isinstance(change, MemberChange) else f"the {change.kind}"
+        raise ApprovalError(f"{len(found)} of {threshold} custodians approved {what}")
 
 
 def embed(envelopes: Iterable[bytes]) -> tuple[str, ...]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from crypto.sealing import check_public_key
 from scoring.errors import (
     ConsentConflictError,
     ConsentExpiredError,
+    ConsentLapsedError,
     ConsentNotYetError,
     ConsentRevokedError,
     ConsentScopeError,
@@ -25,12 +26,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ConsentState:
-    """A logged consent and, once it is withdrawn, the leaf of its revocation."""
+    """A logged consent and, once it is withdrawn, the leaf of its revocation; ``lapsed_index``: the leaf at which its audience left."""
 
     consent: Consent
     index: int
     digest: str
     revoked_index: int | None = None
+    lapsed_index: int | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Nobody took it back, and its audience has been there ever since."""
+        return self.revoked_index is None and self.lapsed_index is None
 
 
 def check_consent(state: ConsentState, *, audience: str, purpose: str, functionals: tuple[str, ...], product: str, time: int) -> None:
@@ -38,12 +45,14 @@ def check_consent(state: ConsentState, *, audience: str, purpose: str, functiona
 
     ``product`` may be empty where the caller does not know it (a ticket names functionals only).
 
-    Raises ConsentRevokedError first, then ConsentScopeError, then ConsentExpiredError or, before its period, ConsentNotYetError. A portrait
-    needs the enterprise's own signature: a consent signed by the county's service never authorises one.
+    Raises ConsentRevokedError or ConsentLapsedError first, then ConsentScopeError, then ConsentExpiredError or, before its period,
+    ConsentNotYetError. A portrait needs the enterprise's own signature: a consent signed by the county's service never authorises one.
     """
     consent = state.consent
     if state.revoked_index is not None:
         raise ConsentRevokedError("the enterprise has revoked this consent")
+    if state.lapsed_index is not None:
+        raise ConsentLapsedError(f"{consent.audience} has left the zone since: a new consent is needed")
     if consent.audience != audience:
         raise ConsentScopeError("the consent names another audience")
     if consent.purpose != purpose:
@@ -59,6 +68,13 @@ def check_consent(state: ConsentState, *, audience: str, purpose: str, functiona
         raise ConsentNotYetError("the consent's period has not begun")
     if time > consent.not_after:
         raise ConsentExpiredError("the time is outside the consent's period")
+
+
+def lapse(view: ZoneView, audience: str, index: int) -> None:
+    """Every consent for ``audience``, which leaves at leaf ``index``, is over for good: who joins again asks anew."""
+    for name, state in view.consents.items():
+        if state.consent.audience == audience and state.lapsed_index is None:
+            view.consents[name] = replace(state, lapsed_index=index)
 
 
 def _judge_enrolment(view: ZoneView, statement: Enrolment, signer: Signer, _time: int) -> None:

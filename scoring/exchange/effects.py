@@ -13,12 +13,14 @@ from scoring.disclosure.countersigning import check_acceptances
 from scoring.draws import failures
 from scoring.draws import rules as draws
 from scoring.exchange.claims import EFFECTS as CLAIM_EFFECTS
-from scoring.exchange.consent import ConsentState
+from scoring.exchange.consent import ConsentState, lapse
 from scoring.exchange.epoch import EpochState
 from scoring.exchange.loans import EFFECTS as LOAN_EFFECTS
 from scoring.exchange.publications import EFFECTS as PUBLICATION_EFFECTS
 from scoring.exchange.recognitions import EFFECTS as RECOGNITION_EFFECTS
 from scoring.exchange.tickets import release_of
+from scoring.exchange.validity import EFFECTS as VALIDITY_EFFECTS
+from scoring.exchange.validity import first_validity
 from scoring.statements import (
     AuditCommit,
     AuditNote,
@@ -49,6 +51,10 @@ if TYPE_CHECKING:
     from scoring.exchange.view import Logged, ZoneView
 
 
+def _commit_registry(view: ZoneView, logged: Logged) -> None:
+    view.validity = first_validity(logged.statement, logged.time)
+
+
 def _nothing(_view: ZoneView, _logged: Logged) -> None:
     return None
 
@@ -56,6 +62,9 @@ def _nothing(_view: ZoneView, _logged: Logged) -> None:
 def _commit_member(view: ZoneView, logged: Logged) -> None:
     view.registry.apply(logged.statement, logged.index)
     view.member_changes.append(logged)
+    change: MemberChange = logged.statement
+    if change.action == "leave" or "bank" not in change.member.roles:
+        lapse(view, change.member.id, logged.index)
 
 
 def _commit_ceremony(view: ZoneView, logged: Logged) -> None:
@@ -144,7 +153,7 @@ def _commit_refusal(view: ZoneView, logged: Logged) -> None:
 
 
 EFFECTS: dict[type[Statement], Callable[[ZoneView, Logged], None]] = {
-    Registry: _nothing,
+    Registry: _commit_registry,
     MemberChange: _commit_member,
     Ceremony: _commit_ceremony,
     ShareAccepted: _commit_share,
@@ -171,4 +180,5 @@ EFFECTS: dict[type[Statement], Callable[[ZoneView, Logged], None]] = {
     **RECOGNITION_EFFECTS,
     **CUSTODY_EFFECTS,
     **LOAN_EFFECTS,
+    **VALIDITY_EFFECTS,
 }

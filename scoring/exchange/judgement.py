@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from crypto.paillier import PublicKey
 from scoring.custody.rules import RULES as CUSTODY_RULES
+from scoring.custody.rules import check_shares_reachable
 from scoring.disclosure.countersigning import check_acceptances
 from scoring.draws.rules import RULES as DRAW_RULES
 from scoring.errors import (
@@ -35,6 +36,7 @@ from scoring.exchange.loans import RULES as LOAN_RULES
 from scoring.exchange.publications import RULES as PUBLICATION_RULES
 from scoring.exchange.recognitions import RULES as RECOGNITION_RULES
 from scoring.exchange.tickets import check_ticket
+from scoring.exchange.validity import RULES as VALIDITY_RULES
 from scoring.statements import (
     AuditNote,
     Ceremony,
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
 def _judge_member(view: ZoneView, statement: MemberChange, signer: Signer, _time: int) -> None:
     signer.require_role(view.registry, "authority")
     view.registry.check(statement)
+    check_shares_reachable(view, statement)
 
 
 def _judge_registry(view: ZoneView, statement: Registry, signer: Signer, _time: int) -> None:
@@ -243,4 +246,5 @@ RULES: dict[type[Statement], Callable[[ZoneView, Any, Signer, int], None]] = {
     **CUSTODY_RULES,
     **DRAW_RULES,
     **LOAN_RULES,
+    **VALIDITY_RULES,
 }

@@ -16,6 +16,7 @@ from scoring.errors import (
     AudienceUnknownError,
     EpochDefinitionError,
     NotDisclosedError,
+    OwnerLeftError,
     RowsAwaitedError,
     TicketExpiredError,
     TicketInputsError,
@@ -64,7 +65,7 @@ def derive_inputs(view: ZoneView, epoch: EpochState, names: Iterable[str], stage
     revision [P5.3 (5)].
 
     Rows when ``subject`` is given (up to the first ticket for this audience, subject and epoch), else columns before the close.
-    Raises RowsAwaitedError when one is missing: a release with and without one input would reveal it.
+    Raises RowsAwaitedError when one is missing: a release with and without one input would reveal it. OwnerLeftError when it cannot come.
     """
     model = view.model(epoch.opened.model)
     needed = {key: None for name in names for key in combination(model, [name], stage, 0).weights}
@@ -209,6 +210,8 @@ def _row_input(view: ZoneView, epoch: EpochState, indicator: str, gate_of: str, 
     first = view.first_tickets.get((audience, subject, opened.epoch))
     owner = _owner(epoch, indicator)
     found = view.rows.get((opened.epoch, owner, subject, audience), [])
+    if not found and owner not in view.registry.members:
+        raise OwnerLeftError(f"{owner} left the zone without a row of {indicator}: the next epoch asks its successor")
     leaf_index = _latest(found, None if first is None else first.index, indicator, owner)
     entries = view.contributions[leaf_index].statement.header.entries
     for position, entry in enumerate(entries):

@@ -43,6 +43,7 @@ from scoring.exchange.loans import LoanState
 from scoring.exchange.logged import Judged, Logged, Signer, verify_key
 from scoring.exchange.publications import PublicationProgress
 from scoring.exchange.registry import MemberRegistry
+from scoring.exchange.validity import Validity, check_in_force
 from scoring.indicators.model import Model
 from scoring.statements import Leaf, Registry, SigningKey, kind_of, parse_leaf, parse_statement
 
@@ -58,6 +59,7 @@ class ZoneView:
     size: int = 0
     registry: MemberRegistry = field(init=False)
     member_changes: list[Logged] = field(default_factory=list)
+    validity: Validity = field(default_factory=Validity)  # of the registry
     ceremony: Logged | None = None
     public_key: PublicKey | None = None
     shares: set[str] = field(default_factory=set)
@@ -166,6 +168,7 @@ class ZoneView:
         check_signature(parsed, verify_key(signer.key))
         if parsed.said in self.said:
             raise StatementReplayedError(f"this {statement.kind} statement is in the log already")
+        check_in_force(self, statement, time)
         rule(self, statement, signer, time)
         actor = getattr(statement, "service", "") if signer.subject else signer.member
         return Judged(statement, actor or signer.member, sha256(envelope).hex(), envelope, key_id, parsed.said)

@@ -30,7 +30,15 @@ from scoring.statements.lending import LoanPaper, LoanStep, ProductTerms
 from scoring.statements.policies import PolicyStep
 from scoring.statements.publications import PublicationStep
 from scoring.statements.recognition import CredentialShown, Recognition
-from scoring.statements.registry import ChangeApproval, MemberChange, ModelAcceptance, ModelAdmitted, Registry
+from scoring.statements.registry import (
+    ChangeApproval,
+    MemberChange,
+    ModelAcceptance,
+    ModelAdmitted,
+    Registry,
+    RegistryExtension,
+    RegistryRenewal,
+)
 from scoring.statements.releases import Binding, Consent, Enrolment, Head, Partial, Refusal, Revocation, Ticket
 
 T = TypeVar("T", bound="Record")
@@ -44,6 +52,7 @@ LOGGED: tuple[type[Statement], ...] = (
     PolicyStep, PublicationStep,
     ProductTerms, LoanStep,
     Recognition,
+    RegistryRenewal, RegistryExtension,
 )  # fmt: skip
 
 

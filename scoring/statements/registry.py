@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from crypto.encoding import sha256
-from scoring.statements.base import Base64, Hex32, HexBytes, KeyId, MemberId, Name, Record, Statement, Title
+from scoring.statements.base import Base64, Hex32, HexBytes, KeyId, MemberId, Name, Record, Statement, Time, Title
 
 Role = Literal[
     "authority", "coordinator", "log", "gateway", "department", "custodian", "bank", "enterprise-service", "auditor", "witness", "registrar", "peer"
@@ -73,6 +73,7 @@ class WitnessPolicy(Record):
     development: bool = False
 
 
+ValidityS = Annotated[int, Field(ge=1, lt=1 << 32)]
 TenThousandths = Annotated[int, Field(ge=0, le=10_000)]
 
 
@@ -96,8 +97,15 @@ class DisclosurePolicy(Record):
     previous_models: Annotated[int, Field(ge=0, le=8)] = 2
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class Registry(Statement):
-    """Genesis: the zone's members, log key, witness policy and times. Signed by the authority; leaf 0; pinned by everyone."""
+    """Genesis: the zone's members, log key, witness policy and times. Signed by the authority; leaf 0; pinned by everyone.
+
+    ``validity_s``: how long it holds from the time of its leaf, and how far ahead a renewal may reach [P9]; without it, without end.
+    """
 
     kind = "registry"
     title: Title
@@ -108,17 +116,12 @@ class Registry(Statement):
     request_max_age_s: int = 120
     ticket_max_life_s: int = 3600
     disclosure: DisclosurePolicy = DisclosurePolicy()
+    validity_s: ValidityS | None = Field(default=None, exclude_if=_is_none)
 
 
-class MemberChange(Statement):
-    """A member joined, left, or changed its keys after genesis. Signed by the authority.
+class RegistryChange(Statement):
+    """What custodians approve. ``approvals``: envelopes of ``ChangeApproval`` [P7.1]."""
 
-    ``approvals``: envelopes of ``ChangeApproval``, without which a change that adds an audience, a role or a key has no effect [P7.1].
-    """
-
-    kind = "member"
-    action: Literal["join", "leave", "rekey"]
-    member: Member
     approvals: Annotated[tuple[Base64, ...], Field(max_length=64)] = ()
 
     def digest(self) -> str:
@@ -126,11 +129,40 @@ class MemberChange(Statement):
         return sha256(self.model_copy(update={"approvals": ()}).payload()).hex()
 
 
+class MemberChange(RegistryChange):
+    """A member joined, left, or changed its keys after genesis. Signed by the authority.
+
+    Without approvals a change that adds an audience, a role or a key has no effect [P7.1].
+    """
+
+    kind = "member"
+    action: Literal["join", "leave", "rekey"]
+    member: Member
+
+
+class RegistryRenewal(RegistryChange):
+    """The registry holds until a later time. Signed by the authority, approved by t custodians [P9]."""
+
+    kind = "registry-renewal"
+    until: Time
+
+
+class RegistryExtension(RegistryChange):
+    """The registry holds a little longer by the word of t custodians alone, where the authority cannot renew it. Signed by one of them [P9].
+
+    ``number``: which one in a row it is, from 1; a renewal begins the row anew.
+    """
+
+    kind = "registry-extension"
+    number: Annotated[int, Field(ge=1, le=16)]
+    until: Time
+
+
 class ChangeApproval(Statement):
     """A custodian agrees to exactly one change of the registry [P7.1]. Never logged by itself: it travels inside the change."""
 
     kind = "change-approval"
-    change: Hex32  # MemberChange.digest
+    change: Hex32  # RegistryChange.digest
     custodian: MemberId
 
 

@@ -21,7 +21,7 @@ from scoring.statements import DisclosurePolicy, parse_record
 from simulators.zone.build import build_zone, processes_of
 from simulators.zone.layout import demo_plan, plan_for
 
-app = typer.Typer(no_args_is_help=True, help="A whole zone on this machine.")
+app = typer.Typer(no_args_is_help=True, help="A whole zone on this machine; and until when a zone's registry holds.")
 READY_TIMEOUT_S = 120.0
 WATCH_S = 1.0
 
@@ -30,7 +30,7 @@ Directory = Annotated[Path, typer.Argument(help="The zone's directory.")]
 
 @app.callback()
 def _group() -> None:
-    """A whole zone on this machine."""
+    """A whole zone on this machine; and until when a zone's registry holds."""
 
 
 @app.command("init")

@@ -187,6 +187,7 @@ def _sign_registry(plan: ZonePlan, entries: tuple[Member, ...], members_dir: Pat
         development=plan.development,
     )
     said = {"zone": plan.zone, "title": plan.title, "members": entries, "log_vkey": log_vkey, "disclosure": plan.disclosure}
+    said |= {"validity_s": plan.validity_s}
     registry = Registry.model_validate({**said, "nonce": fresh_nonce(), "witness_policy": policy})
     check_witness_policy(registry)
     write_public(public_dir / "log.vkey", f"{log_vkey}\n".encode())

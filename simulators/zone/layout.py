@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal, get_args
 
 from scoring.exchange.registry import PRODUCTION_WITNESSES
+from scoring.exchange.validity import VALIDITY_S
 from scoring.indicators.model import Model
 from scoring.rules.stages import Level, Owner
 from scoring.statements import DisclosurePolicy, Role, Title
@@ -79,6 +80,7 @@ class ZonePlan:
     witnesses: tuple[str, ...] | None = None
     outside: tuple[str, ...] = ()
     disclosure: DisclosurePolicy = field(default=DisclosurePolicy())
+    validity_s: int | None = VALIDITY_S  # of the registry
     place: Place = HOME
 
     @property

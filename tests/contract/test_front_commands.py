@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from typer.testing import CliRunner, Result
 
 from crypto.keygen import PrivateKey
+from nodes.ceremony.countersigning import approve_change
 from nodes.commands import epoch, key, score
 from nodes.custodian.shares.approvals import Approvals
 from nodes.runtime import logging
@@ -21,14 +22,16 @@ from nodes.runtime.files import make_private_directory, write_private
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.signing import fresh_nonce
 from nodes.runtime.web.server import WebServer
-from scoring.statements import Refusal
+from scoring.exchange.validity import DAY_S
+from scoring.statements import Refusal, RegistryRenewal
 from simulators.zone.authority import CertificateAuthority
 from tests.support.bank import bank, bound_consent, uscc_of
 from tests.support.custody import Custody
 from tests.support.epoch import EPOCH, PERIOD
 from tests.support.gateway import TOKEN, Front, front
 from tests.support.members import CUSTODIANS, ZONE
-from tests.support.zone import PRODUCT, open_zone, released_zone
+from tests.support.zone import PRODUCT, MemoryZone, open_zone, released_zone
+from xinqiao import application
 
 
 @dataclass
@@ -221,3 +224,48 @@ def test_an_operator_approves_a_round_on_the_custodians_own_machine(offices: Off
     assert Approvals(tmp_path / "notary" / "custodian").has("ab" * 32)
     assert CliRunner().invoke(key.app, ["approve", "yes", "--config", str(file)]).exit_code == 2
     assert CliRunner().invoke(key.app, ["approve", "ab" * 32, "--config", str(offices.gateway)]).exit_code == 2
+
+
+def ageing_zone(private_key: PrivateKey) -> MemoryZone:
+    """A founded zone whose registry holds another forty days of a hundred."""
+    zone = MemoryZone(private_key, validity_s=100 * DAY_S)
+    zone.found()
+    zone.now += 60 * DAY_S
+    return zone
+
+
+def run_zone(*arguments: object) -> Result:
+    return CliRunner().invoke(application("zone"), ["zone", *(str(argument) for argument in arguments)])
+
+
+@pytest.mark.parametrize("offices", [ageing_zone], indirect=True)
+def test_staff_see_the_registrys_end_and_renew_it_with_the_custodians(offices: Offices, tmp_path: Path) -> None:
+    zone, renewal = offices.site.zone, tmp_path / "renewal.json"
+    seen = run_zone("expiry", "--config", offices.gateway, "--json")
+    assert (seen.exit_code, json.loads(seen.stdout)["state"], json.loads(seen.stdout)["extensions"]) == (0, "ageing", 0)
+    (tmp_path / "public" / "registry.dsse.json").write_bytes(zone.view.genesis)
+    written = run_zone("renew", "--public", tmp_path / "public", "-o", renewal, "--json")
+    assert (written.exit_code, json.loads(written.stdout)["kind"]) == (0, "registry-renewal")
+    asked = RegistryRenewal(zone=ZONE, nonce=fresh_nonce(), until=zone.now + 99 * DAY_S)  # the memory zone's clock is its own
+    renewal.write_bytes(asked.payload())
+    words = ["renew", renewal, "--config", offices.gateway, "--json"]
+    alone = run_zone(*words)
+    assert (alone.exit_code, json.loads(alone.stdout)["error"]) == (3, "CHANGE_NOT_APPROVED")
+    for name in CUSTODIANS[:2]:
+        (tmp_path / name).write_bytes(approve_change(asked, name, zone.keys.signers[name]))
+        words += ["--approval", tmp_path / name]
+    made = run_zone(*words)
+    assert (made.exit_code, json.loads(made.stdout)["state"], json.loads(made.stdout)["valid_until"]) == (0, "valid", asked.until)
+    zone.now = asked.until + 1
+    over = run_zone("expiry", "--config", offices.gateway)
+    assert (over.exit_code, "EXPIRED" in over.stdout) == (1, True)
+
+
+@pytest.mark.parametrize("offices", [ageing_zone], indirect=True)
+def test_an_expired_registry_refuses_to_open_an_epoch_by_its_reason(offices: Offices) -> None:
+    offices.site.zone.now += 50 * DAY_S
+    offices.site.zone.compile()
+    offices.site.zone.say(offices.site.zone.roster_statement(), "market")
+    offices.site.zone.say(offices.site.zone.stages_statement(), "tax")
+    opened = run_epoch("open", EPOCH, "--config", offices.gateway, "--period", PERIOD, "--model", "firm-panel", "--json")
+    assert (opened.exit_code, json.loads(opened.stdout)["error"]) == (3, "REGISTRY_EXPIRED")

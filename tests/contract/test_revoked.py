@@ -11,12 +11,13 @@ from pathlib import Path
 import grpc
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from nodes.errors import RpcRefusal, SettingsError
 from nodes.runtime.notices.board import BoardService
 from nodes.runtime.peers import rpc, tls
 from nodes.runtime.peers.identity import Identity
-from nodes.runtime.peers.revoked import RevokedCertificates, serials_of
+from nodes.runtime.peers.revoked import RevokedCertificates, revoked_by
 from nodes.runtime.peers.rpc import RpcServer
 from protos.v1 import board_pb2, board_pb2_grpc
 from simulators.zone.authority import CertificateAuthority
@@ -100,9 +101,16 @@ def test_a_process_does_not_begin_with_a_list_that_it_cannot_read(text: bytes, m
     file = tmp_path / "ca.crl"
     file.write_bytes(text)
     with pytest.raises(SettingsError):
-        RevokedCertificates(file, make_identity("tax").tls.ca)
+        RevokedCertificates(file, lambda: make_identity("tax").tls.ca)
 
 
-def test_serials_are_those_that_the_ca_listed(authority: CertificateAuthority, make_identity: MakeIdentity) -> None:
+def test_those_revoked_are_the_ones_that_each_ca_listed(authority: CertificateAuthority, make_identity: MakeIdentity) -> None:
     revoked = [certificate(make_identity(name)) for name in ("tax", "notary")]
-    assert serials_of(authority.revoke(revoked), make_identity("tax").tls.ca) == {item.serial_number for item in revoked}
+    ca, second = make_identity("tax").tls.ca, CertificateAuthority.create("test zone, second")
+    listed = {(item.issuer.public_bytes(), item.serial_number) for item in revoked}
+    assert revoked_by(authority.revoke(revoked), ca) == listed
+    both = second.revoke(revoked) + authority.revoke([])  # the second CA numbers as the first: its list is about its own
+    trusted = ca + second.certificate.public_bytes(Encoding.PEM)
+    assert revoked_by(both, trusted) == {(second.certificate.subject.public_bytes(), item.serial_number) for item in revoked}
+    with pytest.raises(ValueError, match="not signed"):
+        revoked_by(both, ca)

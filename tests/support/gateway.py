@@ -14,6 +14,7 @@ from gateway.applications import Ground, applications
 from gateway.cockpit.office import CockpitOffice
 from gateway.evaluation.conduct import Evaluation
 from gateway.evaluation.rounds import KeyRounds
+from gateway.evaluation.standing import RegistryDesk
 from gateway.explorer.office import ExplorerOffice
 from gateway.front.pages import gateway_site
 from gateway.intake import SignedIntake
@@ -32,6 +33,7 @@ from nodes.department.records.deliveries import Intake
 from nodes.department.records.store import RecordStore
 from nodes.errors import NotReadyError
 from nodes.runtime.database import open_database
+from nodes.runtime.pages.accounts import AUTHORITY
 from nodes.runtime.pages.site import Site
 from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.replica.disputes import Disputes
@@ -109,6 +111,8 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
         Peers(state_dir / "peers", 512),
     )  # fmt: skip
     found = applications(ground)
+    registry = RegistryDesk(identity, held, exchange.client(), lambda: zone.now)
+    site.alarm(registry.alarm, AUTHORITY)
     gateway = Gateway(
         public_base=BASE,
         admin_token=TOKEN,
@@ -117,6 +121,7 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
         refusals=refusals,
         evaluation=evaluation,
         rounds=rounds,
+        registry=registry,
         public=public,
         metrics=Metrics(),
         address_limit=address_limit,

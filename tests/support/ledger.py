@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from crypto.encoding import sha256
 from crypto.keygen import PrivateKey
@@ -26,9 +26,9 @@ from scoring.release.ceremony import make_ceremony, open_share
 from scoring.statements import (
     DisclosurePolicy,
     Leaf,
-    MemberChange,
     ModelAdmitted,
     Registry,
+    RegistryChange,
     ShareAccepted,
     Statement,
     Title,
@@ -36,6 +36,7 @@ from scoring.statements import (
 )
 from tests.support.members import CUSTODIANS, ORGANISATIONS, ZONE, Keys
 
+C = TypeVar("C", bound=RegistryChange)
 START = 1_700_000_000
 SMALL_BITS, THRESHOLD = 512, 2
 PACK = Path(__file__).parents[2] / "scoring" / "packs" / "firm-panel" / "firm-panel@1.yaml"
@@ -52,6 +53,7 @@ class Ledger:
     keys: Keys = field(default_factory=Keys)
     name: str = ZONE
     policy: DisclosurePolicy = field(default=DisclosurePolicy(epoch_interval_s=0))  # epochs of one period follow at once
+    validity_s: int | None = None  # of the registry
     public_key: PublicKey = field(init=False)
     sharing: Sharing = field(init=False)
     shares: list[Share] = field(init=False)
@@ -120,6 +122,7 @@ class Ledger:
             log_vkey=self.log_signer.key.to_vkey(),
             witness_policy=policy,
             disclosure=self.policy,
+            validity_s=self.validity_s,
         )
 
     def hold_ceremony(self) -> Logged:
@@ -144,7 +147,7 @@ class Ledger:
             zone=self.name, nonce=fresh_nonce(), id=model.id, version=model.version, sha256=model.sha256, acceptances=embed(accepted)
         )
 
-    def approved(self, change: MemberChange, custodians: Sequence[str] = CUSTODIANS) -> MemberChange:
+    def approved(self, change: C, custodians: Sequence[str] = CUSTODIANS) -> C:
         """The change with the approvals of ``custodians``."""
         approvals = [approve_change(change, name, self.keys.signers[name]) for name in custodians]
         return change.model_copy(update={"approvals": embed(approvals)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from scoring.disclosure.audiences import registered
 from scoring.disclosure.countersigning import check_acceptances
 from scoring.disclosure.lint import lint
 from scoring.indicators.model import load_pack
-from scoring.statements import MemberChange, ModelAdmitted, SigningKey
+from scoring.statements import ChangeApproval, MemberChange, ModelAdmitted, RegistryExtension, RegistryRenewal, SigningKey, parse_record
 from simulators.zone.authority import make_zone
 from simulators.zone.layout import demo_plan
 from xinqiao import app
@@ -178,3 +179,21 @@ def test_the_gateway_logs_what_lies_in_the_public_directory_and_reports_what_is_
     assert seen == [path.read_bytes() for path in files]
     assert len(seen) == 2
     assert json.loads((zone / "change.json").read_bytes())["approvals"] == []
+
+
+def test_a_custodian_approves_a_renewal_or_an_extension_after_reading_until_when(zone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for action, kind in (("renew", RegistryRenewal), ("extend", RegistryExtension)):
+        asked = zone / f"{action}.json"
+        assert call(zone, "zone", action, "--days", "20", "-o", str(asked)) == ExitCode.DONE
+        statement = parse_record(kind, asked.read_bytes())
+        capsys.readouterr()
+        signed = zone / f"{action}-approval.json"
+        assert call(zone, "member", "approve", str(asked), *key(zone, "notary-hangzhou"), "--member", "notary-hangzhou", "-o", str(signed)) == 0
+        day = datetime.fromtimestamp(statement.until, UTC).strftime("%Y-%m-%d")
+        assert f"{kind.kind} until {day}" in capsys.readouterr().out
+        approval = statement_in(signed.read_bytes(), ChangeApproval)
+        assert (approval.custodian, approval.change) == ("notary-hangzhou", statement.digest())
+    assert call(zone, "zone", "renew") == ExitCode.BAD_INPUT  # nowhere to write it
+    (zone / "odd.json").write_text("[]")
+    words = ("member", "approve", str(zone / "odd.json"), *key(zone, "notary-hangzhou"), "--member", "notary-hangzhou", "-o", str(zone / "x"))
+    assert call(zone, *words) == ExitCode.BAD_INPUT

@@ -72,6 +72,7 @@ class Site:
         self.cookie = f"xinqiao-{member}"
         self._is_page = is_page
         self._entries: list[Entry] = []
+        self._alarms: list[tuple[Callable[[], Title | None], frozenset[str]]] = []
         self._looks = Looks(member=member, site_title=title, now=now, home=home)
 
     # --- parts ---
@@ -83,6 +84,10 @@ class Site:
     def entry(self, path: str, text: str, *roles: str, public: bool = False) -> None:
         """Show ``path`` in the navigation to people with one of ``roles``; ``public``: to strangers too."""
         self._entries.append(Entry(path, text, frozenset(roles), public))
+
+    def alarm(self, said: Callable[[], Title | None], *roles: str) -> None:
+        """Show what ``said`` gives, as long as it gives something, above every page of people with one of ``roles``."""
+        self._alarms.append((said, frozenset(roles)))
 
     def install(self, app: FastAPI, hosts: Sequence[str] = (), form_targets: Sequence[str] = ()) -> None:
         """Let ``app`` show its errors as pages to people, serve the site's files, switch languages and hold the site's bounds.
@@ -182,7 +187,16 @@ class Site:
         session: Session | None = getattr(request.state, "session", None)
         navigation = [entry for entry in self._entries if _is_for(entry, session)]
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        common = {"session": session, "navigation": navigation, "path": request.url.path, "here": here, "asked": request.query_params}
+        mine = [said() for said, roles in self._alarms if session is not None and roles & session.person.roles]
+        alarms = [title for title in mine if title is not None]
+        common = {
+            "session": session,
+            "alarms": alarms,
+            "navigation": navigation,
+            "path": request.url.path,
+            "here": here,
+            "asked": request.query_params,
+        }
         return HTMLResponse(self._looks.render(self.language(request), template, {**common, **values}), status)
 
     def _shown(self, otherwise: Handler) -> Handler:

@@ -51,7 +51,8 @@ class Guard(grpc.ServerInterceptor):
         self, identity: Identity, admit: Admit, on_fatal: Callable[[BaseException], None], workers: int, permit: Permit | None = None
     ) -> None:
         self._zone, self._admit, self._on_fatal, self._permit = identity.zone, admit, on_fatal, permit
-        self._revoked = RevokedCertificates(identity.tls.crl, identity.tls.ca)
+        self._revoked = RevokedCertificates(identity.tls.crl, lambda: identity.tls.now().ca)
+        self._anchors: tls.Anchors = lambda: identity.tls.now().ca
         self._workers, self._kept, self._few = workers, workers // 4, max(1, workers // 32)
         self._running: Counter[str] = Counter()  # calls of each caller
         self._lock = threading.Lock()
@@ -113,7 +114,7 @@ class Guard(grpc.ServerInterceptor):
 
     def _entitled(self, context: grpc.ServicerContext, method: str) -> str:
         """The caller, if it may call this method now."""
-        caller = tls.caller(context, self._zone, self._revoked)
+        caller = tls.caller(context, self._zone, self._revoked, self._anchors)
         self._admit(caller)
         if self._permit is not None:
             self._permit(caller, method)

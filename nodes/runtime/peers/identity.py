@@ -1,4 +1,4 @@
-"""Who a process is: its member id, TLS certificate, statement signing key and HPKE key, loaded once from its keys directory.
+"""Who a process is: its member id, TLS certificate, statement signing key and HPKE key, loaded from its keys directory.
 
 ``keys_dir`` holds ``cert.pem`` (certificate chain, leaf first), ``tls-key.pem``, ``sign.pem`` (Ed25519 or P-256), ``hpke.pem``
 (X25519) and, for the log and witnesses, ``note.pem`` (Ed25519): unencrypted PKCS#8 in 0600 files. ``public_dir`` holds
@@ -8,12 +8,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
@@ -24,7 +26,9 @@ from nodes.errors import IdentityError
 from nodes.runtime.files import check_private_directory, read_private
 from nodes.runtime.peers.revoked import LIST_NAME
 from nodes.runtime.settings import NodeSettings
+from nodes.runtime.standing.watched import Watched
 
+CERTIFICATE_TAKEN, CERTIFICATE_REFUSED = "certificate.taken", "certificate.refused"
 Algorithm = Literal["ed25519", "ecdsa-p256-sha256"]
 
 
@@ -46,12 +50,20 @@ class SigningKeyPair:
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """PEM bytes for mutual TLS: the zone's CA, this member's chain and private key. ``crl``: where the CA's list of revoked ones would lie."""
+    """PEM bytes for mutual TLS: the zone's CA or CAs, this member's chain and private key. ``crl``: where the list of revoked ones would lie.
+
+    ``source``: the files that they were read from, whose replacement is taken while the process runs; without it they are fixed.
+    """
 
     ca: bytes
     chain: bytes
     key: bytes = field(repr=False)
     crl: Path | None = None
+    source: Watched[TlsFiles] | None = field(default=None, repr=False, compare=False)
+
+    def now(self) -> TlsFiles:
+        """As the files are now, if they can be taken, else as they were before: for every new connection and every call."""
+        return self if self.source is None else self.source.now()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +103,7 @@ def load_identity(zone: str, member: str, keys_dir: Path, ca_file: Path) -> Iden
         signer=load_signing_key(member, keys_dir / "sign.pem"),
         hpke_private=hpke.private_bytes_raw(),
         hpke_public=hpke.public_key().public_bytes_raw(),
-        tls=_load_tls(zone, member, keys_dir, ca_file),
+        tls=_watch_tls(zone, member, keys_dir, ca_file),
     )
 
 
@@ -146,6 +158,54 @@ def log_name(zone: str) -> str:
 def witness_name(zone: str, member: str) -> str:
     """Name of a witness's cosignature key. Its key is ``note.pem`` of the witness's keys directory."""
     return f"xinqiao/{zone}/{member}"
+
+
+def _watch_tls(zone: str, member: str, keys_dir: Path, ca_file: Path) -> TlsFiles:
+    """The member's TLS files as they are, and followed from then on. A replacement must be in force and come from a CA of ``ca_file``; what
+    a process begins with need not, since its clock may be wrong."""
+    first = _load_tls(zone, member, keys_dir, ca_file)
+    begun = False
+
+    def load() -> TlsFiles:
+        nonlocal begun
+        files = _load_tls(zone, member, keys_dir, ca_file)
+        if begun:
+            _check_replacement(files, keys_dir)
+        begun = True
+        return files
+
+    source = Watched([keys_dir / "cert.pem", keys_dir / "tls-key.pem", ca_file], load, CERTIFICATE_TAKEN, CERTIFICATE_REFUSED)
+    return replace(first, source=source)
+
+
+def _check_replacement(files: TlsFiles, keys_dir: Path) -> None:
+    leaf, *chain = x509.load_pem_x509_certificates(files.chain)
+    if not leaf.not_valid_before_utc.timestamp() <= time.time() <= leaf.not_valid_after_utc.timestamp():
+        raise IdentityError(f"{keys_dir / 'cert.pem'} is not in force")
+    if not is_anchored(leaf, chain, files.ca):
+        raise IdentityError(f"{keys_dir / 'cert.pem'} does not come from a CA of ca.pem: nobody would let it in")
+
+
+def is_anchored(leaf: x509.Certificate, chain: Sequence[x509.Certificate], ca: bytes) -> bool:
+    """Whether ``leaf`` comes from one of the CAs whose PEM is ``ca``, directly or by certificates of ``chain``, leaf first.
+
+    Says nothing of dates and uses: the handshake has checked those. It is asked again on every call, since a CA may be removed meanwhile.
+    """
+    anchors = x509.load_pem_x509_certificates(ca)
+    for certificate, above in zip([leaf, *chain], [*chain, None], strict=True):
+        if any(_comes_from(certificate, anchor) for anchor in anchors):
+            return True
+        if above is None or not _comes_from(certificate, above):
+            return False
+    return False
+
+
+def _comes_from(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _load_tls(zone: str, member: str, keys_dir: Path, ca_file: Path) -> TlsFiles:

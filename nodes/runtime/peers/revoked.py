@@ -1,4 +1,5 @@
-"""Certificates that the zone's CA took back before their end: ``ca.crl`` beside ``ca.pem`` in the public directory, a PEM list that the CA signed.
+"""Certificates that a CA of the zone took back before their end: ``ca.crl`` beside ``ca.pem`` in the public directory, the CA's PEM list, or
+one of each CA while there are two.
 
 The file is looked at on every call and read again when it changed, so that a revocation holds on live connections too. Without the file
 nothing is revoked. A list that the CA did not sign, or that cannot be read, changes nothing and is reported: what was revoked stays so.
@@ -6,7 +7,9 @@ nothing is revoked. A list that the CA did not sign, or that cannot be read, cha
 
 from __future__ import annotations
 
+import re
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography import x509
@@ -16,58 +19,69 @@ from nodes.errors import CallerError, SettingsError
 from nodes.runtime import logging
 
 LIST_NAME = "ca.crl"
+_LIST = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
 
 _log = logging.logger("revoked")
 
 
-class RevokedCertificates:
-    """Serial numbers on the list ``file`` of the CA whose PEM is ``ca``; no file: none. Thread-safe."""
+Certificate = tuple[bytes, int]
+"""Who issued a certificate (its name, DER) and the serial number: two CAs side by side may number alike."""
 
-    def __init__(self, file: Path | None, ca: bytes) -> None:
+
+class RevokedCertificates:
+    """Certificates on the lists in ``file`` of the CAs whose PEM ``ca`` gives; no file: none. Thread-safe."""
+
+    def __init__(self, file: Path | None, ca: Callable[[], bytes]) -> None:
         """Reads the list. Raises SettingsError when there is one that cannot be taken: a process does not begin by forgetting it."""
         self._file, self._ca = file, ca
         self._lock = threading.Lock()
         self._seen: tuple[int, int] = (0, 0)  # time and size of the file as it was read last
-        self._serials: frozenset[int] = frozenset()
+        self._revoked: frozenset[Certificate] = frozenset()
         try:
             self._newest(strict=True)
         except ValueError as error:
             raise SettingsError(f"{file}: {error}") from error
 
-    def check(self, serial: int) -> None:
-        """The certificate with this serial number was not taken back. Raises CallerError."""
-        if serial in self._newest():
+    def check(self, certificate: Certificate) -> None:
+        """The certificate was not taken back. Raises CallerError."""
+        if certificate in self._newest():
             raise CallerError("the caller's certificate was revoked")
 
-    def _newest(self, *, strict: bool = False) -> frozenset[int]:
-        """Serials by the file as it is now. Raises ValueError for a list that cannot be taken, if ``strict``."""
+    def _newest(self, *, strict: bool = False) -> frozenset[Certificate]:
+        """Those revoked by the file as it is now. Raises ValueError for a list that cannot be taken, if ``strict``."""
         if self._file is None:
-            return self._serials
+            return self._revoked
         try:
             status = self._file.stat()
         except FileNotFoundError:
-            return self._serials
+            return self._revoked
         seen = (status.st_mtime_ns, status.st_size)
         with self._lock:
             if seen != self._seen:
                 self._seen = seen
                 try:
-                    self._serials |= serials_of(self._file.read_bytes(), self._ca)
-                    _log.info(logging.REVOKED_READ, count=len(self._serials))
+                    self._revoked |= revoked_by(self._file.read_bytes(), self._ca())
+                    _log.info(logging.REVOKED_READ, count=len(self._revoked))
                 except ValueError as error:
                     if strict:
                         raise
                     _log.error(logging.REVOKED_UNREADABLE, file=self._file.name, error=str(error))
-            return self._serials
+            return self._revoked
 
 
-def serials_of(crl: bytes, ca: bytes) -> frozenset[int]:
-    """Serial numbers on a PEM list that the CA (PEM) signed. Raises ValueError for anything else."""
+def revoked_by(lists: bytes, ca: bytes) -> frozenset[Certificate]:
+    """What is on the PEM lists, one after the other, each signed by a CA of the PEM ``ca``. Raises ValueError for anything else."""
     try:
-        found = x509.load_pem_x509_crl(crl)
-        keys = [certificate.public_key() for certificate in x509.load_pem_x509_certificates(ca)]
+        found = [x509.load_pem_x509_crl(item) for item in _LIST.findall(lists)]
+        keys = {certificate.subject: certificate.public_key() for certificate in x509.load_pem_x509_certificates(ca)}
     except (ValueError, TypeError) as error:
         raise ValueError(f"no PEM list of revoked certificates: {error}") from error
-    if not any(isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey) and found.is_signature_valid(key) for key in keys):
-        raise ValueError("it is not signed by the zone's CA")
-    return frozenset(entry.serial_number for entry in found)
+    if not found:
+        raise ValueError("no PEM list of revoked certificates")
+    revoked: set[Certificate] = set()
+    for item in found:
+        key = keys.get(item.issuer)
+        if not (isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey) and item.is_signature_valid(key)):
+            raise ValueError("it is not signed by a CA of the zone")
+        revoked |= {(item.issuer.public_bytes(), entry.serial_number) for entry in item}
+    return frozenset(revoked)

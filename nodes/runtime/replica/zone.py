@@ -77,6 +77,11 @@ class Zone:
         """Call ``observer`` for each statement that holds. Register before the follower starts."""
         self._observers.append(observer)
 
+    def remaining(self, time: int) -> tuple[str, int | None]:
+        """The registry's state at Unix ``time`` and the seconds that it still holds; None where it holds without end [P9]."""
+        with self._lock:
+            return self._view.validity.state(time), self._view.validity.left_s(time)
+
     def has_role(self, member_id: str, *roles: str) -> bool:
         """Whether the member holds one of ``roles`` now."""
         with self._lock:
