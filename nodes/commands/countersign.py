@@ -170,7 +170,9 @@ def _approvable(data: bytes) -> MemberChange | RegistryRenewal | RegistryExtensi
         found: set[str] = set(json.loads(data))
     except (ValueError, TypeError) as error:
         raise StatementFormatError(f"this is no JSON object: {error}") from error
-    return parse_record(MemberChange if "member" in found else RegistryExtension if "number" in found else RegistryRenewal, data)
+    if "member" in found:
+        return parse_record(MemberChange, data)
+    return parse_record(RegistryExtension, data) if "number" in found else parse_record(RegistryRenewal, data)
 
 
 def _lasting(registry: MemberRegistry, asked: RegistryRenewal | RegistryExtension) -> tuple[dict[str, Any], str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -232,14 +232,15 @@ def test_under_load_no_call_fails_while_everything_is_replaced(place: Place, ser
     for thread in threads:
         thread.start()
     new = CertificateAuthority.create("test zone, new")
-    for step in (
+    steps: list[Callable[[], None]] = [
         lambda: place.replace("tax"),
         lambda: place.replace("coordinator"),
         lambda: place.trust(place.authority, new),
         lambda: place.replace("coordinator", new),
         lambda: place.replace("tax", new),
         lambda: place.trust(new),
-    ):
+    ]
+    for step in steps:
         before = made[0]
         step()
         ask(channel)

@@ -182,7 +182,8 @@ def test_the_gateway_logs_what_lies_in_the_public_directory_and_reports_what_is_
 
 
 def test_a_custodian_approves_a_renewal_or_an_extension_after_reading_until_when(zone: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for action, kind in (("renew", RegistryRenewal), ("extend", RegistryExtension)):
+    kinds: tuple[tuple[str, type[RegistryRenewal | RegistryExtension]], ...] = (("renew", RegistryRenewal), ("extend", RegistryExtension))
+    for action, kind in kinds:
         asked = zone / f"{action}.json"
         assert call(zone, "zone", action, "--days", "20", "-o", str(asked)) == ExitCode.DONE
         statement = parse_record(kind, asked.read_bytes())

@@ -67,7 +67,11 @@ def server_credentials(identity: Identity) -> grpc.ServerCredentials:
             shown = files
         return _configuration(files)
 
-    return grpc.dynamic_ssl_server_credentials(_configuration(shown), fetch, require_client_authentication=True)
+    return grpc.dynamic_ssl_server_credentials(
+        _configuration(shown),
+        fetch,  # type: ignore[arg-type]  # None is allowed, and means no change: the stubs do not know
+        require_client_authentication=True,
+    )
 
 
 def caller(context: grpc.ServicerContext, zone: str, revoked: RevokedCertificates | None = None, anchors: Anchors | None = None) -> str:

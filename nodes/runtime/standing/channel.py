@@ -24,7 +24,7 @@ class _Line:
         self.methods: dict[tuple[str, str], Any] = {}
 
 
-class RenewedChannel(grpc.Channel, Generic[T]):  # type: ignore[misc]  # grpc's base class has no types
+class RenewedChannel(grpc.Channel, Generic[T]):
     """``connect`` makes a channel of what ``present`` gives; another value than before, by identity, and it is made anew."""
 
     def __init__(self, present: Callable[[], T], connect: Callable[[T], grpc.Channel]) -> None:
