@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from nodes.errors import NotReadyError, RpcRefusal
+from nodes.errors import NotReadyError, PeerUnavailableError, RpcRefusal
 from nodes.runtime.clock import Timer, now
 from nodes.runtime.web.request_document import SCORES, RequestDocument
 from nodes.runtime.web.signed_requests import RequestSigner, sign_request
@@ -38,6 +38,14 @@ class Desk:
             return answer
         problem = response.json()
         raise RpcRefusal(problem["reason"], problem.get("detail", problem["title"]), str(response.status_code))
+
+    def fetch(self, path: str) -> bytes | None:
+        """The bytes of a public file; None where there is none. Raises PeerUnavailableError when nobody answers."""
+        try:
+            response = self._client.get(path)
+        except httpx.TransportError as error:
+            raise PeerUnavailableError(f"{self.base} does not answer: {error}") from error
+        return response.content if response.is_success else None
 
     def send(self, document: RequestDocument) -> httpx.Response:
         """Send a signed request exactly as it was signed."""

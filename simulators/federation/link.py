@@ -43,6 +43,12 @@ class Relay:
         for end in ends:
             _abort(end)
 
+    def redirect(self, upstream: str) -> None:
+        """Break every connection; new ones go to another listener."""
+        self.cut()
+        self._upstream = upstream.rpartition(":")
+        self.mend()
+
     def mend(self) -> None:
         """Take connections again."""
         if self._listener is None:

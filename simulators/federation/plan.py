@@ -22,7 +22,7 @@ from simulators.population.naming import BRANDS
 from simulators.population.select import population_for
 from simulators.population.tables import Firm, Population
 from simulators.zone.configs import LAST_PORT
-from simulators.zone.layout import ZonePlan, ZoneSize, plan_for
+from simulators.zone.layout import MemberPlan, ZonePlan, ZoneSize, data_bureau, plan_for, with_members
 
 FEWEST_ZONES, MOST_ZONES = 2, 6
 DEFAULT_ENTERPRISES, DEFAULT_BITS = 20, 2048
@@ -50,6 +50,10 @@ class PlannedZone:
     def id(self) -> str:
         """The zone's name, which is also its directory's."""
         return self.plan.zone
+
+    def enterprise(self, place: int) -> Firm:
+        """One of the enterprises that no gate holds back, by its place among them. Raises SettingsError where there are fewer."""
+        return scored_by_place(self.population, self.model, place)
 
     def link_ports(self) -> Iterator[int]:
         """Ports for the links to this zone, one a call; 0, which takes a free one, where no ports were chosen."""
@@ -102,7 +106,8 @@ class FederationOptions:
         return scored(home.population, home.model).uscc
 
     def _planned(self, place: int, pack: str) -> PlannedZone:
-        plan, model = plan_of(pack), model_of(pack)
+        model = model_of(pack)
+        plan = among(plan_of(pack), [plan_of(other) for other in self.packs if other != pack])
         first = None if self.base_port is None else self.base_port + place * PORTS_A_ZONE
         population = population_for(model, plan, self.enterprises, self.seed, DEFAULT_YEAR if pack == PACK else None)
         return PlannedZone(pack, model, plan, self.out.absolute() / plan.zone, first, population)
@@ -120,6 +125,24 @@ def plan_of(pack: str) -> ZonePlan:
     return plan_for([model_of(pack)], threshold=THRESHOLD, size=SIZE)
 
 
+def node_of(zone: str) -> str:
+    """Id of the member by which ``zone`` takes part in each of the others: its peer node."""
+    return f"zone-{zone}"
+
+
+def among(plan: ZonePlan, others: Sequence[ZonePlan]) -> ZonePlan:
+    """The plan of a zone whose log the others witness from its founding: their nodes are members, and most of all witnesses must sign.
+
+    They are not its processes: each of the others runs its own node. With one other zone the province's data bureau is a third witness,
+    so that no log stands still because one of them is away.
+    """
+    nodes = tuple(MemberPlan(node_of(other.zone), other.title, ("witness",)) for other in others)
+    own = with_members(plan, data_bureau(plan.place)) if len(nodes) == 1 else plan
+    members = own.members + nodes
+    count = sum("witness" in member.roles for member in members)
+    return replace(own, members=members, witnesses_required=count // 2 + 1, outside=tuple(node.id for node in nodes))
+
+
 def with_mover(populations: Sequence[Population], models: Sequence[Model]) -> list[Population]:
     """The populations with one enterprise in all of them: in every zone but the first it takes the place of one that is scored there.
 
@@ -132,10 +155,17 @@ def with_mover(populations: Sequence[Population], models: Sequence[Model]) -> li
 
 def scored(population: Population, model: Model) -> Firm:
     """The first enterprise that no gate of ``model`` holds back. Raises SettingsError where there is none."""
-    found = next((firm for firm in population.firms if not score_plain(model, firm.values).gated), None)
-    if found is None:
-        raise SettingsError(f"{model.id}: of {len(population.firms)} enterprises all are gated; take more --enterprises or another --seed")
-    return found
+    return scored_by_place(population, model, 0)
+
+
+def scored_by_place(population: Population, model: Model, place: int) -> Firm:
+    """As ``scored``, the one at ``place`` among them."""
+    found = [firm for firm in population.firms if not score_plain(model, firm.values).gated]
+    if len(found) <= place:
+        raise SettingsError(
+            f"{model.id}: {len(found)} of {len(population.firms)} enterprises are not gated; take more --enterprises or another --seed"
+        )
+    return found[place]
 
 
 def _joined(population: Population, left: Firm, mover: Firm) -> Population:

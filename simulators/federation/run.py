@@ -10,25 +10,15 @@ from typing import Any
 from nodes.runtime.files import PRIVATE_DIR
 from simulators.demo import artifacts
 from simulators.demo.metering import Meter
+from simulators.federation.between import Federation
+from simulators.federation.cases import Case
+from simulators.federation.peers import approve_peers, exchange_roots
 from simulators.federation.plan import FederationOptions
+from simulators.federation.recognition import recognise
+from simulators.federation.replication import cut_link, mirror_all
+from simulators.federation.rewriting import rewrite
 from simulators.federation.zone import FederatedZone, Tell
 from simulators.zone.processes import Usage
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One thing that was tried between zones. ``held``: it came out as the specification demands. ``reason``: the word for it, and what was seen."""
-
-    case: str
-    outcome: str
-    reason: str
-    held: bool
-    command: str = ""
-
-    def to_json(self) -> dict[str, str]:
-        """As federation.json has it."""
-        said = {"case": self.case, "outcome": self.outcome, "reason": self.reason}
-        return {**said, "command": self.command} if self.command else said
 
 
 @dataclass
@@ -59,18 +49,40 @@ def run_federation(options: FederationOptions, tell: Tell, linger: Callable[[Fed
     options.out.chmod(PRIVATE_DIR)  # it is empty, and keys will lie below it
     with ExitStack() as running:
         zones = [running.enter_context(FederatedZone(planned, options.key_bits, tell)) for planned in options.zones]
-        result = FederationResult(options)
         meter = Meter(lambda: _usage(zones), tell)
-        for zone in zones:  # one after the other: two processors start what some fifty would wait for
-            zone.make()
-            zone.start()
-            zone.evaluate()
+        federation = running.enter_context(Federation(zones, meter))
+        result = FederationResult(options, federation.cases)
         for zone in zones:
-            zone.processes.check()
-            zone.audit()
+            zone.make()
+        with meter.step("peering", f"对等 peering: {len(zones)} zones exchange their roots; custodians of both sides approve each pair"):
+            exchange_roots(zones)
+            tell(f"    {approve_peers(zones)} entries approved")
+            federation.connect()
+        for zone in zones:  # one after the other: two processors start what some fifty would wait for
+            zone.start()
+        for zone in zones:
+            zone.evaluate()
+        _try(federation, options.mover)
         _finish(result, zones, meter)
         linger(result)
         return result
+
+
+def _try(federation: Federation, mover: str) -> None:
+    """Everything that zones do together, and what goes wrong between them. The last of it leaves a log that nobody trusts."""
+    zones, meter = federation.zones, federation.meter
+    with meter.step("replication", "复制 replication: every zone mirrors every other's log and items, verified"):
+        mirror_all(federation)
+    with meter.step("cut", f"断链 cut: the link from {zones[1].id} to {zones[0].id}"):
+        cut_link(federation)
+    receipt = zones[0].score(mover)
+    with meter.step("recognition", f"互认 recognition: an enterprise shows its score of {zones[0].id} in {zones[1].id}"):
+        recognise(federation, mover, receipt)
+    for zone in zones:
+        zone.processes.check()
+        zone.audit()
+    with meter.step("rewriting", f"改写 rewriting: the log's operator of {zones[-1].id} shows the others another history"):
+        rewrite(federation)
 
 
 def _finish(result: FederationResult, zones: list[FederatedZone], meter: Meter) -> None:

@@ -12,9 +12,11 @@ from nodes.commands.output import ExitCode
 from nodes.errors import NodeError
 from nodes.packs import shipped_pack
 from nodes.runtime.files import PRIVATE_DIR, read_private, write_private
+from nodes.runtime.peers.identity import load_signing_key
 from simulators.demo import artifacts
 from simulators.demo.metering import Meter
-from simulators.demo.people import Authority, Bank, EnterpriseService
+from simulators.demo.people import Authority, Bank, Desk, EnterpriseService, score_request
+from simulators.demo.refused import Granted
 from simulators.federation.plan import PlannedZone
 from simulators.population.records import write_records
 from simulators.population.register import publish_register
@@ -53,8 +55,9 @@ class FederatedZone:
 
     @property
     def processes(self) -> ZoneProcesses:
-        """Its processes. Requires a zone that was made."""
-        assert self._processes is not None
+        """Its processes, by the configurations that there are when they are first asked for. Requires a zone that was made."""
+        if self._processes is None:
+            self._processes = processes_of(self.out)
         return self._processes
 
     @property
@@ -90,7 +93,6 @@ class FederatedZone:
             configs = build_zone(self.plan, self.out, packs, key_bits=self._key_bits, base_port=self.planned.first_port, progress=lambda _text: None)
             accounts = add_people(self.plan, configs)
             write_private(self.out / "accounts.json", canonical_json([account.to_json() for account in accounts]))
-            self._processes = processes_of(self.out)
 
     def start(self) -> None:
         """Start every process; afterwards the zone's people can work. Raises PeerUnavailableError or NotReadyError when it takes too long."""
@@ -145,15 +147,29 @@ class FederatedZone:
         artifacts.write_totals(self.out / "totals.csv", totals, {self.subject(firm.uscc): firm for firm in self.planned.population.firms})
         self.meter.tell(f"    {len(totals)} enterprises have a total")
 
-    def score(self, uscc: str) -> dict[str, Any]:
-        """An enterprise consents to the zone's bank and is scored; the receipt, which is also in receipts/."""
+    def granted(self, uscc: str) -> Granted:
+        """An enterprise enrols its keys and consents to the zone's bank, which knows of it when this returns."""
+        self.service.enrol(uscc)
+        consent = self.service.consent(uscc, self.bank_name, self.product)
+        self.bank.wait_for_consent(consent, NOTICE_TIMEOUT_S)
+        return Granted(uscc, self.subject(uscc), self.bank_name, self.product, consent)
+
+    def score(self, uscc: str) -> Path:
+        """An enterprise consents to the zone's bank and is scored; its receipt, in receipts/."""
         with self.meter.step("score", f"授信 {self.bank_name} asks about an enterprise that consented"):
-            self.service.enrol(uscc)
-            self.bank.wait_for_consent(self.service.consent(uscc, self.bank_name, self.product), NOTICE_TIMEOUT_S)
-            answer = self.bank.query(self.subject(uscc), self.product)
-            receipt = self.bank.receipt(answer["receipt_id"])
-        artifacts.write_json(self.out / "receipts" / f"{answer['receipt_id']}.json", receipt)
-        return receipt
+            granted = self.granted(uscc)
+            answer = self.bank.query(granted.subject, granted.product)
+            path = self.out / "receipts" / f"{answer['receipt_id']}.json"
+            artifacts.write_json(path, self.bank.receipt(answer["receipt_id"]))
+        return path
+
+    def ask(self, granted: Granted) -> str:
+        """The gateway's word on a fresh signed request of the bank: the reason of a refusal, nothing when it is answered."""
+        signer = load_signing_key(granted.bank, self.keys_of(granted.bank) / "sign.pem")
+        gateway = Desk(self.endpoints["gateway"], self.public / "ca.pem")
+        response = gateway.send(score_request(signer, gateway.base, granted.subject, granted.product, granted.consent_id))
+        gateway.close()
+        return "" if response.is_success else str(response.json()["reason"])
 
     def audit(self) -> None:
         """Its auditor copies the log with everything behind it and gives a verdict from pinned keys. Raises NodeError when it cannot be copied."""

@@ -135,12 +135,25 @@ def _role_table(table: str, process: ProcessPlan, addresses: Addresses) -> dict[
 
 
 def to_toml(document: Mapping[str, Any], path: tuple[str, ...] = ()) -> str:
-    """TOML text of nested tables of strings, integers, booleans, floats and lists of them."""
-    lines = [f"[{'.'.join(path)}]"] if path else []
-    lines += [f"{key} = {_value(value)}" for key, value in document.items() if not isinstance(value, Mapping)]
+    """TOML text of nested tables, and lists of them, of strings, integers, booleans, floats and lists of these."""
+    return _table(document, path, f"[{'.'.join(path)}]" if path else "")
+
+
+def _table(document: Mapping[str, Any], path: tuple[str, ...], heading: str) -> str:
+    lines = [heading] if heading else []
+    lines += [f"{key} = {_value(value)}" for key, value in document.items() if not isinstance(value, Mapping) and not _is_list_of_tables(value)]
     parts = ["\n".join(lines) + "\n"]
-    parts += [to_toml(value, (*path, key)) for key, value in document.items() if isinstance(value, Mapping)]
+    for key, value in document.items():
+        inner = (*path, key)
+        if isinstance(value, Mapping):
+            parts.append(to_toml(value, inner))
+        elif _is_list_of_tables(value):
+            parts += [_table(item, inner, f"[[{'.'.join(inner)}]]") for item in value]
     return "\n".join(parts)
+
+
+def _is_list_of_tables(value: object) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(item, Mapping) for item in value)
 
 
 def _value(value: object) -> str:

@@ -147,6 +147,11 @@ def with_members(plan: ZonePlan, *members: MemberPlan) -> ZonePlan:
     return replace(plan, members=plan.members + members, processes=plan.processes + _processes(members))
 
 
+def data_bureau(place: Place) -> MemberPlan:
+    """The province's data bureau: a witness within the zone beside the auditor."""
+    return MemberPlan(f"data-{place.province.id}", Title(zh=f"{place.province.zh}数据局", en=f"{place.province.en} data bureau"), ("witness",))
+
+
 def _plan(place: Place, owners: Iterable[Owner], zone: str, threshold: int, witnesses: int, size: ZoneSize = USUAL) -> ZonePlan:
     if witnesses not in {1, 3}:
         raise ValueError("the plan has one witness, or three")
@@ -154,8 +159,7 @@ def _plan(place: Place, owners: Iterable[Owner], zone: str, threshold: int, witn
     plan = ZonePlan(zone or place.zone, place.title, members, _processes(members), threshold, place=place)
     if witnesses == 1:
         return plan
-    data = MemberPlan(f"data-{place.province.id}", Title(zh=f"{place.province.zh}数据局", en=f"{place.province.en} data bureau"), ("witness",))
-    return replace(with_members(plan, data, PEER_ZONE), witnesses_required=2, outside=(PEER_ZONE.id,))
+    return replace(with_members(plan, data_bureau(place), PEER_ZONE), witnesses_required=2, outside=(PEER_ZONE.id,))
 
 
 def _department(place: Place, kind: Kind, level: Level, *more: Role) -> MemberPlan:

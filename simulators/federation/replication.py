@@ -1,0 +1,35 @@
+"""Cases 1 and 2: every zone mirrors every other; a link that is cut and mended loses nothing and repeats nothing."""
+
+from __future__ import annotations
+
+from nodes.commands.output import ExitCode
+from simulators.federation.between import Federation
+from simulators.federation.cases import Case
+
+
+def mirror_all(federation: Federation) -> None:
+    """Every zone's log is at every other, whole and verified."""
+    for home, origin in federation.pairs():
+        federation.wait_mirrored(home, origin, federation.size(origin))
+        mirror = federation.mirror(home, origin)
+        items = ", ".join(f"{len(names)} {kind}" for kind, names in sorted(mirror.items().items())) or "no items"
+        reason = f"{federation.mirrored(home, origin)} leaves of {origin.id} at {home.id}; {items}"
+        federation.record(Case("replicated", "mirrored", reason, held=True))
+
+
+def cut_link(federation: Federation) -> None:
+    """The second zone's link to the first is cut while the first works on; mended, the copy goes on where it was and an audit of it passes."""
+    origin, home = federation.zones[0], federation.zones[1]
+    link = federation.links[home.id, origin.id]
+    federation.wait_mirrored(home, origin, federation.size(origin))
+    link.cut()
+    before = federation.mirrored(home, origin)
+    origin.score(origin.planned.enterprise(1).uscc)
+    during, beyond = federation.mirrored(home, origin), federation.size(origin)
+    link.mend()
+    federation.wait_mirrored(home, origin, beyond)
+    audited = federation.audit_mirror(home, origin)
+    held = before == during < beyond and audited.exit_code == ExitCode.DONE and audited.document["tree_size"] >= beyond
+    size, verdict = audited.document.get("tree_size"), audited.document.get("verdict")
+    reason = f"{before} leaves when cut, {beyond - before} more meanwhile, {size} after; audit {verdict}"
+    federation.record(Case("link_cut", "resumed" if held else "failed", reason, held, audited.command))
