@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import grpc
 
 from crypto.paillier import encode_ciphertext
-from crypto.statements import parse_envelope
+from crypto.statements import Envelope, parse_envelope
 from nodes.coordinator.callers import Callers
 from nodes.coordinator.epochs import Epochs
 from nodes.coordinator.intake import Intake
@@ -42,6 +42,7 @@ from scoring.statements import (
     PolicyStep,
     ProductTerms,
     PublicationStep,
+    Recognition,
     RegistryExtension,
     RegistryRenewal,
     Revocation,
@@ -64,6 +65,7 @@ _KINDS: tuple[type[Statement], ...] = (
     PublicationStep,
     RegistryRenewal,
     RegistryExtension,
+    Recognition,
 )
 SUBMITTED = {kind.kind for kind in _KINDS}
 READERS_OF_ROSTERS = {"department", "custodian", "auditor", "authority"}
@@ -72,6 +74,13 @@ RELAY_BYTES = 512 * 1024  # an opening shows the record of every subject of its 
 RELAY_KEY = 128
 CURSORS = 1 << 63  # a database's integers end there
 REASON = re.compile(r"[A-Z][A-Z0-9_]{2,40}")
+
+
+def check_submitted(envelope: Envelope) -> None:
+    """The statement is of a kind that members submit as a whole. Raises StatementFormatError when it is logged another way, or by nobody."""
+    kind = kind_of(envelope.payload_type)
+    if kind not in SUBMITTED:
+        raise StatementFormatError(f"a {kind} is not submitted here; these are: {', '.join(sorted(SUBMITTED & BY_KIND.keys()))}")
 
 
 class ExchangeService(ExchangeServicer):
@@ -108,9 +117,7 @@ class ExchangeService(ExchangeServicer):
     def Submit(self, request: wire.StatementRequest, context: grpc.ServicerContext) -> wire.Receipt:
         self._callers.sender(context)
         envelope = parse_envelope(request.envelope)
-        kind = kind_of(envelope.payload_type)
-        if kind not in SUBMITTED:
-            raise StatementFormatError(f"a {kind} is not submitted here; these are: {', '.join(sorted(SUBMITTED & BY_KIND.keys()))}")
+        check_submitted(envelope)
         self._of_key.check(envelope.key_ids[0])
         logged = self._journal.submit(request.envelope)
         self._of_key.charge(envelope.key_ids[0])  # only now is it known that the key has signed this

@@ -8,6 +8,7 @@ from itertools import permutations
 from typing import Self
 
 from crypto.checkpoint import Checkpoint, open_checkpoint
+from nodes.errors import NotFoundError
 from nodes.peering.mirrored import MirroredLog
 from simulators.demo.artifacts import Ran, run_command
 from simulators.demo.metering import Meter
@@ -64,11 +65,16 @@ class Federation:
 
     def size(self, zone: FederatedZone) -> int:
         """Leaves under the checkpoint that a zone publishes."""
-        return _checkpoint(zone, "/log/checkpoint", zone).size
+        note = Desk(zone.endpoints["gateway"], zone.public / "ca.pem").fetch("/log/checkpoint")
+        return 0 if note is None else _opened(note, zone).size
 
     def mirrored(self, home: FederatedZone, origin: FederatedZone) -> int:
-        """Leaves of ``origin``'s log that ``home``'s gateway serves; 0 before the first."""
-        return _checkpoint(home, f"/peers/{origin.id}/log/checkpoint", origin).size
+        """Leaves of ``origin``'s log under the checkpoint that ``home``'s mirror shows; 0 before the first."""
+        try:
+            note = self.mirror(home, origin).read_path("checkpoint")
+        except NotFoundError:
+            return 0
+        return _opened(note, origin).size
 
     def wait_mirrored(self, home: FederatedZone, origin: FederatedZone, size: int) -> None:
         """Return once ``home`` serves ``size`` leaves of ``origin`` or more. Raises NotReadyError."""
@@ -76,8 +82,9 @@ class Federation:
         until(lambda: self.mirrored(home, origin) >= size, MIRROR_TIMEOUT_S, what)
 
     def audit_mirror(self, home: FederatedZone, origin: FederatedZone) -> Ran:
-        """``xinqiao audit`` of the copy that ``home`` serves, against the keys of ``origin``."""
-        return run_command("audit", f"{home.endpoints['gateway']}/peers/{origin.id}", "--keys", str(origin.public), "--json")
+        """``xinqiao audit`` of the tree that ``home`` keeps of ``origin``, against the keys of ``origin``."""
+        tree = home.out / MIRRORS / origin.id / "log"
+        return run_command("audit", str(tree), "--keys", str(origin.public), "--tree-only", "--json")
 
     def mirror(self, home: FederatedZone, origin: FederatedZone) -> MirroredLog:
         """The files of ``home``'s mirror of ``origin``, for its own people."""
@@ -88,8 +95,5 @@ class Federation:
         return self.mirror(home, origin).status().get("split") is not None
 
 
-def _checkpoint(zone: FederatedZone, path: str, signed_by: FederatedZone) -> Checkpoint:
-    note = Desk(zone.endpoints["gateway"], zone.public / "ca.pem").fetch(path)
-    if note is None:
-        return Checkpoint(f"xinqiao/{signed_by.id}", 0, b"")
-    return open_checkpoint(note, (signed_by.public / "log.vkey").read_text(encoding="utf-8").strip())
+def _opened(note: bytes, zone: FederatedZone) -> Checkpoint:
+    return open_checkpoint(note, (zone.public / "log.vkey").read_text(encoding="utf-8").strip())

@@ -30,6 +30,7 @@ from nodes.coordinator.keeping.store import Store, metadata
 from nodes.coordinator.releasing.evidence import EvidenceDesk
 from nodes.coordinator.releasing.openings import Openings
 from nodes.coordinator.releasing.tickets import Issued, TicketOffice
+from nodes.coordinator.service import check_submitted
 from nodes.coordinator.work import WorkQueue
 from nodes.errors import NodeError, PeerUnavailableError, RpcRefusal
 from nodes.runtime.peers.exchange_client import ExchangeClient
@@ -43,7 +44,7 @@ from nodes.runtime.web.request_document import RequestDocument
 from protos.errors import detail_of, refusal_of
 from protos.v1 import exchange_pb2 as wire
 from scoring.errors import RowsAwaitedError, ScoringError
-from scoring.exchange.view import ZoneView
+from scoring.exchange.view import Logged, ZoneView
 from scoring.release.opening import SealedPartial
 from scoring.release.partials import sealing_aad, sealing_info
 from scoring.statements import Partial, Statement, parse_statement
@@ -170,7 +171,12 @@ class MemoryExchange:
         if self.away:
             raise PeerUnavailableError("the coordinator is away")
         self.submitted.append(envelope)
-        logged = self._answer(lambda: self._journal.submit(envelope))
+
+        def log() -> Logged:
+            check_submitted(parse_envelope(envelope))
+            return self._journal.submit(envelope)
+
+        logged = self._answer(log)
         return wire.Receipt(leaf=logged.leaf, leaf_index=logged.index, digest=bytes.fromhex(logged.digest))
 
     def release(self, request: bytes, subject: str) -> wire.ReleaseReply:
