@@ -25,7 +25,7 @@ from simulators.zone.configs import read_endpoints
 from simulators.zone.people import add_people
 from simulators.zone.processes import Usage, ZoneProcesses
 
-START_TIMEOUT_S, EPOCH_TIMEOUT_S, NOTICE_TIMEOUT_S = 180.0, 600.0, 60.0
+START_TIMEOUT_S, EPOCH_TIMEOUT_S, NOTICE_TIMEOUT_S = 300.0, 600.0, 60.0
 
 Tell = Callable[[str], None]
 
