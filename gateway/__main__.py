@@ -16,7 +16,6 @@ from gateway.evaluation.rounds import KeyRounds
 from gateway.evaluation.standing import RegistryDesk
 from gateway.front.pages import gateway_site
 from gateway.intake import SignedIntake
-from gateway.metrics import Metrics
 from gateway.public import Public
 from gateway.recognition.peers import Peers
 from gateway.refusals import RefusalLog
@@ -62,7 +61,8 @@ def main(config: Path) -> int:
     found = applications(core.ground)
     follower = follow_zone(process, core.ground.identity, settings, core.ground.zone)  # once all observers are there
     watch_registry(process, core.ground.zone, now)
-    gateway = _gateway(settings, core, found, lambda: follower.size)
+    process.health.require("key", lambda: _check_key(core.ground.zone, follower.size))
+    gateway = _gateway(settings, core, found, process.health.check)
     server = WebServer(create_app(gateway), settings.gateway.listen, settings.keys_dir / "cert.pem", settings.keys_dir / "tls-key.pem")
     _work(process, settings, core, found)
     server.attach(process)
@@ -105,14 +105,15 @@ def _core(process: Process, settings: GatewaySettings, envelope: Callable[[int],
     return _Core(ground, refusals, rounds, registry, disputes)
 
 
-def _gateway(settings: GatewaySettings, core: _Core, found: Applications, size: Callable[[], int]) -> Gateway:
+def _check_key(zone: Zone, size: int) -> None:
+    """The zone can open what it is sent. Raises NotReadyError."""
+    with zone.reading() as view:
+        if view.ceremony is None or set(view.ceremony.statement.custodians) - view.shares:
+            raise NotReadyError(f"the log shows no usable key yet, at {size} leaves")
+
+
+def _gateway(settings: GatewaySettings, core: _Core, found: Applications, ready: Callable[[], None]) -> Gateway:
     ground, table = core.ground, settings.gateway
-
-    def ready() -> None:
-        with ground.zone.reading() as view:
-            if view.ceremony is None or set(view.ceremony.statement.custodians) - view.shares:
-                raise NotReadyError(f"the log shows no usable key yet, at {size()} leaves")
-
     return Gateway(
         public_base=table.public_base,
         admin_token=ground.admin_token,
@@ -123,7 +124,6 @@ def _gateway(settings: GatewaySettings, core: _Core, found: Applications, size: 
         rounds=core.rounds,
         registry=core.registry,
         public=ground.public,
-        metrics=Metrics(),
         address_limit=RateLimit(table.requests_per_minute_per_address, time.monotonic),
         ready=ready,
         site=ground.site,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Header, Path, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, Path, Request, Response
 from fastapi.responses import JSONResponse
 
 from crypto.encoding import sha256
@@ -18,11 +18,11 @@ from gateway.evaluation.conduct import Evaluation
 from gateway.evaluation.rounds import KeyRounds
 from gateway.evaluation.standing import RegistryDesk
 from gateway.intake import Raw, read_raw
-from gateway.metrics import Metrics
 from gateway.public import Public
 from gateway.refusals import RefusalLog
 from gateway.releases import AWAITED, Releases
 from nodes.errors import RpcRefusal
+from nodes.runtime.observing import metrics
 from nodes.runtime.pages.site import Site
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.limits import RateLimit
@@ -56,7 +56,6 @@ class Gateway:
     rounds: KeyRounds
     registry: RegistryDesk
     public: Public
-    metrics: Metrics
     address_limit: RateLimit
     ready: Callable[[], None]
     site: Site
@@ -80,13 +79,21 @@ def create_app(gateway: Gateway) -> FastAPI:
         app.include_router(part)
     gateway.site.install(app, hosts=(gateway.public_base.removeprefix("https://"),))
     app.add_middleware(Bounds, take=gateway.address_limit.take)
-    gateway.metrics.install(app)
+    app.middleware("http")(_closed)
     _release_routes(app, gateway)
     _consent_routes(app, gateway)
     _epoch_routes(app, gateway)
     _round_routes(app, gateway)
     _public_routes(app, gateway)
     return app
+
+
+async def _closed(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Answers that say nothing else of it are no page and load nothing."""
+    response = await call_next(request)
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Content-Security-Policy", "default-src 'none'")
+    return response
 
 
 def _release_routes(app: FastAPI, gateway: Gateway) -> None:
@@ -263,6 +270,6 @@ def _public_routes(app: FastAPI, gateway: Gateway) -> None:
         return {"status": "ready"}
 
     @app.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-    def metrics() -> Response:
+    def metrics_text() -> Response:
         """Counters and timings for Prometheus. Nothing in them names a subject."""
-        return Response(gateway.metrics.exposition(), media_type=gateway.metrics.media_type)
+        return Response(metrics.exposition(), media_type=metrics.MEDIA_TYPE)

@@ -208,6 +208,11 @@ class Outbox:
         """Whether a message whose place begins with ``places`` waits to be sent."""
         return self._any(places, MESSAGES.c.state == "waiting")
 
+    def count_waiting(self) -> int:
+        """How many signed messages wait to be sent."""
+        with reading(self._engine) as connection:
+            return connection.execute(select(func.count()).where(MESSAGES.c.state == "waiting")).scalar_one()
+
     def acknowledged(self, places: str) -> list[Acknowledged]:
         """Messages of places that begin with ``places`` and were acknowledged with a leaf, in order of leaf."""
         columns = [getattr(MESSAGES.c, name) for name in Acknowledged.__slots__]

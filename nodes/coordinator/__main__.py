@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
+
 from nodes.coordinator.callers import Callers
 from nodes.coordinator.epochs import Epochs
 from nodes.coordinator.intake import Intake
@@ -24,6 +26,7 @@ from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
 from nodes.runtime.notices.board import BoardService
+from nodes.runtime.observing.service import HealthService
 from nodes.runtime.peers.entitlement import permitting
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.limits import RateLimit
@@ -75,6 +78,9 @@ def main(config: Path) -> int:
     server.add(add_ExchangeServicer_to_server, service)
     server.add(add_FederationServicer_to_server, FederationService(callers, outbox, process.stopping))
     server.add(add_BoardServicer_to_server, BoardService(settings.zone, zone.has_role))
+    server.add(add_HealthServicer_to_server, HealthService(process.health, "xinqiao.v1.Exchange", "xinqiao.v1.Board"))
+    process.health.require("log", follower.check_begun)
+    work.tell()
     process.on_stop(log.close)
     process.on_stop(server.stop)
     process.on_stop(work.wake)

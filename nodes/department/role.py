@@ -33,6 +33,7 @@ from nodes.runtime.clock import now
 from nodes.runtime.cursor import Cursor
 from nodes.runtime.database import open_database
 from nodes.runtime.files import read_private
+from nodes.runtime.observing import gauges
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.log_client import LogClient
@@ -101,12 +102,15 @@ class DepartmentRole:
         process.worker("department.released", lambda: self._department.go_on(four_eyes.released, process.stopping, table.scan_s))
         for action in (engine.dispose, records.dispose, log.close, self._exchange.close, self._exchange.cancel, sender.stop, four_eyes.released.set):
             process.on_stop(action)
+        quarantine = Quarantine(records, intake)
+        gauges.gauge("xinqiao_outbox_messages", "Signed messages that wait to be sent", kept.count_waiting)
+        gauges.gauges("xinqiao_quarantine_parts", "Parts of deliveries that wait in quarantine for a person", "connector", quarantine.count)
         self.ready: dict[str, int] = {}
         if desk is not None and people is not None:
             from nodes.department.desk.app import create_app  # noqa: PLC0415  a department without a page starts a third faster without the web framework
             from nodes.runtime.web.server import WebServer  # noqa: PLC0415  the same
 
-            feeds = Records(sources, runner, Quarantine(records, intake))
+            feeds = Records(sources, runner, quarantine)
             page = create_app(identity.member, people, four_eyes, Outgoing(engine, Summaries(engine), four_eyes), feeds, settling)
             server = WebServer(page, desk.listen)
             server.attach(process)

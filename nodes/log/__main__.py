@@ -10,11 +10,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from pydantic import Field
 
 from crypto.errors import NoteError
 from crypto.notes import ED25519, NoteSigner
 from nodes.errors import IdentityError, LogForkError
+from nodes.log import observed
 from nodes.log.admission import KEY_CHANGING_KINDS, Admission
 from nodes.log.publication import FilePin, Publication
 from nodes.log.reader import Reader
@@ -28,6 +30,7 @@ from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
 from nodes.runtime.files import write_public
 from nodes.runtime.notices.board import BoardService
+from nodes.runtime.observing.service import HealthService
 from nodes.runtime.peers.entitlement import permitting
 from nodes.runtime.peers.identity import Identity, load_note_signer, log_name
 from nodes.runtime.peers.limits import RateLimit
@@ -74,6 +77,7 @@ def main(config_path: Path) -> int:
         for entry in entries:
             admission.apply(entry)
         reader.remember(entries)
+        observed.count(entries)
 
     pin = FilePin(settings.log.pin or settings.state_dir / "head.pin")
     sequencer = Sequencer(store, pin, signer, publication, now, on_commit)
@@ -84,6 +88,8 @@ def main(config_path: Path) -> int:
     appends = RateLimit(settings.log.appends_per_minute_per_member, time.monotonic)
     server.add(add_LogServicer_to_server, LogService(admission, sequencer, reader, publication, rounds, appends))
     server.add(add_BoardServicer_to_server, BoardService(settings.zone, admission.has_role))
+    server.add(add_HealthServicer_to_server, HealthService(process.health, "xinqiao.v1.Log", "xinqiao.v1.Board"))
+    observed.tell_of(publication, reader, admission.registry_statement, now)
     process.worker("sequencer", sequencer.run)
     process.on_stop(server.stop)
     process.on_stop(publication.close)

@@ -23,6 +23,7 @@ from nodes.log.publication import Publication, SignedHead
 from nodes.log.storage import Batch, Entry, Head, KeyUse
 from nodes.log.tree import Edge
 from nodes.runtime.clock import Clock
+from nodes.runtime.observing import metrics
 
 LARGEST_GROUP = 4096
 LARGEST_GROUP_BYTES = 32 << 20
@@ -161,6 +162,13 @@ class Sequencer:
                 waiting.answers.set_exception(error)
 
     def _sequence(self, group: list[_Waiting]) -> None:
+        with metrics.COMMIT_SECONDS.time():
+            plan = self._commit(group)
+        answers = iter(plan.answers)
+        for waiting in group:
+            waiting.answers.set_result([next(answers) for _ in waiting.submissions])
+
+    def _commit(self, group: list[_Waiting]) -> _Plan:
         plan = self._plan([item for waiting in group for item in waiting.submissions])
         if plan.entries or plan.keys:
             edge, rows = self._edge.extended([merkle.leaf_hash(entry.leaf) for entry in plan.entries])
@@ -170,9 +178,7 @@ class Sequencer:
         if plan.entries:
             self._on_commit(plan.entries)
             self._publish()
-        answers = iter(plan.answers)
-        for waiting in group:
-            waiting.answers.set_result([next(answers) for _ in waiting.submissions])
+        return plan
 
     def _publish(self) -> None:
         note = sign_checkpoint(Checkpoint(self._signer.name, self._head.size, self._head.root), self._signer)

@@ -13,6 +13,8 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -20,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -28,8 +30,12 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from nodes.errors import SettingsError, StorageUnavailableError
 from nodes.runtime.files import PRIVATE_FILE, make_private_directory
 from nodes.runtime.migrations.upgrading import WRITES, WRITING, bring_up_to_date, lock_writers
+from nodes.runtime.observing import metrics
 
 BUSY_TIMEOUT_MS = 15_000
+_BEGUN = "xinqiao_begun"
+_WORDS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "BEGIN", "WITH"})
+_opened: weakref.WeakKeyDictionary[Engine, tuple[Path, str]] = weakref.WeakKeyDictionary()
 _SORTS_BY_BYTES = frozenset({"C", "POSIX", "C.UTF-8", "C.utf8"})
 _MACHINE = (OSError, MemoryError, OperationalError, InterfaceError, InternalError, PoolTimeoutError)
 _DISK_SAYS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
@@ -45,7 +51,14 @@ def open_database(directory: Path, kind: str, url: str = "", *, name: str = "", 
     """
     engine = connect(directory / f"{name or kind}.db", url, schema or name or kind)
     bring_up_to_date(engine, kind)
+    _observe(engine, name or kind)
+    _opened[engine] = (directory, name or kind)
     return engine
+
+
+def opened(state_dir: Path) -> list[Engine]:
+    """Databases that this process has opened in ``state_dir`` or below it, and still holds."""
+    return [engine for engine, (directory, _) in list(_opened.items()) if directory.is_relative_to(state_dir)]
 
 
 def connect(path: Path, url: str, schema: str) -> Engine:
@@ -66,7 +79,8 @@ def connect(path: Path, url: str, schema: str) -> Engine:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that may write; commits at the end of the block, rolls back on an exception."""
-    with engine.connect().execution_options(**WRITING) as connection, connection.begin():
+    timed = metrics.TRANSACTIONS.labels(_name_of(engine), "writing").time()
+    with timed, engine.connect().execution_options(**WRITING) as connection, connection.begin():
         lock_writers(connection)
         yield connection
 
@@ -75,7 +89,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 def reading(engine: Engine) -> Iterator[Connection]:
     """A transaction over one snapshot; nothing that it writes is kept."""
     options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if engine.dialect.name == "postgresql" else {}
-    with engine.connect().execution_options(**options) as connection:
+    with metrics.TRANSACTIONS.labels(_name_of(engine), "reading").time(), engine.connect().execution_options(**options) as connection:
         transaction = connection.begin()
         try:
             yield connection
@@ -96,6 +110,30 @@ def storage_trouble(error: Exception) -> Exception:
 def of_the_machine(error: BaseException) -> bool:
     """Whether ``error`` comes of disk, database, network or memory, and not of what was worked on: the same work may succeed later."""
     return isinstance(error, _MACHINE)
+
+
+def _name_of(engine: Engine) -> str:
+    return _opened[engine][1] if engine in _opened else "other"
+
+
+def _observe(engine: Engine, name: str) -> None:
+    """Time every statement, by its first word: what it is about stands in none of the metrics [H3]."""
+
+    def begin(connection: Connection, *_rest: object) -> None:
+        connection.info.setdefault(_BEGUN, []).append(time.monotonic())
+
+    def end(connection: Connection, _cursor: object, statement: str, *_rest: object) -> None:
+        word = statement.lstrip().partition(" ")[0].upper()
+        begun = connection.info[_BEGUN].pop()
+        metrics.STATEMENTS.labels(name, word if word in _WORDS else "other").observe(time.monotonic() - begun)
+
+    def forget(context: ExceptionContext) -> None:
+        if context.connection is not None:
+            context.connection.info.pop(_BEGUN, None)
+
+    event.listen(engine, "before_cursor_execute", begin)
+    event.listen(engine, "after_cursor_execute", end)
+    event.listen(engine, "handle_error", forget)
 
 
 def _postgresql(url: str) -> str:

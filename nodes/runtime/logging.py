@@ -15,6 +15,8 @@ from typing import Any, TextIO, cast
 
 import structlog
 
+from nodes.runtime.observing import metrics
+
 PROCESS_STARTED = "process.started"
 PROCESS_READY = "process.ready"
 PROCESS_STOPPING = "process.stopping"
@@ -66,6 +68,7 @@ def configure(member: str, level: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _refuse_payloads,
+            _count,
             structlog.processors.JSONRenderer(sort_keys=True, ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
@@ -97,6 +100,12 @@ class _StandardError:
     def flush(self) -> None:
         with suppress(OSError):
             sys.stderr.flush()
+
+
+def _count(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Every event is a metric too: event names are constants of the program."""
+    metrics.EVENTS.labels(event.get("event", ""), event.get("level", "")).inc()
+    return event
 
 
 _process: dict[str, str] = {"node": ""}

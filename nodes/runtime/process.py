@@ -14,14 +14,18 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from nodes.errors import StateInUseError
+from nodes.errors import SettingsError, StateInUseError
 from nodes.runtime import logging
 from nodes.runtime.clock import Timer
 from nodes.runtime.files import make_private_directory, write_private
+from nodes.runtime.observing import tracing
+from nodes.runtime.observing.health import READY, STOPPING, Health
+from nodes.runtime.observing.own import tell_of
 from nodes.runtime.settings import NodeSettings
 from protos.errors import refusal_of
 
@@ -34,10 +38,11 @@ _log = logging.logger("process")
 
 class Process:
     """One running process of the zone. ``stopping`` is set as soon as it should end: workers wait on it instead of sleeping.
+    ``health``: whether it can serve; roles add what they require. It is told, as is all that ``[observe]`` asks for, from here on.
 
     Threads have ``stop_grace_s`` to end after ``stopping`` is set; then the process ends without them.
     Making it takes the state directory for this process alone. Raises StateInUseError when another holds it, SecretFileError
-    when others may enter it.
+    when others may enter it, SettingsError when what ``[observe]`` names cannot be had.
     """
 
     def __init__(self, settings: NodeSettings, stop_grace_s: float = STOP_GRACE_S) -> None:
@@ -54,10 +59,17 @@ class Process:
         self._on_stop: list[Callable[[], None]] = []
         self._fatal: BaseException | None = None
         self._guard = threading.Lock()
+        self.health = Health(self._state_dir)
+        self._told: dict[str, object] = {}
+        self._observe()
 
-    def worker(self, name: str, work: Callable[[], None]) -> None:
-        """Run ``work`` in a thread of its own once the process runs. It must return soon after ``stopping`` is set, and not before."""
-        self._workers.append(threading.Thread(target=self._supervise, args=(name, work), name=name, daemon=True))
+    def worker(self, name: str, work: Callable[[], None], *, at_once: bool = False) -> None:
+        """Run ``work`` in a thread of its own once the process runs, or ``at_once``. It must return soon after ``stopping`` is set, and
+        not before."""
+        thread = threading.Thread(target=self._supervise, args=(name, work), name=name, daemon=True)
+        self._workers.append(thread)
+        if at_once:
+            thread.start()
 
     def on_stop(self, action: Callable[[], None]) -> None:
         """Call ``action`` when the process ends; the last registered first."""
@@ -79,13 +91,33 @@ class Process:
         self._await_signals()
         _log.info(logging.PROCESS_STARTED, pid=os.getpid())
         for thread in self._workers:
-            thread.start()
+            if thread.ident is None:
+                thread.start()
         if not self.stopping.is_set():
-            write_private(self._ready_file, json.dumps({"pid": os.getpid(), **(ready or {})}).encode())
+            self.health.enter(READY)
+            write_private(self._ready_file, json.dumps({"pid": os.getpid(), **(ready or {}), **self._told}).encode())
+            _tell_supervisor("READY=1")
             _log.info(logging.PROCESS_READY)
         self.stopping.wait()
         self._end()
         return 0 if self._fatal is None else EXIT_FATAL
+
+    def _observe(self) -> None:
+        """Begin to tell what ``[observe]`` asks for; it ends last."""
+        wanted = self.settings.observe
+        tell_of(self.settings, self.health)
+        if wanted.traces is not None:
+            try:
+                from nodes.runtime.observing.exporting import OpenTelemetry  # noqa: PLC0415  an extra that only those install who trace
+            except ImportError as error:
+                raise SettingsError("observe.traces needs OpenTelemetry: pip install 'xinqiao[tracing]'") from error
+            tracer = OpenTelemetry(wanted.traces, wanted.traces_ca, wanted.traces_ratio, self.settings.member, self.settings.zone)
+            tracing.start(tracer, wanted.traces_from_outside)
+            self.on_stop(tracer.close)
+        if wanted.listen is not None:
+            from nodes.runtime.observing.listener import listen  # noqa: PLC0415  a process without one starts without the web framework
+
+            self._told["observe_port"] = listen(self, wanted.listen)
 
     def _supervise(self, name: str, work: Callable[[], None]) -> None:
         try:
@@ -118,6 +150,8 @@ class Process:
 
     def _end(self) -> None:
         _log.info(logging.PROCESS_STOPPING)
+        self.health.enter(STOPPING)
+        _tell_supervisor("STOPPING=1")
         self._ready_file.unlink(missing_ok=True)
         for action in reversed(self._on_stop):
             try:
@@ -154,3 +188,11 @@ def take_state(state_dir: Path) -> IO[bytes]:
 
 def _ignore_in_main(_number: int, _frame: FrameType | None) -> None:
     return None
+
+
+def _tell_supervisor(state: str) -> None:
+    """Tell systemd, where it started this process and wants to know (sd_notify(3)). One that does not listen any more is no trouble of ours."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if address.startswith(("/", "@")):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as supervisor, suppress(OSError):
+            supervisor.sendto(state.encode(), address.replace("@", "\0", 1) if address.startswith("@") else address)

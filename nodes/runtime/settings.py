@@ -35,6 +35,10 @@ ConfigPath = Annotated[Path, AfterValidator(_resolve)]
 Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:\[\]-]+:[0-9]{1,5}$")]  # host:port; port 0 takes a free one
 GatewayUrl = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.\-]+(:[0-9]{1,5})?$")]  # public base, no trailing slash
 
+TracesUrl = Annotated[
+    str, StringConstraints(pattern=r"^(https://[^\s/@]+|http://(127\.0\.0\.1|localhost)(:[0-9]{1,5})?)(/[^\s?#]*)?$", max_length=200)
+]
+
 
 class Table(BaseModel):
     """Base of the tables of a configuration: frozen, closed to unknown keys."""
@@ -56,6 +60,19 @@ class Peers(Table):
     log: Peer | None = None
 
 
+class Observe(Table):
+    """What this process tells of itself to its own operator; nothing unless configured. ``listen``: host:port on loopback for /healthz,
+    /readyz and /metrics. ``traces``: an OTLP receiver; ``traces_ca`` its authority, where that is none of the system's; ``traces_ratio`` of
+    the traces that begin here are recorded; ``traces_from_outside``: what becomes of a stranger's trace, linked to, continued or ignored.
+    """
+
+    listen: Address | None = None
+    traces: TracesUrl | None = None
+    traces_ca: ConfigPath | None = None
+    traces_ratio: float = Field(default=1.0, ge=0.0, le=1.0)
+    traces_from_outside: Literal["link", "parent", "ignore"] = "link"
+
+
 class NodeSettings(BaseSettings):
     """What every process is told: who it is, where its directories are, whom it calls.
 
@@ -72,6 +89,7 @@ class NodeSettings(BaseSettings):
     public_dir: ConfigPath
     peers: Peers = Peers()
     database_url: str = Field(default="", repr=False)  # empty: SQLite in state_dir; else a postgresql+psycopg URL
+    observe: Observe = Observe()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @classmethod

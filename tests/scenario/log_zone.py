@@ -71,8 +71,8 @@ class Zone:
         """A small valid statement of the member, another each time."""
         return self.sign(member, Refusal(zone=ZONE, nonce=fresh_nonce(), member=member, reason="NOT_READY"))
 
-    def config(self, name: str = "log", listen: str = "127.0.0.1:0", database_url: str = "") -> Path:
-        """Configuration file of a log process with state directory ``name``."""
+    def config(self, name: str = "log", listen: str = "127.0.0.1:0", database_url: str = "", tables: str = "") -> Path:
+        """Configuration file of a log process with state directory ``name``; ``tables`` stand in it too."""
         path = self.root / f"{name}.toml"
         text = [
             'member = "log"',
@@ -84,7 +84,7 @@ class Zone:
             "[log]",
             f'listen = "{listen}"',
         ]
-        path.write_text("\n".join(text) + "\n")
+        path.write_text("\n".join(text) + "\n" + tables)
         return path
 
 
@@ -103,11 +103,12 @@ def make_zone(root: Path, witnesses: tuple[str, ...] = ("auditor",), required: i
 
 @dataclass(slots=True)
 class LogProcess:
-    """A running log: its subprocess, address, and what it wrote to standard error."""
+    """A running log: its subprocess, address, what it wrote to standard error, and the port on which it tells of itself, if it does."""
 
     process: subprocess.Popen[bytes]
     peer: Peer
     errors: Path
+    observe_port: int = 0
 
     def kill(self) -> None:
         """kill -9."""
@@ -121,9 +122,9 @@ class LogProcess:
 
 
 @contextmanager
-def running_log(zone: Zone, name: str = "log", database_url: str = "") -> Iterator[LogProcess]:
+def running_log(zone: Zone, name: str = "log", database_url: str = "", tables: str = "") -> Iterator[LogProcess]:
     """A log process over state directory ``name``; killed at the end if it still runs."""
-    log = start_log(zone, name, database_url)
+    log = start_log(zone, name, database_url, tables)
     try:
         yield log
     finally:
@@ -131,9 +132,9 @@ def running_log(zone: Zone, name: str = "log", database_url: str = "") -> Iterat
             log.kill()
 
 
-def start_log(zone: Zone, name: str = "log", database_url: str = "") -> LogProcess:
+def start_log(zone: Zone, name: str = "log", database_url: str = "", tables: str = "") -> LogProcess:
     """Start a log process and wait until it is ready. Raises AssertionError with its last words when it ends instead."""
-    config = zone.config(name, database_url=database_url)
+    config = zone.config(name, database_url=database_url, tables=tables)
     ready = zone.root / "state" / name / "ready"
     errors = zone.root / f"{name}.err"
     ready.unlink(missing_ok=True)
@@ -146,8 +147,8 @@ def start_log(zone: Zone, name: str = "log", database_url: str = "") -> LogProce
         if process.returncode is not None or timer.left_s() < 0:
             process.kill()
             raise AssertionError(f"the log did not start: {errors.read_text()[-2000:]}")
-    port = json.loads(ready.read_bytes())["port"]
-    return LogProcess(process, Peer(member="log", address=f"127.0.0.1:{port}"), errors)
+    told = json.loads(ready.read_bytes())
+    return LogProcess(process, Peer(member="log", address=f"127.0.0.1:{told['port']}"), errors, told.get("observe_port", 0))
 
 
 def connect(identity: Identity, peer: Peer) -> grpc.Channel:

@@ -18,7 +18,6 @@ from gateway.evaluation.standing import RegistryDesk
 from gateway.explorer.office import ExplorerOffice
 from gateway.front.pages import gateway_site
 from gateway.intake import SignedIntake
-from gateway.metrics import Metrics
 from gateway.policies.office import Policies
 from gateway.public import Public
 from gateway.publications.desk import PublicationDesk
@@ -33,6 +32,7 @@ from nodes.department.records.deliveries import Intake
 from nodes.department.records.store import RecordStore
 from nodes.errors import NotReadyError
 from nodes.runtime.database import open_database
+from nodes.runtime.observing.http import Observed
 from nodes.runtime.pages.accounts import AUTHORITY
 from nodes.runtime.pages.site import Site
 from nodes.runtime.peers.limits import RateLimit
@@ -123,13 +123,12 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
         rounds=rounds,
         registry=registry,
         public=public,
-        metrics=Metrics(),
         address_limit=address_limit,
         ready=ready,
         site=site,
         parts=found.parts,
     )
-    client = TestClient(create_app(gateway), base_url=BASE, raise_server_exceptions=False)
+    client = TestClient(Observed(create_app(gateway)), base_url=BASE, raise_server_exceptions=False)
     return Front(
         zone, log, exchange, store, evaluation, refusals, client, down, rounds, disputes, site, found.policies, found.publications,
         found.cockpit, held, found.explorer, found.recognition,

@@ -117,6 +117,11 @@ class Store:
             ).all()
         return [(row.seq, row.item) for row in rows]
 
+    def count_work(self, member: str, seq: int) -> int:
+        """How many items of a member have a sequence number above ``seq``."""
+        with reading(self._engine) as connection:
+            return connection.execute(select(func.count()).where(_work.c.member == member, _work.c.seq > seq)).scalar_one()
+
     def keep_in_flight(self, envelope: bytes) -> None:
         """Keep the one statement that is about to be sent to the log, in place of the one before."""
         with writing(self._engine) as connection:

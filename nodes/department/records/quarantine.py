@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, case, func, select, update
 
 from connectors.records import Malformed, Origin, Record
 from nodes.department.records.deliveries import Intake
@@ -54,6 +54,13 @@ class Quarantine:
             for row in connection.execute(found):
                 origin = Origin(row.connector, row.name, row.place)
                 yield Quarantined(row.id, row.recorded_at, origin, row.field, row.reason, row.content, row.header)
+
+    def count(self) -> dict[str, int]:
+        """How many parts wait for a person, by connector; connectors of which none ever waited are left out."""
+        waits = func.sum(case((QUARANTINE.c.state == "waiting", 1), else_=0))
+        found = select(DELIVERIES.c.connector, waits).join_from(QUARANTINE, DELIVERIES, DELIVERIES.c.id == QUARANTINE.c.delivery)
+        with reading(self._engine) as connection:
+            return {name: int(number) for name, number in connection.execute(found.group_by(DELIVERIES.c.connector))}
 
     def one(self, number: int) -> Quarantined:
         """The part ``number``. Raises NotFoundError when none of that number waits."""

@@ -21,6 +21,8 @@ import grpc
 from nodes.errors import PeerUnavailableError, RpcRefusal, SettingsError
 from nodes.runtime import logging
 from nodes.runtime.clock import Timer
+from nodes.runtime.observing import tracing
+from nodes.runtime.observing.calls import Observing
 from nodes.runtime.peers import tls
 from nodes.runtime.peers.entitlement import Permit
 from nodes.runtime.peers.guard import REASON_KEY, RETRY_AFTER_KEY, Admit, Guard
@@ -75,7 +77,7 @@ class RpcServer:
         ]
         self._executor = ThreadPoolExecutor(limits.workers, thread_name_prefix="rpc")
         guard = Guard(identity, admit, on_fatal, limits.workers, permit)
-        self._server = grpc.server(self._executor, interceptors=[guard], options=options)
+        self._server = grpc.server(self._executor, interceptors=[Observing(), guard], options=options)
         try:
             self.port = self._server.add_secure_port(listen, tls.server_credentials(identity))
         except RuntimeError as error:
@@ -135,7 +137,7 @@ def call(method: Callable[..., Res], request: object, *, timeout_s: float, stop:
     reason: RpcRefusal | None = None
     while True:
         try:
-            return method(request() if callable(request) else request, timeout=max(timer.left_s(), 0.001))
+            return method(request() if callable(request) else request, timeout=max(timer.left_s(), 0.001), metadata=tracing.outgoing())
         except ValueError as error:  # how grpc says that the channel is closed: this process is stopping
             raise PeerUnavailableError("the channel is closed") from error
         except grpc.RpcError as error:
@@ -159,7 +161,7 @@ def stream(method: Callable[..., Any], request: object, *, timeout_s: float) -> 
     Never tried again: callers resume from their own cursor. Raises PeerUnavailableError when the channel is closed.
     """
     try:
-        return Call(method(request, timeout=timeout_s))
+        return Call(method(request, timeout=timeout_s, metadata=tracing.outgoing()))
     except ValueError as error:
         raise PeerUnavailableError("the channel is closed") from error
 

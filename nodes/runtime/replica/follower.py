@@ -10,7 +10,8 @@ from typing import Protocol
 from crypto.checkpoint import WitnessedCheckpoint, check_witnessed
 from crypto.errors import NoteError
 from nodes.errors import NotReadyError, PeerUnavailableError, RpcRefusal
-from nodes.runtime import logging
+from nodes.runtime import clock, logging
+from nodes.runtime.observing import gauges
 from nodes.runtime.peers import rpc, tls
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.process import Process
@@ -58,6 +59,7 @@ class LogFollower:
         self._stop = threading.Event()
         self._call: rpc.Call[log_pb2.LogUpdate] | None = None
         self._size = 0
+        self._connected = False
         self._checkpoint = ""
         self._witnessed: Witnessed | None = None
 
@@ -67,6 +69,7 @@ class LogFollower:
         self._stop = process.stopping
         process.on_stop(self.cancel)
         process.worker("follower", self.run)
+        self._tell()
 
     def replay(self) -> None:
         """Give the sink what is stored, before anything is asked of the log. Raises what the sink raises."""
@@ -118,12 +121,17 @@ class LogFollower:
         covered = 0 if witnessed is None else witnessed.checkpoint.size
         if covered >= self.size:
             return
-        waited_s = now - parse_leaf(next(self._replica.entries(covered, covered + 1)).leaf).time
+        waited_s = self._waited_s(covered, now)
         if waited_s > self._policy.max_age_s:
             raise CheckpointStaleError(
                 f"leaf {covered} has waited {waited_s} s for {self._policy.required} of {len(self._policy.witnesses)} witnesses: "
                 "nothing is released until they are back"
             )
+
+    def check_begun(self) -> None:
+        """There is a log to work on here: at least its first leaf. Raises NotReadyError."""
+        if self.size == 0:
+            raise NotReadyError("nothing of the log is here yet")
 
     def cancel(self) -> None:
         """End ``run`` and every wait, from any thread."""
@@ -144,9 +152,29 @@ class LogFollower:
                     self._follow(stub)
                     pause_s = FIRST_PAUSE_S
                 except (PeerUnavailableError, RpcRefusal) as error:
+                    self._connected = False
                     _log.info(logging.LOG_RECONNECTED, cause=type(error).__name__, reason=getattr(error, "reason", ""), size=self.size)
                     self._stop.wait(pause_s)
                     pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+    def _waited_s(self, covered: int, now: int) -> int:
+        return now - parse_leaf(next(self._replica.entries(covered, covered + 1)).leaf).time
+
+    def _tell(self) -> None:
+        """Offer the gauges of this copy of the log, named by its place in the process [H2]."""
+
+        def unwitnessed_s() -> float:
+            witnessed = self.witnessed
+            covered = 0 if witnessed is None else witnessed.checkpoint.size
+            return 0.0 if covered >= self.size else float(self._waited_s(covered, clock.now()))
+
+        copy = self._replica.place
+        gauges.gauges("xinqiao_replica_leaves", "Leaves of the log verified and applied here", "copy", lambda: {copy: self.size}, copy)
+        gauges.gauges(
+            "xinqiao_replica_unwitnessed_seconds", "How long the oldest leaf here that is not witnessed has waited", "copy",
+            lambda: {copy: unwitnessed_s()}, copy,
+        )  # fmt: skip
+        gauges.gauges("xinqiao_replica_following", "1 while the log is being followed, else 0", "copy", lambda: {copy: float(self._connected)}, copy)
 
     def _follow(self, stub: log_pb2_grpc.LogStub) -> None:
         self._replica.forget_unconfirmed()
@@ -157,6 +185,7 @@ class LogFollower:
         if self._stop.is_set():
             call.cancel()
         for update in call:
+            self._connected = True
             entries = [Entry(entry.index, entry.leaf, entry.envelope) for entry in update.entries]
             proved = self._replica.accept(entries, update.checkpoint)
             if proved is not None:

@@ -98,6 +98,11 @@ class LogReplica:
         self._roots: dict[int, bytes] = {}  # of the sizes confirmed last, oldest first
         self._remember(Head(frontier.size, frontier.root(), note))
 
+    @property
+    def place(self) -> str:
+        """What this copy is called within its process: the directory that it lies in."""
+        return self._directory.parent.name
+
     def accept(self, entries: Sequence[Entry], note: bytes) -> Head | None:
         """Take the next entries and, unless ``note`` is empty, the checkpoint that they complete; the head that it proves.
 

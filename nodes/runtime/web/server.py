@@ -10,6 +10,7 @@ from typing import Any
 import uvicorn
 
 from nodes.errors import SettingsError
+from nodes.runtime.observing.http import Observed
 from nodes.runtime.process import Process
 from nodes.runtime.web.bounds import BoundedProtocol
 
@@ -38,7 +39,7 @@ class WebServer:
             raise SettingsError(f"cannot listen on {listen}: {error.strerror}") from error
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
-            app,
+            Observed(app),
             http=protocol,
             ssl_certfile=certificate,
             ssl_keyfile=key,
@@ -52,10 +53,10 @@ class WebServer:
         )
         self._server = uvicorn.Server(config)
 
-    def attach(self, process: Process) -> None:
-        """Serve in a worker of ``process`` until it stops."""
+    def attach(self, process: Process, *, at_once: bool = False) -> None:
+        """Serve in a worker of ``process`` until it stops; ``at_once``: before it is ready."""
         process.on_stop(self.stop)
-        process.worker("http", self.run)
+        process.worker("http", self.run, at_once=at_once)
 
     def run(self) -> None:
         """Serve until ``stop``."""
