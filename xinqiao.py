@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, str] = {
     "values": f"{NODES}.departments.values:app",
     "account": f"{NODES}.account:app",
     "database": f"{NODES}.database:app",
+    "doctor": f"{NODES}.doctor.command:doctor",
     "bench": f"{SIMULATORS}.bench:bench",
 }
 """Command → module and what it has there: a group of commands, or the one function of a command."""

@@ -21,6 +21,7 @@ from simulators.zone.build import build_zone, processes_of
 from simulators.zone.configs import read_endpoints
 from simulators.zone.layout import ZonePlan, demo_plan
 from simulators.zone.processes import ZoneProcesses
+from tests.support.otlp import Receiver
 
 EPOCH, PACK, PRODUCT_TIMEOUT_S = "e1995", "firm-panel", 60.0
 OPENING_TIMEOUT_S = 6.0  # a zone this small opens in well under a second: tests of absent custodians need not wait as long as people would
@@ -30,7 +31,8 @@ FIRMS = 40
 
 @dataclass
 class LiveZone:
-    """A running zone. ``subjects``: subject id -> USCC, which only this test harness knows."""
+    """A running zone. ``subjects``: subject id -> USCC, which only this test harness knows. ``traces``: what its processes' spans come to,
+    if to anything."""
 
     out: Path
     processes: ZoneProcesses
@@ -40,6 +42,7 @@ class LiveZone:
     gateway: Desk
     service: EnterpriseService
     banks: dict[str, Bank]
+    traces: Receiver | None = None
 
     def evaluate(self) -> None:
         """Open, contribute, close, release one epoch."""

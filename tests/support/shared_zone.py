@@ -15,15 +15,25 @@ from scoring.statements import DisclosurePolicy
 from simulators.zone.layout import demo_plan
 from tests.support.customs import USCC, Client
 from tests.support.live_zone import PACK, LiveZone, live_zone
+from tests.support.otlp import receiver
 
 GROUP = "zone"
 """Of tests that run in one worker, so that they find the same zone."""
 
-ORDER = ("test_commands_live", "test_draws_live", "test_live_zone", "test_npm_client", "test_keys_over_time", "test_witnesses_and_splits")
+ORDER = (
+    "test_commands_live",
+    "test_draws_live",
+    "test_live_zone",
+    "test_npm_client",
+    "test_observed_zone",
+    "test_keys_over_time",
+    "test_witnesses_and_splits",
+)
 """Modules that share the zone: the first finds no epoch, the last but one leaves a custodian's lie in the log, the last makes the log fork."""
 
 CUSTODIANS = ("tax-hangzhou", "credit-binjiang", "notary-hangzhou", "archive-zhejiang", "university-hangzhou")
 OFFICE = "ip-zhejiang"
+TRACED = ("gateway", "coordinator", "log")
 MAX_AGE_S = 10
 LOANS = "loan-performance"
 _REGISTER = """\
@@ -40,8 +50,15 @@ fields: {patents: {column: 专利数, type: integer}}
 def shared_zone(out: Path) -> Iterator[LiveZone]:
     """The zone in ``out``, all of its processes running, its key usable, no epoch opened."""
     plan = replace(demo_plan(witnesses=3), checkpoint_max_age_s=MAX_AGE_S, disclosure=DisclosurePolicy(epoch_interval_s=0))
-    with live_zone(out, plan=plan, tune=_configure, packs=(PACK, LOANS)) as running:
-        yield running
+    with receiver() as traces:
+
+        def tune(out: Path) -> None:
+            _configure(out)
+            _observe(out, traces.url)
+
+        with live_zone(out, plan=plan, tune=tune, packs=(PACK, LOANS)) as running:
+            running.traces = traces
+            yield running
 
 
 @contextmanager
@@ -74,6 +91,13 @@ def _configure(out: Path) -> None:
     _extend(config / f"{OFFICE}.toml", "[department]\n", f'scan_s = 0.5\nconnectors = ["{out.parent / "register.yaml"}"]\n')
     customs = f'\n[[enterprise.customs]]\nuscc = "{USCC}"\nfolder = "{client.root}"\ndialect = "a"\nquiet_s = 0\n'
     _extend(config / "enterprise-binjiang.toml", "[enterprise]\n", "customs_scan_s = 0.2\n", customs)
+
+
+def _observe(out: Path, traces: str) -> None:
+    """Every process tells of itself on loopback; those between a bank's query and its ticket's leaf trace."""
+    for path in (out / "config").glob("*.toml"):
+        lines = '\n[observe]\nlisten = "127.0.0.1:0"\n' + (f'traces = "{traces}"\n' if path.stem in TRACED else "")
+        path.write_text(path.read_text(encoding="utf-8").rstrip() + "\n" + lines, encoding="utf-8")
 
 
 def _extend(path: Path, table: str, lines: str, tables: str = "") -> None:

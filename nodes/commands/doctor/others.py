@@ -1,0 +1,126 @@
+"""Those whom the process calls: there, over mutual TLS, being who they should be, able to serve; and what time they have."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+
+import httpx
+from cryptography import x509
+from grpc_health.v1 import health_pb2 as wire
+from grpc_health.v1 import health_pb2_grpc
+
+from nodes.commands.doctor.findings import ONCE, Case, Finding, soon, well, wrong
+from nodes.errors import PeerUnavailableError, RpcRefusal
+from nodes.runtime.peers import rpc, tls
+from nodes.runtime.peers.identity import Identity, server_name
+from nodes.runtime.settings import Peer
+
+CONNECT_S, CALL_S = 3.0, 8.0
+
+
+def check_peers(case: Case) -> Iterator[Finding]:
+    """Log and coordinator, as configured."""
+    if case.identity is None:
+        return
+    for role, peer in (("log", case.settings.peers.log), ("coordinator", case.settings.peers.coordinator)):
+        if peer is not None:
+            yield _peer(case.identity, role, peer)
+
+
+def check_gateway(case: Case) -> Iterator[Finding]:
+    """The gateway, where the process calls it, and the difference between its clock and ours."""
+    base = gateway_of(case)
+    if not base:
+        return
+    context = ssl.create_default_context(cafile=str(case.settings.public_dir / "ca.pem"))
+    try:
+        answer = httpx.get(f"{base}/readyz", verify=context, timeout=CALL_S, trust_env=False)
+    except httpx.TransportError as error:
+        says = "its certificate is not of this zone's CA, or not for this address" if "CERTIFICATE" in str(error).upper() else str(error)
+        yield wrong("peer", base, says, "is the gateway running there? does its certificate name this host, and is ca.pem this zone's?")
+        return
+    at = case.now
+    if answer.status_code == httpx.codes.OK:
+        yield well("peer", base, "serves")
+    else:
+        yield soon(
+            "peer", base, f"answers, and is not ready: {answer.json().get('detail', '')}", "see the gateway's own doctor; it may only be starting"
+        )
+    if "date" in answer.headers:
+        yield _clock(case, f"gateway {base}", at, parsedate_to_datetime(answer.headers["date"]).timestamp(), slack_s=1.0)
+
+
+def gateway_of(case: Case) -> str:
+    """The gateway's base that the role's table names; empty where it names none."""
+    return str(getattr(getattr(case.settings, case.role, None), "gateway", ""))
+
+
+def _clock(case: Case, about: str, at: float, theirs: float, slack_s: float) -> Finding:
+    tolerance = 5 if case.registry is None else case.registry.clock_tolerance_s
+    off = at - theirs
+    says = f"this machine's clock is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} it; the registry tolerates {tolerance} s"
+    if abs(off) > tolerance + slack_s:
+        return wrong("clock", about, says, "set the clock (chronyc tracking, timedatectl); if ours is right, tell the other operator")
+    return well("clock", about, says)
+
+
+def _peer(identity: Identity, role: str, peer: Peer) -> Finding:
+    about = f"{role} {peer.member} at {peer.address}"
+    host, _, port = peer.address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+    except OSError as error:
+        return wrong(
+            "peer",
+            about,
+            f"nobody answers: {error.strerror or error}",
+            f"is its process running? does a firewall stop outgoing TCP to {peer.address}? is [peers.{role}] right?",
+        )
+    stranger = _stranger(identity, peer)
+    if stranger:
+        return wrong(
+            "peer", about, stranger, f"something else answers at this address: correct [peers.{role}], or have that member's certificate renewed"
+        )
+    try:
+        with tls.channel(identity, peer.address, peer.member) as channel:
+            reply = rpc.call(health_pb2_grpc.HealthStub(channel).Check, wire.HealthCheckRequest(), timeout_s=CALL_S, stop=ONCE)
+    except PeerUnavailableError as error:
+        return wrong(
+            "peer",
+            about,
+            f"the connection is there, and no answer comes: {error}",
+            "does it admit this member's certificate? see its log for the handshake",
+        )
+    except RpcRefusal as refusal:
+        return wrong(
+            "peer",
+            about,
+            f"it refuses this member: {refusal.detail or refusal.reason}",
+            "is this member in the registry, its certificate in force and not revoked?",
+        )
+    if reply.status != wire.HealthCheckResponse.SERVING:
+        return soon("peer", about, "it answers, and cannot serve now", "ask its operator: its /readyz or its own doctor says why")
+    return well("peer", about, "serves, over mutual TLS, under its own name")
+
+
+def _stranger(identity: Identity, peer: Peer) -> str:
+    """What is wrong with the certificate of whoever answers; empty when it is the zone's and names the member."""
+    host, _, port = peer.address.rpartition(":")
+    context = ssl.create_default_context(cadata=identity.tls.ca.decode())
+    context.check_hostname = False  # members are known by a name of their own, whatever address is dialled: it is compared below
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), CONNECT_S) as plain, context.wrap_socket(plain) as secured:
+            leaf = x509.load_der_x509_certificate(secured.getpeercert(binary_form=True) or b"")
+    except ssl.SSLCertVerificationError as error:
+        return f"its certificate is not one of this zone's CA in force: {error.verify_message}"
+    except OSError as error:
+        return f"it does not speak TLS: {error.strerror or type(error).__name__}"
+    wanted = server_name(identity.zone, peer.member)
+    try:
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
+    except x509.ExtensionNotFound:
+        names = []
+    return "" if wanted in names else f"it is {', '.join(names) or 'a member that does not listen'}, not {wanted}"
