@@ -14,7 +14,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2 as wire
 from grpc_health.v1 import health_pb2_grpc
-from sqlalchemy import Engine, MetaData
+from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from nodes.errors import MemberUnknownError, NotReadyError, PeerUnavailableError, RpcRefusal
@@ -50,7 +50,7 @@ class Place:
 def place(tmp_path: Path, make_identity: Callable[..., Identity], monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     monkeypatch.setattr(module, "PROBE_S", 0.0)  # each question anew
     state_dir = make_private_directory(tmp_path / "state")
-    health, engine = Health(state_dir), database.open_database(state_dir, "log", MetaData())
+    health, engine = Health(state_dir), database.open_database(state_dir, "log")
 
     def admit(member: str) -> None:
         if member != "alice":

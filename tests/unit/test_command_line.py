@@ -72,6 +72,7 @@ COMMANDS: dict[str, Line] = {  # each with whatever it demands, none of which is
     "zone init without a majority": ["zone", "init", "zone", "--threshold", "1"],
     "zone init with a bad id": ["zone", "init", "zone", "--zone", "A B"],
     "zone init with a bad port": ["zone", "init", "zone", "--base-port", "99999"],
+    "doctor": ["doctor", "--config", "nowhere.toml"],
     "account add": ["account", "add", "li-wei", "--config", "gateway.toml", "--role", "authority"],
     "account list": ["account", "list", "--config", "gateway.toml"],
     "account remove": ["account", "remove", "li-wei", "--config", "gateway.toml"],

@@ -6,6 +6,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import httpx
 from cryptography import x509
@@ -86,7 +87,8 @@ def _peer(identity: Identity, role: str, peer: Peer) -> Finding:
         )
     try:
         with tls.channel(identity, peer.address, peer.member) as channel:
-            reply = rpc.call(health_pb2_grpc.HealthStub(channel).Check, wire.HealthCheckRequest(), timeout_s=CALL_S, stop=ONCE)
+            stub: Any = health_pb2_grpc.HealthStub(channel)  # the published types name none of the calls
+            reply = rpc.call(stub.Check, wire.HealthCheckRequest(), timeout_s=CALL_S, stop=ONCE)
     except PeerUnavailableError as error:
         return wrong(
             "peer",
