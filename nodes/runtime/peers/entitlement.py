@@ -20,7 +20,11 @@ _BY_GRANT: Final[Mapping[str, frozenset[Grant]]] = {
     **{f"{_LOG}{name}": frozenset({"log"}) for name in ("Follow", "Checkpoint", "Prove", "Envelopes", "ReadTile")},
     f"{_FEDERATION}Replicate": frozenset({"models", "catalog", "policies", "statistics", "backup"}),
 }
-_BY_ROLE: Final = {f"{_LOG}Witness": "witness", "/xinqiao.v1.Board/Exchange": PEER}
+_BY_ROLE: Final = {
+    f"{_LOG}Witness": "witness",
+    "/xinqiao.v1.Board/Exchange": PEER,
+    **{f"/grpc.health.v1.Health/{name}": PEER for name in ("Check", "Watch")},
+}
 
 
 def permitting(member_of: Callable[[str], Member | None]) -> Permit:
