@@ -28,6 +28,7 @@ from nodes.commands.doctor.command import CHECKS, examine
 from nodes.commands.doctor.findings import Finding
 from nodes.errors import NotReadyError
 from nodes.runtime.clock import Timer
+from nodes.runtime.observing import gauges
 from nodes.runtime.observing.http import health_app
 from nodes.runtime.peers.identity import load_private_key, member_uri
 from nodes.runtime.peers.log_client import LogClient
@@ -38,9 +39,18 @@ from tests.scenario.log_witness import WitnessDouble
 from tests.scenario.log_zone import ZONE, LogProcess, Zone, make_zone, running_log
 
 CHECKS_OF = {
-    "files": ("private files",), "certificate": ("certificate",), "keys": ("keys",), "disk": ("disk",), "database": ("databases",), "pins": ("pins",),
-    "peer": ("peers", "gateway"), "clock": ("gateway", "log and witnesses"), "log": ("log and witnesses",), "witnesses": ("log and witnesses",),
-}  # fmt: skip
+    "files": ("private files",),
+    "certificate": ("certificate",),
+    "keys": ("keys",),
+    "disk": ("disk",),
+    "database": ("databases",),
+    "pins": ("pins",),
+    "process": ("process",),
+    "peer": ("peers", "gateway"),
+    "clock": ("gateway", "log and witnesses"),
+    "log": ("log and witnesses",),
+    "witnesses": ("log and witnesses",),
+}
 DAY = datetime.timedelta(days=1)
 
 
@@ -333,6 +343,30 @@ def test_a_gateway_that_is_away_not_ready_or_has_another_time_is_found(patient: 
         assert (found.level, "no usable key yet" in found.says) == ("warning", True)
         (patient.public / "ca.pem").write_bytes(CertificateAuthority.create("foreign").certificate.public_bytes(Encoding.PEM))
         wrong(patient, "peer", "its certificate is not of this zone's CA")
+
+
+def test_what_the_process_says_of_itself_is_told(patient: Patient) -> None:
+    missing = ["storage: database is locked"]
+
+    def ready() -> None:
+        if missing:
+            raise NotReadyError(missing[0])
+
+    server = WebServer(health_app(ready), "127.0.0.1:0")
+    patient.write(lambda text: text + f'\n[observe]\nlisten = "127.0.0.1:{server.port}"\n')
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wrong(patient, "process", "database is locked")
+        missing.clear()
+        assert [finding.level for finding in of(patient.findings(only="process"), "process")] == ["ok"]
+        for left_s, level in ((400 * 86_400, "ok"), (10 * 86_400, "warning"), (-86_400, "error")):
+            gauges.gauge("xinqiao_registry_seconds_left", "of a registry", lambda left_s=left_s: left_s)
+            assert [finding.level for finding in of(patient.findings(only="process"), "registry")] == [level]
+    finally:
+        server.stop()
+        thread.join()
+    assert [finding.level for finding in of(patient.findings(only="process"), "process")] == ["warning"], "it does not run"
 
 
 # --- the log ---

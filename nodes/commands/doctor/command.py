@@ -17,7 +17,7 @@ from crypto.statements import parse_envelope
 from nodes.commands.doctor.databases import check_databases
 from nodes.commands.doctor.findings import Case, Finding, well, worst, wrong
 from nodes.commands.doctor.loghead import check_log, check_pins
-from nodes.commands.doctor.others import check_gateway, check_peers
+from nodes.commands.doctor.others import check_gateway, check_peers, check_running
 from nodes.commands.doctor.own import check_certificate, check_disk, check_files, check_keys
 from nodes.commands.node import program_of
 from nodes.commands.output import ExitCode, JsonFlag, reporting
@@ -36,6 +36,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("disk", check_disk),
     ("databases", check_databases),
     ("pins", check_pins),
+    ("process", check_running),
     ("peers", check_peers),
     ("gateway", check_gateway),
     ("log and witnesses", check_log),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from nodes.runtime.peers.identity import Identity, server_name
 from nodes.runtime.settings import Peer
 
 CONNECT_S, CALL_S = 3.0, 8.0
+DAY_S, REGISTRY_DAYS = 86_400, 90
 
 
 def check_peers(case: Case) -> Iterator[Finding]:
@@ -52,6 +54,40 @@ def check_gateway(case: Case) -> Iterator[Finding]:
         )
     if "date" in answer.headers:
         yield _clock(case, f"gateway {base}", at, parsedate_to_datetime(answer.headers["date"]).timestamp(), slack_s=1.0)
+
+
+def check_running(case: Case) -> Iterator[Finding]:
+    """What the process says of itself, where ``[observe] listen`` lets it, and how long the registry holds that it sees in the log."""
+    address = case.settings.observe.listen
+    if address is None or address.endswith(":0"):
+        return
+    try:
+        ready = httpx.get(f"http://{address}/readyz", timeout=CALL_S, trust_env=False)
+        text = httpx.get(f"http://{address}/metrics", timeout=CALL_S, trust_env=False).text
+    except httpx.TransportError:
+        yield soon(
+            "process",
+            address,
+            "it does not run, or has not taken [observe] listen yet",
+            "start it: systemctl start xinqiao@NAME, or xinqiao node run CONFIG",
+        )
+        return
+    if ready.status_code == httpx.codes.OK:
+        yield well("process", address, "it runs and can serve")
+    else:
+        yield wrong("process", address, f"it runs and cannot serve: {ready.json().get('detail', '')}", "mend what it names; its own log says more")
+    left = re.search(r"^xinqiao_registry_seconds_left (\S+)$", text, re.MULTILINE)
+    if left is not None:
+        yield _registry_left(float(left[1]) / DAY_S)
+
+
+def _registry_left(days: float) -> Finding:
+    renew = "the authority renews it with the custodians' approval; in need t custodians extend it (operator guide)"
+    if days <= 0:
+        return wrong("registry", "validity", f"it ended {-days:.0f} days ago: nothing is released", renew)
+    if days < REGISTRY_DAYS:
+        return soon("registry", "validity", f"it ends in {days:.0f} days", renew)
+    return well("registry", "validity", f"{days:.0f} days left")
 
 
 def gateway_of(case: Case) -> str:

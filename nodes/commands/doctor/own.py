@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from nodes.commands.doctor.findings import Case, Finding, files_below, soon, well, wrong
 from nodes.errors import IdentityError, NodeError, SecretFileError
 from nodes.runtime.files import check_private_directory, read_private
-from nodes.runtime.peers.identity import certificate_uris, load_private_key, load_signing_key, member_uri, server_name
-from nodes.runtime.peers.revoked import LIST_NAME, serials_of
+from nodes.runtime.peers.identity import certificate_uris, is_anchored, load_private_key, load_signing_key, member_uri, server_name
+from nodes.runtime.peers.revoked import LIST_NAME, revoked_by
 
 DAY_S = 86_400
 RENEW_DAYS = 30
@@ -53,12 +52,12 @@ def check_certificate(case: Case) -> Iterator[Finding]:
     renew = "have the zone's CA issue one to this member, replace cert.pem and tls-key.pem, restart (operator guide, Rotation)"
     try:
         chain = x509.load_pem_x509_certificates(read_private(file))
-        authorities = x509.load_pem_x509_certificates((case.settings.public_dir / "ca.pem").read_bytes())
+        ca = (case.settings.public_dir / "ca.pem").read_bytes()
+        faults = list(_faults(case, chain, ca))
     except (ValueError, OSError, NodeError) as error:
         yield wrong("certificate", file, f"it or ca.pem cannot be read: {error}", renew)
         return
     leaf = chain[0]
-    faults = list(_faults(case, chain, authorities))
     left_days = (leaf.not_valid_after_utc.timestamp() - case.now) / DAY_S
     if leaf.not_valid_before_utc.timestamp() > case.now:
         faults.append(f"it begins only on {leaf.not_valid_before_utc:%Y-%m-%d}: or this machine's clock is wrong")
@@ -122,14 +121,14 @@ def _is_open(path: Path) -> bool:
     return not stat.S_ISREG(info.st_mode) or bool(stat.S_IMODE(info.st_mode) & 0o077)
 
 
-def _faults(case: Case, chain: list[x509.Certificate], authorities: list[x509.Certificate]) -> Iterator[str]:
+def _faults(case: Case, chain: list[x509.Certificate], ca: bytes) -> Iterator[str]:
     leaf, wanted = chain[0], member_uri(case.settings.zone, case.settings.member)
     if certificate_uris(leaf) != [wanted]:
         yield f"it names {certificate_uris(leaf) or 'no URI'}; it must name exactly {wanted}"
     names = _dns_names(leaf)
     if case.listens and server_name(case.settings.zone, case.settings.member) not in names:
         yield f"other members connect to this process, but it does not name {server_name(case.settings.zone, case.settings.member)}"
-    if not _issued(chain, authorities):
+    if not is_anchored(leaf, chain[1:], ca):
         yield "the zone's CA (ca.pem) did not issue it"
     try:
         key = load_private_key(case.settings.keys_dir / "tls-key.pem")
@@ -140,25 +139,8 @@ def _faults(case: Case, chain: list[x509.Certificate], authorities: list[x509.Ce
         if key.public_key().public_bytes(*forms) != leaf.public_key().public_bytes(*forms):
             yield "it is not the certificate of tls-key.pem"
     revoked = case.settings.public_dir / LIST_NAME
-    if revoked.exists() and leaf.serial_number in serials_of(revoked.read_bytes(), (case.settings.public_dir / "ca.pem").read_bytes()):
+    if revoked.exists() and (leaf.issuer.public_bytes(), leaf.serial_number) in revoked_by(revoked.read_bytes(), ca):
         yield "the CA's list of revoked certificates names it"
-
-
-def _issued(chain: list[x509.Certificate], authorities: list[x509.Certificate]) -> bool:
-    """Whether each certificate was issued by the next one, and the last by an authority."""
-    for place, certificate in enumerate(chain):
-        above = chain[place + 1 : place + 2] or authorities
-        if not any(_issuer(certificate, other) for other in above):
-            return False
-    return True
-
-
-def _issuer(certificate: x509.Certificate, other: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(other)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
 
 
 def _dns_names(leaf: x509.Certificate) -> list[str]:

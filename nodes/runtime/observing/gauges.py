@@ -51,11 +51,11 @@ class _Asked:
             sources = dict(self._sources)
         found: dict[str, GaugeMetricFamily] = {}
         for (name, _), source in sources.items():
+            family = found.setdefault(name, GaugeMetricFamily(name, source.text, labels=source.labels))
             try:
                 values = source.read()
             except (NodeError, ScoringError, SQLAlchemyError, OSError):  # a database that is away says so by the readiness
                 continue
-            family = found.setdefault(name, GaugeMetricFamily(name, source.text, labels=source.labels))
             for label, value in values.items():
                 family.add_metric(label, value)
         return list(found.values())

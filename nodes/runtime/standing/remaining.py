@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 from cryptography import x509
 
+from nodes.errors import NotReadyError
 from nodes.runtime import logging
 from nodes.runtime.clock import Clock
+from nodes.runtime.observing import gauges
 from nodes.runtime.process import Process
 from nodes.runtime.replica.zone import Zone
 from scoring.exchange.validity import DAY_S
@@ -76,6 +78,14 @@ def watch_registry(process: Process, zone: Zone, now: Clock) -> None:
     """Have ``process`` raise the alarm about its zone's registry. Before it runs."""
     alarm = Alarm(zone.remaining, (REGISTRY_AGEING, REGISTRY_EXPIRED, REGISTRY_HOLDS), now)
     process.worker("registry", lambda: alarm.run(process.stopping))
+
+    def left_s() -> float:
+        left = registry_left_s(zone, now())
+        if left is None:
+            raise NotReadyError("this registry has no end")
+        return left
+
+    gauges.gauge("xinqiao_registry_seconds_left", "Seconds that the zone's registry still holds; negative after its end [P9]", left_s)
 
 
 def watch_certificate(process: Process, chain: Callable[[], bytes], now: Clock) -> None:
