@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, str] = {
     "key": f"{NODES}.key:app",
     "epoch": f"{NODES}.epoch:app",
     "score": f"{NODES}.score:app",
+    "backup": f"{NODES}.recovery:app",
     "policy": f"{NODES}.policy:app",
     "department": f"{NODES}.departments.department:app",
     "model": f"{NODES}.models.model:app",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from nodes.runtime.settings import Address, NodeSettings, Table
+from nodes.runtime.settings import Address, ConfigPath, NodeSettings, Table
 
 
 class CoordinatorTable(Table):
     """``patience_s``: how long a chosen quorum of custodians may take for a request before the others are asked too. Rates are of what
     one member sends (contributions, documents, statements, messages, answers to tickets) and of what one key signs, the gateway's front
-    included; bursts are a sixth of a minute's."""
+    included; bursts are a sixth of a minute's. ``recovery_key``: the public half of the zone's recovery key; with it, everything is sealed for
+    peers to keep [F20]."""
 
     listen: Address
     patience_s: float = 4.0
@@ -21,6 +22,7 @@ class CoordinatorTable(Table):
     batches_per_ticket: int = 16
     sent_per_minute_per_member: int = Field(default=6000, gt=0)
     statements_per_minute_per_key: int = Field(default=1200, gt=0)
+    recovery_key: ConfigPath | None = None
 
 
 class CoordinatorSettings(NodeSettings):

@@ -206,6 +206,14 @@ class Admission:
         parties = tuple(sorted({actor, caller, signer.member}))
         return Submission(caller, key, raw, sha256(raw), statement.kind, actor, parties)
 
+    def parties_of(self, actor: str, raw: bytes) -> tuple[str, ...]:
+        """Members whose own a logged envelope is, where it is not known who submitted it: the coordinator submits whatever is not the submitter's
+        own. Raises SignerUnknownError, EnvelopeFormatError."""
+        signer = self._signer(parse_envelope(raw).key_ids[0])
+        with self._lock:
+            coordinators = {member.id for member in self._registry.with_role("coordinator")}
+        return tuple(sorted({actor, signer.member, *coordinators}))
+
     def _check_signer(self, envelope: Envelope) -> _Signer:
         """Owner of the first signature, which must verify; further ones are witnesses."""
         signer = self._signer(envelope.key_ids[0])

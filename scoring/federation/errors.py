@@ -37,3 +37,7 @@ class PresentationAudienceError(FederationError):
 
 class PresentationExpiredError(FederationError):
     """The presentation is not in force now, or for longer than is taken."""
+
+
+class BackupError(FederationError):
+    """A sealed backup is not whole, not in its order, or not of this zone, stream and key."""

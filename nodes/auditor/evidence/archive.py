@@ -115,6 +115,13 @@ class Archive:
         """Store a document under its SHA-256, or ciphertexts under their Merkle root."""
         self._put_private("blobs", digest, data)
 
+    def put_document(self, kind: str, name: str, data: bytes) -> None:
+        """Store a document of ``kind`` (receipts, epochs). Requires a ``documents_dir``."""
+        assert self.documents_dir is not None
+        directory = self.documents_dir / kind
+        directory.mkdir(mode=PRIVATE_DIR, parents=True, exist_ok=True)
+        _put(directory / name, data)
+
     def _put_private(self, part: str, digest: str, data: bytes) -> None:
         if not _DIGEST.fullmatch(digest):
             raise ValueError(f"{digest!r} is not a digest")

@@ -7,14 +7,14 @@ same bytes of a kind are one item: whoever puts them again learns their number.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
 import sqlalchemy as sa
 
 from crypto.encoding import sha256
-from nodes.errors import WireFormatError
+from nodes.errors import StorageError, WireFormatError
 from nodes.runtime.database import reading, writing
 from scoring.statements import Grant
 
@@ -75,6 +75,16 @@ class Outbox:
         self.wake()
         return (last or 0) + 1
 
+    def restore(self, items: Iterable[tuple[str, int, str, bytes]]) -> None:
+        """Take (kind, number, name, digest) of items that peers have had, without their content, into an empty outbox: numbering goes on after them.
+        Raises StorageError when it is not empty."""
+        rows = [{"kind": kind, "sequence": number, "name": name, "digest": digest, "size": 0, "content": None} for kind, number, name, digest in items]
+        with writing(self._engine) as connection:
+            if connection.execute(sa.select(ITEMS.c.sequence).limit(1)).first() is not None:
+                raise StorageError("the outbox is not empty: it is restored before anything is put into it")
+            if rows:
+                connection.execute(sa.insert(ITEMS), rows)
+
     def withdraw(self, kind: str, through: int) -> None:
         """Forget the content of the kind's items up to number ``through``: a later one has taken their place. Numbers and digests stay."""
         with writing(self._engine) as connection:
@@ -93,6 +103,13 @@ class Outbox:
             columns = (ITEMS.c.kind, ITEMS.c.sequence, ITEMS.c.name, ITEMS.c.digest, ITEMS.c.content)
             query = sa.select(*columns).where(ITEMS.c.kind == kind, ITEMS.c.sequence > sequence, ITEMS.c.sequence <= end)
             return [Item(*row) for row in connection.execute(query.order_by(ITEMS.c.sequence))]
+
+    def newest(self, kind: str, beginning: str) -> tuple[str, str] | None:
+        """Name and digest (hex) of the kind's newest item whose name begins so, whether it was withdrawn or not."""
+        query = sa.select(ITEMS.c.name, ITEMS.c.digest).where(ITEMS.c.kind == kind, ITEMS.c.name.startswith(beginning, autoescape=True))
+        with reading(self._engine) as connection:
+            row = connection.execute(query.order_by(ITEMS.c.sequence.desc()).limit(1)).one_or_none()
+        return None if row is None else (row.name, row.digest.hex())
 
     def last(self, kind: str) -> int:
         """Number of the kind's newest item, 0 when there is none."""

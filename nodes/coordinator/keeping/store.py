@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from nodes.errors import StorageError
 from nodes.runtime.database import reading, writing
 from scoring.release.opening import SealedPartial
 
@@ -108,6 +109,14 @@ class Store:
             last = connection.execute(select(func.max(_work.c.seq)).where(_work.c.member == member)).scalar()
             connection.execute(insert(_work).values(member=member, seq=(last or 0) + 1, key=key, item=item))
             return True
+
+    def begin_work(self, member: str, seq: int) -> None:
+        """Let the queue of a member who has none go on after number ``seq``, where an item with nothing in it stands. Raises StorageError where it
+        has one."""
+        with writing(self._engine) as connection:
+            if connection.execute(select(_work.c.seq).where(_work.c.member == member)).first():
+                raise StorageError(f"{member} has a queue already: work is renumbered in an empty database only")
+            connection.execute(insert(_work).values(member=member, seq=seq, key="restored", item=b""))
 
     def work_after(self, member: str, seq: int, limit: int) -> Sequence[tuple[int, bytes]]:
         """Items of a member with a sequence number above ``seq``, in order, at most ``limit``."""
