@@ -92,7 +92,9 @@ def recover(
     archive: ArchiveDir,
     log: Annotated[Path, typer.Option(help="The log's TOML file; its state directory must be empty.")],
     coordinator: Annotated[Path, typer.Option(help="The coordinator's TOML file; its state directory must be empty.")],
-    chunks: Annotated[Path | None, typer.Option(help="The directory that the peer handed back: what peers were given goes on being numbered.")] = None,
+    chunks: Annotated[
+        Path | None, typer.Option(help="The directory that the peer handed back: what peers were given goes on being numbered.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Put an archive into the empty state directories of log and coordinator. Then start the log, the coordinator, and the rest."""

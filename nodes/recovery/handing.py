@@ -1,4 +1,4 @@
-"""A zone's backup handed back: a directory of chunks with a list of every item that the peer has of that zone, so that numbering goes on [F20, F22]."""
+"""A zone's backup handed back: its chunks, and a list of every item that the peer has of that zone, so that numbering goes on [F20, F22]."""
 
 from __future__ import annotations
 

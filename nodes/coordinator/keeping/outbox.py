@@ -78,7 +78,9 @@ class Outbox:
     def restore(self, items: Iterable[tuple[str, int, str, bytes]]) -> None:
         """Take (kind, number, name, digest) of items that peers have had, without their content, into an empty outbox: numbering goes on after them.
         Raises StorageError when it is not empty."""
-        rows = [{"kind": kind, "sequence": number, "name": name, "digest": digest, "size": 0, "content": None} for kind, number, name, digest in items]
+        rows = [
+            {"kind": kind, "sequence": number, "name": name, "digest": digest, "size": 0, "content": None} for kind, number, name, digest in items
+        ]
         with writing(self._engine) as connection:
             if connection.execute(sa.select(ITEMS.c.sequence).limit(1)).first() is not None:
                 raise StorageError("the outbox is not empty: it is restored before anything is put into it")

@@ -27,6 +27,7 @@ from nodes.log.admission import Admission
 from nodes.log.publication import FilePin, Publication
 from nodes.log.sequencer import Sequencer
 from nodes.log.storage import METADATA, LogStore
+from nodes.recovery.handing import Held, Listed, chunks_in, hand_back, listed_in
 from nodes.recovery.installing import install_blobs, install_log, renumber_work
 from nodes.recovery.keys import make_recovery_key, read_recovery_key, read_recovery_public_key
 from nodes.recovery.sealing import BACKUP, Sealer
@@ -298,3 +299,38 @@ def test_the_private_half_is_readable_to_its_owner_alone_and_never_written_over(
         read_recovery_public_key(public, "third-zone")
     with pytest.raises(SettingsError):
         read_recovery_public_key(private, "river-zone")
+
+
+def test_what_a_peer_hands_back_is_checked_and_numbering_goes_on(home: Home, tmp_path: Path) -> None:
+    home.seal(40)
+    home.outbox.put("models", "pack@1", b"yaml")
+    items = [*home.outbox.after(BACKUP, 0, 1 << 30, 1 << 20), *home.outbox.after("models", 0, 1 << 20)]
+    held = [Held(Listed(kind=item.kind, sequence=item.sequence, name=item.name, digest=item.digest.hex()), item.content or b"") for item in items]  # type: ignore[arg-type]  # a kind of the outbox
+    directory = tmp_path / "handed"
+    assert hand_back(held, directory) == len(held) - 1
+    assert [path.read_bytes() for path in chunks_in(directory)] == home.chunks()
+    with pytest.raises(SettingsError, match="fresh"):
+        hand_back(held, directory)
+
+    again = Outbox(open_database(tmp_path / "again", "coordinator", OUTBOX))
+    again.restore((item.kind, item.sequence, item.name, bytes.fromhex(item.digest)) for item in listed_in(directory))
+    assert again.put("models", "pack@2", b"other yaml") == 2
+    goes_on = Home(home.zone, again)
+    goes_on.seal()  # the stream goes on after the chunks that the peer has
+    assert next(item.sequence for item in again.after(BACKUP, len(held) - 1, 1 << 30)) == len(held)
+    later = [item.content for item in again.after(BACKUP, len(held) - 1, 1 << 30) if item.content is not None]
+    assert home.open(tmp_path / "opened", note_of(home.zone), chunks=[*home.chunks(), *later]).size == len(home.zone.entries)
+    with pytest.raises(StorageError):
+        again.restore([])
+
+    first = chunks_in(directory)[0]
+    kept = first.read_bytes()
+    first.write_bytes(kept[:-1])
+    with pytest.raises(SettingsError, match="not the chunk"):
+        chunks_in(directory)
+    first.unlink()
+    with pytest.raises(SettingsError, match="lacks chunks 1"):
+        chunks_in(directory)
+    (directory / "items.json").unlink()
+    with pytest.raises(SettingsError, match="no backup"):
+        listed_in(directory)
