@@ -7,18 +7,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy import Engine
 
 from nodes.auditor.evidence.archive import Archive
 from nodes.auditor.evidence.roots import Roots
 from nodes.commands.output import JsonFlag, Report, of_form, reporting
 from nodes.coordinator.keeping.blobs import BlobStore
-from nodes.coordinator.keeping.outbox import METADATA as OUTBOX
 from nodes.coordinator.keeping.outbox import Outbox
-from nodes.coordinator.keeping.store import Store, metadata
+from nodes.coordinator.keeping.store import Store
 from nodes.coordinator.settings import CoordinatorSettings
 from nodes.errors import SettingsError
-from nodes.log import storage
 from nodes.log.__main__ import LogSettings
 from nodes.log.admission import Admission
 from nodes.log.publication import FilePin
@@ -28,7 +25,7 @@ from nodes.recovery.installing import Count, install_blobs, install_log, renumbe
 from nodes.recovery.keys import make_recovery_key, read_recovery_key
 from nodes.recovery.unsealing import open_backup
 from nodes.runtime.clock import now
-from nodes.runtime.database import joined, open_database
+from nodes.runtime.database import open_database
 from nodes.runtime.replica.zone import read_public
 from nodes.runtime.settings import NodeSettings
 from scoring.statements import Name
@@ -104,9 +101,15 @@ def recover(
         _check_empty(at_log, at_coordinator)
         given = listed_in(chunks) if chunks is not None else ()
         admission = Admission(read_public(at_log.public_dir / "registry.dsse.json"))
-        head = install_log(found, admission, LogStore(_database(at_log)), FilePin(at_log.log.pin or at_log.state_dir / "head.pin"), _progress(report))
+        head = install_log(
+            found,
+            admission,
+            LogStore(open_database(at_log.state_dir, "log", at_log.database_url)),
+            FilePin(at_log.log.pin or at_log.state_dir / "head.pin"),
+            _progress(report),
+        )
         documents = install_blobs(found, BlobStore(at_coordinator.state_dir / "blobs"), _progress(report))
-        engine = _coordinators(at_coordinator)
+        engine = open_database(at_coordinator.state_dir, "coordinator", at_coordinator.database_url)
         renumber_work(found, Roots.load(at_log.public_dir).registry, Store(engine), now())
         Outbox(engine).restore((item.kind, item.sequence, item.name, bytes.fromhex(item.digest)) for item in given)
         report.result(
@@ -130,11 +133,3 @@ def _check_empty(*settings: NodeSettings) -> None:
     for each in settings:
         if each.state_dir.is_dir() and any(each.state_dir.iterdir()):
             raise SettingsError(f"{each.state_dir} is not empty: move what is in it away, then recover into an empty directory")
-
-
-def _database(settings: LogSettings) -> Engine:
-    return open_database(settings.state_dir, "log", storage.METADATA, settings.database_url)
-
-
-def _coordinators(settings: CoordinatorSettings) -> Engine:
-    return open_database(settings.state_dir, "coordinator", joined(metadata, OUTBOX), settings.database_url)

@@ -22,6 +22,7 @@ from nodes.coordinator.replicating import FederationService
 from nodes.coordinator.service import ExchangeService
 from nodes.coordinator.settings import CoordinatorSettings
 from nodes.coordinator.work import WorkQueue
+from nodes.recovery.sealing import seal_beside
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
@@ -61,6 +62,8 @@ def main(config: Path) -> int:
     zone.observe(Reactor(zone, work))
     follower = follow_zone(process, identity, settings, zone)
     watch_registry(process, zone, now)
+    if table.recovery_key is not None:
+        seal_beside(process, settings, table.recovery_key, follower, blobs.get, outbox)
     service = ExchangeService(
         zone,
         table,

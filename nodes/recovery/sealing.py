@@ -5,12 +5,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Protocol
 
 from crypto.statements import parse_envelope
 from nodes.errors import NotFoundError
+from nodes.recovery.keys import read_recovery_public_key
 from nodes.runtime import logging
+from nodes.runtime.process import Process
+from nodes.runtime.replica.follower import LogFollower
 from nodes.runtime.replica.store import Entry
+from nodes.runtime.settings import NodeSettings
 from scoring.federation.backup import Part, Place, entries_part, seal_part
 from scoring.statements import Column, RosterCompiled, Row, StagesPublished, parse_leaf, parse_statement
 
@@ -50,6 +55,7 @@ class Sealer:
 
     def catch_up(self, size: int, note: bytes) -> None:
         """Seal everything up to the witnessed checkpoint ``note`` of ``size`` leaves. Raises as the outbox."""
+        self._place, self._sealed = self._last()  # another coordinator on the same database may have sealed meanwhile
         if size <= self._sealed:
             return
         start = self._sealed
@@ -89,6 +95,19 @@ class Sealer:
             return Place(), 0
         _, number, sealed = found[0].split("/")
         return Place(int(number), found[1]), int(sealed)
+
+
+def seal_beside(process: Process, settings: NodeSettings, key_file: Path, follower: LogFollower, blob: Callable[[str], bytes], shelf: Shelf) -> None:
+    """Seal beside a process's other work what ``follower`` has under witnessed checkpoints. Raises SettingsError when ``key_file`` is no public
+    half of the zone's recovery key."""
+    sealer = Sealer(settings.zone, settings.member, read_recovery_public_key(key_file, settings.zone), follower.replica, blob, shelf)
+
+    def newest() -> tuple[int, bytes] | None:
+        found = follower.witnessed
+        return None if found is None else (found.checkpoint.size, found.note.encode())
+
+    process.worker("backup", lambda: sealer.run(process.stopping, newest))
+    process.on_stop(sealer.wake)
 
 
 def blobs_of(entries: Iterable[Entry]) -> Iterator[str]:

@@ -19,14 +19,13 @@ from crypto.tiles import consistency_proof
 from nodes.auditor.evidence.archive import Archive
 from nodes.auditor.evidence.receipt import verify_receipt
 from nodes.coordinator.keeping.blobs import BlobStore
-from nodes.coordinator.keeping.outbox import METADATA as OUTBOX
 from nodes.coordinator.keeping.outbox import Outbox
-from nodes.coordinator.keeping.store import Store, metadata
+from nodes.coordinator.keeping.store import Store
 from nodes.errors import NotFoundError, RollbackError, SettingsError, StorageError
 from nodes.log.admission import Admission
 from nodes.log.publication import FilePin, Publication
 from nodes.log.sequencer import Sequencer
-from nodes.log.storage import METADATA, LogStore
+from nodes.log.storage import LogStore
 from nodes.recovery.handing import Held, Listed, chunks_in, hand_back, listed_in
 from nodes.recovery.installing import install_blobs, install_log, renumber_work
 from nodes.recovery.keys import make_recovery_key, read_recovery_key, read_recovery_public_key
@@ -92,7 +91,7 @@ class Home:
 
 @pytest.fixture
 def home(zone: MemoryZone, tmp_path: Path) -> Home:
-    return Home(zone, Outbox(open_database(tmp_path / "coordinator", "coordinator", OUTBOX)))
+    return Home(zone, Outbox(open_database(tmp_path / "coordinator", "coordinator")))
 
 
 @dataclass
@@ -104,7 +103,7 @@ class Restored:
     engines: list[Engine] = field(default_factory=list)
 
     def store(self) -> LogStore:
-        self.engines.append(open_database(self.directory / "log", "log", METADATA))
+        self.engines.append(open_database(self.directory / "log", "log"))
         return LogStore(self.engines[-1])
 
     @property
@@ -274,7 +273,7 @@ def test_only_an_empty_log_is_restored_into_and_an_old_copy_does_not_start(home:
 def test_queues_go_on_beyond_whatever_a_member_has_seen(home: Home, tmp_path: Path) -> None:
     home.seal()
     home.open(tmp_path / "opened", note_of(home.zone))
-    store = Store(open_database(tmp_path / "new", "coordinator", metadata))
+    store = Store(open_database(tmp_path / "new", "coordinator"))
     renumber_work(Archive.find(tmp_path / "opened"), roots_of(home.zone).registry, store, 1_800_000_000)
     assert store.add_work("tax", "columns/1", b"work")
     assert store.work_after("tax", 500, 10) == [(1_800_000_000, b""), (1_800_000_001, b"work")]
@@ -312,7 +311,7 @@ def test_what_a_peer_hands_back_is_checked_and_numbering_goes_on(home: Home, tmp
     with pytest.raises(SettingsError, match="fresh"):
         hand_back(held, directory)
 
-    again = Outbox(open_database(tmp_path / "again", "coordinator", OUTBOX))
+    again = Outbox(open_database(tmp_path / "again", "coordinator"))
     again.restore((item.kind, item.sequence, item.name, bytes.fromhex(item.digest)) for item in listed_in(directory))
     assert again.put("models", "pack@2", b"other yaml") == 2
     goes_on = Home(home.zone, again)
