@@ -1,7 +1,8 @@
 """Files that must not be lost or read by others: private directories and files, atomic durable replacement.
 
 A private directory has mode 0700, a private file 0600, both owned by the process's user; anything more open is refused, not
-repaired: a key that others could read is to be treated as known.
+repaired: a key that others could read is to be treated as known. What systemd hands to this service as a credential belongs to root, and an
+access list, which shows as the group's bits, lets in the service's user alone: it is private too.
 """
 
 from __future__ import annotations
@@ -64,10 +65,18 @@ def write_public(path: Path, data: bytes) -> None:
 
 
 def _check_access(path: Path, info: os.stat_result, wanted: str) -> None:
+    if _is_credential(path) and info.st_uid == 0 and not stat.S_IMODE(info.st_mode) & 0o007:
+        return
     if info.st_uid != os.geteuid():
         raise SecretFileError(f"{path} belongs to user {info.st_uid}, not to {os.geteuid()}")
     if stat.S_IMODE(info.st_mode) & 0o077:
         raise SecretFileError(f"{path} has mode {stat.S_IMODE(info.st_mode):04o}: others may use it; it must be {wanted}")
+
+
+def _is_credential(path: Path) -> bool:
+    """Whether systemd gave ``path`` to this service (systemd.exec(5), LoadCredential)."""
+    directory = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    return directory.startswith("/run/credentials/") and path.is_relative_to(directory) and ".." not in path.parts
 
 
 def _replace(path: Path, data: bytes, mode: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -162,3 +163,29 @@ def test_a_state_directory_open_to_others_is_refused(start: Start, tmp_path: Pat
     _, stderr = process.communicate(timeout=20)
     assert process.returncode != 0
     assert "SecretFileError" in stderr
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+def test_systemd_is_told_when_a_process_is_ready_and_when_it_ends(
+    abstract: bool, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"@xinqiao-{tmp_path.name}" if abstract else str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind(address.replace("@", "\0", 1))
+        supervisor.settimeout(20)
+        monkeypatch.setenv("NOTIFY_SOCKET", address)
+        process = start("works")
+        assert supervisor.recv(100) == b"READY=1"
+        process.terminate()
+        assert supervisor.recv(100) == b"STOPPING=1"
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
+def test_a_supervisor_that_does_not_listen_keeps_no_process(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
+    process = start("works")
+    wait_ready(process, tmp_path / "state")
+    process.terminate()
+    process.communicate(timeout=20)
+    assert process.returncode == 0

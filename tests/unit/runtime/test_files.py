@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -83,3 +84,28 @@ def test_a_file_written_by_many_at_once_is_always_whole(tmp_path: Path) -> None:
             list(pool.map(lambda content: write_private(tmp_path / "blob", content), contents))
             assert read_private(tmp_path / "blob") in contents
     assert [path.name for path in tmp_path.iterdir()] == ["blob"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="credentials are root's")
+def test_a_credential_of_this_service_is_private_and_nothing_else_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("/run/credentials").mkdir(exist_ok=True)
+    with TemporaryDirectory(dir="/run/credentials") as name:
+        directory, passphrase = Path(name), Path(name) / "passphrase"
+        passphrase.write_bytes(b"secret")
+        passphrase.chmod(0o440)  # as an access list for the service's user shows
+        with pytest.raises(SecretFileError):
+            read_private(passphrase)
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", name)
+        assert read_private(passphrase) == b"secret"
+        with pytest.raises(SecretFileError):
+            read_private(directory / ".." / directory.name / "passphrase")
+        passphrase.chmod(0o444)
+        with pytest.raises(SecretFileError):
+            read_private(passphrase)
+        passphrase.chmod(0o440)
+        os.chown(passphrase, 65534, -1)
+        with pytest.raises(SecretFileError):
+            read_private(passphrase)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/")
+    with pytest.raises(SecretFileError):
+        read_private(Path("/etc/hostname"))
