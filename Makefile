@@ -136,7 +136,7 @@ proto-check: $(VENV)/.dev ## lint the .proto files; generated code in step; no b
 containers: $(VENV)/.dev ## Dockerfile and docker-compose.yml are well-formed (no container engine needed)
 	@echo "Containers"
 	@$(BIN)/hadolint Dockerfile
-	@$(BIN)/docker-compose -f docker-compose.yml config -q
+	@$(BIN)/docker-compose --profile '*' config -q
 
 # --- upkeep -----------------------------------------------------------------------------------------------------------
 .PHONY: constraints

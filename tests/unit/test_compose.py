@@ -1,8 +1,11 @@
-"""The compose file runs exactly the processes of the demonstration's zone, each confined to its own directories."""
+"""The compose files run exactly the processes of three zones, each confined to its own directories, on the networks that it needs."""
 
 from __future__ import annotations
 
+import importlib.util
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -10,31 +13,99 @@ import yaml
 
 from nodes.runtime.settings import role_of
 from simulators.zone.configs import choose_addresses, write_configs
-from simulators.zone.layout import ProcessPlan, demo_plan
+from simulators.zone.layout import ProcessPlan, ZonePlan, demo_plan
 from tests.settings_classes import settings_class
 
 ROOT = Path(__file__).parents[2]
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
-PLAN = demo_plan()
-PROCESSES = {process.name: process for process in PLAN.processes}
+FOLDER = ROOT / "deploy" / "compose"
+TOP: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+BASE: dict[str, Any] = yaml.safe_load((FOLDER / "base.yml").read_text(encoding="utf-8"))["services"]
 
 
-def test_every_process_of_the_zone_has_a_service() -> None:
-    assert set(COMPOSE["services"]) == {"init", *PROCESSES}
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("compose_generator", FOLDER / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-@pytest.mark.parametrize("name", sorted({"init", *PROCESSES}))
+GENERATOR = generator()
+ZONES: tuple[str, ...] = tuple(GENERATOR.PORTS)
+FILES: dict[str, dict[str, Any]] = {zone: yaml.safe_load((FOLDER / f"{zone}.yml").read_text(encoding="utf-8")) for zone in ZONES}
+SERVICES = {name: service for document in FILES.values() for name, service in document["services"].items()}
+
+
+@cache
+def plan_of(zone: str) -> ZonePlan:
+    plan: ZonePlan = GENERATOR.plan_of(zone)
+    return plan
+
+
+PROCESSES = [(zone, process) for zone in ZONES for process in plan_of(zone).processes]
+PEERS = [(zone, other) for zone in ZONES for other in ZONES if other != zone]
+
+
+def whole(name: str) -> dict[str, Any]:
+    """A service with what it extends."""
+    return _extended(SERVICES[name])
+
+
+def _extended(service: dict[str, Any]) -> dict[str, Any]:
+    if "extends" not in service:
+        return service
+    below = _extended(BASE[service["extends"]["service"]])
+    environment = {**below.get("environment", {}), **service.get("environment", {})}
+    volumes = [*below.get("volumes", []), *service.get("volumes", [])]
+    return {**below, **service, "environment": environment, "volumes": volumes}
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_the_file_of_a_zone_is_what_its_plan_makes(zone: str) -> None:
+    assert (FOLDER / f"{zone}.yml").read_text(encoding="utf-8") == GENERATOR.compose_file(zone), "run python deploy/compose/generate.py"
+    assert f"deploy/compose/{zone}.yml" in TOP["include"]
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_every_process_of_a_zone_has_a_service_and_its_node_in_each_other_zone_too(zone: str) -> None:
+    peers = {f"{zone}-peer-{other}" for other in ZONES if other != zone}
+    assert set(FILES[zone]["services"]) == {f"{zone}-{process.name}" for process in plan_of(zone).processes} | peers | {
+        f"{zone}-init",
+        f"{zone}-postgresql",
+    }
+
+
+def test_the_home_zone_is_the_one_of_the_demonstration() -> None:
+    assert {process.name for process in demo_plan().processes} == {process.name for process in plan_of(GENERATOR.HOME).processes}
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
 def test_service_is_confined(name: str) -> None:
-    service = COMPOSE["services"][name]
+    service = whole(name)
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert not {"privileged", "cap_add", "network_mode", "pid", "user"} & set(service)
+    assert service["pids_limit"] > 0
+    assert not {"privileged", "cap_add", "pid"} & set(service)
+    assert service.get("network_mode", "none") == "none"
+    assert service.get("user", "10001") != "0", "the image's own user is none of root"
 
 
-@pytest.mark.parametrize("process", PLAN.processes, ids=lambda process: process.name)
-def test_service_sees_only_its_own_directories(process: ProcessPlan) -> None:
-    volumes = COMPOSE["services"][process.name]["volumes"]
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - {f"{zone}-init" for zone in ZONES}))
+def test_a_service_is_healthy_when_it_can_serve(name: str) -> None:
+    service = whole(name)
+    test = service["healthcheck"]["test"]
+    if name.endswith("-postgresql"):
+        assert test[:2] == ["CMD", "pg_isready"]
+        return
+    assert test == ["CMD", "python", "-m", "nodes.runtime.observing.probe", service["environment"]["XINQIAO_OBSERVE__LISTEN"]]
+    assert service["environment"]["XINQIAO_OBSERVE__LISTEN"].startswith("127.0.0.1:")
+
+
+@pytest.mark.parametrize(("zone", "process"), PROCESSES, ids=lambda part: part if isinstance(part, str) else part.name)
+def test_service_sees_only_its_own_directories(zone: str, process: ProcessPlan) -> None:
+    volumes = SERVICES[f"{zone}-{process.name}"]["volumes"]
     writable = {volume["target"] for volume in volumes if not volume.get("read_only")}
     readable = {volume["target"] for volume in volumes if volume.get("read_only")}
     pins = {f"/zone/pins/{process.name}"} if {"log", "auditor"} & set(process.tables) else set()
@@ -42,28 +113,62 @@ def test_service_sees_only_its_own_directories(process: ProcessPlan) -> None:
     assert writable == {f"/zone/state/{process.name}"} | pins | register
     shared = {"/zone/config", "/zone/public", f"/zone/members/{process.member}"}
     assert readable == (shared | {f"/zone/records/{process.member}"} if "department" in process.tables else shared)
-    assert all(volume.get("volume", {}).get("subpath") for volume in volumes if volume["type"] == "volume"), "never the whole volume"
+    assert all(volume["volume"]["subpath"] for volume in volumes if volume["type"] == "volume"), "never the whole volume"
+    assert {volume["source"] for volume in volumes if volume["type"] == "volume"} == {zone}, "never another zone's"
 
 
-@pytest.mark.parametrize("process", PLAN.processes, ids=lambda process: process.name)
+@pytest.mark.parametrize(("zone", "other"), PEERS)
+def test_a_peers_node_holds_its_own_zones_files_alone_and_dials_the_other(zone: str, other: str) -> None:
+    service = SERVICES[f"{zone}-peer-{other}"]
+    assert {volume["source"] for volume in service["volumes"]} == {zone}
+    writable = {volume["target"] for volume in service["volumes"] if not volume.get("read_only")}
+    assert writable == {f"/zone/state/peer-{other}", f"/zone/pins/peer-{other}", f"/zone/mirrors/{other}"}
+    addresses = {service["environment"][f"XINQIAO_PEERS__{role}__ADDRESS"] for role in ("LOG", "COORDINATOR")}
+    listening = {
+        f"{other}-{role}:{SERVICES[f'{other}-{role}']['environment'][f'XINQIAO_{role.upper()}__LISTEN'].rpartition(':')[2]}"
+        for role in ("log", "coordinator")
+    }
+    assert addresses == listening
+    assert service["networks"] == ["zones"]
+
+
+@pytest.mark.parametrize(("zone", "process"), PROCESSES, ids=lambda part: part if isinstance(part, str) else part.name)
 def test_configuration_with_the_services_environment_is_accepted_by_its_program(
-    process: ProcessPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    zone: str, process: ProcessPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service = COMPOSE["services"][process.name]
+    service, plan = whole(f"{zone}-{process.name}"), plan_of(zone)
     assert service["command"] == ["node", "run", f"/zone/config/{process.name}.toml"]
     tmp_path.chmod(0o700)
-    config = write_configs(PLAN, tmp_path, choose_addresses(PLAN, 8443))[process.name]
+    config = write_configs(plan, tmp_path, choose_addresses(plan, GENERATOR.PORTS[zone]))[process.name]
     for variable, value in service["environment"].items():
-        monkeypatch.setenv(variable, value)
+        monkeypatch.setenv(variable, "" if value.startswith("${") else value)  # without a password there is no PostgreSQL
     settings = settings_class(role_of(config)).load(config)
     peers = {peer.address for peer in (settings.peers.log, settings.peers.coordinator) if peer is not None}
     assert not any(address.startswith("127.0.0.1") for address in peers), "a container's loopback is its own"
-    for table in ("bank", "enterprise"):
-        if table in process.tables:
-            gateway = COMPOSE["services"]["gateway"]
-            assert getattr(settings, table).gateway == gateway["environment"]["XINQIAO_GATEWAY__PUBLIC_BASE"]
+    assert {address.rpartition(":")[0] for address in peers} <= {f"{zone}-log", f"{zone}-coordinator"}, "of its own zone"
+    assert (settings.database_url, settings.observe.listen) == ("", "127.0.0.1:9464")
+    for table in {"bank", "enterprise"} & set(process.tables):
+        gateway = SERVICES[f"{zone}-gateway"]
+        assert getattr(settings, table).gateway == gateway["environment"]["XINQIAO_GATEWAY__PUBLIC_BASE"]
+        assert gateway["networks"][zone]["aliases"] == [settings_host(getattr(settings, table).gateway)]
 
 
-def test_only_the_gateway_is_reachable_from_outside() -> None:
-    assert [name for name, service in COMPOSE["services"].items() if "ports" in service] == ["gateway"]
-    assert COMPOSE["networks"]["members"] == {"internal": True}
+def settings_host(base: str) -> str:
+    return base.removeprefix("https://").rpartition(":")[0]
+
+
+def test_only_gateways_are_reachable_from_outside_and_only_listeners_from_other_zones() -> None:
+    assert [name for name, service in SERVICES.items() if "ports" in service] == [f"{zone}-gateway" for zone in ZONES]
+    for zone, document in FILES.items():
+        assert document["networks"] == {zone: {"internal": True}, "zones": {"internal": True}, "outside": {}}
+        between = {name for name, service in document["services"].items() if "zones" in service.get("networks", ())}
+        peers = {f"{zone}-peer-{other}" for other in ZONES if other != zone}
+        assert between == {f"{zone}-{role}" for role in ("log", "coordinator", "gateway")} | peers
+        outside = {name for name, service in document["services"].items() if "outside" in service.get("networks", ())}
+        assert outside == {f"{zone}-gateway"}
+
+
+def test_no_password_stands_in_a_file() -> None:
+    for path in (*FOLDER.glob("*"), ROOT / "docker-compose.yml"):
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        assert "POSTGRES_PASSWORD: " not in text.replace('POSTGRES_PASSWORD: "${', ""), path.name
