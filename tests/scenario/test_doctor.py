@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -361,7 +362,7 @@ def test_what_the_process_says_of_itself_is_told(patient: Patient) -> None:
         missing.clear()
         assert [finding.level for finding in of(patient.findings(only="process"), "process")] == ["ok"]
         for left_s, level in ((400 * 86_400, "ok"), (10 * 86_400, "warning"), (-86_400, "error")):
-            gauges.gauge("xinqiao_registry_seconds_left", "of a registry", lambda left_s=left_s: left_s)
+            gauges.gauge("xinqiao_registry_seconds_left", "of a registry", partial(float, left_s))
             assert [finding.level for finding in of(patient.findings(only="process"), "registry")] == [level]
     finally:
         server.stop()
