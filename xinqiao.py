@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "department": f"{NODES}.departments.department:app",
     "model": f"{NODES}.models.model:app",
     "member": f"{NODES}.countersign:members",
+    "peer": f"{NODES}.peers.peer:app",
     "verify": f"{NODES}.auditing.verify:verify",
     "audit": f"{NODES}.auditing.audit:audit",
     "draw": f"{NODES}.auditing.draw:app",

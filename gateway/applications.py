@@ -15,6 +15,7 @@ from gateway.evaluation.conduct import Evaluation
 from gateway.explorer.office import ExplorerOffice, open_explorer
 from gateway.front.pages import front
 from gateway.intake import SignedIntake
+from gateway.mirrors import peer_logs
 from gateway.policies.api import routes as policy_routes
 from gateway.policies.office import Policies, open_policies
 from gateway.policies.pages import pages as policy_pages
@@ -104,6 +105,7 @@ def applications(ground: Ground) -> Applications:
             cockpit.router,
             publications(site, desk, intake),
             recognition(site, recognised, intake, ground.register),
+            peer_logs(ground.peers),
             policy_pages(site, policies),
             pool(site, zone, intake, ground.engine, ground.now),
             policy_routes(policies, ground.admin_token),

@@ -8,6 +8,7 @@ from crypto.encoding import sha256
 from gateway.recognition.peers import Peer, Peers
 from gateway.recognition.store import Kept, Proof, RecognitionStore
 from nodes.errors import PeerUnavailableError, RpcRefusal
+from nodes.peering.trust import SPLIT
 from nodes.runtime import logging
 from nodes.runtime.clock import Clock
 from nodes.runtime.peers.exchange_client import ExchangeClient
@@ -52,10 +53,12 @@ class RecognitionDesk:
         return found
 
     def recognised(self) -> dict[str, Peer]:
-        """The zones whose scores are taken: pinned here, and peers of the registry under the same registry of theirs [F1, F12]."""
+        """The zones whose scores are taken: pinned here, peers of the registry under the same registry of theirs [F1, F12], and not found by
+        our own node to have shown two histories [F7]."""
         with self._zone.reading() as view:
             approved = {member.peer.zone: member.peer.registry for member in view.registry.members.values() if member.peer is not None}
-        return {name: peer for name, peer in self.peers.pinned().items() if approved.get(name) == peer.pinned.registry_sha256}
+        found = {name: peer for name, peer in self.peers.pinned().items() if approved.get(name) == peer.pinned.registry_sha256}
+        return {name: peer for name, peer in found.items() if self.peers.mirror(name).status().get("state") != SPLIT}
 
     def run(self, stopping: threading.Event) -> None:
         """Send what is kept, until the process stops; what could not be sent is sent again."""

@@ -14,12 +14,13 @@ from crypto.paillier import DEFAULT_MIN_BITS
 from nodes.auditor.evidence.receipt import verify_receipt
 from nodes.auditor.evidence.roots import Roots
 from nodes.errors import NodeError, SettingsError
+from nodes.peering.mirrored import MirroredLog
 from nodes.runtime import logging
 from scoring.errors import ScoringError
 from scoring.federation.credential import PinnedPeer
 from scoring.statements import Title
 
-PUBLIC = "public"
+PUBLIC, MIRROR = "public", "mirror"
 PEER_UNREADABLE = "peer.unreadable"
 _log = logging.logger("recognition")
 
@@ -57,6 +58,10 @@ class Peers:
             names = sorted(path.name for path in self._directory.iterdir() if (path / PUBLIC).is_dir()) if self._directory.is_dir() else []
             self._read = {name: self._looked(name) for name in names}
             return {name: peer for name, (_, peer) in self._read.items() if peer is not None}
+
+    def mirror(self, zone: str) -> MirroredLog:
+        """The files of the zone's log and items that a peer node of ours keeps as ``<zone>/mirror``; there may be none [F8]."""
+        return MirroredLog(self._directory / zone / MIRROR)
 
     def _looked(self, name: str) -> tuple[tuple[tuple[str, int], ...], Peer | None]:
         stamp = tuple(_stamp(self._directory / name / PUBLIC))

@@ -9,7 +9,7 @@ from nodes.peering.files import MirrorFiles
 from nodes.peering.items import ItemStore
 from nodes.peering.members import OtherZone
 from nodes.peering.settings import PeeringSettings
-from nodes.peering.trust import Trust
+from nodes.peering.trust import SPLIT, Trust
 from nodes.runtime import logging
 from nodes.runtime.clock import Clock
 from nodes.runtime.replica.follower import LogFollower
@@ -74,7 +74,7 @@ class Show:
 
     def _status(self) -> dict[str, object]:
         witnessed, lost, grants = self._follower.witnessed, self._trust.lost, self._other.grants
-        state = "split" if lost is not None else "mirroring" if self._other.entry is not None else "not-a-member"
+        state = SPLIT if lost is not None else "mirroring" if self._other.entry is not None else "not-a-member"
         return {
             "zone": self._settings.zone,
             "home": self._settings.peering.home,

@@ -15,6 +15,7 @@ from nodes.runtime.clock import Clock
 from nodes.runtime.files import make_private_directory, read_private, write_private
 
 FILE = "split.json"
+SPLIT = "split"  # as the mirror's status calls it
 WHAT_TO_DO = (
     "compare both notes with the other zone's custodians; nothing more of its log is mirrored or cosigned, and its credentials are refused, "
     "until both zones have settled it: operator guide, When the log has split"

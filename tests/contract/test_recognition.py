@@ -111,6 +111,14 @@ def test_the_proof_is_kept_as_it_came(here: Here) -> None:
     assert (proof.credential, proof.presentation) == (credential, shown)
 
 
+def test_nothing_of_a_zone_whose_log_showed_two_histories_is_taken(here: Here) -> None:
+    credential = here.origin.credential()
+    put(here.peers / ORIGIN / "mirror" / "status.json", canonical_json({"state": "split"}))
+    refused(here.send(credential, here.origin.shown(credential)), 403, "PEER_UNKNOWN")
+    put(here.peers / ORIGIN / "mirror" / "status.json", canonical_json({"state": "mirroring"}))
+    assert here.send(credential, here.origin.shown(credential)).status_code == 201
+
+
 def test_refusals_have_their_own_reasons_and_are_logged(here: Here) -> None:
     origin, credential = here.origin, here.origin.credential()
     said = json.loads(origin.receipt)

@@ -51,6 +51,7 @@ def audit(
     ] = None,
     log: Annotated[str, typer.Option(metavar="HOST:PORT", help="The log, where endpoints.json beside the keys does not say it.")] = "",
     coordinator: Annotated[str, typer.Option(metavar="HOST:PORT", help="The coordinator, likewise.")] = "",
+    ca: Annotated[Path | None, typer.Option(help="For a URL: who certified it, where that is not the log's own zone: a peer's mirror of it.")] = None,
     mirror: Annotated[Path | None, typer.Option(help="For a URL: keep the copy here, and add to it next time.")] = None,
     note: Annotated[bool, typer.Option("--note", help="With --identity: put the verdict, signed by the auditor, into the log.")] = False,
     tree_only: Annotated[bool, typer.Option("--tree-only", help="Judge the public tree alone, without the statements behind it.")] = False,
@@ -72,7 +73,7 @@ def audit(
             mirrored = Mirrored(0, [])
             if _is_url(target):
                 options = Options(options.scope, tree_only or access is None)
-                mirrored = _copy(target, keys, archive, pinned.roots, access, count)
+                mirrored = _copy(target, ca or keys / "ca.pem", archive, pinned.roots, access, count)
             if options.tree_only:
                 narrowed.append("--tree-only")
             if mirrored.findings:
@@ -97,7 +98,7 @@ def mirror_run(gateway: str, config: Path, out: Path, count: Count = lambda _wha
     settings = AuditorSettings.load(config)
     roots = Roots.load(settings.public_dir)
     access = (Identity.load(settings), settings.peer("log"), settings.peer("coordinator"))
-    mirrored = _copy(gateway, settings.public_dir, Archive(out / "log", out), roots, access, count)
+    mirrored = _copy(gateway, settings.public_dir / "ca.pem", Archive(out / "log", out), roots, access, count)
     for finding in mirrored.findings:
         raise LogInconsistentError(f"{finding.code}: {finding.detail}")
     return mirrored.size
@@ -123,8 +124,8 @@ def _note(verdict: Verdict, access: Access) -> int:
         client.close()
 
 
-def _copy(url: str, keys: Path, archive: Archive, roots: Roots, access: Access | None, count: Count) -> Mirrored:
-    tree = HttpTree(url, keys / "ca.pem")
+def _copy(url: str, ca: Path, archive: Archive, roots: Roots, access: Access | None, count: Count) -> Mirrored:
+    tree = HttpTree(url, ca)
     try:
         mirrored = Mirror(tree, archive, roots, count).update()
     finally:
