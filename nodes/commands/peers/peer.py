@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -28,6 +28,7 @@ app = typer.Typer(no_args_is_help=True, help="Other zones as peers: roots of tru
 Public = Annotated[Path, typer.Option(help="This zone's public directory.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Where to write it.")]
 STALE_S = 60
+GRANTS = get_args(Grant)
 
 
 @app.callback()
@@ -94,7 +95,7 @@ def propose(
     file: Annotated[Path, typer.Argument(metavar="ENTRY", help="The node's entry, as made by the other zone's xinqiao peer entry.")],
     public: Public,
     output: Output,
-    grant: Annotated[list[Grant] | None, typer.Option(help="What the other zone may have; may be repeated. Nothing else is given.")] = None,
+    grant: Annotated[list[str] | None, typer.Option(help=f"What the other zone may have, of {', '.join(GRANTS)}; may be repeated.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Write down the change that makes another zone a peer, or changes what it may have. Custodians then approve it (`xinqiao member approve`).
@@ -109,14 +110,16 @@ def propose(
         pinned = registry_in(public / "peers" / asked.peer.zone / "public")[2]
         if (asked.peer.registry, asked.peer.log_vkey) != (sha256(raw).hex(), pinned.log_vkey):
             raise SettingsError(f"the entry names another registry or log key of {asked.peer.zone} than the ones pinned here")
-        made = asked.model_copy(update={"peer": asked.peer.model_copy(update={"grants": tuple(dict.fromkeys(grant or ()))})})
+        granted = tuple(dict.fromkeys(grant or ()))
+        if unknown := set(granted) - set(GRANTS):
+            raise SettingsError(f"{', '.join(sorted(unknown))} cannot be granted; these can: {', '.join(GRANTS)}")
+        made = asked.model_copy(update={"peer": asked.peer.model_copy(update={"grants": granted})})
         check_peer(members, made)
         action: Any = "rekey" if made.id in members.members else "join"
         change = MemberChange(zone=members.genesis.zone, nonce=fresh_nonce(), action=action, member=made)
         write_public(output, change.payload())
-        granted = ", ".join(grant or ()) or "nothing"
-        document = {"member": made.id, "zone": asked.peer.zone, "action": action, "grants": list(grant or ()), "digest": change.digest()}
-        report.result(document, f"{output}: {made.id} ({asked.peer.zone}) may have {granted} ({change.digest()[:16]}…)")
+        document = {"member": made.id, "zone": asked.peer.zone, "action": action, "grants": list(granted), "digest": change.digest()}
+        report.result(document, f"{output}: {made.id} ({asked.peer.zone}) may have {', '.join(granted) or 'nothing'} ({change.digest()[:16]}…)")
 
 
 @app.command("status")
