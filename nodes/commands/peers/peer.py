@@ -126,6 +126,7 @@ def propose(
 def status(public: Public, as_json: JsonFlag = False) -> None:
     """How this zone's nodes stand with the zones that are pinned here. Exit code 1 when a log split, a node is behind or says nothing."""
     with reporting(as_json) as report:
+        registry_in(public)
         names = sorted(path.name for path in (public / "peers").glob("*") if (path / "public").is_dir())
         found = [_standing(name, MirroredLog(public / "peers" / name / "mirror").status()) for name in names]
         text = "\n".join(f"{item['zone']}: {item['said']}" for item in found) or "no zone is pinned here: xinqiao peer pin"
