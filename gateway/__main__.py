@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from crypto.encoding import digest
 from gateway.app import Gateway, create_app
-from gateway.applications import Applications, Ground, applications
+from gateway.applications import Applications, Ground, Worker, applications
 from gateway.evaluation.conduct import Evaluation
 from gateway.evaluation.founding import log_founding
+from gateway.evaluation.resuming import Resuming
 from gateway.evaluation.rounds import KeyRounds
 from gateway.evaluation.standing import RegistryDesk
 from gateway.front.pages import gateway_site
@@ -28,6 +30,7 @@ from nodes.errors import NotReadyError
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
+from nodes.runtime.lease import Lease
 from nodes.runtime.pages.accounts import AUTHORITY
 from nodes.runtime.pages.site import open_pages
 from nodes.runtime.peers.exchange_client import ExchangeClient
@@ -46,11 +49,13 @@ from nodes.runtime.web.tokens import token_file
 class _Core:
     """The gateway's own parts: what its applications stand on, and what works beside them."""
 
+    lease: Lease
     ground: Ground
     refusals: RefusalLog
     rounds: KeyRounds
     registry: RegistryDesk
     disputes: Disputes
+    resuming: Resuming
 
 
 def main(config: Path) -> int:
@@ -61,18 +66,20 @@ def main(config: Path) -> int:
     found = applications(core.ground)
     follower = follow_zone(process, core.ground.identity, settings, core.ground.zone)  # once all observers are there
     watch_registry(process, core.ground.zone, now)
+    process.health.require("lead", core.lease.check)
     process.health.require("key", lambda: _check_key(core.ground.zone, follower.size))
     gateway = _gateway(settings, core, found, process.health.check)
     server = WebServer(create_app(gateway), settings.gateway.listen, settings.keys_dir / "cert.pem", settings.keys_dir / "tls-key.pem")
     _work(process, settings, core, found)
     server.attach(process)
-    core.ground.evaluation.resume()
     return process.run({"port": server.port})
 
 
 def _core(process: Process, settings: GatewaySettings, envelope: Callable[[int], bytes]) -> _Core:
     table, identity, zone = settings.gateway, Identity.load(settings), Zone(settings.public_dir)
-    engine = open_database(settings.state_dir, "gateway", settings.database_url)
+    lease = Lease(f"{settings.zone}/gateway", settings.database_url, settings.standby_after_s)
+    lease.attach(process)
+    engine = lease.fence(open_database(settings.state_dir, "gateway", settings.database_url))
     store = Store(engine)
     log, exchange = LogClient(identity, settings.peer("log")), ExchangeClient(identity, settings.peer("coordinator"))
     refusals = RefusalLog(identity, lambda sent: log.append(sent).index, now)
@@ -88,10 +95,10 @@ def _core(process: Process, settings: GatewaySettings, envelope: Callable[[int],
         engine=engine,
         store=store,
         evaluation=Evaluation(identity, zone, exchange, store, refusals, disputes),
-        register=add_register(process, table.public_register),
+        register=add_register(process, table.public_register, lease),
         intake=SignedIntake(zone, store, refusals, table.public_base, now, RateLimit(table.requests_per_minute_per_key, time.monotonic)),
         public=Public(zone, log),
-        site=gateway_site(settings.member, title, open_pages(settings), now),
+        site=gateway_site(settings.member, title, lease.fence(open_pages(settings)), now, digest("sign-in-forms", identity.hpke_private)),
         now=now,
         admin_token=token_file(table.admin_token_file),
         divisions={} if table.public_register is None else table.public_register.divisions,
@@ -102,7 +109,9 @@ def _core(process: Process, settings: GatewaySettings, envelope: Callable[[int],
     )
     registry = RegistryDesk(identity, zone, exchange, now)
     ground.site.alarm(registry.alarm, AUTHORITY)
-    return _Core(ground, refusals, rounds, registry, disputes)
+    resuming = Resuming(ground.evaluation)
+    zone.observe(resuming.observe)
+    return _Core(lease, ground, refusals, rounds, registry, disputes, resuming)
 
 
 def _check_key(zone: Zone, size: int) -> None:
@@ -128,24 +137,31 @@ def _gateway(settings: GatewaySettings, core: _Core, found: Applications, ready:
         ready=ready,
         site=ground.site,
         parts=found.parts,
+        check_leads=core.lease.check,
     )
 
 
 def _work(process: Process, settings: GatewaySettings, core: _Core, found: Applications) -> None:
-    """What goes on beside the requests, until the process stops."""
-    log, exchange, stopping = core.ground.log, core.ground.exchange, process.stopping
+    """What goes on beside the requests while this instance leads, until the process stops."""
+    log, exchange = core.ground.log, core.ground.exchange
+    own = (
+        Worker("founding", lambda stopping: log_founding(settings.public_dir, lambda envelope: log.append(envelope).index, stopping), _nothing),
+        Worker("rounds", core.rounds.run, core.rounds.stop),
+        Worker("evaluation", core.resuming.run, core.resuming.stop),
+        Worker("refusals", core.refusals.run, _nothing),
+    )
     process.on_stop(log.close)
     process.on_stop(exchange.close)
-    process.on_stop(lambda: core.refusals.flush(everything=True))
-    process.worker("founding", lambda: log_founding(settings.public_dir, lambda envelope: log.append(envelope).index, stopping))
-    process.worker("disputes", lambda: core.disputes.run(stopping, core.ground.evaluation.generation))
+    process.worker("disputes", lambda: core.disputes.run(process.stopping, core.ground.evaluation.generation))  # its own, leading or not
     process.on_stop(core.disputes.stop)
-    process.worker("rounds", lambda: core.rounds.run(stopping))
-    process.on_stop(core.rounds.stop)
-    process.worker("refusals", lambda: core.refusals.run(stopping))
-    for worker in found.workers:
-        process.worker(worker.name, partial(worker.run, stopping))
+    process.on_stop(lambda: core.refusals.flush(everything=True))
+    for worker in (*own, *found.workers):
+        process.worker(worker.name, partial(core.lease.when_leading(worker.run), process.stopping))
         process.on_stop(worker.wake)
+
+
+def _nothing() -> None:
+    """For work that looks at its event by itself."""
 
 
 if __name__ == "__main__":

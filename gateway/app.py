@@ -21,6 +21,7 @@ from gateway.intake import Raw, read_raw
 from gateway.public import Public
 from gateway.refusals import RefusalLog
 from gateway.releases import AWAITED, Releases
+from gateway.standby import StandingBy, always
 from nodes.errors import RpcRefusal
 from nodes.runtime.observing import metrics
 from nodes.runtime.pages.site import Site
@@ -42,7 +43,8 @@ HEX_ID = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
 @dataclass(frozen=True)
 class Gateway:
-    """Everything that the routes use. ``ready`` raises NotReadyError while the process cannot serve.
+    """Everything that the routes use. ``ready`` raises NotReadyError while the process cannot serve, ``check_leads`` StandbyError while another
+    instance of it acts.
 
     ``parts``: the applications, each a router of its own; ``site``: how their pages look and who may open them.
     """
@@ -60,6 +62,7 @@ class Gateway:
     ready: Callable[[], None]
     site: Site
     parts: Sequence[APIRouter]
+    check_leads: Callable[[], None] = always
 
 
 def create_app(gateway: Gateway) -> FastAPI:
@@ -79,6 +82,7 @@ def create_app(gateway: Gateway) -> FastAPI:
         app.include_router(part)
     gateway.site.install(app, hosts=(gateway.public_base.removeprefix("https://"),))
     app.add_middleware(Bounds, take=gateway.address_limit.take)
+    app.add_middleware(StandingBy, check=gateway.check_leads)
     app.middleware("http")(_closed)
     _release_routes(app, gateway)
     _consent_routes(app, gateway)

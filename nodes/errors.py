@@ -152,6 +152,10 @@ class StorageUnavailableError(NodeError):
     """The disk is full or failing, or the database is locked or away: nothing was kept, and the same may succeed later."""
 
 
+class StandbyError(NodeError):
+    """This instance stands by: another one of the same process acts. The caller asks that one."""
+
+
 class FatalError(NodeError):
     """The process must stop: going on could lose or fork what it promised to keep."""
 
@@ -174,3 +178,7 @@ class RollbackError(FatalError):
 
 class DatabaseNewerError(FatalError):
     """The database was written by a newer version of the program, whose tables this one does not know."""
+
+
+class LeaseLostError(FatalError):
+    """Another instance of this process has taken over: this one may not write any more, and begins anew by standing by."""

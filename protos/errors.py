@@ -202,12 +202,14 @@ _NODES = {
     "StorageUnavailableError": Refusal(
         "STORAGE_UNAVAILABLE", Code.UNAVAILABLE, 503, "The server's disk or database takes nothing at the moment; ask again.", explain=False
     ),
+    "StandbyError": Refusal("STANDBY", Code.UNAVAILABLE, 503, "Another instance of this process acts; ask that one."),
     "FatalError": _own("STOPPING", "The server must stop.", fatal=True),
     "StateInUseError": _own("STATE_IN_USE", "Another process holds the state directory.", fatal=True),
     "StorageError": _own("STORAGE_FAILED", "What was stored cannot be read or written.", fatal=True),
     "LogForkError": _own("LOG_FORKED", "The log showed two histories.", fatal=True),
     "RollbackError": _own("STATE_ROLLED_BACK", "The database is older than the head pinned outside it.", fatal=True),
     "DatabaseNewerError": _own("DATABASE_NEWER", "A newer version of the program wrote the database.", fatal=True),
+    "LeaseLostError": Refusal("LEASE_LOST", Code.UNAVAILABLE, 503, "Another instance of this process has taken over; ask that one.", fatal=True),
 }
 
 _POLICIES = {

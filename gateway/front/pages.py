@@ -19,9 +19,9 @@ PROGRAMS = ("/v1/", "/log/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 STATES = {"OPEN": N_("进行中"), "CLOSED": N_("已截止，待发布"), "RELEASED": N_("已发布")}
 
 
-def gateway_site(member: str, title: Title, engine: Engine, now: Clock) -> Site:
-    """The site of a gateway, to which each application adds its part. ``title``: the zone's."""
-    site = Site(member, title, engine, now, is_page=is_page)
+def gateway_site(member: str, title: Title, engine: Engine, now: Clock, secret: bytes = b"") -> Site:
+    """The site of a gateway, to which each application adds its part. ``title``: the zone's; ``secret``: as in ``Site``."""
+    site = Site(member, title, engine, now, is_page=is_page, secret=secret)
     site.use("front", Path(__file__).parent)
     site.entry("/", N_("首页"), public=True)
     return site

@@ -17,23 +17,25 @@ from nodes.errors import NotReadyError
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.files import read_private
+from nodes.runtime.lease import Lease
 from nodes.runtime.process import Process
 
 
-def add_register(process: Process, table: RegisterTable | None) -> Register:
-    """The register of ``table`` in the process's database, read by a worker of ``process`` from then on; without a table it knows nobody.
+def add_register(process: Process, table: RegisterTable | None, lease: Lease) -> Register:
+    """The register of ``table`` in the process's database, read by a worker of ``process`` while it leads; without a table it knows nobody.
 
     Raises MappingError for a mapping that is wrong, SettingsError for a roster key that is none.
     """
     settings = process.settings
-    engine = open_database(settings.state_dir, "records", settings.database_url, name="register")
+    engine = lease.fence(open_database(settings.state_dir, "records", settings.database_url, name="register"))
     process.on_stop(engine.dispose)
     store, intake = RecordStore(engine), Intake(engine, now)
     if table is None:
         return Register(store, intake, b"", {})
     sources = [FactsConnector(source.connector) for source in open_sources(table, settings.state_dir, settings.database_url)]
     runner = Runner(intake, sources, turns_of(settings.state_dir, process.stopping))
-    process.worker("register", lambda: keep_reading(runner, process.stopping, table.scan_s))
+    read = lease.when_leading(lambda stopping: keep_reading(runner, stopping, table.scan_s))
+    process.worker("register", lambda: read(process.stopping))
     roster_key = read_roster_key(read_private(table.roster_key_file))
     return Register(store, intake, roster_key, table.divisions, [source.id for source in sources])
 

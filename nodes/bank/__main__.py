@@ -44,7 +44,7 @@ def main(config: Path) -> int:
     consents = Consents(engine, identity, trust.registry)
     receipts = ReceiptStore(engine, settings.state_dir / "receipts", roots)
     exchange, log = ExchangeClient(identity, settings.peer("coordinator")), LogClient(identity, settings.peer("log"))
-    gateway = GatewayClient(settings.bank.gateway, settings.public_dir / "ca.pem")
+    gateway = GatewayClient(settings.bank.gateway, settings.public_dir / "ca.pem", addresses=settings.bank.gateway_addresses)
     disputes = Disputes(identity, exchange, settings.state_dir / "disputes", now)
     opener = ReleaseOpener.load(settings.public_dir, published=lambda: gateway.get("/v1/keys"), disputes=disputes)
     reports = FailureReports(settings.state_dir / "failures", log.append)

@@ -6,12 +6,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from nodes.runtime.settings import Address, ConfigPath, GatewayUrl, NodeSettings, Table
+from nodes.runtime.settings import Address, ConfigPath, GatewayUrl, Instances, NodeSettings, Table
 from scoring.statements.lending import InstitutionKind
 
 
 class BankTable(Table):
-    """``listen``: loopback address for the bank's own systems; their bearer token is in ``state_dir``/api.token. ``gateway``: its public base.
+    """``listen``: loopback address for the bank's own systems; their bearer token is in ``state_dir``/api.token. ``gateway``: its public base;
+    ``gateway_addresses``: where its two instances listen, if not where the base leads.
 
     ``kind``: of the institution; ``products``: the YAML file in which it states its products, published when they change.
 
@@ -24,6 +25,7 @@ class BankTable(Table):
 
     listen: Address
     gateway: GatewayUrl
+    gateway_addresses: Instances = ""
     kind: InstitutionKind = "bank"
     products: ConfigPath | None = None
     contracts_are_records: bool = True

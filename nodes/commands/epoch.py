@@ -12,7 +12,7 @@ from pydantic import ConfigDict
 from nodes.commands.output import JsonFlag, Report, of_form, reporting
 from nodes.errors import NotReadyError, RpcRefusal
 from nodes.runtime.clock import Timer
-from nodes.runtime.settings import ConfigPath, GatewayUrl, NodeSettings, Table
+from nodes.runtime.settings import ConfigPath, GatewayUrl, Instances, NodeSettings, Table
 from nodes.runtime.web.gateway_client import GatewayClient
 from nodes.runtime.web.tokens import read_token
 from scoring.statements import Name
@@ -75,6 +75,7 @@ class FrontTable(Table):
 
     public_base: GatewayUrl
     admin_token_file: ConfigPath
+    instances: Instances = ""
 
 
 class FrontSettings(NodeSettings):
@@ -87,7 +88,8 @@ def front_client(config: Path) -> GatewayClient:
     """The gateway's interface for the authority's staff, by the gateway's own configuration. Raises SettingsError."""
     settings = FrontSettings.load(config)
     token = read_token(settings.gateway.admin_token_file)
-    return GatewayClient(settings.gateway.public_base, settings.public_dir / "ca.pem", token=token, timeout_s=OPEN_TIMEOUT_S)
+    table, ca_file = settings.gateway, settings.public_dir / "ca.pem"
+    return GatewayClient(table.public_base, ca_file, token=token, timeout_s=OPEN_TIMEOUT_S, addresses=table.instances)
 
 
 def _await_release(client: GatewayClient, epoch: str, wait_s: float, report: Report) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import typer
 from nodes.auditor.evidence.archive import Archive
 from nodes.auditor.evidence.roots import Roots
 from nodes.commands.output import JsonFlag, Report, of_form, reporting
-from nodes.coordinator.keeping.blobs import BlobStore
+from nodes.coordinator.keeping.blobs import open_blobs
 from nodes.coordinator.keeping.outbox import Outbox
 from nodes.coordinator.keeping.store import Store
 from nodes.coordinator.settings import CoordinatorSettings
@@ -108,8 +108,8 @@ def recover(
             FilePin(at_log.log.pin or at_log.state_dir / "head.pin"),
             _progress(report),
         )
-        documents = install_blobs(found, BlobStore(at_coordinator.state_dir / "blobs"), _progress(report))
         engine = open_database(at_coordinator.state_dir, "coordinator", at_coordinator.database_url)
+        documents = install_blobs(found, open_blobs(at_coordinator.state_dir, engine), _progress(report))
         renumber_work(found, Roots.load(at_log.public_dir).registry, Store(engine), now())
         Outbox(engine).restore((item.kind, item.sequence, item.name, bytes.fromhex(item.digest)) for item in given)
         report.result(

@@ -11,7 +11,7 @@ from nodes.coordinator.callers import Callers
 from nodes.coordinator.epochs import Epochs
 from nodes.coordinator.intake import Intake
 from nodes.coordinator.journal import Journal
-from nodes.coordinator.keeping.blobs import BlobStore
+from nodes.coordinator.keeping.blobs import open_blobs
 from nodes.coordinator.keeping.outbox import Outbox
 from nodes.coordinator.keeping.store import Store
 from nodes.coordinator.reactor import Reactor
@@ -26,9 +26,10 @@ from nodes.recovery.sealing import seal_beside
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
+from nodes.runtime.lease import Lease
 from nodes.runtime.notices.board import BoardService
 from nodes.runtime.observing.service import HealthService
-from nodes.runtime.peers.entitlement import permitting
+from nodes.runtime.peers.entitlement import permitting, while_leading
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.peers.log_client import LogClient
@@ -49,9 +50,11 @@ def main(config: Path) -> int:
     identity = Identity.load(settings)
     table = settings.coordinator
     zone = Zone(settings.public_dir)
-    engine = open_database(settings.state_dir, "coordinator", settings.database_url)
+    lease = Lease(f"{settings.zone}/coordinator", settings.database_url, settings.standby_after_s)
+    lease.attach(process)
+    engine = lease.fence(open_database(settings.state_dir, "coordinator", settings.database_url))
     store, outbox = Store(engine), Outbox(engine)
-    blobs = BlobStore(settings.state_dir / "blobs")
+    blobs = open_blobs(settings.state_dir, engine)
     work = WorkQueue(store, process.stopping)
     log = LogClient(identity, settings.peer("log"))
     journal = Journal(zone, log, store, now)
@@ -59,11 +62,14 @@ def main(config: Path) -> int:
     placements = Placements(zone, blobs.get)
     office = TicketOffice(identity, zone, journal, store, ciphertexts, placements, now, table.ticket_life_s)
     openings = Openings(zone, store, work, table.patience_s)
-    zone.observe(Reactor(zone, work))
+    reactor = Reactor(zone, work, leads=lease.alone)
+    zone.observe(reactor)
+    lease.on_lead(journal.take_over)
+    lease.on_lead(reactor.take_over)
     follower = follow_zone(process, identity, settings, zone)
     watch_registry(process, zone, now)
     if table.recovery_key is not None:
-        seal_beside(process, settings, table.recovery_key, follower, blobs.get, outbox)
+        seal_beside(process, settings, table.recovery_key, follower, blobs.get, outbox, lease)
     service = ExchangeService(
         zone,
         table,
@@ -77,11 +83,12 @@ def main(config: Path) -> int:
         Epochs(zone, work, office, openings, placements),
     )
     callers = Callers(zone, RateLimit(table.sent_per_minute_per_member, time.monotonic))
-    server = RpcServer(identity, table.listen, zone.admit, process.fatal, permit=permitting(zone.member))
+    server = RpcServer(identity, table.listen, zone.admit, process.fatal, permit=while_leading(lease.check, permitting(zone.member)))
     server.add(add_ExchangeServicer_to_server, service)
     server.add(add_FederationServicer_to_server, FederationService(callers, outbox, process.stopping))
     server.add(add_BoardServicer_to_server, BoardService(settings.zone, zone.has_role))
     server.add(add_HealthServicer_to_server, HealthService(process.health, "xinqiao.v1.Exchange", "xinqiao.v1.Board"))
+    process.health.require("lead", lease.check)
     process.health.require("log", follower.check_begun)
     work.tell()
     process.on_stop(log.close)

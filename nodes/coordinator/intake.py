@@ -10,7 +10,7 @@ from crypto.encoding import canonical_json, sha256
 from crypto.proofs import KnowledgeProof
 from crypto.statements import parse_envelope
 from nodes.coordinator.journal import Journal
-from nodes.coordinator.keeping.blobs import BlobStore
+from nodes.coordinator.keeping.blobs import Blobs
 from nodes.coordinator.keeping.store import Store
 from nodes.errors import RoleMissingError, WireFormatError
 from nodes.runtime.clock import Clock
@@ -39,7 +39,7 @@ class Receipt:
 class Intake:
     """The coordinator's front for what members send to be kept."""
 
-    def __init__(self, zone: Zone, store: Store, blobs: BlobStore, journal: Journal, now: Clock) -> None:
+    def __init__(self, zone: Zone, store: Store, blobs: Blobs, journal: Journal, now: Clock) -> None:
         self._zone, self._store, self._blobs, self._journal, self._now = zone, store, blobs, journal, now
 
     def contribute(self, caller: str, parts: Iterator[ContributionPart]) -> Receipt:

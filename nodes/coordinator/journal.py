@@ -26,7 +26,16 @@ class Journal:
     def __init__(self, zone: Zone, log: LogClient, store: Store, now: Clock) -> None:
         self._zone, self._log, self._store, self._now = zone, log, store, now
         self._turn = threading.Lock()
-        self._unsettled = store.in_flight()
+        self._unsettled, _ = store.in_flight()
+
+    def take_over(self, timeout_s: float = APPLY_TIMEOUT_S) -> None:
+        """Go on where another instance of the coordinator has stopped: by a view that has at least what its last judgement rested on [B3].
+
+        Raises NotReadyError while the log does not show so much.
+        """
+        with self._turn:
+            self._unsettled, size = self._store.in_flight()
+        self._zone.wait(lambda view: True if view.size >= size else None, timeout_s, f"a log of {size} leaves")
 
     def submit(self, envelope: bytes) -> Logged:
         """The logged statement. Sending the same bytes again gives the first leaf.
@@ -45,7 +54,8 @@ class Journal:
                 if known is not None:
                     return known
                 view.judge(envelope, self._now())
-            self._store.keep_in_flight(envelope)
+                size = view.size
+            self._store.keep_in_flight(envelope, size)
             self._unsettled = envelope
             return self._append(envelope)
 

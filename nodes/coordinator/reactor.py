@@ -1,10 +1,12 @@
 """Turns what the log says into work for members: columns when an epoch opens, rows when a consent is given, notices of what is over.
 
-A pure reading of the view gives the work; queuing is idempotent, so a restart that replays the log adds nothing twice.
+A pure reading of the view gives the work; queuing is idempotent, so a restart that replays the log adds nothing twice. An instance that
+stands by reads the same log, and keeps in memory what the one that leads has not queued yet.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 from nodes.coordinator.work import WorkQueue
@@ -20,17 +22,39 @@ from scoring.statements import Consent, EpochClose, EpochOpen, MemberChange, Rev
 Work = tuple[str, str, WorkItem]  # member, idempotency key, item
 
 
-class Reactor:
-    """Observer of the zone that fills the work queues."""
+MOST_KEPT = 64
 
-    def __init__(self, zone: Zone, work: WorkQueue) -> None:
-        self._zone, self._work = zone, work
+
+class Reactor:
+    """Observer of the zone that fills the work queues. ``leads``: whether from the start on; else only after ``take_over``."""
+
+    def __init__(self, zone: Zone, work: WorkQueue, *, leads: bool = True) -> None:
+        self._zone, self._work, self._leads = zone, work, leads
+        self._kept: list[Work] = []
+        self._most = MOST_KEPT  # then those that the other instance has queued meanwhile are dropped
+        self._turn = threading.Lock()
 
     def __call__(self, logged: Logged) -> None:
         if isinstance(logged.statement, MemberChange):
             self._work.wake()  # who left is told so on its open stream at once
         with self._zone.reading() as view:
             found = list(work_for(view, logged))
+        with self._turn:
+            if self._leads:
+                self._queue(found)
+                return
+            self._kept += found
+            if len(self._kept) > self._most:
+                self._kept = [item for item in self._kept if not self._work.has(item[0], item[1])]
+                self._most = max(MOST_KEPT, 2 * len(self._kept))
+
+    def take_over(self) -> None:
+        """Queue what was kept, and from now on all that follows."""
+        with self._turn:
+            self._queue(self._kept)
+            self._kept, self._leads = [], True
+
+    def _queue(self, found: list[Work]) -> None:
         for member, key, item in found:
             self._work.add(member, key, item)
 

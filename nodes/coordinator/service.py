@@ -14,7 +14,7 @@ from nodes.coordinator.callers import Callers
 from nodes.coordinator.epochs import Epochs
 from nodes.coordinator.intake import Intake
 from nodes.coordinator.journal import Journal
-from nodes.coordinator.keeping.blobs import PART_BYTES, BlobStore
+from nodes.coordinator.keeping.blobs import PART_BYTES, Blobs
 from nodes.coordinator.releasing.evidence import EvidenceDesk
 from nodes.coordinator.releasing.openings import Openings
 from nodes.coordinator.releasing.tickets import TicketOffice
@@ -93,7 +93,7 @@ class ExchangeService(ExchangeServicer):
         table: CoordinatorTable,
         intake: Intake,
         journal: Journal,
-        blobs: BlobStore,
+        blobs: Blobs,
         work: WorkQueue,
         office: TicketOffice,
         openings: Openings,

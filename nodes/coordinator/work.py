@@ -30,6 +30,10 @@ class WorkQueue:
         if self._store.add_work(member, key, item.SerializeToString()):
             self.wake()
 
+    def has(self, member: str, key: str) -> bool:
+        """Whether ``member`` was queued the item with this key."""
+        return self._store.has_work(member, key)
+
     def wake(self) -> None:
         """Let followers look again: for new work, or because the process stops."""
         with self._changed:

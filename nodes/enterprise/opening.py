@@ -55,7 +55,7 @@ def open_desks(process: Process, settings: EnterpriseSettings, engine: Engine, e
     registry = roots.registry.copied()
     members = Members(process, identity, settings, registry)
     store, keyring = Store(engine), Keyring(settings.state_dir / "keys")
-    gateway = GatewayClient(table.gateway, settings.public_dir / "ca.pem")
+    gateway = GatewayClient(table.gateway, settings.public_dir / "ca.pem", addresses=table.gateway_addresses)
     enrolments = Enrolments(identity, registry, keyring, store, exchange)
     disputes = Disputes(identity, exchange, settings.state_dir / "disputes", now)
     opener = ReleaseOpener.load(settings.public_dir, published=lambda: gateway.get("/v1/keys"), disputes=disputes)

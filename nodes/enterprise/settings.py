@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from connectors.customs.channels import Dialect
-from nodes.runtime.settings import Address, ConfigPath, GatewayUrl, NodeSettings, Table
+from nodes.runtime.settings import Address, ConfigPath, GatewayUrl, Instances, NodeSettings, Table
 from scoring.statements import Name, Title
 
 USCC = r"^[0-9A-HJ-NPQRTUWXY]{18}$"
@@ -82,7 +82,8 @@ class ZoneTable(Table):
 
 
 class EnterpriseTable(Table):
-    """``listen``: loopback address for the service's staff; their bearer token is in ``state_dir``/api.token. ``gateway``: its public base.
+    """``listen``: loopback address for the service's staff; their bearer token is in ``state_dir``/api.token. ``gateway``: its public base;
+    ``gateway_addresses``: where its two instances listen, if not where the base leads.
 
     ``customs``: import clients that are read, at most one of an enterprise, looked at every ``customs_scan_s`` seconds. ``pages``: the
     enterprises' own pages; left out, there are none. ``zones``: other zones to which scores may be shown.
@@ -90,6 +91,7 @@ class EnterpriseTable(Table):
 
     listen: Address
     gateway: GatewayUrl
+    gateway_addresses: Instances = ""
     consent_days: int = 365
     customs: tuple[CustomsTable, ...] = ()
     customs_scan_s: Annotated[float, Field(gt=0, le=86_400)] = 10.0

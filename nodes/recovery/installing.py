@@ -15,7 +15,7 @@ from crypto.statements import parse_envelope
 from crypto.tiles import TILE_WIDTH
 from nodes.auditor.evidence.archive import Archive
 from nodes.auditor.evidence.tree import entries_of
-from nodes.coordinator.keeping.blobs import BlobStore
+from nodes.coordinator.keeping.blobs import Blobs
 from nodes.coordinator.keeping.store import Store
 from nodes.errors import SettingsError, StorageError
 from nodes.log.admission import Admission
@@ -54,7 +54,7 @@ def install_log(archive: Archive, admission: Admission, store: LogStore, pin: Pi
     return head
 
 
-def install_blobs(archive: Archive, blobs: BlobStore, count: Count) -> int:
+def install_blobs(archive: Archive, blobs: Blobs, count: Count) -> int:
     """The archive's documents and ciphertexts at the coordinator; how many. They were compared with their digests when the backup was opened."""
     paths = sorted((archive.log_dir / "blobs").glob("*"))
     for done, path in enumerate(paths, 1):

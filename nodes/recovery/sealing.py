@@ -12,6 +12,7 @@ from crypto.statements import parse_envelope
 from nodes.errors import NotFoundError
 from nodes.recovery.keys import read_recovery_public_key
 from nodes.runtime import logging
+from nodes.runtime.lease import Lease
 from nodes.runtime.process import Process
 from nodes.runtime.replica.follower import LogFollower
 from nodes.runtime.replica.store import Entry
@@ -97,16 +98,21 @@ class Sealer:
         return Place(int(number), found[1]), int(sealed)
 
 
-def seal_beside(process: Process, settings: NodeSettings, key_file: Path, follower: LogFollower, blob: Callable[[str], bytes], shelf: Shelf) -> None:
-    """Seal beside a process's other work what ``follower`` has under witnessed checkpoints. Raises SettingsError when ``key_file`` is no public
-    half of the zone's recovery key."""
+def seal_beside(
+    process: Process, settings: NodeSettings, key_file: Path, follower: LogFollower, blob: Callable[[str], bytes], shelf: Shelf, lease: Lease
+) -> None:
+    """Seal beside a process's other work, while it leads, what ``follower`` has under witnessed checkpoints.
+
+    Raises SettingsError when ``key_file`` is no public half of the zone's recovery key.
+    """
     sealer = Sealer(settings.zone, settings.member, read_recovery_public_key(key_file, settings.zone), follower.replica, blob, shelf)
 
     def newest() -> tuple[int, bytes] | None:
         found = follower.witnessed
         return None if found is None else (found.checkpoint.size, found.note.encode())
 
-    process.worker("backup", lambda: sealer.run(process.stopping, newest))
+    run = lease.when_leading(lambda stopping: sealer.run(stopping, newest))
+    process.worker("backup", lambda: run(process.stopping))
     process.on_stop(sealer.wake)
 
 

@@ -19,9 +19,10 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from nodes.errors import SettingsError, StateInUseError
+from nodes.errors import LeaseLostError, SettingsError, StateInUseError
 from nodes.runtime import logging
 from nodes.runtime.clock import Timer
+from nodes.runtime.entry import EXIT_AGAIN, EXIT_FATAL
 from nodes.runtime.files import make_private_directory, write_private
 from nodes.runtime.observing import tracing
 from nodes.runtime.observing.health import READY, STOPPING, Health
@@ -29,7 +30,6 @@ from nodes.runtime.observing.own import tell_of
 from nodes.runtime.settings import NodeSettings
 from protos.errors import refusal_of
 
-EXIT_FATAL = 70
 STOP_GRACE_S = 10.0
 READY_FILE = "ready"
 
@@ -84,7 +84,8 @@ class Process:
         self.stopping.set()
 
     def run(self, ready: Mapping[str, object] | None = None) -> int:
-        """Run until told to stop. ``ready`` goes into the ready file, such as the ports taken. Returns the exit code: 0, or 70 when fatal.
+        """Run until told to stop. ``ready`` goes into the ready file, such as the ports taken. Returns the exit code: 0, 75 when another
+        instance has taken over (to be started again, it stands by), or 70 when fatal.
 
         Must be called in the main thread.
         """
@@ -100,7 +101,9 @@ class Process:
             _log.info(logging.PROCESS_READY)
         self.stopping.wait()
         self._end()
-        return 0 if self._fatal is None else EXIT_FATAL
+        if self._fatal is None:
+            return 0
+        return EXIT_AGAIN if isinstance(self._fatal, LeaseLostError) else EXIT_FATAL
 
     def _observe(self) -> None:
         """Begin to tell what ``[observe]`` asks for; it ends last."""

@@ -32,7 +32,10 @@ def _resolve(path: Path) -> Path:
 
 
 ConfigPath = Annotated[Path, AfterValidator(_resolve)]
-Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:\[\]-]+:[0-9]{1,5}$")]  # host:port; port 0 takes a free one
+_ADDRESS = r"[A-Za-z0-9.:\[\]-]+:[0-9]{1,5}"
+Address = Annotated[str, StringConstraints(pattern=f"^{_ADDRESS}$")]  # host:port; port 0 takes a free one
+Addresses = Annotated[str, StringConstraints(pattern=f"^{_ADDRESS}(,{_ADDRESS})*$")]  # of the instances of one process, with commas between
+Instances = Annotated[str, StringConstraints(pattern=f"^({_ADDRESS}(,{_ADDRESS})*)?$")]  # such, or empty
 GatewayUrl = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.\-]+(:[0-9]{1,5})?$")]  # public base, no trailing slash
 
 TracesUrl = Annotated[
@@ -47,10 +50,10 @@ class Table(BaseModel):
 
 
 class Peer(Table):
-    """A process that this one calls: the member that must answer there, and where."""
+    """A process that this one calls: the member that must answer there, and where; the addresses of all its instances where it has two."""
 
     member: MemberId
-    address: Address
+    address: Addresses
 
 
 class Peers(Table):
@@ -90,6 +93,7 @@ class NodeSettings(BaseSettings):
     peers: Peers = Peers()
     database_url: str = Field(default="", repr=False)  # empty: SQLite in state_dir; else a postgresql+psycopg URL
     observe: Observe = Observe()
+    standby_after_s: float = Field(default=15.0, ge=1.0)  # how long the leading instance behind one PostgreSQL may be silent
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @classmethod

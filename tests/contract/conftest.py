@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import subprocess
 import tempfile
@@ -13,9 +12,6 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import create_engine
-from sqlalchemy.engine import make_url
-from sqlalchemy.pool import NullPool
 
 from nodes.runtime.clock import Timer
 from nodes.runtime.peers.identity import Identity, load_identity
@@ -48,44 +44,6 @@ def make_identity(authority: CertificateAuthority, tmp_path_factory: pytest.Temp
         return load_identity(ZONE, member, keys_dir, ca_file)
 
     return make
-
-
-@pytest.fixture(scope="session")
-def postgresql_url() -> Iterator[str]:
-    """URL of an empty PostgreSQL cluster of our own, on a socket. Skips where PostgreSQL is not installed."""
-    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not binaries:
-        pytest.skip("PostgreSQL is not installed")
-    directory = Path(tempfile.mkdtemp(prefix="xq-pg-", dir="/tmp"))  # short: a socket's path has at most 107 bytes
-    as_user: list[str] = []
-    if os.geteuid() == 0:
-        shutil.chown(directory, "postgres", "postgres")
-        as_user = ["runuser", "-u", "postgres", "--"]
-
-    def run(program: str, *arguments: str) -> None:
-        subprocess.run([*as_user, str(binaries[-1] / program), "-D", str(directory / "data"), *arguments], check=True, capture_output=True, cwd="/")
-
-    run("initdb", "-A", "trust", "-U", "xinqiao", "-E", "UTF8", "--no-locale")
-    run("pg_ctl", "-w", "-l", str(directory / "log"), "-o", f"-k {directory} -c listen_addresses=''", "start")
-    try:
-        yield f"postgresql+psycopg://xinqiao@/postgres?host={directory}"
-    finally:
-        run("pg_ctl", "-w", "-m", "immediate", "stop")
-        shutil.rmtree(directory)
-
-
-@pytest.fixture
-def postgresql_database(postgresql_url: str) -> Iterator[str]:
-    """URL of an empty database of the test's own in that cluster."""
-    server = create_engine(postgresql_url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    name = f"test_{secrets.token_hex(6)}"
-    with server.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    try:
-        yield make_url(postgresql_url).set(database=name).render_as_string(hide_password=False)
-    finally:
-        with server.connect() as connection:
-            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")

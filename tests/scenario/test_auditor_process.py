@@ -15,9 +15,9 @@ import pytest
 from crypto.checkpoint import check_witnessed
 from nodes.errors import PeerUnavailableError
 from nodes.runtime.clock import Timer
+from nodes.runtime.entry import EXIT_FATAL
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.peers.signing import fresh_nonce
-from nodes.runtime.process import EXIT_FATAL
 from scoring.statements import Refusal
 from tests.scenario.log_zone import ZONE, LogProcess, Zone, make_zone, running_log
 

@@ -54,6 +54,7 @@ NEVER_REACHED = {  # why a process of an honest zone never takes a step -> prefi
     "the folder of records is always there": (
         "nodes/department/records/deliveries:Intake.failing", "nodes/department/records/deliveries:Intake.works",
     ),
+    "kept in PostgreSQL alone": ("nodes/coordinator/keeping/blobs:BlobRows",),
     "the coordinator refuses nothing honest": ("nodes/contributing/outbox:Outbox.refused",),
     "an operator's word in a re-sharing": ("nodes/custodian/shares/approvals",),
     "kept only where it comes before the log shows it": ("nodes/custodian/revocations",),

@@ -80,8 +80,10 @@ class Front:
         return response
 
 
-def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address: int = 60_000, register: Register | None = None) -> Front:
-    """A gateway in front of ``zone``."""
+def front(
+    zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address: int = 60_000, register: Register | None = None, secret: bytes = b""
+) -> Front:
+    """A gateway in front of ``zone``. ``secret``: as in ``Site``."""
     log = MemoryLog(zone)
     held = HeldZone(zone.view, log.lock)
     exchange = MemoryExchange(zone, log)
@@ -101,7 +103,7 @@ def front(zone: MemoryZone, state_dir: Path, *, per_key: int = 6000, per_address
             raise NotReadyError(down[0])
 
     public = Public(held, log.client())
-    site = gateway_site("authority", zone.view.registry.genesis.title, open_database(state_dir, "pages"), lambda: zone.now)
+    site = gateway_site("authority", zone.view.registry.genesis.title, open_database(state_dir, "pages"), lambda: zone.now, secret)
     records = open_database(state_dir, "records", name="register")
     register = register or Register(RecordStore(records), Intake(records, lambda: zone.now), b"", {})
     places = {"330108": Title(zh="滨江区", en="Binjiang"), "330100": Title(zh="杭州市", en="Hangzhou")}

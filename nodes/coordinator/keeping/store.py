@@ -50,7 +50,13 @@ _work = Table(
     UniqueConstraint("member", "key"),
 )
 _requests = Table("requests", metadata, Column("ticket", String, primary_key=True), Column("document", LargeBinary, nullable=False))
-_in_flight = Table("in_flight", metadata, Column("id", Integer, primary_key=True), Column("envelope", LargeBinary, nullable=False))
+_in_flight = Table(
+    "in_flight",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False, server_default="0"),  # leaves of the view by which it was judged
+)
 _partials = Table(
     "partials",
     metadata,
@@ -90,7 +96,7 @@ class Store:
     def begin_contribution(self, identity: str, digest: str) -> StoredReceipt:
         """Claim the identity for an envelope, or return what claimed it first."""
         with writing(self._engine) as connection:
-            _insert_new(connection, _contributions, [{"identity": identity, "digest": digest}])
+            insert_new(connection, _contributions, [{"identity": identity, "digest": digest}])
             row = connection.execute(
                 select(_contributions.c.digest, _contributions.c.leaf, _contributions.c.leaf_index).where(_contributions.c.identity == identity)
             ).one()
@@ -118,6 +124,11 @@ class Store:
                 raise StorageError(f"{member} has a queue already: work is renumbered in an empty database only")
             connection.execute(insert(_work).values(member=member, seq=seq, key="restored", item=b""))
 
+    def has_work(self, member: str, key: str) -> bool:
+        """Whether the item with this key was queued for the member."""
+        with reading(self._engine) as connection:
+            return connection.execute(select(_work.c.seq).where(_work.c.member == member, _work.c.key == key)).first() is not None
+
     def work_after(self, member: str, seq: int, limit: int) -> Sequence[tuple[int, bytes]]:
         """Items of a member with a sequence number above ``seq``, in order, at most ``limit``."""
         with reading(self._engine) as connection:
@@ -131,22 +142,22 @@ class Store:
         with reading(self._engine) as connection:
             return connection.execute(select(func.count()).where(_work.c.member == member, _work.c.seq > seq)).scalar_one()
 
-    def keep_in_flight(self, envelope: bytes) -> None:
-        """Keep the one statement that is about to be sent to the log, in place of the one before."""
+    def keep_in_flight(self, envelope: bytes, size: int) -> None:
+        """Keep the one statement that is about to be sent to the log, judged by a view of ``size`` leaves, in place of the one before."""
         with writing(self._engine) as connection:
             connection.execute(delete(_in_flight))
-            connection.execute(insert(_in_flight).values(id=1, envelope=envelope))
+            connection.execute(insert(_in_flight).values(id=1, envelope=envelope, size=size))
 
-    def in_flight(self) -> bytes | None:
-        """The statement that was sent to the log last, whatever became of it."""
+    def in_flight(self) -> tuple[bytes | None, int]:
+        """The statement that was sent to the log last, whatever became of it, and the size of the view by which it was judged."""
         with reading(self._engine) as connection:
-            found: bytes | None = connection.execute(select(_in_flight.c.envelope)).scalar_one_or_none()
-        return found
+            row = connection.execute(select(_in_flight.c.envelope, _in_flight.c.size)).one_or_none()
+        return (None, 0) if row is None else (row.envelope, row.size)
 
     def put_request(self, ticket: str, document: bytes) -> None:
         """Keep the request behind a ticket, before the ticket is logged."""
         with writing(self._engine) as connection:
-            _insert_new(connection, _requests, [{"ticket": ticket, "document": document}])
+            insert_new(connection, _requests, [{"ticket": ticket, "document": document}])
 
     def request(self, ticket: str) -> bytes:
         """The request behind a ticket; empty for one that needed none."""
@@ -161,7 +172,7 @@ class Store:
             for p in partials
         ]
         with writing(self._engine) as connection:
-            _insert_new(connection, _partials, rows)
+            insert_new(connection, _partials, rows)
 
     def partials(self, ticket: str) -> list[SealedPartial]:
         """Every sealed partial of a ticket, by custodian and opening."""
@@ -174,6 +185,7 @@ class Store:
         return [SealedPartial(row.custodian, row.opening, row.enc, row.ciphertext, row.generation) for row in rows]
 
 
-def _insert_new(connection: Connection, table: Table, rows: list[dict[str, object]]) -> None:
+def insert_new(connection: Connection, table: Table, rows: list[dict[str, object]]) -> None:
+    """Insert those rows whose keys are not there yet."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows)

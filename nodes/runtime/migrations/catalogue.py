@@ -16,7 +16,12 @@ from sqlalchemy import MetaData
 HERE = Path(__file__).parent
 TABLES: Mapping[str, tuple[str, ...]] = {
     "log": ("nodes.log.storage:METADATA",),
-    "coordinator": ("nodes.coordinator.keeping.store:metadata", "nodes.coordinator.keeping.outbox:METADATA"),
+    "coordinator": (
+        "nodes.coordinator.keeping.store:metadata",
+        "nodes.coordinator.keeping.blobs:METADATA",
+        "nodes.coordinator.keeping.outbox:METADATA",
+    ),
+    "lease": ("nodes.runtime.lease:METADATA",),
     "replica": ("nodes.runtime.replica.store:METADATA",),
     "peering": ("nodes.runtime.replica.store:METADATA", "nodes.peering.items:METADATA"),
     "draws": ("nodes.auditor.draws.book:METADATA",),

@@ -9,9 +9,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from nodes.errors import NodeError, NotReadyError, StorageUnavailableError
+from nodes.errors import NodeError, NotReadyError, StandbyError, StorageUnavailableError
 from nodes.runtime import database
 from nodes.runtime.files import write_private
 from protos.errors import refusal_of
@@ -82,11 +83,11 @@ class Health:
 
 
 def probe_storage(state_dir: Path) -> None:
-    """A file can be written in ``state_dir``, and every database that this process opened below it. Raises StorageUnavailableError."""
+    """A file can be written in ``state_dir``, and every database that this process opened below it and may write. Raises StorageUnavailableError."""
     try:
         write_private(state_dir / PROBE_FILE, bytes(PROBE_BYTES))
         for engine in database.opened(state_dir):
-            with database.writing(engine) as connection:
+            with suppress(StandbyError), database.writing(engine) as connection:
                 connection.exec_driver_sql("SELECT 1")
     except Exception as error:
         if isinstance(error, StorageUnavailableError) or not database.of_the_machine(error):

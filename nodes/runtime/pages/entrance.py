@@ -50,8 +50,8 @@ class Attempts:
 class Visitors:
     """Strangers before a sign-in page: a form from elsewhere does not sign a browser in as somebody else."""
 
-    def __init__(self) -> None:
-        self._secret = secrets.token_bytes(32)
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
 
     def form(self, visitor: str) -> str:
         """What the form of this visitor carries; ``visitor`` is random and comes back in a cookie."""
@@ -65,7 +65,7 @@ class Visitors:
 
 def entrance(site: Site, attempts: Attempts | None = None) -> APIRouter:
     """The sign-in page for accounts with passwords, and the way out for everybody."""
-    router, visitors, tries = APIRouter(include_in_schema=False), Visitors(), attempts or Attempts()
+    router, visitors, tries = APIRouter(include_in_schema=False), Visitors(site.secret), attempts or Attempts()
     sent: Form = Depends(read_form)
     checked: Form = Depends(site.form)
 

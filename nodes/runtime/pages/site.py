@@ -6,6 +6,7 @@ Deny by default: a route shows something only through ``signed_in`` with the rol
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,11 +59,12 @@ class Entry:
 
 class Site:
     """The pages of one process. ``member``: whose they are; ``title``: what its people call it. ``present`` as in ``Sessions``; by default
-    a person is who the account says, and gone with it."""
+    a person is who the account says, and gone with it. ``secret``: what forms for strangers rest on; random when empty, so that they hold in this
+    process alone."""
 
     def __init__(
         self, member: str, title: Title, engine: Engine, now: Clock, *, present: Callable[[Person], Person] | None = None,
-        is_page: Callable[[str], bool] = every_path, home: str = "/",
+        is_page: Callable[[str], bool] = every_path, home: str = "/", secret: bytes = b"",
     ) -> None:  # fmt: skip
         self.member, self.home = member, home
         self.accounts = Accounts(engine)
@@ -70,6 +72,7 @@ class Site:
         self.views = ViewLog(engine, now)
         self.marks = Marks()
         self.cookie = f"xinqiao-{member}"
+        self.secret = secret or secrets.token_bytes(32)
         self._is_page = is_page
         self._entries: list[Entry] = []
         self._alarms: list[tuple[Callable[[], Title | None], frozenset[str]]] = []

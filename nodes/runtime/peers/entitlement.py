@@ -38,6 +38,17 @@ def permitting(member_of: Callable[[str], Member | None]) -> Permit:
     return permit
 
 
+def while_leading(check_leads: Callable[[], None], permit: Permit) -> Permit:
+    """``permit``, but nothing except how the process is while ``check_leads`` raises: another instance of it acts [B2]."""
+
+    def lead_and_permit(caller: str, method: str) -> None:
+        if not method.startswith("/grpc.health.v1.Health/"):
+            check_leads()
+        permit(caller, method)
+
+    return lead_and_permit
+
+
 def check_call(peer: Member, method: str) -> None:
     """The peer may call ``method`` (``/package.Service/Name``). Raises PeerNotEntitledError."""
     grants = set() if peer.peer is None else set(peer.peer.grants)

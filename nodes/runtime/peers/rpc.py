@@ -72,7 +72,7 @@ class RpcServer:
             ("grpc.max_connection_age_ms", int(limits.age_s * 1000)),
             ("grpc.max_connection_age_grace_ms", int(limits.grace_s * 1000)),
             ("grpc.max_concurrent_streams", limits.workers),  # of one connection: what is more waits on the caller's side
-            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+            ("grpc.http2.min_ping_interval_without_data_ms", tls.PING_MS // 2),
             ("grpc.so_reuseport", 0),
         ]
         self._executor = ThreadPoolExecutor(limits.workers, thread_name_prefix="rpc")

@@ -18,17 +18,21 @@ from cryptography import x509
 
 from nodes.errors import CallerError
 from nodes.runtime.peers.identity import Identity, TlsFiles, certificate_uris, is_anchored, server_name
+from nodes.runtime.peers.lines import Lines
 from nodes.runtime.peers.revoked import Certificate, RevokedCertificates
 from nodes.runtime.standing.channel import RenewedChannel
 
 MESSAGE_LIMIT = 4 << 20
+PING_MS, PONG_MS = 5_000, 8_000  # who is silent for the first while a call runs is asked, who does not answer for the second is stopped, or cut off
 _OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_LIMIT),
     ("grpc.max_send_message_length", MESSAGE_LIMIT),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 5_000),  # also the time that one attempt to connect may take
     ("grpc.max_reconnect_backoff_ms", 3_000),
-    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_time_ms", PING_MS),
+    ("grpc.keepalive_timeout_ms", PONG_MS),
+    ("grpc.http2.ping_timeout_ms", PONG_MS),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.enable_http_proxy", 0),
     ("grpc.use_local_subchannel_pool", 1),
@@ -41,16 +45,13 @@ Anchors = Callable[[], bytes]
 
 
 def channel(identity: Identity, address: str, server: str) -> grpc.Channel:
-    """Channel to the member ``server`` at ``address`` (host:port). A call on it fails as UNAVAILABLE when another answers there.
+    """Channel to the member ``server`` at ``address``: host:port, or several with commas between, of which one answers at a time.
 
-    Calls that begin after the identity's TLS files were replaced go over a new connection; those that run end on the old one.
+    A call on it fails as UNAVAILABLE when another member answers there. Calls that begin after the identity's TLS files were replaced go over a
+    new connection; those that run end on the old one.
     """
-
-    def connect(files: TlsFiles) -> grpc.Channel:
-        credentials = grpc.ssl_channel_credentials(files.ca, files.key, files.chain)
-        return grpc.secure_channel(address, credentials, options=[("grpc.ssl_target_name_override", server_name(identity.zone, server)), *_OPTIONS])
-
-    return RenewedChannel(identity.tls.now, connect)
+    channels = [_channel(identity, place, server) for place in address.split(",")]
+    return channels[0] if len(channels) == 1 else Lines(channels)
 
 
 def server_credentials(identity: Identity) -> grpc.ServerCredentials:
@@ -95,6 +96,14 @@ def caller(context: grpc.ServicerContext, zone: str, revoked: RevokedCertificate
     if anchors is not None and not _is_trusted(pem, b"".join(map(bytes, shown.get("x509_pem_cert_chain", []))), anchors()):
         raise CallerError(f"the certificate of {match[2]} comes from a CA that is not trusted any more")
     return match[2]
+
+
+def _channel(identity: Identity, address: str, server: str) -> grpc.Channel:
+    def connect(files: TlsFiles) -> grpc.Channel:
+        credentials = grpc.ssl_channel_credentials(files.ca, files.key, files.chain)
+        return grpc.secure_channel(address, credentials, options=[("grpc.ssl_target_name_override", server_name(identity.zone, server)), *_OPTIONS])
+
+    return RenewedChannel(identity.tls.now, connect)
 
 
 def _configuration(files: TlsFiles) -> grpc.ServerCertificateConfiguration:

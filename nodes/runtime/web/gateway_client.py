@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 import ssl
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +16,18 @@ from typing import Any, Self
 
 import httpx
 
-from nodes.errors import PeerUnavailableError, RpcRefusal
+from nodes.errors import LeaseLostError, PeerUnavailableError, RpcRefusal, StandbyError
 from nodes.runtime import clock
-from nodes.runtime.clock import Clock
+from nodes.runtime.clock import Clock, Timer
 from nodes.runtime.web.request_document import Endpoint, RequestDocument
 from nodes.runtime.web.signed_client import SignedAuth, signed_document
 from nodes.runtime.web.signed_requests import RequestSigner
+from protos.errors import refusal_of
 
 TIMEOUT_S = 60.0
+CONNECT_TIMEOUT_S, PAUSE_S = 5.0, 0.25
 AWAITED = "ROWS_AWAITED"
+ELSEWHERE = frozenset({refusal_of(StandbyError()).reason, refusal_of(LeaseLostError()).reason})
 
 
 class GatewayRefusal(RpcRefusal):
@@ -50,6 +54,8 @@ class Answer:
 class GatewayClient:
     """One connection pool to ``base``: the gateway (https://host:port), whose certificate must come from ``ca_file``, or a loopback
     interface (http://127.0.0.1:port). ``token``: bearer token of the process's own people; ``login``: name and password of one of them.
+    ``addresses``: where the gateway's instances listen (host:port, commas between), if not where ``base`` leads. Of these the one that acts is
+    found and asked, again where it ended in the middle; requests are signed for, and certificates checked against, ``base`` all the same [B5].
     ``transport`` replaces the network.
 
     Every method raises GatewayRefusal and PeerUnavailableError.
@@ -57,17 +63,21 @@ class GatewayClient:
 
     def __init__(
         self, base: str, ca_file: Path | None = None, *, token: str = "", login: tuple[str, str] | None = None, timeout_s: float = TIMEOUT_S,
-        now: Clock = clock.now, nonce: Callable[[], str] = lambda: secrets.token_urlsafe(18), transport: httpx.BaseTransport | None = None,
+        addresses: str = "", now: Clock = clock.now, nonce: Callable[[], str] = lambda: secrets.token_urlsafe(18),
+        transport: httpx.BaseTransport | None = None,
     ) -> None:  # fmt: skip
-        self._base, self._now, self._nonce = base, now, nonce
+        self._base, self._now, self._nonce, self._timeout_s = base, now, nonce, timeout_s
+        self._origins = tuple(f"https://{address}" for address in addresses.split(",") if address)
+        self._place = 0  # of the origin that answered last
         verify = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx.Client(verify=verify, headers=headers, auth=login, trust_env=False, timeout=timeout_s, transport=transport)
+        timeouts = httpx.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S if self._origins else timeout_s)
+        self._client = httpx.Client(verify=verify, headers=headers, auth=login, trust_env=False, timeout=timeouts, transport=transport)
 
     def ask(self, endpoint: Endpoint, body: bytes, signer: RequestSigner) -> Answer:
         """Sign ``body`` afresh and send it to ``endpoint``."""
-        auth = SignedAuth(signer, endpoint, self._base, now=self._now, nonce=self._nonce)
-        response = self._send(endpoint.method, endpoint.path, body, auth)
+        auth = SignedAuth(signer, endpoint, self._base, now=self._now, nonce=self._nonce, origins=self._origins)
+        response = self._send(endpoint.method, endpoint.path, body, auth, repeatable=endpoint.repeatable)
         awaited = response.status_code == httpx.codes.ACCEPTED
         return Answer(signed_document(response), None if awaited else _json(response))
 
@@ -85,7 +95,7 @@ class GatewayClient:
 
     def post(self, path: str, document: object) -> dict[str, Any]:
         """Send a JSON document that needs no signature."""
-        return _json(self._send("POST", path, json.dumps(document).encode(), None))
+        return _json(self._send("POST", path, json.dumps(document).encode(), None, repeatable=False))
 
     def close(self) -> None:
         """End the connections."""
@@ -97,15 +107,50 @@ class GatewayClient:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
-    def _send(self, method: str, path: str, content: bytes, auth: httpx.Auth | None) -> httpx.Response:
+    def _send(self, method: str, path: str, content: bytes, auth: httpx.Auth | None, *, repeatable: bool = True) -> httpx.Response:
         headers = {"Content-Type": "application/json"} if content else {}
         try:
-            response = self._client.request(method, self._base + path, content=content, headers=headers, auth=auth or httpx.USE_CLIENT_DEFAULT)
+            if self._origins:
+                response = self._send_on(method, path, content, headers, auth, repeatable=repeatable)
+            else:
+                response = self._request(self._base, method, path, content, headers, auth)
         except httpx.TransportError as error:
             raise PeerUnavailableError(f"{self._base}: {type(error).__name__}") from error
         if response.status_code >= 400:
             raise _refusal(response)
         return response
+
+    def _send_on(
+        self, method: str, path: str, content: bytes, headers: dict[str, str], auth: httpx.Auth | None, *, repeatable: bool
+    ) -> httpx.Response:
+        """The answer of the instance that acts. Goes from one to the next while they cannot be reached or stand by; and when a call was cut,
+        if it may be repeated."""
+        timer, base = Timer(self._timeout_s), httpx.URL(self._base)
+        headers = {**headers, "Host": base.netloc.decode()}
+        while True:
+            place = self._place
+            try:
+                response = self._request(self._origins[place], method, path, content, headers, auth, sni_hostname=base.host)
+            except httpx.TransportError as error:
+                self._place = (place + 1) % len(self._origins)
+                unheard = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+                if timer.left_s() <= 0 or not (repeatable or unheard):
+                    raise
+            else:
+                if not _stands_by(response):
+                    return response
+                self._place = (place + 1) % len(self._origins)
+                if timer.left_s() <= 0:
+                    return response
+            if self._place == 0:  # all were tried
+                threading.Event().wait(PAUSE_S)
+
+    def _request(
+        self, origin: str, method: str, path: str, content: bytes, headers: dict[str, str], auth: httpx.Auth | None, **extensions: str
+    ) -> httpx.Response:
+        return self._client.request(
+            method, origin + path, content=content, headers=headers, auth=auth or httpx.USE_CLIENT_DEFAULT, extensions=extensions
+        )
 
 
 def _json(response: httpx.Response) -> dict[str, Any]:
@@ -116,6 +161,14 @@ def _json(response: httpx.Response) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise PeerUnavailableError("the gateway's answer is not a JSON object")
     return value
+
+
+def _stands_by(response: httpx.Response) -> bool:
+    """Whether an instance says that another one acts: it has done nothing."""
+    if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+        return False
+    refusal = _refusal(response)
+    return isinstance(refusal, GatewayRefusal) and refusal.reason in ELSEWHERE
 
 
 def _refusal(response: httpx.Response) -> GatewayRefusal | PeerUnavailableError:

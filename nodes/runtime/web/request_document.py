@@ -20,12 +20,16 @@ KEPT_HEADERS = ("content-digest", "content-type", "signature", "signature-input"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One operation that takes signed requests. The tag and the path keep a signature from being used for another one."""
+    """One operation that takes signed requests. The tag and the path keep a signature from being used for another one.
+
+    ``repeatable``: asked again under a new signature, when no answer came, it does nothing twice and answers as if asked once.
+    """
 
     method: str
     path: str
     tag: str
     max_body_bytes: int = 64 * 1024
+    repeatable: bool = True
 
 
 SCORES = Endpoint("POST", "/v1/scores", "xinqiao-bank-v1")
@@ -33,11 +37,11 @@ SCORES_BATCH = Endpoint("POST", "/v1/scores:batch", "xinqiao-bank-v1", 512 * 102
 PORTRAITS = Endpoint("POST", "/v1/portraits", "xinqiao-enterprise-v1")
 DISCLOSURES = Endpoint("POST", "/v1/disclosures", "xinqiao-enterprise-v1")
 POLICY_MATCHES = Endpoint("POST", "/v1/policies/matches", "xinqiao-enterprise-v1")
-POLICY_STEPS = Endpoint("POST", "/v1/policies/steps", "xinqiao-enterprise-v1")
+POLICY_STEPS = Endpoint("POST", "/v1/policies/steps", "xinqiao-enterprise-v1", repeatable=False)
 POOL_CLAIMS = Endpoint("POST", "/v1/pool/claims", "xinqiao-bank-v1")
 PUBLICATIONS = Endpoint("POST", "/v1/publications", "xinqiao-enterprise-v1")
-PUBLICATION_WORDS = Endpoint("POST", "/v1/publications/words", "xinqiao-enterprise-v1")
-PUBLICATION_OBJECTIONS = Endpoint("POST", "/v1/publications/objections", "xinqiao-enterprise-v1")
+PUBLICATION_WORDS = Endpoint("POST", "/v1/publications/words", "xinqiao-enterprise-v1", repeatable=False)
+PUBLICATION_OBJECTIONS = Endpoint("POST", "/v1/publications/objections", "xinqiao-enterprise-v1", repeatable=False)
 
 
 @dataclass(frozen=True, slots=True)

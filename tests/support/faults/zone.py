@@ -114,6 +114,7 @@ class FaultyZone:
     gateway: Desk
     service: EnterpriseService
     banks: dict[str, Bank]
+    urls: dict[str, str] = field(default_factory=dict)  # of processes that keep their databases in PostgreSQL
     asked: list[str] = field(default_factory=list)  # what was asked again, and why
 
     def wait_ready(self, timeout_s: float = 180.0) -> None:

@@ -13,7 +13,7 @@ from crypto.keygen import PrivateKey
 from nodes.coordinator.journal import Journal
 from nodes.coordinator.keeping.store import Store, metadata
 from nodes.coordinator.releasing.tickets import TicketOffice
-from nodes.errors import PeerUnavailableError, RpcRefusal
+from nodes.errors import NotReadyError, PeerUnavailableError, RpcRefusal
 from nodes.runtime.peers.log_client import Appended, LogClient
 from nodes.runtime.replica.material import Ciphertexts, Placements
 from scoring.statements import Ticket
@@ -47,10 +47,10 @@ class Desk:
 
     def restart(self) -> None:
         held = HeldZone(self.zone.view)
-        journal = Journal(held, cast(LogClient, self.log), self.store, lambda: self.zone.now)
+        self.journal = Journal(held, cast(LogClient, self.log), self.store, lambda: self.zone.now)
         placements, ciphertexts = Placements(held, self.zone.blobs.__getitem__), cast(Ciphertexts, self.zone.ciphertext)
         identity = identity_of(self.zone.keys, "coordinator")
-        self.office = TicketOffice(identity, held, journal, self.store, ciphertexts, placements, lambda: self.zone.now, 600)
+        self.office = TicketOffice(identity, held, self.journal, self.store, ciphertexts, placements, lambda: self.zone.now, 600)
 
     def open(self, stage: str) -> str:
         """Digest of the ticket for a stage's batches."""
@@ -106,3 +106,25 @@ def test_what_holds_no_longer_when_the_log_is_back_is_dropped(desk: Desk) -> Non
     desk.zone.now += 100_000  # the ticket's life is over
     assert desk.open("S4") != desk.log.taken[0]
     assert len(desk.tickets()) == 1
+
+
+def test_an_instance_that_takes_over_settles_what_the_one_before_it_sent(desk: Desk) -> None:
+    with pytest.raises(PeerUnavailableError):
+        desk.open("S4")
+    stopped = desk.office
+    desk.log.failure = None
+    desk.restart()
+    desk.journal.take_over()
+    assert desk.open("S4") == desk.log.taken[0]
+    desk.office = stopped  # awake again, it sends the same bytes, and gets the same leaf
+    assert desk.open("S4") == desk.log.taken[0]
+    assert desk.tickets() == [desk.log.taken[0]]
+    assert not desk.zone.view.void
+
+
+def test_an_instance_takes_over_only_by_a_view_that_has_what_the_last_judgement_rested_on(desk: Desk) -> None:
+    desk.store.keep_in_flight(desk.zone.entries[-1][1], desk.zone.view.size + 1)
+    with pytest.raises(NotReadyError):
+        desk.journal.take_over(0.01)
+    desk.zone.enrol(desk.zone.subjects[0])
+    desk.journal.take_over(0.01)

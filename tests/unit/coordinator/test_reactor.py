@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.pool import StaticPool
 
 from crypto.keygen import PrivateKey
-from nodes.coordinator.reactor import work_for
+from nodes.coordinator import reactor
+from nodes.coordinator.keeping.store import Store, metadata
+from nodes.coordinator.reactor import Reactor, work_for
+from nodes.coordinator.work import WorkQueue
+from scoring.exchange.view import Logged
 from scoring.statements import EpochClose
 from tests.support.epoch import EPOCH
+from tests.support.exchange import HeldZone
 from tests.support.zone import MemoryZone, open_zone
 
 
@@ -45,3 +55,56 @@ def test_the_contributors_of_an_epoch_and_nobody_else_are_told_of_its_close(zone
     work = list(work_for(zone.view, closed))
     assert {member for member, _, _ in work} == asked
     assert {item.closed.epoch_close_envelope for _, _, item in work} == {closed.envelope}
+
+
+# --- an instance that stands by ---
+
+
+class Two:
+    """Two instances of a coordinator over one database: the first leads."""
+
+    def __init__(self, zone: MemoryZone) -> None:
+        engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+        metadata.create_all(engine)
+        self.store, self.zone = Store(engine), zone
+        work = WorkQueue(self.store, threading.Event())
+        self.first, self.second = (Reactor(HeldZone(zone.view), work, leads=leads) for leads in (True, False))
+
+    def queued(self) -> list[tuple[str, bytes]]:
+        return [(member, item) for member in self.zone.view.registry.members for _, item in self.store.work_after(member, 0, 1 << 20)]
+
+    def consents(self) -> Iterator[Logged]:
+        """Consents of one enterprise after the other, each of which makes work."""
+        for subject in self.zone.subjects:
+            key = self.zone.enrol(subject)
+            yield self.zone.say(self.zone.consent_statement(subject), key)
+
+
+def test_an_instance_that_stands_by_queues_nothing_until_it_takes_over(zone: MemoryZone) -> None:
+    two, consents = Two(zone), list(Two(zone).consents())
+    for logged in consents:
+        two.second(logged)
+    assert two.queued() == []
+    two.second.take_over()
+    assert len(two.queued()) == sum(1 for logged in consents for _ in work_for(zone.view, logged))
+    two.second(zone.open_epoch("epoch-1996"))
+    assert any(member == "tax" for member, _ in two.queued())
+
+
+def test_what_both_instances_read_is_queued_once_and_what_the_leader_missed_by_the_other(zone: MemoryZone) -> None:
+    two, consents = Two(zone), list(Two(zone).consents())
+    for logged in consents[:-1]:
+        two.first(logged)
+    for logged in consents:
+        two.second(logged)
+    two.second.take_over()
+    assert len(two.queued()) == len(set(two.queued())) == sum(1 for logged in consents for _ in work_for(zone.view, logged))
+
+
+def test_an_instance_that_stands_by_forgets_what_the_leader_has_queued(zone: MemoryZone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reactor, "MOST_KEPT", 8)
+    two = Two(zone)
+    for logged in two.consents():
+        two.first(logged)
+        two.second(logged)
+        assert len(two.second._kept) <= 8 + len(list(work_for(zone.view, logged)))

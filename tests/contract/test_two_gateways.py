@@ -1,0 +1,63 @@
+"""What the other gateway takes over from a database that both share: nonces of signed requests, people's sessions, forms that lie before them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from crypto.encoding import digest
+from crypto.keygen import PrivateKey
+from nodes.runtime.pages.accounts import Person
+from tests.support.gateway import Front, front
+from tests.support.site import PASSWORD, form_of
+from tests.support.zone import MemoryZone, released_zone
+
+HTML = {"accept": "text/html"}
+OFFICER = Person("li-wei", "李伟", frozenset({"county"}))
+Two = tuple[Front, Front]
+
+
+@pytest.fixture(scope="module")
+def zone(small_private_key: PrivateKey) -> MemoryZone:
+    return released_zone(small_private_key)
+
+
+@pytest.fixture
+def two(zone: MemoryZone, tmp_path: Path) -> Two:
+    """Two gateways with the same keys over the same databases."""
+    secret = digest("sign-in-forms", bytes(32))
+    one, other = (front(zone, tmp_path, secret=secret) for _ in range(2))
+    one.site.accounts.add(OFFICER, PASSWORD)
+    return one, other
+
+
+def test_a_request_that_one_gateway_took_is_refused_by_the_other(zone: MemoryZone, two: Two) -> None:
+    request = zone.request(zone.consent(zone.subjects[0]))
+    one, other = two
+    assert one.send(request).status_code == 200
+    again = other.send(request)
+    assert (again.status_code, again.json()["reason"]) == (409, "REQUEST_REPLAYED")
+
+
+def test_a_person_signs_in_at_one_gateway_by_the_form_of_the_other_and_is_known_to_both(two: Two) -> None:
+    one, other = two
+    page = one.client.get("/sign-in", headers=HTML)
+    entered = sent(other.client, "/sign-in", cookies_of(page), name=OFFICER.name, password=PASSWORD, next="/", form=form_of(page.text))
+    assert entered.status_code == 303
+    session = cookies_of(entered)
+    for each in two:
+        assert OFFICER.title in each.client.get("/", headers={**HTML, "cookie": session}).text
+    form = form_of(one.client.get("/", headers={**HTML, "cookie": session}).text)
+    assert sent(other.client, "/sign-out", session, form="0" * len(form)).status_code == 403
+    assert sent(other.client, "/sign-out", session, form=form).status_code == 303
+    assert OFFICER.title not in one.client.get("/", headers={**HTML, "cookie": session}).text
+
+
+def sent(client: TestClient, path: str, cookies: str, **fields: str):  # type: ignore[no-untyped-def]  # the test client's own response
+    return client.post(path, data=fields, headers={**HTML, "cookie": cookies}, follow_redirects=False)
+
+
+def cookies_of(response) -> str:  # type: ignore[no-untyped-def]  # as above
+    return "; ".join(f"{name}={value}" for name, value in response.cookies.items())
