@@ -22,9 +22,9 @@ from nodes.coordinator.settings import CoordinatorTable
 from nodes.coordinator.work import WorkQueue
 from nodes.errors import WireFormatError
 from nodes.runtime.clock import now
-from nodes.runtime.observing import tracing
 from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.replica.zone import Zone
+from nodes.runtime.tracing import spans
 from nodes.runtime.web.request_document import RequestDocument
 from protos.v1 import exchange_pb2 as wire
 from protos.v1.exchange_pb2_grpc import ExchangeServicer
@@ -241,7 +241,7 @@ class ExchangeService(ExchangeServicer):
         except RowsAwaitedError:
             return wire.ReleaseReply(awaiting_rows=True)
         issued = self._office.issue(asked)
-        tracing.note(leaf_index=issued.ticket.index)
+        spans.note(leaf_index=issued.ticket.index)
         try:
             self._openings.dispatch(issued.ticket, request.request)
             evidence = self._evidence.gather(asked, issued)

@@ -20,9 +20,9 @@ from nodes.log.sequencer import Appended, Sequencer
 from nodes.log.storage import Entry
 from nodes.log.witnessing import Rounds, WitnessReply
 from nodes.runtime import logging
-from nodes.runtime.observing import tracing
 from nodes.runtime.peers import tls
 from nodes.runtime.peers.limits import RateLimit
+from nodes.runtime.tracing import spans
 from protos.v1 import log_pb2 as pb
 from protos.v1 import log_pb2_grpc
 from scoring.errors import ScoringError
@@ -61,7 +61,7 @@ class LogService(log_pb2_grpc.LogServicer):
                 raise
         else:
             answer = self._sequencer.append(submission)
-        tracing.note(leaf_index=answer.index)
+        spans.note(leaf_index=answer.index)
         return pb.AppendReply(leaf=answer.leaf, leaf_index=answer.index)
 
     def Follow(self, request: pb.FollowRequest, context: grpc.ServicerContext) -> Iterator[pb.LogUpdate]:

@@ -24,10 +24,10 @@ from nodes.runtime import logging
 from nodes.runtime.clock import Timer
 from nodes.runtime.entry import EXIT_AGAIN, EXIT_FATAL
 from nodes.runtime.files import make_private_directory, write_private
-from nodes.runtime.observing import tracing
 from nodes.runtime.observing.health import READY, STOPPING, Health
 from nodes.runtime.observing.own import tell_of
 from nodes.runtime.settings import NodeSettings
+from nodes.runtime.tracing import spans
 from protos.errors import refusal_of
 
 STOP_GRACE_S = 10.0
@@ -111,11 +111,11 @@ class Process:
         tell_of(self.settings, self.health)
         if wanted.traces is not None:
             try:
-                from nodes.runtime.observing.exporting import OpenTelemetry  # noqa: PLC0415  an extra that only those install who trace
+                from nodes.runtime.tracing.exporting import OpenTelemetry  # noqa: PLC0415  an extra that only those install who trace
             except ImportError as error:
                 raise SettingsError("observe.traces needs OpenTelemetry: pip install 'xinqiao[tracing]'") from error
             tracer = OpenTelemetry(wanted.traces, wanted.traces_ca, wanted.traces_ratio, self.settings.member, self.settings.zone)
-            tracing.start(tracer, wanted.traces_from_outside)
+            spans.start(tracer, wanted.traces_from_outside)
             self.on_stop(tracer.close)
         if wanted.listen is not None:
             from nodes.runtime.observing.listener import listen  # noqa: PLC0415  a process without one starts without the web framework

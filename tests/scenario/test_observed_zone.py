@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from nodes.packs import shipped_pack
-from nodes.runtime.observing.tracing import ATTRIBUTES
+from nodes.runtime.tracing.spans import ATTRIBUTES
 from scoring.indicators.model import load_pack
 from tests.support.live_zone import LiveZone
 from tests.support.needles import found_in, raw_values, unfolded

@@ -12,7 +12,8 @@ from typing import Any
 
 import grpc
 
-from nodes.runtime.observing import metrics, tracing
+from nodes.runtime.observing import metrics
+from nodes.runtime.tracing import spans
 
 LONGEST_ANSWER_S = 600.0
 _END = object()
@@ -34,7 +35,7 @@ class Observing(grpc.ServerInterceptor):
 
 def _at_once(inner: Callable[[Any, Any], Any], method: str) -> Callable[[Any, Any], Any]:
     def answer(request: Any, context: grpc.ServicerContext) -> Any:
-        with _counted(method, context), tracing.answering(method, context.invocation_metadata()) as span:
+        with _counted(method, context), spans.answering(method, context.invocation_metadata()) as span:
             try:
                 return inner(request, context)
             finally:
@@ -46,13 +47,13 @@ def _at_once(inner: Callable[[Any, Any], Any], method: str) -> Callable[[Any, An
 def _in_parts(inner: Callable[[Any, Any], Iterator[Any]], method: str) -> Callable[[Any, Any], Iterator[Any]]:
     def answer(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         with _counted(method, context) as lasting:
-            span = None if lasting else tracing.ongoing(method, context.invocation_metadata())
+            span = None if lasting else spans.ongoing(method, context.invocation_metadata())
             failed = "CANCELLED"
             try:
-                with tracing.within(span):
+                with spans.within(span):
                     parts = iter(inner(request, context))
                 while True:
-                    with tracing.within(span):
+                    with spans.within(span):
                         part = next(parts, _END)
                     if part is _END:
                         break

@@ -15,7 +15,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nodes.errors import NotReadyError
-from nodes.runtime.observing import metrics, tracing
+from nodes.runtime.observing import metrics
+from nodes.runtime.tracing import spans
 from nodes.runtime.web.problems import Refused, answer
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # anybody can invent more, and each would be a series
@@ -41,7 +42,7 @@ class Observed:
             await send(message)
 
         method = scope["method"] if scope["method"] in METHODS else "other"
-        with tracing.answering_outside(method, _traceparents(scope), quiet=scope["path"] in QUIET) as span:
+        with spans.answering_outside(method, _traceparents(scope), quiet=scope["path"] in QUIET) as span:
             try:
                 await self._app(scope, receive, watched)
             finally:

@@ -18,12 +18,13 @@ from google.protobuf.message import DecodeError
 from nodes.errors import DeadlineMissingError, NotReadyError, RateLimitedError, RpcRefusal, WireFormatError
 from nodes.runtime import logging
 from nodes.runtime.database import storage_trouble
-from nodes.runtime.observing import metrics, tracing
+from nodes.runtime.observing import metrics
 from nodes.runtime.observing.calls import LONGEST_ANSWER_S
 from nodes.runtime.peers import tls
 from nodes.runtime.peers.entitlement import Permit
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.revoked import RevokedCertificates
+from nodes.runtime.tracing import spans
 from protos.errors import INTERNAL, Refusal, by_reason, detail_of, refusal_of
 
 REASON_KEY = "xinqiao-reason"
@@ -97,7 +98,7 @@ class Guard(grpc.ServerInterceptor):
         left_s = context.time_remaining()
         if left_s is None or left_s > longest_s:
             raise DeadlineMissingError(f"the call has no deadline, or one further than {longest_s:g} s away")
-        tracing.note(caller=caller)
+        spans.note(caller=caller)
         with self._lock:
             running, free = self._running[caller], self._workers - self._running.total()
             if free <= 0 or (running >= self._few and running >= 3 * (free - self._kept)):
@@ -135,7 +136,7 @@ class Guard(grpc.ServerInterceptor):
         else:
             _log.info(logging.CALL_REFUSED, method=method, reason=row.reason)
         metrics.CALLS_REFUSED.labels(method, row.reason).inc()
-        tracing.note(reason=row.reason)
+        spans.note(reason=row.reason)
         detail = error.detail if isinstance(error, RpcRefusal) else detail_of(error, row)
         reason = error.reason if isinstance(error, RpcRefusal) else row.reason
         context.set_trailing_metadata(((REASON_KEY, reason), *_retry_after(error)))

@@ -21,12 +21,12 @@ import grpc
 from nodes.errors import PeerUnavailableError, RpcRefusal, SettingsError
 from nodes.runtime import logging
 from nodes.runtime.clock import Timer
-from nodes.runtime.observing import tracing
 from nodes.runtime.observing.calls import Observing
 from nodes.runtime.peers import tls
 from nodes.runtime.peers.entitlement import Permit
 from nodes.runtime.peers.guard import REASON_KEY, RETRY_AFTER_KEY, Admit, Guard
 from nodes.runtime.peers.identity import Identity
+from nodes.runtime.tracing import spans
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
 LONGEST_WAIT_S = 60.0
@@ -137,7 +137,7 @@ def call(method: Callable[..., Res], request: object, *, timeout_s: float, stop:
     reason: RpcRefusal | None = None
     while True:
         try:
-            return method(request() if callable(request) else request, timeout=max(timer.left_s(), 0.001), metadata=tracing.outgoing())
+            return method(request() if callable(request) else request, timeout=max(timer.left_s(), 0.001), metadata=spans.outgoing())
         except ValueError as error:  # how grpc says that the channel is closed: this process is stopping
             raise PeerUnavailableError("the channel is closed") from error
         except grpc.RpcError as error:
@@ -161,7 +161,7 @@ def stream(method: Callable[..., Any], request: object, *, timeout_s: float) -> 
     Never tried again: callers resume from their own cursor. Raises PeerUnavailableError when the channel is closed.
     """
     try:
-        return Call(method(request, timeout=timeout_s, metadata=tracing.outgoing()))
+        return Call(method(request, timeout=timeout_s, metadata=spans.outgoing()))
     except ValueError as error:
         raise PeerUnavailableError("the channel is closed") from error
 

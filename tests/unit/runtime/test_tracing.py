@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodes.runtime.observing import tracing
-from nodes.runtime.observing.tracing import Noted, Remote
+from nodes.runtime.tracing import spans
+from nodes.runtime.tracing.spans import Noted, Remote
 
 GOOD = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -29,8 +29,8 @@ class Kept:
 
 
 def test_a_traceparent_of_version_0_is_read() -> None:
-    assert tracing.parse([GOOD.encode()]) == Remote(0x4BF92F3577B34DA6A3CE929D0E0E4736, 0x00F067AA0BA902B7, True)
-    unsampled = tracing.parse([GOOD[:-2] + "00"])
+    assert spans.parse([GOOD.encode()]) == Remote(0x4BF92F3577B34DA6A3CE929D0E0E4736, 0x00F067AA0BA902B7, True)
+    unsampled = spans.parse([GOOD[:-2] + "00"])
     assert unsampled is not None
     assert not unsampled.sampled
 
@@ -53,12 +53,12 @@ def test_a_traceparent_of_version_0_is_read() -> None:
     ],
 )
 def test_whatever_is_not_exactly_one_traceparent_is_none(values: list[str]) -> None:
-    assert tracing.parse(values) is None
+    assert spans.parse(values) is None
 
 
 @given(st.lists(st.binary(max_size=80), max_size=3))
 def test_no_bytes_make_reading_a_traceparent_fail(values: list[bytes]) -> None:
-    found = tracing.parse(values)
+    found = spans.parse(values)
     assert found is None or (0 < found.trace < 1 << 128 and 0 < found.span < 1 << 64)
 
 
@@ -80,7 +80,7 @@ def test_a_span_has_no_attribute_of_another_name() -> None:
 
 
 def test_nothing_goes_out_while_nothing_is_traced() -> None:
-    assert tracing.outgoing() is None
-    with tracing.within(Kept()):
-        assert tracing.outgoing() == (("traceparent", GOOD),)
-    assert tracing.outgoing() is None
+    assert spans.outgoing() is None
+    with spans.within(Kept()):
+        assert spans.outgoing() == (("traceparent", GOOD),)
+    assert spans.outgoing() is None

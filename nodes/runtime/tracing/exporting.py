@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from nodes.runtime.observing.tracing import Remote, Span
+from nodes.runtime.tracing.spans import Remote, Span
 
 QUEUE, BATCH, DELAY_MS, TIMEOUT_S = 4096, 512, 1000, 5.0
 _LIMITS = SpanLimits(max_span_attributes=16, max_events=0, max_links=1, max_span_attribute_length=64)
@@ -46,7 +46,7 @@ class OpenTelemetry:
 
 
 class _Recorded:
-    """``tracing.Span`` over OpenTelemetry's."""
+    """``spans.Span`` over OpenTelemetry's."""
 
     def __init__(self, span: trace.Span) -> None:
         self._span = span
