@@ -29,6 +29,7 @@ from nodes.commands.doctor.command import CHECKS, examine
 from nodes.commands.doctor.findings import Finding
 from nodes.errors import NotReadyError
 from nodes.runtime.clock import Timer
+from nodes.runtime.database import open_database
 from nodes.runtime.observing import gauges
 from nodes.runtime.observing.http import health_app
 from nodes.runtime.peers.identity import load_private_key, member_uri
@@ -45,6 +46,7 @@ CHECKS_OF = {
     "keys": ("keys",),
     "disk": ("disk",),
     "database": ("databases",),
+    "schema": ("versions of the databases",),
     "pins": ("pins",),
     "process": ("process",),
     "peer": ("peers", "gateway"),
@@ -141,9 +143,7 @@ def admitted(zone: Zone, log: LogProcess, root: Path, member: str) -> Patient:
         '[bank]\nlisten = "127.0.0.1:0"\ngateway = "https://127.0.0.1:1"\n',
         encoding="utf-8",
     )
-    with closing(sqlite3.connect(root / "state" / "bank.db")) as made:
-        made.execute("CREATE TABLE t (x)")
-        made.commit()
+    open_database(root / "state", "bank").dispose()
     return Patient(zone, root, config)
 
 
@@ -163,7 +163,7 @@ def wrong(patient: Patient, check: str, says: str, off_s: float = 0.0) -> None:
 
 def test_what_is_well_is_said_to_be_well(patient: Patient) -> None:
     findings = patient.findings()
-    for check in ("settings", "files", "certificate", "keys", "disk", "database"):
+    for check in ("settings", "files", "certificate", "keys", "disk", "database", "schema"):
         assert {finding.level for finding in of(findings, check)} == {"ok"}, of(findings, check)
     (log,) = [finding for finding in of(findings, "peer") if finding.about.startswith("log ")]
     assert (log.level, log.says) == ("ok", "serves, over mutual TLS, under its own name")
@@ -254,6 +254,20 @@ def test_a_database_that_is_locked_damaged_or_not_there_is_found(patient: Patien
     wrong(patient, "database", "not a database")
     file.unlink()
     assert [finding.level for finding in of(patient.findings(only="database"), "database")] == ["warning"]
+
+
+def test_a_database_of_an_older_or_newer_program_is_found(patient: Patient) -> None:
+    with closing(sqlite3.connect(patient.state / "bank.db")) as database:
+        database.execute("UPDATE alembic_version SET version_num = 'bank_9999'")
+        database.commit()
+        wrong(patient, "schema", "a newer program wrote it: it is at bank_9999")
+        database.execute("DELETE FROM alembic_version")
+        database.commit()
+        (found,) = of(patient.findings(only="schema"), "schema")
+        assert (found.level, found.about) == ("warning", "bank.db")
+        database.execute("INSERT INTO alembic_version VALUES ('elsewhere_0001')")
+        database.commit()
+    wrong(patient, "schema", "no database that this program knows")
 
 
 def test_a_database_server_that_is_away_is_found_and_its_password_is_not_told(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -428,10 +442,6 @@ def test_the_command_prints_one_document_and_exits_with_1_for_what_is_wrong(pati
         patient.write(lambda text: text.replace("https://127.0.0.1:1", base))
         ended = _command(patient.config)
     assert (ended.returncode, json.loads(ended.stdout)["verdict"]) == (0, "ok")
-
-
-def test_no_configuration_at_all_is_a_bad_input_file(tmp_path: Path) -> None:
-    assert _command(tmp_path / "absent.toml").returncode == 2
 
 
 def _command(config: Path) -> subprocess.CompletedProcess[str]:

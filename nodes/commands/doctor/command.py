@@ -14,7 +14,7 @@ import typer
 
 from crypto.errors import CryptoError
 from crypto.statements import parse_envelope
-from nodes.commands.doctor.databases import check_databases
+from nodes.commands.doctor.databases import check_databases, check_versions
 from nodes.commands.doctor.findings import Case, Finding, well, worst, wrong
 from nodes.commands.doctor.loghead import check_log, check_pins
 from nodes.commands.doctor.others import check_gateway, check_peers, check_running
@@ -35,6 +35,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("keys", check_keys),
     ("disk", check_disk),
     ("databases", check_databases),
+    ("versions of the databases", check_versions),
     ("pins", check_pins),
     ("process", check_running),
     ("peers", check_peers),

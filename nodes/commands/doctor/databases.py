@@ -11,6 +11,8 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from nodes.commands.doctor.findings import Case, Finding, soon, well, wrong
+from nodes.errors import DatabaseNewerError, SettingsError
+from nodes.runtime.migrations.found import databases_of
 
 WAIT_S = 2.0
 READ_THROUGH_BYTES = 1 << 30
@@ -31,6 +33,33 @@ def check_databases(case: Case) -> Iterator[Finding]:
             "there is none yet",
             "right before the first start; else state_dir is not the one that the process had",
         )
+
+
+def check_versions(case: Case) -> Iterator[Finding]:
+    """Every database is at the revision of this program. What cannot be opened is a finding of ``check_databases``."""
+    try:
+        for found in databases_of(case.settings):
+            if found.newer:
+                yield wrong(
+                    "schema",
+                    found.name,
+                    f"a newer program wrote it: it is at {found.revision}",
+                    "run that program again, or put back the copy from before (xinqiao database)",
+                )
+            elif found.revision != found.newest:
+                says = f"at {found.revision or 'no revision'}, this program needs {found.newest}"
+                yield soon(
+                    "schema",
+                    found.name,
+                    says,
+                    "the next start brings it up to date, an SQLite file copied before; xinqiao database upgrade does it now",
+                )
+            else:
+                yield well("schema", found.name, f"at {found.newest}")
+    except DatabaseNewerError as error:
+        yield wrong("schema", case.settings.state_dir, str(error), "run the program that wrote it, or put back the copy from before")
+    except (SQLAlchemyError, SettingsError, OSError):
+        return
 
 
 def _server(url: str) -> Finding:
