@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import errno
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import FastAPI
+from structlog.testing import capture_logs
 
 from nodes.errors import PeerUnavailableError, RpcRefusal, SettingsError
-from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.identity import CERTIFICATE_REFUSED, CERTIFICATE_TAKEN, Identity
 from nodes.runtime.web import problems
+from nodes.runtime.web.bounds import BoundedProtocol
 from nodes.runtime.web.gateway_client import GatewayClient, GatewayRefusal
 from nodes.runtime.web.server import WebServer
-from simulators.zone.authority import CertificateAuthority
+from scoring.statements import Title
+from simulators.zone.authority import CertificateAuthority, make_member
+from simulators.zone.layout import MemberPlan
+from tests.contract.conftest import ZONE
 
 
 def application() -> FastAPI:
@@ -41,8 +49,8 @@ def serve() -> Iterator[Callable[..., WebServer]]:
     """Start servers; all are stopped at the end."""
     running: list[tuple[WebServer, threading.Thread]] = []
 
-    def start(certificate: Path | None = None, key: Path | None = None) -> WebServer:
-        server = WebServer(application(), "127.0.0.1:0", certificate, key)
+    def start(certificate: Path | None = None, key: Path | None = None, protocol: type[BoundedProtocol] = BoundedProtocol) -> WebServer:
+        server = WebServer(application(), "127.0.0.1:0", certificate, key, protocol)
         thread = threading.Thread(target=server.run)
         thread.start()
         running.append((server, thread))
@@ -95,6 +103,97 @@ def test_the_gateways_certificate_must_come_from_the_pinned_ca(
     for trusted in (foreign, None):
         with pytest.raises(PeerUnavailableError):
             GatewayClient(base, trusted).get("/here")
+
+
+@dataclass
+class Front:
+    """A gateway's TLS files and what its clients believe."""
+
+    root: Path
+    authority: CertificateAuthority
+    serials: list[int] = field(default_factory=list)
+
+    @property
+    def files(self) -> tuple[Path, Path, Path]:
+        return self.root / "cert.pem", self.root / "tls-key.pem", self.root / "ca.pem"
+
+    def trust(self, *cas: CertificateAuthority) -> None:
+        self.files[2].write_bytes(b"".join(ca.certificate.public_bytes(Encoding.PEM) for ca in cas))
+
+    def replace(self, authority: CertificateAuthority, *, half: bool = False) -> None:
+        """Fresh files, one after the other; ``half``: the certificate alone."""
+        new = self.root / f"new-{len(self.serials)}"
+        make_member(authority, ZONE, MemberPlan("authority", Title(zh="", en=""), (), listens=True), new)
+        self.serials.append(x509.load_pem_x509_certificate((new / "cert.pem").read_bytes()).serial_number)
+        for path in self.files[: 1 if half else 2]:
+            (new / path.name).replace(path)
+
+    def revoke(self) -> None:
+        """Put what the front shows now on its CA's list."""
+        new = self.root / "ca.crl.new"
+        new.write_bytes(self.authority.revoke([x509.load_pem_x509_certificate(self.files[0].read_bytes())]))
+        new.replace(self.root / "ca.crl")
+
+    def shown(self, port: int) -> int:
+        pem = ssl.get_server_certificate(("127.0.0.1", port))
+        return x509.load_pem_x509_certificate(pem.encode()).serial_number
+
+
+@pytest.fixture
+def https(tmp_path: Path, authority: CertificateAuthority) -> Front:
+    tmp_path.chmod(0o700)
+    made = Front(tmp_path, authority)
+    made.replace(authority)
+    made.trust(authority)
+    return made
+
+
+def test_new_connections_are_shown_the_replaced_pair_and_never_half_of_it(serve: Callable[..., WebServer], https: Front) -> None:
+    port = serve(*https.files[:2]).port
+    client = GatewayClient(f"https://127.0.0.1:{port}", https.files[2])
+    client.get("/here")
+    assert https.shown(port) == https.serials[0]
+    with capture_logs() as said:
+        https.replace(https.authority, half=True)
+        assert https.shown(port) == https.serials[0]
+        https.replace(https.authority)
+        assert https.shown(port) == https.serials[2]
+    assert [line["event"] for line in said] == [CERTIFICATE_REFUSED, CERTIFICATE_TAKEN]
+    client.get("/here")  # over the connection that it has
+
+
+def test_a_client_follows_its_ca_and_the_removal_of_one_bites(serve: Callable[..., WebServer], https: Front) -> None:
+    client = GatewayClient(f"https://127.0.0.1:{serve(*https.files[:2]).port}", https.files[2])
+    new = CertificateAuthority.create("new")
+    client.get("/here")
+    https.trust(https.authority, new)
+    client.get("/here")
+    https.trust(new)
+    with pytest.raises(PeerUnavailableError):  # the gateway shows the old CA's certificate still
+        client.get("/here")
+    https.replace(new)
+    client.get("/here")
+
+
+def test_a_gateway_whose_certificate_was_revoked_is_asked_nothing_even_on_a_live_connection(serve: Callable[..., WebServer], https: Front) -> None:
+    client = GatewayClient(f"https://127.0.0.1:{serve(*https.files[:2]).port}", https.files[2])
+    client.get("/here")
+    https.revoke()
+    with pytest.raises(PeerUnavailableError):
+        client.get("/here")
+    https.replace(https.authority)
+    client.get("/here")
+
+
+def test_a_connection_ends_with_an_answer_once_it_is_old_and_no_call_fails(serve: Callable[..., WebServer], https: Front) -> None:
+    class Short(BoundedProtocol):
+        age_s = 0.0
+
+    port = serve(*https.files[:2], protocol=Short).port
+    context = ssl.create_default_context(cafile=str(https.files[2]))
+    with httpx.Client(verify=context) as client:
+        answers = [client.get(f"https://127.0.0.1:{port}/here") for _ in range(3)]
+    assert [(answer.status_code, answer.headers["connection"]) for answer in answers] == [(200, "close")] * 3
 
 
 # --- clients ---

@@ -45,7 +45,7 @@ class RevokedCertificates:
     def check(self, certificate: Certificate) -> None:
         """The certificate was not taken back. Raises CallerError."""
         if certificate in self._newest():
-            raise CallerError("the caller's certificate was revoked")
+            raise CallerError("the certificate was revoked")
 
     def _newest(self, *, strict: bool = False) -> frozenset[Certificate]:
         """Those revoked by the file as it is now. Raises ValueError for a list that cannot be taken, if ``strict``."""

@@ -23,6 +23,7 @@ BODY_S = 30.0
 HEAD_S = 15.0
 TAKEN_S = 60.0  # an answer of which the caller takes nothing for so long is given up
 CONNECTIONS_OF_ADDRESS = 256
+AGE_S = 900.0  # then a connection ends with its next answer, so that a replaced certificate is shown to everybody in the end
 UNCOUNTED = frozenset({"/healthz", "/readyz"})  # a supervisor's question must be answered, whatever else its machine asks
 
 
@@ -79,10 +80,12 @@ class BoundedProtocol(H11Protocol):
     head_s = HEAD_S
     taken_s = TAKEN_S
     most = CONNECTIONS_OF_ADDRESS
+    age_s = AGE_S
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in the class above it
         super().connection_made(transport)
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._old_at = self.loop.time() + self.age_s
         if len([other for other in self.connections if _address(other) == _address(self)]) > self.most:
             transport.abort()
         self._arm("head", self.head_s)
@@ -94,6 +97,8 @@ class BoundedProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_started and self.loop.time() >= self._old_at:
+            self.cycle.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
         if self.conn.their_state is not h11.IDLE:
             self._disarm("head")
         elif "head" not in self._timers:  # the head of a further request has begun

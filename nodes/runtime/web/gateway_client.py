@@ -19,14 +19,18 @@ import httpx
 from nodes.errors import LeaseLostError, PeerUnavailableError, RpcRefusal, StandbyError
 from nodes.runtime import clock
 from nodes.runtime.clock import Clock, Timer
+from nodes.runtime.peers.revoked import LIST_NAME
+from nodes.runtime.standing.watched import Watched
 from nodes.runtime.web.request_document import Endpoint, RequestDocument
 from nodes.runtime.web.signed_client import SignedAuth, signed_document
 from nodes.runtime.web.signed_requests import RequestSigner
+from nodes.runtime.web.trust import believing
 from protos.errors import refusal_of
 
 TIMEOUT_S = 60.0
 CONNECT_TIMEOUT_S, PAUSE_S = 5.0, 0.25
 AWAITED = "ROWS_AWAITED"
+TRUST_TAKEN, TRUST_REFUSED = "trust.taken", "trust.refused"
 ELSEWHERE = frozenset({refusal_of(StandbyError()).reason, refusal_of(LeaseLostError()).reason})
 
 
@@ -52,8 +56,9 @@ class Answer:
 
 
 class GatewayClient:
-    """One connection pool to ``base``: the gateway (https://host:port), whose certificate must come from ``ca_file``, or a loopback
-    interface (http://127.0.0.1:port). ``token``: bearer token of the process's own people; ``login``: name and password of one of them.
+    """One connection pool to ``base``: the gateway (https://host:port), whose certificate must come from ``ca_file`` and not be revoked by
+    the list beside it, as both files are at the time; or a loopback interface (http://127.0.0.1:port). ``token``: bearer token of the
+    process's own people; ``login``: name and password of one of them.
     ``addresses``: where the gateway's instances listen (host:port, commas between), if not where ``base`` leads. Of these the one that acts is
     found and asked, again where it ended in the middle; requests are signed for, and certificates checked against, ``base`` all the same [B5].
     ``transport`` replaces the network.
@@ -69,10 +74,18 @@ class GatewayClient:
         self._base, self._now, self._nonce, self._timeout_s = base, now, nonce, timeout_s
         self._origins = tuple(f"https://{address}" for address in addresses.split(",") if address)
         self._place = 0  # of the origin that answered last
-        verify = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         timeouts = httpx.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S if self._origins else timeout_s)
-        self._client = httpx.Client(verify=verify, headers=headers, auth=login, trust_env=False, timeout=timeouts, transport=transport)
+        self._made: list[httpx.Client] = []
+
+        def make() -> httpx.Client:
+            verify = ssl.create_default_context() if ca_file is None else believing(ca_file)
+            client = httpx.Client(verify=verify, headers=headers, auth=login, trust_env=False, timeout=timeouts, transport=transport)
+            self._made.append(client)
+            return client
+
+        trusted = [] if ca_file is None else [ca_file, ca_file.with_name(LIST_NAME)]
+        self._clients = Watched(trusted, make, TRUST_TAKEN, TRUST_REFUSED)  # a connection that was let in before ends with its pool
 
     def ask(self, endpoint: Endpoint, body: bytes, signer: RequestSigner) -> Answer:
         """Sign ``body`` afresh and send it to ``endpoint``."""
@@ -99,7 +112,8 @@ class GatewayClient:
 
     def close(self) -> None:
         """End the connections."""
-        self._client.close()
+        for client in self._made:
+            client.close()
 
     def __enter__(self) -> Self:
         return self
@@ -148,7 +162,7 @@ class GatewayClient:
     def _request(
         self, origin: str, method: str, path: str, content: bytes, headers: dict[str, str], auth: httpx.Auth | None, **extensions: str
     ) -> httpx.Response:
-        return self._client.request(
+        return self._clients.now().request(
             method, origin + path, content=content, headers=headers, auth=auth or httpx.USE_CLIENT_DEFAULT, extensions=extensions
         )
 

@@ -13,6 +13,7 @@ from nodes.errors import SettingsError
 from nodes.runtime.observing.http import Observed
 from nodes.runtime.process import Process
 from nodes.runtime.web.bounds import BoundedProtocol
+from nodes.runtime.web.trust import shown
 
 KEEP_ALIVE_S = 30
 STOP_GRACE_S = 4  # an idle TLS connection is not closed by its other end, so waiting for all to close could take long
@@ -21,7 +22,7 @@ STOP_GRACE_S = 4  # an idle TLS connection is not closed by its other end, so wa
 class WebServer:
     """Serves an ASGI application on ``listen`` (host:port; port 0 takes a free one), bound when made.
 
-    With ``certificate`` and ``key`` (PEM files) over TLS; without, only loopback addresses are accepted.
+    With ``certificate`` and ``key`` (PEM files, looked at for each connection) over TLS; without, only loopback addresses are accepted.
     ``protocol`` bounds what one connection may cost.
     Raises SettingsError when the address is taken, not of this machine, or not loopback though there is no TLS.
     """
@@ -41,8 +42,7 @@ class WebServer:
         config = uvicorn.Config(
             Observed(app),
             http=protocol,
-            ssl_certfile=certificate,
-            ssl_keyfile=key,
+            ssl_context_factory=None if certificate is None or key is None else lambda _config, _default: shown(certificate, key),
             log_config=None,
             access_log=False,
             server_header=False,
