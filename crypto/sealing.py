@@ -33,14 +33,20 @@ def seal(public: bytes, info: bytes, aad: bytes, plaintext: bytes) -> tuple[byte
     return sealed[:ENC_SIZE], sealed[ENC_SIZE:]
 
 
-def open_sealed(private: bytes, info: bytes, aad: bytes, enc: bytes, ciphertext: bytes) -> bytes:
+Private = bytes | tuple[bytes, ...]
+"""A recipient's X25519 private key, 32 raw bytes; or all that it has, the likeliest first, while it goes over from one to the next."""
+
+
+def open_sealed(private: Private, info: bytes, aad: bytes, enc: bytes, ciphertext: bytes) -> bytes:
     """Plaintext of a sealed message. Raises SealingError for another recipient, info or aad, or changed bytes."""
     if len(enc) != ENC_SIZE or len(ciphertext) < _TAG_SIZE:
         raise SealingError(f"a sealed message has {ENC_SIZE} bytes of encapsulation and a tag")
-    try:
-        return _SUITE.decrypt(enc + ciphertext, X25519PrivateKey.from_private_bytes(private), frame(info, aad))
-    except (InvalidTag, ValueError) as error:
-        raise SealingError("the sealed message does not open") from error
+    for key in (private,) if isinstance(private, bytes) else private:
+        try:
+            return _SUITE.decrypt(enc + ciphertext, X25519PrivateKey.from_private_bytes(key), frame(info, aad))
+        except (InvalidTag, ValueError):
+            continue
+    raise SealingError("the sealed message does not open")
 
 
 def check_public_key(public: bytes) -> None:

@@ -227,6 +227,11 @@ def _round_routes(app: FastAPI, gateway: Gateway) -> None:
         gateway.rounds.abandon()
         return gateway.rounds.status()
 
+    @app.post("/v1/keys/rounds:plan", dependencies=guarded)
+    def plan_absence(body: schemas.AbsenceToPlan) -> dict[str, Any]:
+        """Which custodians may be away at once, and what must be done before. Changes nothing. For the authority's staff."""
+        return gateway.rounds.plan(body.away, body.begin, body.end, body.together)
+
     @app.post("/v1/registry:renew", dependencies=guarded)
     def renew_registry(body: schemas.RenewalToMake) -> dict[str, Any]:
         """Sign and log a renewal that the custodians have approved. For the authority's staff."""

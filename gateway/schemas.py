@@ -104,6 +104,17 @@ class RoundToBegin(BaseModel):
     dealers: list[MemberId] = Field(default=[], max_length=MAX_CUSTODIANS)
 
 
+class AbsenceToPlan(BaseModel):
+    """Custodians that are to be away, from when to when (Unix seconds), and which ones one operator runs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    away: list[MemberId] = Field(default=[], max_length=MAX_CUSTODIANS)
+    begin: int = Field(ge=0, lt=1 << 40)
+    end: int = Field(ge=0, lt=1 << 40)
+    together: list[list[MemberId]] = Field(default=[], max_length=MAX_CUSTODIANS)
+
+
 class RenewalToMake(BaseModel):
     """A renewal of the registry as it was written down for approval, and the custodians' approvals: envelopes in base64."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from nodes.errors import PeerUnavailableError, RpcRefusal
@@ -15,8 +16,9 @@ from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.zone import Zone
+from scoring.custody.planning import Custody, plan
 from scoring.custody.rounds import PendingRound
-from scoring.errors import KeyRoundError
+from scoring.errors import KeyRoundError, RequestFormatError
 from scoring.exchange.view import Logged, ZoneView
 from scoring.statements import KeyAbandoned, KeyAcknowledged, KeyActivated, KeyRound, Statement
 
@@ -50,6 +52,29 @@ class KeyRounds:
         staying = [name for name in present.custodians if name in custodians]
         leaving = [name for name in present.custodians if name not in custodians]
         self._begin("reshare", threshold, custodians, dealers or (*staying, *leaving)[: present.sharing.threshold])
+
+    def plan(self, away: Sequence[str], begin: int, end: int, together: Sequence[Sequence[str]]) -> dict[str, Any]:
+        """What comes of custodians being away from ``begin`` to ``end`` (Unix seconds). ``together``: custodians that one operator runs.
+
+        Raises RequestFormatError for a name that holds no share, and for a span that ends before it begins.
+        """
+        with self._zone.reading() as view:
+            custody = custody_of(view, together)
+        unknown = sorted(({*away} | {name for group in together for name in group}) - {*custody.custodians})
+        if unknown:
+            raise RequestFormatError(f"{', '.join(unknown)} hold no share of generation {custody.generation}: {', '.join(custody.custodians)} do")
+        if begin > end:
+            raise RequestFormatError("an absence ends after it begins")
+        found = plan(custody, frozenset(away), begin, end)
+        operators = sorted({custody.operator(name) for name in custody.custodians})
+        return {
+            "generation": custody.generation,
+            "threshold": custody.threshold,
+            "holds": found.holds,
+            "operators": {operator: [name for name in custody.custodians if custody.operator(name) == operator] for operator in operators},
+            "spare": list(custody.spare),
+            **asdict(found),
+        }
 
     def abandon(self) -> None:
         """Give up the round under way; the present shares stay. Raises KeyRoundError when there is none."""
@@ -120,6 +145,22 @@ class KeyRounds:
     def _say(self, statement: Statement) -> None:
         receipt = self._exchange.submit(sign_statement(statement, self._identity.signer))
         self._zone.wait(lambda view: True if view.size > receipt.leaf_index else None, APPLY_TIMEOUT_S, f"leaf {receipt.leaf_index}")
+
+
+def custody_of(view: ZoneView, together: Sequence[Sequence[str]] = ()) -> Custody:
+    """Who holds the key's shares, as the log has it. Raises WrongKeyError when there is no key."""
+    present, registry = view.generation(), view.registry
+    return Custody(
+        generation=present.number,
+        custodians=present.custodians,
+        threshold=present.sharing.threshold,
+        generation_since=view.at(present.index).time,
+        key_since=view.at(view.generation(0).index).time,
+        spare=tuple(member.id for member in registry.with_role("custodian") if member.id not in present.custodians),
+        operators={name: group[0] for group in together for name in group},
+        round_open=view.round is not None,
+        registry_until=view.validity.until,
+    )
 
 
 def _round(view: ZoneView, pending: PendingRound) -> dict[str, Any]:

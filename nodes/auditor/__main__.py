@@ -25,7 +25,7 @@ from nodes.runtime.peers.identity import Identity, load_note_signer, witness_nam
 from nodes.runtime.process import Process
 from nodes.runtime.replica.follower import LogFollower
 from nodes.runtime.replica.store import LogReplica, open_copy
-from nodes.runtime.replica.zone import Zone, announce_witnesses
+from nodes.runtime.replica.zone import Zone, announce_witnesses, follow_own_keys
 from protos.errors import refusal_of
 
 _log = logging.logger("auditor")
@@ -66,6 +66,7 @@ def main(config: Path) -> int:
 
 def _follow(process: Process, identity: Identity, settings: AuditorSettings, zone: Zone) -> None:
     genesis = zone.genesis
+    follow_own_keys(identity, zone)
     replica = LogReplica(open_copy(settings.state_dir, settings.database_url, "replica"), settings.state_dir / "replica", genesis.log_vkey)
     follower = LogFollower(identity, settings.peer("log"), replica, Observed(zone), genesis.witness_policy)
     if settings.peers.coordinator is not None:

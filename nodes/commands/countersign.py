@@ -143,13 +143,13 @@ def enact(
     authority: Authority = "authority",
     as_json: JsonFlag = False,
 ) -> None:
-    """Make an approved change, as the authority: it goes into the public directory, and is logged when the gateway starts."""
+    """Make an approved change, as the authority: it goes into the public directory, and is logged by the gateway, within seconds where it runs."""
     with reporting(as_json) as report:
         registry, proposed = read_members(public), parse_record(MemberChange, change.read_bytes())
         signer = _signer(registry, authority, key)
         path = enact_change(proposed, registry, [item.read_bytes() for item in approval or []], signer, public)
         document, text = _described(registry, proposed)
-        report.result(document | {"file": str(path)}, f"{text}; {path.name} is logged when the gateway starts")
+        report.result(document | {"file": str(path)}, f"{text}; the gateway logs {path.name}, within seconds where it runs")
 
 
 def _linted(registry: MemberRegistry, model: Model, previous: list[str] | None) -> LintReport:

@@ -10,6 +10,7 @@ import typer
 from crypto.statements import parse_envelope
 from nodes.ceremony.dealer import CeremonyPlan, hold_ceremony
 from nodes.commands import key_rounds
+from nodes.commands.key_plan import plan
 from nodes.commands.output import JsonFlag, reporting
 from nodes.errors import SettingsError
 from nodes.runtime.peers.identity import SigningKeyPair, load_signing_key
@@ -55,6 +56,7 @@ def ceremony(
 
 
 key_rounds.add_commands(app)
+app.command("plan")(plan)
 
 
 def read_registry(public: Path) -> Registry:

@@ -30,7 +30,6 @@ class Department(ContributingMember):
     def __init__(self, office: Office, roster_key: bytes, values: ValuesDesk, fetch: Callable[[str], bytes], now: Clock) -> None:
         super().__init__(office, fetch)
         self._roster_key, self._values, self._now = roster_key, values, now
-        self._publisher = Publisher(office.identity.zone, office.identity.signer)
         self._desk = EnrolmentDesk(office.identity, office.trust, office.store, office.outbox, roster_key)
 
     def settled(self, kept: Kept, leaf_index: int, reason: str) -> None:
@@ -64,7 +63,7 @@ class Department(ContributingMember):
             if owner is not None and (owner.department, owner.level) != (trust.member.department, trust.member.level):
                 raise WrongOwnerError(f"{trust.member.id} does not own {', '.join(stated_axes(model))} of {model.id}@{model.version}")
             register = self._office.store.period(work.period)
-            self._office.outbox.offer(self._publisher.roster(work.epoch, work.period, register, self._roster_key, model))
+            self._office.outbox.offer(self._publisher().roster(work.epoch, work.period, register, self._roster_key, model))
             return
         if (model.stage_owner.department, model.stage_owner.level) != (trust.member.department, trust.member.level):
             raise WrongOwnerError(f"{trust.member.id} does not stage the subjects of {model.id}@{model.version}")
@@ -73,7 +72,10 @@ class Department(ContributingMember):
         check_compiled(roster, compiled)
         if (compiled.epoch, compiled.period) != (work.epoch, work.period):
             raise WrongRosterError(f"the roster is of epoch {compiled.epoch}, period {compiled.period}")
-        self._office.outbox.offer(self._publisher.stages(roster, model, self._records(work.period)[0]))
+        self._office.outbox.offer(self._publisher().stages(roster, model, self._records(work.period)[0]))
+
+    def _publisher(self) -> Publisher:
+        return Publisher(self._office.identity.zone, self._office.identity.signer)  # with the key of the moment
 
     def _row(self, work: ContributeRow) -> None:
         contributor = self._contributor(work.epoch_open_envelope)

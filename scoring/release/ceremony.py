@@ -12,7 +12,7 @@ from crypto.encoding import frame, from_fixed, label, to_fixed
 from crypto.errors import EncodingError, KeyFormatError
 from crypto.keygen import PrivateKey, RandBits, check_key_proof, prove_key
 from crypto.paillier import DEFAULT_MIN_BITS, PublicKey
-from crypto.sealing import ENC_SIZE, open_sealed, seal
+from crypto.sealing import ENC_SIZE, Private, open_sealed, seal
 from crypto.threshold import Share, Sharing, check_share, check_sharing, deal
 from scoring.custody.generations import sharing_of
 from scoring.statements import Ceremony
@@ -66,7 +66,7 @@ def check_ceremony(ceremony: Ceremony, min_bits: int = DEFAULT_MIN_BITS) -> Shar
     return sharing
 
 
-def open_share(ceremony: Ceremony, custodian: str, hpke_private: bytes, min_bits: int = DEFAULT_MIN_BITS) -> Share:
+def open_share(ceremony: Ceremony, custodian: str, hpke_private: Private, min_bits: int = DEFAULT_MIN_BITS) -> Share:
     """The custodian's own share, which agrees with its verification value and the whole transcript.
 
     Raises KeyFormatError as ``check_ceremony``, or when the custodian has no share there or it does not agree; SealingError when

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from crypto.errors import CryptoError, PartialError, SignatureError
-from crypto.sealing import open_sealed
+from crypto.sealing import Private, open_sealed
 from crypto.statements import VerifyKey, check_signature, parse_envelope
 from crypto.threshold import Sharing
 from scoring.custody.generations import Generation
@@ -50,7 +50,7 @@ class Opener:
     """An audience with its private sealing key (32 bytes), ready to open what the custodians of one generation answered."""
 
     generation: Generation
-    private: bytes
+    private: Private
     keys_of: KeysOf
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,7 +128,7 @@ def custodian(name: str, zone: MemoryZone, identity: Identity, boards: list[Boar
     replica.accept([Entry(index, *entry) for index, entry in enumerate(zone.entries)], Following(zone).note())
     heads = HeadComparison(held, replica, name, home / "heads", lambda: zone.now, HeadLimits())
     revocations = Revocations(held, home / "revocations", lambda: zone.now)
-    me = dataclasses.replace(identity, signer=zone.keys.signers[name])
+    me = identity.but(signer=zone.keys.signers[name])
     return Custodian(zone, heads, revocations, Notices(me, boards, cast(LogFollower, Following(zone)), heads, revocations, lambda: zone.now))
 
 

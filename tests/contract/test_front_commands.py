@@ -269,3 +269,22 @@ def test_an_expired_registry_refuses_to_open_an_epoch_by_its_reason(offices: Off
     offices.site.zone.say(offices.site.zone.stages_statement(), "tax")
     opened = run_epoch("open", EPOCH, "--config", offices.gateway, "--period", PERIOD, "--model", "firm-panel", "--json")
     assert (opened.exit_code, json.loads(opened.stdout)["error"]) == (3, "REGISTRY_EXPIRED")
+
+
+def run_key(*arguments: object) -> Result:
+    return CliRunner().invoke(key.app, [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize("offices", [released_zone], indirect=True)
+def test_staff_plan_which_custodians_may_be_away(offices: Offices) -> None:
+    asked = ("plan", "--config", offices.gateway, "--from", "2023-11-20", "--json")
+    day = run_key(*asked, "--to", "2023-11-21", "--away", "notary")
+    assert (day.exit_code, json.loads(day.stdout)["may_be_away"]) == (0, 1)
+    week = run_key(*asked, "--to", "2023-11-27", "--away", "notary", "--together", "tax,credit")
+    said = json.loads(week.stdout)
+    assert (week.exit_code, said["first"], said["operators"]["tax"]) == (1, ["find-custodian", "reshare"], ["tax", "credit"])
+    assert said["too_mighty"] == ["tax"]
+    text = run_key(*asked[:-1], "--to", "2023-11-27", "--away", "notary", "--together", "tax,credit")
+    assert (text.exit_code, "cannot go yet" in text.stdout, "opens everything alone" in text.stdout) == (1, True, True)
+    stranger = run_key(*asked, "--away", "bank-a")
+    assert (stranger.exit_code, json.loads(stranger.stdout)["error"]) == (3, "REQUEST_INVALID")

@@ -53,7 +53,7 @@ def certificate(identity: Identity) -> x509.Certificate:
 @pytest.fixture
 def site(make_identity: MakeIdentity, tmp_path: Path) -> Iterator[Site]:
     keeper, crl = make_identity("coordinator", listens=True), tmp_path / "ca.crl"
-    listening = dataclasses.replace(keeper, tls=dataclasses.replace(keeper.tls, crl=crl))
+    listening = keeper.but(tls=dataclasses.replace(keeper.tls, crl=crl))
     server = RpcServer(listening, "127.0.0.1:0", lambda _member: None, lambda _error: None)
     server.add(board_pb2_grpc.add_BoardServicer_to_server, BoardService(ZONE, lambda *_: True))
     server.start()

@@ -7,7 +7,7 @@ import errno
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -248,7 +248,7 @@ def test_an_ed25519_tls_key_fails_the_handshake(site: Site, authority: Certifica
     key = ed25519.Ed25519PrivateKey.generate()
     chain = authority.issue(key.public_key(), [x509.UniformResourceIdentifier(identity.uri)]).public_bytes(Encoding.PEM)
     files = TlsFiles(identity.tls.ca, chain, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    with tls.channel(replace(identity, tls=files), site.address, "coordinator") as channel, pytest.raises(PeerUnavailableError):
+    with tls.channel(identity.but(tls=files), site.address, "coordinator") as channel, pytest.raises(PeerUnavailableError):
         append(site, channel, timeout_s=1)
 
 
@@ -554,7 +554,7 @@ def certified(
             builder = builder.add_extension(extension.value, extension.critical)
         certificate = builder.sign(authority.key, hashes.SHA256())
     files = TlsFiles(identity.tls.ca, certificate.public_bytes(Encoding.PEM), key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return replace(identity, tls=files)
+    return identity.but(tls=files)
 
 
 def test_the_private_key_is_in_no_representation(make_identity: Callable[..., Identity], tmp_path: Path) -> None:

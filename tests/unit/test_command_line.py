@@ -64,6 +64,8 @@ COMMANDS: dict[str, Line] = {  # each with whatever it demands, none of which is
     "department reject": ["department", "reject", "ab" * 32, "--config", "nowhere.toml", "--person", "li-wei", "--reason", "no"],
     "simulate departments": ["simulate", "departments", "out", "--pack", "nowhere"],
     "simulate departments without enterprises": ["simulate", "departments", "out", "--enterprises", "-3"],
+    "key plan": ["key", "plan", "--config", "nowhere.toml", "--away", "tax"],
+    "key plan on no date": ["key", "plan", "--config", "nowhere.toml", "--from", "Christmas"],
     "zone expiry": ["zone", "expiry", "--config", "nowhere.toml"],
     "zone renew": ["zone", "renew", "nowhere.json", "--config", "nowhere.toml"],
     "zone renew without a zone": ["zone", "renew", "-o", "out.json", "--public", "nowhere"],

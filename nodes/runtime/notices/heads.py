@@ -25,6 +25,7 @@ from nodes.runtime import logging
 from nodes.runtime.clock import Clock
 from nodes.runtime.files import make_private_directory, read_private, write_private
 from nodes.runtime.replica.store import LogReplica
+from scoring.custody.planning import SILENCE_S, heads_needed
 from scoring.errors import ScoringError
 from scoring.exchange.registry import MemberRegistry
 from scoring.exchange.view import verify_key
@@ -45,7 +46,7 @@ class HeadLimits:
 
     report_s: int = 120
     lag_s: int = 60
-    silence_s: int = 86_400
+    silence_s: int = SILENCE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +57,6 @@ class _Ahead:
     note: str
     time: int
     since: int
-
-
-def heads_needed(custodians: int, threshold: int) -> int:
-    """How many other custodians must be heard of, so that two histories cannot each have custodians who only hear of each other.
-
-    Up to threshold − 1 are dishonest and say what either side wants to hear; of the honest l − t + 1, each side would need half.
-    """
-    return min(custodians - 1, (custodians + threshold - 1) // 2)
 
 
 class HasRegistry(Protocol):

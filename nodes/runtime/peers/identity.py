@@ -1,8 +1,9 @@
 """Who a process is: its member id, TLS certificate, statement signing key and HPKE key, loaded from its keys directory.
 
 ``keys_dir`` holds ``cert.pem`` (certificate chain, leaf first), ``tls-key.pem``, ``sign.pem`` (Ed25519 or P-256), ``hpke.pem``
-(X25519) and, for the log and witnesses, ``note.pem`` (Ed25519): unencrypted PKCS#8 in 0600 files. ``public_dir`` holds
-``ca.pem``. Everything is checked to belong together here, so that a misplaced file is an error at start and not at the first call.
+(X25519) and, for the log and witnesses, ``note.pem`` (Ed25519): unencrypted PKCS#8 in 0600 files. ``next/`` in it may hold the
+``sign.pem`` and ``hpke.pem`` that come after these, ``earlier/`` sealing keys from before. ``public_dir`` holds ``ca.pem``. Everything
+is checked to belong together here, so that a misplaced file is an error at start and not at the first call.
 """
 
 from __future__ import annotations
@@ -22,12 +23,16 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, Pub
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from crypto.notes import NoteSigner
+from crypto.sealing import Private
 from nodes.errors import IdentityError
 from nodes.runtime.files import check_private_directory, read_private
 from nodes.runtime.peers.revoked import LIST_NAME
 from nodes.runtime.settings import NodeSettings
+from nodes.runtime.standing.keyring import Held, KeyRing
 from nodes.runtime.standing.watched import Watched
+from scoring.statements import Member
 
+NEXT, EARLIER = "next", "earlier"
 CERTIFICATE_TAKEN, CERTIFICATE_REFUSED = "certificate.taken", "certificate.refused"
 Algorithm = Literal["ed25519", "ecdsa-p256-sha256"]
 
@@ -66,20 +71,47 @@ class TlsFiles:
         return self if self.source is None else self.source.now()
 
 
-@dataclass(frozen=True, slots=True)
 class Identity:
-    """One member as its own process knows it. ``hpke_private``: 32 raw bytes of the X25519 key."""
+    """One member as its own process knows it. Keys and certificate are those of the moment: they are replaced while the process runs.
 
-    zone: str
-    member: str
-    signer: SigningKeyPair
-    hpke_private: bytes = field(repr=False)
-    hpke_public: bytes
-    tls: TlsFiles
+    ``ring``: where several keys stand side by side; without it ``signer`` and ``hpke_private`` (32 raw bytes, X25519) are the only ones.
+    """
+
+    def __init__(
+        self, zone: str, member: str, signer: SigningKeyPair, hpke_private: bytes, hpke_public: bytes, tls: TlsFiles,
+        ring: KeyRing[SigningKeyPair] | None = None,
+    ) -> None:  # fmt: skip
+        self.zone, self.member, self.tls = zone, member, tls
+        self._fixed = (signer, hpke_private, hpke_public)
+        self._ring = ring
+
+    @property
+    def signer(self) -> SigningKeyPair:
+        """The key that signs what the member says now."""
+        return self._fixed[0] if self._ring is None else self._ring.signer
+
+    @property
+    def hpke_private(self) -> Private:
+        """What opens what is sealed to the member: the registered key first, then those before and after it."""
+        return self._fixed[1] if self._ring is None else self._ring.private
+
+    @property
+    def hpke_public(self) -> bytes:
+        """The registered sealing key, where we hold it."""
+        return self._fixed[2] if self._ring is None else self._ring.public
 
     @property
     def uri(self) -> str:
         return member_uri(self.zone, self.member)
+
+    def registered(self, entry: Member, time: int) -> None:
+        """The log has this entry of a member from Unix ``time`` on; that of another one changes nothing."""
+        if self._ring is not None and entry.id == self.member:
+            self._ring.follow(entry, time)
+
+    def but(self, *, signer: SigningKeyPair | None = None, tls: TlsFiles | None = None) -> Identity:
+        """The same member with another key, or other TLS files, and nothing that follows the registry."""
+        return Identity(self.zone, self.member, signer or self._fixed[0], self._fixed[1], self._fixed[2], tls or self.tls)
 
     @classmethod
     def load(cls, settings: NodeSettings) -> Identity:
@@ -94,17 +126,30 @@ class Identity:
 def load_identity(zone: str, member: str, keys_dir: Path, ca_file: Path) -> Identity:
     """As ``Identity.load``, from explicit places."""
     check_private_directory(keys_dir)
-    hpke = load_private_key(keys_dir / "hpke.pem")
-    if not isinstance(hpke, x25519.X25519PrivateKey):
-        raise IdentityError(f"{keys_dir / 'hpke.pem'} is not an X25519 key")
-    return Identity(
-        zone=zone,
-        member=member,
-        signer=load_signing_key(member, keys_dir / "sign.pem"),
-        hpke_private=hpke.private_bytes_raw(),
-        hpke_public=hpke.public_key().public_bytes_raw(),
-        tls=_watch_tls(zone, member, keys_dir, ca_file),
-    )
+    ring = KeyRing(lambda: _held(member, keys_dir))
+    private = ring.private
+    first = private if isinstance(private, bytes) else private[0]
+    return Identity(zone, member, ring.signer, first, ring.public, _watch_tls(zone, member, keys_dir, ca_file), ring)
+
+
+def _held(member: str, keys_dir: Path) -> Held[SigningKeyPair]:
+    """The keys of a keys directory, of ``next/`` in it, and the sealing keys in ``earlier/``. Raises as ``load_identity``."""
+    signers, sealing = [load_signing_key(member, keys_dir / "sign.pem")], [_load_sealing(keys_dir / "hpke.pem")]
+    for directory in (keys_dir / NEXT, keys_dir / EARLIER):
+        if directory.is_dir():
+            check_private_directory(directory)
+    if (keys_dir / NEXT / "sign.pem").exists():
+        signers.append(load_signing_key(member, keys_dir / NEXT / "sign.pem"))
+    more = [keys_dir / NEXT / "hpke.pem"] if (keys_dir / NEXT / "hpke.pem").exists() else []
+    sealing += [_load_sealing(path) for path in [*more, *sorted((keys_dir / EARLIER).glob("*.pem"))]]
+    return Held(tuple(signers), tuple(dict.fromkeys(sealing)))
+
+
+def _load_sealing(path: Path) -> bytes:
+    key = load_private_key(path)
+    if not isinstance(key, x25519.X25519PrivateKey):
+        raise IdentityError(f"{path} is not an X25519 key")
+    return key.private_bytes_raw()
 
 
 def member_uri(zone: str, member: str) -> str:

@@ -6,6 +6,7 @@ the zone. A log that withholds a change of members, or shows another history tha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,7 @@ from protos.errors import refusal_of
 from scoring.errors import ScoringError, WrongSignerError, ZoneMismatchError
 from scoring.exchange.registry import MemberRegistry
 from scoring.exchange.view import verify_key
-from scoring.statements import Leaf, MemberChange, parse_leaf, parse_statement
+from scoring.statements import Leaf, Member, MemberChange, parse_leaf, parse_statement
 
 READ: Final = frozenset({MemberChange.kind})
 """Kinds whose statements this needs; of others it keeps the leaves."""
@@ -36,20 +37,24 @@ _log = logging.logger("members")
 class MembersSink:
     """Brings ``registry`` up to date in place: whoever holds it sees members as the log has them. A change that does not hold is void."""
 
-    def __init__(self, registry: MemberRegistry) -> None:
-        self._registry = registry
+    def __init__(self, registry: MemberRegistry, registered: Callable[[Member, int], None] = lambda _entry, _time: None) -> None:
+        """``registered`` hears of every entry that a change brings, with the time of its leaf."""
+        self._registry, self._registered = registry, registered
 
     def apply(self, index: int, leaf: bytes, envelope: bytes, /) -> None:
         """Take one leaf. Never raises for what a member said."""
-        if parse_leaf(leaf).kind not in READ:
+        parsed = parse_leaf(leaf)
+        if parsed.kind not in READ:
             return
         try:
-            after = self._registry.copied()
-            after.apply(self._change(envelope), index)
+            after, change = self._registry.copied(), self._change(envelope)
+            after.apply(change, index)
         except (CryptoError, ScoringError) as error:
             _log.warning(logging.STATEMENT_VOID, leaf_index=index, reason=refusal_of(error).reason)
             return
         self._registry.become(after)
+        if change.action != "leave":
+            self._registered(change.member, parsed.time)
         _log.info(logging.MEMBERS_CHANGED, leaf_index=index)
 
     def _change(self, raw: bytes) -> MemberChange:
@@ -74,7 +79,9 @@ class Members:
         appoint_custodians(registry, settings.public_dir)
         directory = (state_dir or settings.state_dir) / "members"
         replica = LogReplica(open_copy(directory, settings.database_url, "members"), directory, genesis.log_vkey, READ)
-        self._follower = LogFollower(identity, settings.peer("log"), replica, MembersSink(registry), genesis.witness_policy)
+        self._follower = LogFollower(identity, settings.peer("log"), replica, MembersSink(registry, identity.registered), genesis.witness_policy)
+        for member in genesis.members:
+            identity.registered(member, 0)
         self._follower.attach(process)
 
     def wait_for(self, index: int) -> None:

@@ -21,7 +21,7 @@ from pydantic import StringConstraints, ValidationError
 
 from crypto.encoding import canonical_json, frame, label
 from crypto.errors import EncodingError, SignatureError
-from crypto.sealing import ENC_SIZE, open_sealed, seal
+from crypto.sealing import ENC_SIZE, Private, open_sealed, seal
 from crypto.statements import SignKey, VerifyKey, check_signature, parse_envelope, sign_envelope
 from nodes.errors import WireFormatError
 from scoring.statements import PAYLOAD_TYPE_PREFIX, Hex16, Hex32, HexBytes, MemberId, Record, SigningKey
@@ -70,7 +70,7 @@ def seal_message(message: Record, public: bytes, signer: SignKey, *, sender: str
     return enc + ciphertext
 
 
-def open_message(cls: type[R], sealed: bytes, private: bytes, keys: Iterable[VerifyKey], *, sender: str, to: str, matter: SubjectMatter) -> R:
+def open_message(cls: type[R], sealed: bytes, private: Private, keys: Iterable[VerifyKey], *, sender: str, to: str, matter: SubjectMatter) -> R:
     """The message that ``sender``, one of whose registered ``keys`` signed it, sealed to us.
 
     Raises SealingError, EnvelopeFormatError, SignatureError, and WireFormatError when it is not a ``cls`` of this subject matter.
@@ -107,7 +107,7 @@ def seal_binding(binding: SealedBinding, public: bytes, audience: str, consent: 
     return (enc + ciphertext).hex()
 
 
-def open_binding(sealed: str, private: bytes, audience: str, consent: str) -> SealedBinding:
+def open_binding(sealed: str, private: Private, audience: str, consent: str) -> SealedBinding:
     """The binding in a consent for us. Raises SealingError, WireFormatError."""
     try:
         data = bytes.fromhex(sealed)

@@ -20,6 +20,7 @@ from crypto.encoding import sha256, to_fixed
 from crypto.errors import KeyFormatError
 from crypto.paillier import DEFAULT_MIN_BITS, Opening, PublicKey, check_ciphertexts
 from crypto.proofs import KnowledgeProof
+from crypto.sealing import Private
 from crypto.statements import VerifyKey, check_signature, parse_envelope
 from nodes.errors import SettingsError, WireFormatError
 from nodes.runtime.replica.disputes import Disputes, OpenerOf, all_opened, attempt
@@ -115,7 +116,7 @@ class ReleaseOpener:
         newest = self._generations[max(self._generations)].sharing
         return newest.parties - newest.threshold + 1
 
-    def open(self, answer: Mapping[str, Any], private: bytes) -> Released:
+    def open(self, answer: Mapping[str, Any], private: Private) -> Released:
         """The opened release in the gateway's ``answer``, for the holder of the X25519 key ``private``.
 
         Raises WireFormatError and CiphertextError for a malformed answer, AggregateError when the rows do not give what the ticket names,
@@ -201,7 +202,7 @@ class ReleaseOpener:
             values.append(value)
         return tuple(values)
 
-    def _opener_of(self, private: bytes, members: MemberRegistry) -> OpenerOf:
+    def _opener_of(self, private: Private, members: MemberRegistry) -> OpenerOf:
         return lambda number: Opener(self.generation(number), private, lambda name: self._keys_of(name, members))
 
     def _learn(self, document: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,7 +28,7 @@ from scoring.errors import ScoringError
 from scoring.exchange.registry import MemberRegistry
 from scoring.exchange.view import Logged, ZoneView
 from scoring.indicators.model import Model, load_pack
-from scoring.statements import Ceremony, Member, Registry, WitnessPolicy, parse_statement
+from scoring.statements import Ceremony, Member, MemberChange, Registry, WitnessPolicy, parse_statement
 
 Observer = Callable[[Logged], None]
 T = TypeVar("T")
@@ -110,8 +111,21 @@ def follow_zone(process: Process, identity: Identity, settings: NodeSettings, zo
     directory = state_dir or settings.state_dir
     replica = LogReplica(open_copy(directory, settings.database_url, "replica"), directory / "replica", genesis.log_vkey)
     follower = LogFollower(identity, settings.peer("log"), replica, zone, genesis.witness_policy)
+    follow_own_keys(identity, zone)
     follower.attach(process)
     return follower
+
+
+def follow_own_keys(identity: Identity, zone: Zone) -> None:
+    """Have the identity sign and open with the keys that the registry says, as the log goes on. Before the follower starts."""
+    for member in zone.genesis.members:
+        identity.registered(member, 0)
+    zone.observe(partial(_turn_keys, identity))
+
+
+def _turn_keys(identity: Identity, logged: Logged) -> None:
+    if isinstance(logged.statement, MemberChange) and logged.statement.action != "leave":
+        identity.registered(logged.statement.member, logged.time)
 
 
 def announce_witnesses(policy: WitnessPolicy) -> None:

@@ -16,10 +16,11 @@ from crypto.merkle import check_consistency, root
 from nodes.errors import HeadsMissingError, LogSplitError, NotReadyError, StorageError
 from nodes.runtime.database import open_database
 from nodes.runtime.files import write_private
-from nodes.runtime.notices.heads import HeadComparison, HeadLimits, heads_needed
+from nodes.runtime.notices.heads import HeadComparison, HeadLimits
 from nodes.runtime.peers.identity import log_name
 from nodes.runtime.peers.signing import fresh_nonce
 from nodes.runtime.replica.store import Entry, LogReplica
+from scoring.custody.planning import heads_needed
 from scoring.statements import Head, MemberChange, Refusal
 from tests.support.exchange import HeldZone
 from tests.support.ledger import START, Ledger
