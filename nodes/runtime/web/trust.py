@@ -36,7 +36,7 @@ def shown(certificate: Path, key: Path) -> ssl.SSLContext:
     def choose(connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _context: ssl.SSLContext) -> None:
         connection.context = contexts.now()
 
-    first.sni_callback = choose  # type: ignore[assignment]  # on SSLObjects too: the stubs know sockets alone
+    first.sni_callback = choose
     return first
 
 

@@ -134,6 +134,7 @@ def test_an_encrypted_or_mangled_key_is_refused(keys: Path) -> None:
 
 def test_secrets_are_in_no_representation(keys: Path) -> None:
     identity = load(keys)
+    assert isinstance(identity.hpke_private, bytes)
     assert identity.hpke_private.hex() not in repr(identity)
     assert repr(identity.hpke_private) not in repr(identity)
     assert "PRIVATE KEY" not in repr(identity)
