@@ -354,7 +354,7 @@ def test_a_gateway_that_is_away_not_ready_or_has_another_time_is_found(patient: 
         wrong(patient, "clock", "s ahead of it", 100)
         wrong(patient, "clock", "s behind it", -100)
         missing.append("no usable key yet")
-        (found,) = [finding for finding in of(patient.findings(only="peer"), "peer") if finding.about == base]
+        (found,) = [finding for finding in of(patient.findings(only="peer"), "peer") if finding.about == base.replace("https://", "gateway at ")]
         assert (found.level, "no usable key yet" in found.says) == ("warning", True)
         (patient.public / "ca.pem").write_bytes(CertificateAuthority.create("foreign").certificate.public_bytes(Encoding.PEM))
         wrong(patient, "peer", "its certificate is not of this zone's CA")
@@ -382,6 +382,18 @@ def test_what_the_process_says_of_itself_is_told(patient: Patient) -> None:
         server.stop()
         thread.join()
     assert [finding.level for finding in of(patient.findings(only="process"), "process")] == ["warning"], "it does not run"
+
+
+def test_of_two_instances_the_one_that_does_not_act_stands_by(patient: Patient) -> None:
+    def stands_by() -> None:
+        raise NotReadyError("lead: this instance stands by: ask the other one")
+
+    with gateway(patient.zone, lambda: None) as acting, gateway(patient.zone, stands_by) as other:
+        places = ",".join(base.removeprefix("https://") for base in (other, acting))
+        patient.write(lambda text: text.replace('"https://127.0.0.1:1"', f'"https://127.0.0.1:1"\ngateway_addresses = "{places}"'))
+        found = [finding for finding in of(patient.findings(only="peer"), "peer") if finding.about.startswith("gateway")]
+        assert [(finding.level, finding.says) for finding in found] == [("ok", "stands by"), ("ok", "serves")]
+    wrong(patient, "peer", "Connection refused")
 
 
 # --- the log ---

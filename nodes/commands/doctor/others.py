@@ -30,7 +30,8 @@ def check_peers(case: Case) -> Iterator[Finding]:
         return
     for role, peer in (("log", case.settings.peers.log), ("coordinator", case.settings.peers.coordinator)):
         if peer is not None:
-            yield _peer(case.identity, role, peer)
+            places = [Peer(member=peer.member, address=place) for place in peer.address.split(",")]
+            yield from _instances([_peer(case.identity, role, place) for place in places])
 
 
 def check_gateway(case: Case) -> Iterator[Finding]:
@@ -39,21 +40,10 @@ def check_gateway(case: Case) -> Iterator[Finding]:
     if not base:
         return
     context = ssl.create_default_context(cafile=str(case.settings.public_dir / "ca.pem"))
-    try:
-        answer = httpx.get(f"{base}/readyz", verify=context, timeout=CALL_S, trust_env=False)
-    except httpx.TransportError as error:
-        says = "its certificate is not of this zone's CA, or not for this address" if "CERTIFICATE" in str(error).upper() else str(error)
-        yield wrong("peer", base, says, "is the gateway running there? does its certificate name this host, and is ca.pem this zone's?")
-        return
-    at = case.now
-    if answer.status_code == httpx.codes.OK:
-        yield well("peer", base, "serves")
-    else:
-        yield soon(
-            "peer", base, f"answers, and is not ready: {answer.json().get('detail', '')}", "see the gateway's own doctor; it may only be starting"
-        )
-    if "date" in answer.headers:
-        yield _clock(case, f"gateway {base}", at, parsedate_to_datetime(answer.headers["date"]).timestamp(), slack_s=1.0)
+    places = str(getattr(getattr(case.settings, case.role), "gateway_addresses", "")) or base.removeprefix("https://")
+    asked = [_gateway(case, base, place, context) for place in places.split(",")]
+    yield from _instances([finding for finding, _ in asked])
+    yield from (clock for _, clock in asked if clock is not None)
 
 
 def check_running(case: Case) -> Iterator[Finding]:
@@ -93,6 +83,34 @@ def _registry_left(days: float) -> Finding:
 def gateway_of(case: Case) -> str:
     """The gateway's base that the role's table names; empty where it names none."""
     return str(getattr(getattr(case.settings, case.role, None), "gateway", ""))
+
+
+def _gateway(case: Case, base: str, place: str, context: ssl.SSLContext) -> tuple[Finding, Finding | None]:
+    """What is found of the gateway at ``place``, known as ``base``, and of its clock if it answers."""
+    host, about = base.removeprefix("https://"), f"gateway at {place}"
+    name = {"sni_hostname": host.rpartition(":")[0] or host}
+    try:
+        with httpx.Client(verify=context, timeout=CALL_S, trust_env=False) as client:
+            answer = client.get(f"https://{place}/readyz", headers={"Host": host}, extensions=name)
+    except httpx.TransportError as error:
+        says = f"its certificate is not of this zone's CA, or not for {name['sni_hostname']}" if "CERTIFICATE" in str(error).upper() else str(error)
+        return wrong("peer", about, says, "is the gateway running there? does its certificate name this host, and is ca.pem this zone's?"), None
+    at = case.now
+    if answer.status_code == httpx.codes.OK:
+        finding = well("peer", about, "serves")
+    else:
+        says = f"answers, and is not ready: {answer.json().get('detail', '')}"
+        finding = soon("peer", about, says, "see the gateway's own doctor; it may only be starting")
+    if "date" not in answer.headers:
+        return finding, None
+    return finding, _clock(case, about, at, parsedate_to_datetime(answer.headers["date"]).timestamp(), slack_s=1.0)
+
+
+def _instances(findings: list[Finding]) -> list[Finding]:
+    """Of several instances one acts: beside it, one that answers and cannot serve stands by, as it should."""
+    if not any(finding.level == "ok" for finding in findings):
+        return findings
+    return [well(finding.check, finding.about, "stands by") if finding.level == "warning" else finding for finding in findings]
 
 
 def _clock(case: Case, about: str, at: float, theirs: float, slack_s: float) -> Finding:
