@@ -79,6 +79,13 @@ class ItemStore:
                 found.setdefault(row.kind, {})[row.name] = {"sequence": row.sequence, "digest": row.digest.hex()}
         return found
 
+    def listed(self) -> Iterator[tuple[str, int, str, bytes, bool]]:
+        """(kind, number, name, digest, whether the content is kept) of every item, by kind and number."""
+        query = sa.select(ITEMS.c.kind, ITEMS.c.sequence, ITEMS.c.name, ITEMS.c.digest, ITEMS.c.content.is_not(None).label("kept"))
+        with reading(self._engine) as connection:
+            for row in connection.execute(query.order_by(ITEMS.c.kind, ITEMS.c.sequence)):
+                yield row.kind, row.sequence, row.name, row.digest, bool(row.kept)
+
     def contents(self, kind: str, after: int = 0) -> Iterator[tuple[int, str, bytes, bytes]]:
         """(number, name, digest, content) of the kind's items beyond ``after`` that have content, in order, one in memory at a time."""
         sequence = after

@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 from itertools import permutations
 from typing import Self
 
-from crypto.checkpoint import Checkpoint, open_checkpoint
-from nodes.errors import NotFoundError
+from crypto.checkpoint import open_checkpoint
 from nodes.peering.mirrored import MirroredLog
 from simulators.demo.artifacts import Ran, run_command
 from simulators.demo.metering import Meter
 from simulators.demo.people import Desk
 from simulators.federation.cases import Case, until
 from simulators.federation.link import Link
-from simulators.federation.peers import MIRRORS, tell_services, write_nodes
+from simulators.federation.peers import MIRROR, PEERS, pinned_roots, tell_services, write_nodes
 from simulators.federation.zone import FederatedZone
 
 MIRROR_TIMEOUT_S = 120.0
@@ -65,16 +64,11 @@ class Federation:
 
     def size(self, zone: FederatedZone) -> int:
         """Leaves under the checkpoint that a zone publishes."""
-        note = Desk(zone.endpoints["gateway"], zone.public / "ca.pem").fetch("/log/checkpoint")
-        return 0 if note is None else _opened(note, zone).size
+        return _published(zone, "/log/checkpoint", zone)
 
     def mirrored(self, home: FederatedZone, origin: FederatedZone) -> int:
-        """Leaves of ``origin``'s log under the checkpoint that ``home``'s mirror shows; 0 before the first."""
-        try:
-            note = self.mirror(home, origin).read_path("checkpoint")
-        except NotFoundError:
-            return 0
-        return _opened(note, origin).size
+        """Leaves of ``origin``'s log that ``home``'s gateway serves; 0 before the first."""
+        return _published(home, f"/{PEERS}/{origin.id}/log/checkpoint", origin)
 
     def wait_mirrored(self, home: FederatedZone, origin: FederatedZone, size: int) -> None:
         """Return once ``home`` serves ``size`` leaves of ``origin`` or more. Raises NotReadyError."""
@@ -82,18 +76,22 @@ class Federation:
         until(lambda: self.mirrored(home, origin) >= size, MIRROR_TIMEOUT_S, what)
 
     def audit_mirror(self, home: FederatedZone, origin: FederatedZone) -> Ran:
-        """``xinqiao audit`` of the tree that ``home`` keeps of ``origin``, against the keys of ``origin``."""
-        tree = home.out / MIRRORS / origin.id / "log"
-        return run_command("audit", str(tree), "--keys", str(origin.public), "--tree-only", "--json")
+        """``xinqiao audit`` of the copy that ``home`` serves, against the keys of ``origin``."""
+        keys, ca = str(pinned_roots(home, origin)), str(home.public / "ca.pem")
+        return run_command("audit", f"{home.endpoints['gateway']}/{PEERS}/{origin.id}", "--keys", keys, "--ca", ca, "--json")
 
     def mirror(self, home: FederatedZone, origin: FederatedZone) -> MirroredLog:
         """The files of ``home``'s mirror of ``origin``, for its own people."""
-        return MirroredLog(home.out / MIRRORS / origin.id)
+        return MirroredLog(home.public / PEERS / origin.id / MIRROR)
 
     def split(self, home: FederatedZone, origin: FederatedZone) -> bool:
         """Whether ``home``'s node trusts the log of ``origin`` no longer."""
         return self.mirror(home, origin).status().get("split") is not None
 
 
-def _opened(note: bytes, zone: FederatedZone) -> Checkpoint:
-    return open_checkpoint(note, (zone.public / "log.vkey").read_text(encoding="utf-8").strip())
+def _published(zone: FederatedZone, path: str, signed_by: FederatedZone) -> int:
+    """Size of the checkpoint of ``signed_by``'s log that ``zone``'s gateway has at ``path``; 0 where there is none."""
+    desk = Desk(zone.endpoints["gateway"], zone.public / "ca.pem")
+    note = desk.fetch(path)
+    desk.close()
+    return 0 if note is None else open_checkpoint(note, (signed_by.public / "log.vkey").read_text(encoding="utf-8").strip()).size

@@ -20,7 +20,7 @@ from simulators.federation.plan import node_of
 from simulators.federation.zone import FederatedZone
 from simulators.zone.configs import to_toml
 
-PEERS, MIRRORS = "peers", "mirrors"
+PEERS, MIRROR = "peers", "mirror"
 GRANTS: tuple[Grant, ...] = get_args(Grant)
 
 
@@ -86,7 +86,7 @@ def node_settings(home: FederatedZone, origin: FederatedZone, addresses: Mapping
         "keys_dir": f"../{PEERS}/{origin.id}",
         "public_dir": f"../public/{PEERS}/{origin.id}/public",
         "peers": {role: {"member": origin.plan.with_role(role)[0].id, "address": addresses[role]} for role in roles},
-        "peering": {"home": home.id, "mirror_dir": f"../{MIRRORS}/{origin.id}", "notices_s": 1.0},
+        "peering": {"home": home.id, "mirror_dir": f"../public/{PEERS}/{origin.id}/{MIRROR}", "notices_s": 1.0},
     }
 
 

@@ -15,7 +15,7 @@ from simulators.federation.cases import Case
 from simulators.federation.peers import approve_peers, exchange_roots
 from simulators.federation.plan import FederationOptions
 from simulators.federation.recognition import recognise
-from simulators.federation.recovery import kill_zone, start_again
+from simulators.federation.recovery import kill_zone, restore_zone
 from simulators.federation.replication import cut_link, mirror_all
 from simulators.federation.rewriting import rewrite
 from simulators.federation.zone import FederatedZone, Tell
@@ -79,9 +79,10 @@ def _try(federation: Federation, mover: str) -> None:
     receipt = zones[0].score(mover)
     with meter.step("recognition", f"互认 recognition: an enterprise shows its score of {zones[0].id} in {zones[1].id}"):
         recognise(federation, mover, receipt)
-    with meter.step("killed", f"宕机 killed: every process of {zones[0].id} ends at once; its log is read and audited at its peers; it comes back"):
+    with meter.step("killed", f"宕机 killed: every process of {zones[0].id} ends at once; its log is read and audited at its peers"):
         kill_zone(federation)
-        start_again(federation)
+    with meter.step("restored", f"恢复 restored: {zones[0].id} from what {zones[1].id} keeps of it and cannot read"):
+        restore_zone(federation)
     for zone in zones:
         zone.processes.check()
         zone.audit()

@@ -11,8 +11,10 @@ from crypto.subjects import subject_id
 from nodes.commands.output import ExitCode
 from nodes.errors import NodeError
 from nodes.packs import shipped_pack
-from nodes.runtime.files import PRIVATE_DIR, read_private, write_private
+from nodes.recovery.keys import make_recovery_key
+from nodes.runtime.files import PRIVATE_DIR, make_private_directory, read_private, write_private
 from nodes.runtime.peers.identity import load_signing_key
+from nodes.runtime.settings import read_toml
 from simulators.demo import artifacts
 from simulators.demo.metering import Meter
 from simulators.demo.people import Authority, Bank, Desk, EnterpriseService, score_request
@@ -21,7 +23,7 @@ from simulators.federation.plan import PlannedZone
 from simulators.population.records import write_records
 from simulators.population.register import publish_register
 from simulators.zone.build import build_zone, processes_of
-from simulators.zone.configs import read_endpoints
+from simulators.zone.configs import read_endpoints, to_toml
 from simulators.zone.people import add_people
 from simulators.zone.processes import Usage, ZoneProcesses
 
@@ -70,6 +72,11 @@ class FederatedZone:
         """Addresses of its own listeners."""
         return read_endpoints(self.out)
 
+    @property
+    def recovery_key(self) -> Path:
+        """The private half of the zone's recovery key, on its medium."""
+        return self.out / "offline" / "recovery.key"
+
     def keys_of(self, member: str) -> Path:
         """The directory of a member's keys."""
         return self.out / "members" / member
@@ -91,8 +98,19 @@ class FederatedZone:
             publish_register(self.planned.population, self.plan, self.out)
             packs = [shipped_pack(self.planned.pack)]
             configs = build_zone(self.plan, self.out, packs, key_bits=self._key_bits, base_port=self.planned.first_port, progress=lambda _text: None)
+            self._seal_for_peers()
             accounts = add_people(self.plan, configs)
             write_private(self.out / "accounts.json", canonical_json([account.to_json() for account in accounts]))
+
+    def _seal_for_peers(self) -> None:
+        """A recovery key, whose private half no process has; the coordinator seals to the public half."""
+        make_private_directory(self.recovery_key.parent)
+        public = self.public / "recovery.pub"
+        make_recovery_key(self.id, self.recovery_key, public)
+        path = self.config_of("coordinator")
+        document = read_toml(path)
+        document["coordinator"]["recovery_key"] = f"../public/{public.name}"
+        write_private(path, to_toml(document).encode())
 
     def start(self) -> None:
         """Start every process; afterwards the zone's people can work. Raises PeerUnavailableError or NotReadyError when it takes too long."""

@@ -64,7 +64,7 @@ def test_totals_of_each_zone_are_those_of_its_own_model_in_clear(ran: DemoRun) -
 def test_every_zone_mirrors_the_other(ran: DemoRun, cases: dict[str, list[dict[str, Any]]]) -> None:
     assert len(cases["replicated"]) == len(ZONES)
     for home, origin in (ZONES, ZONES[::-1]):
-        mirror = ran.out / home / "mirrors" / origin / "log"
+        mirror = ran.out / home / "public" / "peers" / origin / "mirror" / "log"
         code, document = run_command("audit", str(mirror), "--keys", str(ran.out / origin / "public"), "--tree-only")
         assert (code, document["verdict"]) == (0, "pass"), document
 
@@ -83,7 +83,7 @@ def test_a_score_of_one_zone_is_shown_in_the_other_and_counts_for_nothing_there(
 def test_a_rewritten_log_is_refused_with_evidence_and_stops_releases(ran: DemoRun, cases: dict[str, list[dict[str, Any]]]) -> None:
     assert [row["outcome"] for row in cases["log_rewritten"]] == ["refused"]
     assert cases["releases_stopped"][0]["reason"] == "LOG_SPLIT"
-    status = json.loads((ran.out / ZONES[0] / "mirrors" / ZONES[1] / "status.json").read_bytes())
+    status = json.loads((ran.out / ZONES[0] / "public" / "peers" / ZONES[1] / "mirror" / "status.json").read_bytes())
     assert status["state"] == "split"
     assert list(Path(status["split"]["evidence"]).rglob("*"))
 
