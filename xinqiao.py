@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, str] = {
 """Command → module and what it has there: a group of commands, or the one function of a command."""
 
 FURTHER: Mapping[str, Mapping[str, str]] = {
+    "backup": {"hand-back": f"{NODES}.hand_back:hand_back_"},
     "model": {
         "export": f"{NODES}.models.files:export",
         "import": f"{NODES}.models.files:import_",

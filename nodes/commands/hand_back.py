@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from nodes.commands.output import JsonFlag, reporting
+from nodes.errors import SettingsError
 from nodes.peering.items import ItemStore
 from nodes.peering.settings import PeeringSettings
 from nodes.recovery.handing import BACKUP, Held, Listed, hand_back
@@ -26,7 +27,10 @@ def hand_back_(
     with reporting(as_json) as report:
         settings = PeeringSettings.load(config)
         engine = open_database(settings.state_dir, KIND, settings.database_url, schema=f"{KIND}-{settings.zone}")
-        chunks = hand_back(_held(ItemStore(engine)), out)
+        store = ItemStore(engine)
+        if not store.cursors(frozenset({BACKUP}))[BACKUP]:
+            raise SettingsError(f"this node keeps no backup of {settings.zone}: has that zone a recovery_key, and this node the grant backup there?")
+        chunks = hand_back(_held(store), out)
         engine.dispose()
         report.result({"zone": settings.zone, "chunks": chunks, "directory": str(out)}, f"{out}: {chunks} chunks of {settings.zone}'s backup")
 

@@ -19,6 +19,7 @@ from connectors.errors import ConnectorError, SourceUnavailableError
 from connectors.outside import shapeless, shown
 from crypto.errors import CryptoError
 from nodes.errors import NodeError, NotReadyError, PeerUnavailableError, RpcRefusal, SettingsError
+from nodes.runtime import logging
 from nodes.runtime.logging import where
 from protos.errors import refusal_of
 from scoring.errors import ScoringError
@@ -98,6 +99,7 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file's name may hold what no encoding does; JSON reads the escape
+    logging.configure("command", "warning")  # of what runs within a command: on standard error, never in its answer
     command = typer.main.get_command(app)
     try:
         code: int | None = command.main(list(arguments), prog_name="xinqiao", standalone_mode=False)

@@ -33,11 +33,7 @@ def config(tmp_path: Path) -> Path:
     }  # fmt: skip
     path = tmp_path / "peer.toml"
     path.write_text(to_toml(settings), encoding="utf-8")
-    chunks = [
-        (place, chunk)
-        for part in (Part("blob", "ab" * 32, b"first"),)
-        for place, chunk in seal_part(part, KEY, ZONE, "coordinator", Place())
-    ]
+    chunks = [(place, chunk) for part in (Part("blob", "ab" * 32, b"first"),) for place, chunk in seal_part(part, KEY, ZONE, "coordinator", Place())]
     place = chunks[-1][0]
     chunks += seal_part(Part("blob", "cd" * 32, b"second"), KEY, ZONE, "coordinator", place)
     engine = open_database(tmp_path / "state", "peering", schema=f"peering-{ZONE}")
@@ -61,3 +57,10 @@ def test_nothing_is_written_over(config: Path, tmp_path: Path) -> None:
     (tmp_path / "handed").mkdir()
     code, document = run_command("backup", "hand-back", str(config), "--out", str(tmp_path / "handed"))
     assert (code, document["error"]) == (2, "SETTINGS_INVALID")
+
+
+def test_a_node_without_a_backup_says_so_in_one_document_though_its_database_is_made_on_the_spot(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "state" / "peering.db").unlink()
+    code, document = run_command("backup", "hand-back", str(config), "--out", str(tmp_path / "handed"))
+    assert (code, document["error"]) == (2, "SETTINGS_INVALID")
+    assert "keeps no backup of river-zone" in document["detail"]
