@@ -40,4 +40,5 @@ def _held(store: ItemStore) -> Iterator[Held]:
     contents = store.contents(BACKUP)
     for kind, sequence, name, digest, kept in store.listed():
         content = next(contents)[3] if kind == BACKUP and kept else b""
-        yield Held(Listed(kind=kind, sequence=sequence, name=name, digest=digest.hex()), content)
+        listed = {"kind": kind, "sequence": sequence, "name": name, "digest": digest.hex()}
+        yield Held(Listed.model_validate(listed), content)

@@ -26,6 +26,7 @@ from nodes.recovery.keys import make_recovery_key, read_recovery_key
 from nodes.recovery.unsealing import open_backup
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
+from nodes.runtime.files import make_private_directory
 from nodes.runtime.replica.zone import read_public
 from nodes.runtime.settings import NodeSettings
 from scoring.statements import Name
@@ -99,6 +100,8 @@ def recover(
         found = Archive.find(archive)
         at_log, at_coordinator = LogSettings.load(log), CoordinatorSettings.load(coordinator)
         _check_empty(at_log, at_coordinator)
+        for each in (at_log, at_coordinator):
+            make_private_directory(each.state_dir)  # on a new machine there is none
         given = listed_in(chunks) if chunks is not None else ()
         admission = Admission(read_public(at_log.public_dir / "registry.dsse.json"))
         head = install_log(
