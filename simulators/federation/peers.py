@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from itertools import permutations
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, get_args
 from crypto.encoding import sha256
 from crypto.notes import COSIGNATURE_V1
 from nodes.ceremony.countersigning import approve_change, enact_change, read_members
+from nodes.commands.peers.roots import export_roots, pin_roots
 from nodes.runtime.files import make_private_directory, write_private
 from nodes.runtime.peers.identity import load_note_signer, load_signing_key, witness_name
 from nodes.runtime.peers.signing import fresh_nonce
@@ -25,9 +25,11 @@ GRANTS: tuple[Grant, ...] = get_args(Grant)
 
 
 def exchange_roots(zones: Sequence[FederatedZone]) -> None:
-    """Every zone has every other's public directory, as by courier, and the keys of its node there. Requires zones that were made."""
+    """Every zone pins every other's roots, as by courier and with the digest by telephone, and has the keys of its node there. Requires zones
+    that were made."""
     for home, origin in permutations(zones, 2):
-        shutil.copytree(origin.public, pinned_roots(home, origin), ignore=shutil.ignore_patterns(PEERS))
+        _, digest, roots = export_roots(origin.public)
+        pin_roots(roots, digest, home.public)
         origin.keys_of(node_of(home.id)).rename(node_keys(home, origin))
 
 

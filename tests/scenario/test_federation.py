@@ -80,12 +80,23 @@ def test_a_score_of_one_zone_is_shown_in_the_other_and_counts_for_nothing_there(
     assert {receipt["zone"] for receipt in receipts} == {ZONES[1]}
 
 
-def test_a_rewritten_log_is_refused_with_evidence_and_stops_releases(ran: DemoRun, cases: dict[str, list[dict[str, Any]]]) -> None:
-    assert [row["outcome"] for row in cases["log_rewritten"]] == ["refused"]
+def test_a_zone_is_read_at_its_peer_while_it_is_down_and_restored_from_it(ran: DemoRun, cases: dict[str, list[dict[str, Any]]]) -> None:
+    assert [row["outcome"] for row in cases["zone_killed"]] == ["served"]
+    assert [row["outcome"] for row in cases["backup"]] == ["done"] * 3
+    assert [row["outcome"] for row in cases["zone_restored"]] == ["going on"]
+    before = int(cases["zone_killed"][0]["reason"].split("audit of ")[1].split()[0])
+    assert ran.document["zones"][0]["audit"]["tree_size"] > before, "one history, from before the loss to after it"
+
+
+def test_a_log_of_two_histories_stops_releases_and_is_refused_by_the_peer_with_the_notes_kept(
+    ran: DemoRun, cases: dict[str, list[dict[str, Any]]]
+) -> None:
+    assert [row["outcome"] for row in cases["log_rewritten"]] == ["caught"]
     assert cases["releases_stopped"][0]["reason"] == "LOG_SPLIT"
+    assert [row["outcome"] for row in cases["peer_refuses"]] == ["refused"]
     status = json.loads((ran.out / ZONES[0] / "public" / "peers" / ZONES[1] / "mirror" / "status.json").read_bytes())
     assert status["state"] == "split"
-    assert list(Path(status["split"]["evidence"]).rglob("*"))
+    assert [path for path in Path(status["split"]["evidence"]).rglob("*") if path.is_file()]
 
 
 def totals_of(out: Path) -> dict[str, tuple[str, Decimal, bool]]:
