@@ -53,7 +53,8 @@ def restore_zone(federation: Federation) -> None:
     ]  # fmt: skip
     for step in steps:
         federation.record(_step(step))
-    zone.run()
+    zone.start_processes()
+    zone.open_desks()
     zone.score(zone.planned.enterprise(2).uscc)
     for other in federation.others(zone):
         federation.wait_mirrored(other, zone, federation.size(zone))

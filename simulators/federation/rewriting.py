@@ -30,7 +30,7 @@ def rewrite(federation: Federation) -> None:
     with forked:
         for home in peers:
             _link(federation, home, zone).redirect(forked.address)
-        zone.run(["log"])
+        zone.start_processes(["log"])
         zone.granted(zone.planned.enterprise(3).uscc)  # what the peers are not to know
         size = forked.write(zone.id, zone.bank_name, before)
         federation.meter.tell(f"    its operator shows the peers {size} leaves of another history, and goes on with its own")

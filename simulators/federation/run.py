@@ -62,6 +62,7 @@ def run_federation(options: FederationOptions, tell: Tell, linger: Callable[[Fed
         for zone in zones:  # one after the other: two processors start what some fifty would wait for
             zone.start()
         for zone in zones:
+            zone.open_desks()
             zone.evaluate()
         _try(federation, options.mover)
         _finish(result, zones, meter)

@@ -113,14 +113,18 @@ class FederatedZone:
         write_private(path, to_toml(document).encode())
 
     def start(self) -> None:
-        """Start every process; afterwards the zone's people can work. Raises PeerUnavailableError or NotReadyError when it takes too long."""
+        """Start every process. Raises PeerUnavailableError when one is not ready in time. Its people cannot work yet: a zone's releases need
+        checkpoints that other zones' witnesses have signed, which may not run."""
         with self.meter.step("start", f"启动 start: {len(self.processes.names())} processes"):
-            self.run()
+            self.start_processes()
 
-    def run(self, names: Sequence[str] | None = None) -> None:
-        """As ``start``, unmeasured; of ``names`` alone where it is given. Returns when they are ready and the zone's key is usable."""
+    def start_processes(self, names: Sequence[str] | None = None) -> None:
+        """As ``start``, unmeasured; of ``names`` alone where it is given."""
         self.processes.start(names)
         self.processes.wait_ready(START_TIMEOUT_S, names)
+
+    def open_desks(self) -> None:
+        """The zone's people sit down at their interfaces. Returns when the key is usable; raises NotReadyError when it takes too long."""
         endpoints, ca, state = self.endpoints, self.public / "ca.pem", self.out / "state"
         service, bank = self.plan.with_role("enterprise-service")[0].id, self.bank_name
         self.authority = Authority(endpoints["gateway"], ca, state / "gateway" / "admin.token")
