@@ -47,6 +47,7 @@ COMMANDS: dict[str, Line] = {  # each with whatever it demands, none of which is
     "key ceremony": ["key", "ceremony", "--public", "nowhere", "--dealer-keys", "nowhere"],
     "backup key": ["backup", "key", "--zone", "river-zone", "--private", "nowhere/recovery.key", "--public", "nowhere/recovery.pub"],
     "backup open": ["backup", "open", "nowhere", "--keys", "nowhere", "--recovery-key", "nowhere", "--checkpoint", "nowhere", "-o", "out"],
+    "backup hand-back": ["backup", "hand-back", "nowhere.toml", "--out", "nowhere"],
     "backup recover": ["backup", "recover", "nowhere", "--log", "nowhere.toml", "--coordinator", "nowhere.toml"],
     "epoch open": ["epoch", "open", "e1", "--config", "nowhere.toml", "--period", "1995", "--model", "firm-panel"],
     "epoch status": ["epoch", "status", "e1", "--config", "nowhere.toml"],
