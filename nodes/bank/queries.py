@@ -68,6 +68,10 @@ class Queries:
         document, answer = self._ask(canonical_json(_wanted(query, held)), query.wait_s)
         return self._opened(answer, document, query.product)
 
+    def codes(self) -> dict[str, str]:
+        """The codes (USCC) of all enterprises that ever consented, by subject id."""
+        return {held.subject: held.uscc for held in self._consents.all()}
+
     def batch(self, product: str, purpose: str, codes: Sequence[str]) -> Iterator[dict[str, Any]]:
         """For each code (USCC), in order: what ``answer`` gives, or the ``reason`` why there is nothing. So many as fit one signature are asked
         about at once; of rows that are still awaited the reason is ROWS_AWAITED. Raises GatewayRefusal and PeerUnavailableError.

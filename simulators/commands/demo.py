@@ -50,7 +50,12 @@ def demo(
     keep_running: Annotated[bool, typer.Option("--keep-running", help="Leave the zone running until Ctrl-C; writes DIR/gateway.url.")] = False,
     base_port: Annotated[int | None, typer.Option(help="First port (gateway, coordinator, log, …); free ones when absent.")] = None,
     witnesses: Annotated[int, typer.Option(help="Witnesses of the log: 1, for development, or 3, of which two must sign.")] = 1,
-    policies: Annotated[bool, typer.Option("--policies", help="Evaluate a policy and a library too, on invented records.")] = False,
+    policies: Annotated[
+        bool | None,
+        typer.Option(
+            "--policies/--no-policies", help="A policy and a library too, on invented records; by default where firm-panel is kept running."
+        ),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Run a whole zone: key ceremony, encrypted contributions, totals, banks' verified scores, refusals, an auditor's verdict.
@@ -67,8 +72,8 @@ def demo(
 
         try:
             if zones is None:
-                bits = key_bits or DEFAULT_BITS
-                options = DemoOptions(directory, pack, year, enterprises, consents, seed, bits, keep_running, base_port, witnesses, policies)
+                bits, also = key_bits or DEFAULT_BITS, keep_running and pack == FIRM_PANEL if policies is None else policies
+                options = DemoOptions(directory, pack, year, enterprises, consents, seed, bits, keep_running, base_port, witnesses, also)
                 result = run_demo(options, tell, lambda ended: _linger(ended, directory, tell) if keep_running else None)
                 report.result(_document(result), summary(result), ExitCode.DONE if _passed(result) else ExitCode.NOT_HOLDING)
             else:

@@ -18,7 +18,7 @@ from simulators.population.naming import BRANDS
 from simulators.population.select import population_for
 from simulators.population.tables import Population
 from simulators.zone.configs import choose_addresses, free_ports
-from simulators.zone.layout import ZonePlan, plan_for
+from simulators.zone.layout import INSTITUTIONS, ZonePlan, plan_for, with_members
 
 FIRM_PANEL = firm_panel.PACK
 DEFAULT_ENTERPRISES, DEFAULT_BITS = 200, 3072
@@ -34,7 +34,7 @@ GUIDELINES = ("national-2024", "sme-tech", "torch-20")
 class DemoOptions:
     """``consents``: enterprises that consent to a bank. ``out`` must be absent or empty. ``base_port``: None takes free ports.
 
-    ``policies``: evaluate a policy and a library too, on invented records."""
+    ``policies``: evaluate a policy and a library too, on invented records. A zone that is kept running has an institution of every kind."""
 
     out: Path
     pack: str = FIRM_PANEL
@@ -56,7 +56,8 @@ class DemoOptions:
     @cached_property
     def plan(self) -> ZonePlan:
         """The zone of this run: in the place that the model is made for, with the departments that it needs."""
-        return plan_for([self.model, *self.further], witnesses=self.witnesses)
+        plan = plan_for([self.model, *self.further], witnesses=self.witnesses)
+        return with_members(plan, *INSTITUTIONS) if self.keep_running else plan
 
     @cached_property
     def further(self) -> tuple[Model, ...]:

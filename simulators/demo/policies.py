@@ -8,7 +8,9 @@ import re
 import ssl
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from nodes.packs import read_pack
 from nodes.policies import shipped_policies
 from nodes.runtime.clock import Timer
 from nodes.runtime.files import read_private
+from nodes.runtime.pages.language import ZONE as CHINA
 from scoring.indicators.model import Model
 from scoring.policies.policy import Policy
 from simulators.demo.people import LOOK_S, TIMEOUT_S, Authority, EnterpriseService
@@ -83,13 +86,19 @@ def evaluate_flags(town: Town, tell: Callable[[int, int], None]) -> None:
         town.authority.release(epoch, town.timeout_s, tell)
 
 
+def begin_for_visitors(out: Path, gateway: str, epoch: str) -> None:
+    """What people who come find begun: candidates of a list are asked for a week, and the compensation pool has its first deposit."""
+    until = (datetime.now(CHINA) + timedelta(days=7)).date().isoformat()
+    with closing(_chief(out, gateway)) as official:
+        words = {"zh": "科技企业500强（演示）", "en": "500 best enterprises (demonstration)"}
+        official.send("/publications/new", "/publications/new", epoch=epoch, kind="best", count="500", until=until, **words)
+        official.send("/pool", "/pool", act="deposit", amount="10000000", party="区财政局（演示）")
+
+
 def pay_without_application(town: Town, out: Path, gateway: str) -> dict[str, Any]:
     """The policy in force, its matches pushed, the first of them confirmed with its own key and put on public notice. What came of it."""
     town.authority.call("POST", "/v1/policies", _policy().model_dump(mode="json"))
-    accounts = json.loads(read_private(out / "accounts.json"))
-    chief = next(account for account in accounts if account["name"] == "chief")
-    official = Official(gateway, out / "public" / "ca.pem", chief["name"], chief["password"])
-    try:
+    with closing(_chief(out, gateway)) as official:
         page = f"/policies/{POLICY}"
         for action in ("confirm-rest", "publish", "compare-all"):
             official.send("/payments", f"{page}/{action}")
@@ -101,8 +110,12 @@ def pay_without_application(town: Town, out: Path, gateway: str) -> dict[str, An
             missing = town.service.call("POST", f"/policies/{uscc}/missing", {"model": _policy().flags})["missing"]
             return {"policy": POLICY, "claims": matched["claims"], "confirmed": uscc, "missing": len(missing)}
         return {"policy": POLICY, "claims": matched["claims"]}
-    finally:
-        official.close()
+
+
+def _chief(out: Path, gateway: str) -> Official:
+    accounts = json.loads(read_private(out / "accounts.json"))
+    chief = next(account for account in accounts if account["name"] == "chief")
+    return Official(gateway, out / "public" / "ca.pem", chief["name"], chief["password"])
 
 
 def _policy() -> Policy:

@@ -21,13 +21,13 @@ from simulators.demo.intake import FirstReading
 from simulators.demo.metering import Meter
 from simulators.demo.options import DemoOptions
 from simulators.demo.people import Authority, Bank, Desk, EnterpriseService
-from simulators.demo.policies import Town, evaluate_flags, pay_without_application
+from simulators.demo.policies import Town, begin_for_visitors, evaluate_flags, pay_without_application
 from simulators.demo.refused import Granted, refused_requests
 from simulators.departments.serving import Servers
 from simulators.departments.systems import Surroundings, System, mappings_of, write_systems
 from simulators.identity.accounts import accounts_of
 from simulators.identity.serving import Standin
-from simulators.identity.zone import add_enterprise_pages, tell_accounts
+from simulators.identity.zone import add_customs_client, add_enterprise_pages, tell_accounts
 from simulators.population.register import publish_register
 from simulators.population.tables import Firm, Population
 from simulators.tampering import tamper
@@ -79,6 +79,7 @@ def run_demo(options: DemoOptions, tell: Tell, linger: Callable[[DemoResult], No
         _make_zone(options, out, systems, meter)
         if options.keep_running:  # pages are for people who come
             holder.provide(add_enterprise_pages(options.plan, out, accounts_of(population.firms, options.seed), ports))
+            add_customs_client(options.plan, out, population.firms[-1])
         holder.processes = processes_of(out)
         run = _Run(options, out, population, systems, meter, holder.processes)
         run.start()
@@ -202,7 +203,9 @@ class _Run:
                 artifacts.write_json(self._out / "receipts" / f"{answer['receipt_id']}.json", receipt)
                 self.result.receipts.append({"bank": item.bank, "receipt": answer["receipt_id"], "subject": item.subject, **receipt["result"]})
         if self._options.keep_running:
-            tell_accounts(self._options.plan, self._out, [item.uscc for item in granted])
+            exporter = list(self._firms.values())[-1].uscc  # whose customs client the service reads
+            self._service.enrol(exporter)
+            tell_accounts(self._options.plan, self._out, [exporter, *(item.uscc for item in granted)])
         self._portray(granted[0].uscc)
         with self._meter.step("refusals", "拒绝 refusals: no consent, replayed, unregistered key, revoked"):
             signers = {name: load_signing_key(name, self._out / "members" / name / "sign.pem") for name in BANKS}
@@ -226,6 +229,8 @@ class _Run:
             evaluate_flags(town, self._count("columns received"))
         with self._meter.step("policies", "免申即享 policies: text in force, matches asked, one enterprise confirms, public notice"):
             self.result.policies = pay_without_application(town, self._out, self.result.gateway)
+        if self._options.keep_running:
+            begin_for_visitors(self._out, self.result.gateway, self._epoch)
 
     def audit(self) -> None:
         """What the auditor drew by lot; then it mirrors the log and gives a verdict, and three tamperings are tried."""

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from crypto.encoding import canonical_json
 from nodes.enterprise.entrance.pages import RETURN
-from nodes.runtime.files import read_private, write_private, write_public
+from nodes.runtime.files import make_private_directory, read_private, write_private, write_public
 from nodes.runtime.pages.accounts import ENTERPRISE
+from simulators.departments.window import CLIENT, DIALECT, write_window
+from simulators.departments.window import FOLDER as CLIENT_FOLDER
 from simulators.identity.accounts import Account
 from simulators.identity.serving import ACCOUNTS, CLIENT_ID, Standin, arrange
+from simulators.population.tables import Firm
+from simulators.population.trade import Shipment
 from simulators.zone.configs import read_endpoints, to_toml
 from simulators.zone.layout import ZonePlan
 
@@ -42,6 +49,17 @@ def add_enterprise_pages(plan: ZonePlan, out: Path, accounts: Sequence[Account],
     write_private(config, f"{settings}\n{to_toml(table, ('enterprise', 'pages'))}".encode())
     write_public(out / "endpoints.json", canonical_json({**read_endpoints(out), "enterprise_pages": origin, "identity_provider": made.issuer}))
     return Standin(out / FOLDER)
+
+
+def add_customs_client(plan: ZonePlan, out: Path, firm: Firm) -> None:
+    """Give one enterprise of the service an import client of its own, with the messages of three declarations."""
+    shipments = tuple(Shipment(date(2024, month, 12), Decimal(20_000 * month), days) for month, days in ((3, 2), (6, 5), (9, None)))
+    folder = out / "systems" / "own-customs"
+    write_window([replace(firm, shipments=shipments)], make_private_directory(folder))
+    table = {"uscc": firm.uscc, "folder": f"../{folder.relative_to(out)}/{CLIENT_FOLDER}/{CLIENT}", "dialect": DIALECT, "quiet_s": 0}
+    config = out / "config" / f"{service_of(plan)}.toml"
+    lines = to_toml(table, ("enterprise", "customs")).replace("[enterprise.customs]", "[[enterprise.customs]]")
+    write_private(config, f"{read_private(config).decode()}\n{lines}".encode())
 
 
 def service_of(plan: ZonePlan) -> str:

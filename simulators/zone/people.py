@@ -1,5 +1,5 @@
-"""People with accounts on the demonstration's pages: officials of every level on the gateway, a clerk at each bank. Invented, with passwords
-that are made anew for each zone."""
+"""People with accounts on the demonstration's pages: officials of every level on the gateway, two of them the authority's, and a clerk at each
+institution. Invented, with passwords that are made anew for each zone."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def add_people(plan: ZonePlan, configs: Mapping[str, Path]) -> list[DemoAccount]
 def _people(plan: ZonePlan) -> Iterator[tuple[str, Person]]:
     place, everywhere = plan.place, (EVERYWHERE,)
     yield "gateway", Person("chief", "科技局 主管", frozenset({AUTHORITY}), everywhere, everywhere)
+    yield "gateway", Person("deputy", "科技局 副主管", frozenset({AUTHORITY}), everywhere, everywhere)  # releases what the other proposes
     levels = ((PROVINCE, place.province), (CITY, place.city), *((COUNTY, county) for county in place.counties))
     for role, at in levels:
         name = f"{role.removesuffix('-officer')}-{at.id}"

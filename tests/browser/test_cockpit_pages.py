@@ -87,6 +87,25 @@ def test_the_board_prints_and_shows_no_small_figure(kept: KeptZone, visit: Calla
     assert visitor.page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
 
 
+def test_the_pools_ledger_and_a_policys_numbers_are_what_was_done(kept: KeptZone, visit: Callable[..., Visit]) -> None:
+    visitor = visit(kept.endpoints["gateway"])
+    kept.sign_in(visitor, "chief")
+    visitor.open("/pool")
+    expect(visitor.page.get_by_text("10,000,000.00").first).to_be_visible()
+    visitor.page.get_by_label("金额（元）").fill("1234.56")
+    visitor.page.get_by_label("出资方").fill("=市财政局")
+    visitor.page.get_by_role("button", name="登记注入").dblclick()
+    expect(visitor.page.get_by_text("10,001,234.56").first).to_be_visible()
+    assert visitor.page.locator("table tbody tr").count() == 2, "a double click is one deposit"
+    visitor.open("/policies")
+    row = visitor.page.locator("tbody tr").first
+    matched = visitor.page.request.get(f"{visitor.base}/policies/high-growth/matches?format=csv").text().splitlines()[1:]
+    assert int(row.locator("td.number").nth(1).inner_text()) == len(matched) > 0
+    visitor.open("/libraries")
+    inside = visitor.page.request.get(f"{visitor.base}/libraries/national-htc?format=csv").text().splitlines()[1:]
+    assert int(visitor.page.locator("tbody tr td.number").first.inner_text()) == len(inside)
+
+
 def test_a_receipt_is_dropped_and_judged(kept: KeptZone, visit: Callable[..., Visit]) -> None:
     visitor = visit(kept.endpoints["gateway"], scripts=False)
     file = sorted((kept.out / "receipts").glob("*.json"))[0]

@@ -24,6 +24,8 @@ PAGES = (
     "/values",
     "/values/tax-hangzhou/1995",
     "/customs",
+    "/policies",
+    "/publications",
     "/looked",
     "/passkeys",
 )
@@ -105,6 +107,22 @@ def test_a_person_consents_and_takes_back_without_scripts(kept: KeptZone, visit:
     before = rows.count()
     visitor.page.get_by_role("button", name="撤回对").first.click()
     expect(rows).to_have_count(before - 1)
+
+
+def test_a_candidate_agrees_to_be_named_and_the_authority_sees_it(kept: KeptZone, visit: Callable[..., Visit]) -> None:
+    visitor, chief = visit(kept.endpoints["enterprise_pages"]), visit(kept.endpoints["gateway"])
+    kept.sign_in(chief, "chief")
+    enter(kept, visitor, person(kept, 1))
+    for browser in (visitor, chief):
+        browser.open("/publications")
+        browser.page.get_by_role("link", name="科技企业500强").click()
+    expect(chief.page.get_by_text("已答复 0 家")).to_be_visible()
+    visitor.page.get_by_label("同意", exact=True).check()
+    visitor.sound()
+    visitor.page.get_by_role("button", name="签名并答复").click()
+    expect(visitor.page.locator("#word")).to_contain_text("已同意")
+    chief.page.reload()
+    expect(chief.page.get_by_text("已答复 1 家，其中同意 1 家")).to_be_visible()
 
 
 def test_values_are_asked_for_and_confirmed(kept: KeptZone, visit: Callable[..., Visit]) -> None:

@@ -33,7 +33,7 @@ def asking_pages(site: Site, queries: Queries, counter: Counter, products: Produ
     def scores(request: Request, session: Session = clerk) -> Response:
         site.views.seen(session.person, "/scores")
         receipts = counter.receipts.listed()[:MAX_BATCH]
-        return site.page(request, "clerk/scores.html.j2", products=products.newest(), receipts=receipts, results=None)
+        return site.page(request, "clerk/scores.html.j2", products=products.newest(), receipts=receipts, codes=queries.codes(), results=None)
 
     @router.post("/scores")
     def ask(request: Request, session: Session = clerk, form: Form = sent) -> Response:
@@ -46,7 +46,7 @@ def asking_pages(site: Site, queries: Queries, counter: Counter, products: Produ
             return RedirectResponse(f"/scores/{answer['receipt_id']}", 303)
         results = list(queries.batch(terms.formula, PURPOSES[terms.institution_kind], codes))
         receipts = counter.receipts.listed()[:MAX_BATCH]
-        return site.page(request, "clerk/scores.html.j2", products=products.newest(), receipts=receipts, results=results)
+        return site.page(request, "clerk/scores.html.j2", products=products.newest(), receipts=receipts, codes=queries.codes(), results=results)
 
     @router.get("/scores/{receipt_id}")
     def receipt(request: Request, receipt_id: str, session: Session = clerk) -> Response:

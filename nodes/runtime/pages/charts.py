@@ -18,6 +18,7 @@ _STYLE = Style(
     legend_font_size=13, value_font_size=12, opacity=".75", transition="none",
 )  # fmt: skip
 _DARK = "@media (prefers-color-scheme: dark) {{ {{{{ id }}}} text {{ fill: #d7dce2 !important }} }}"
+_ROOM = {"line": {"margin_left": 48, "margin_right": 60}}  # for the first and the last label, which are centred on the ends of the line
 _KINDS = {"bar": pygal.Bar, "line": pygal.Line, "radar": pygal.Radar, "stacked": pygal.StackedBar, "horizontal": pygal.HorizontalBar}
 
 
@@ -47,7 +48,7 @@ class Chart:
         scale = None if self.top is None else (0, self.top)
         drawn = _KINDS[self.kind](
             style=_STYLE, js=[], width=760, height=self.height, show_legend=len(self.series) > 1, legend_at_bottom=True, pretty_print=False,
-            disable_xml_declaration=False, explicit_size=True, no_data_text="–", margin=8, spacing=6, range=scale,
+            disable_xml_declaration=False, explicit_size=True, no_data_text="–", margin=8, spacing=6, range=scale, **_ROOM.get(self.kind, {}),
             css=["file://style.css", "file://graph.css", f"inline:{_DARK.format()}"], include_x_axis=True, fill=self.kind == "radar",
         )  # fmt: skip
         if self.whole:
