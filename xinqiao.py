@@ -51,6 +51,7 @@ FURTHER: Mapping[str, Mapping[str, str]] = {
         "admit": f"{NODES}.countersign:admit",
     },
     "zone": {"expiry": f"{NODES}.registry:expiry", "renew": f"{NODES}.registry:renew", "extend": f"{NODES}.registry:extend"},
+    "peer": {"items": f"{NODES}.peers.items:items", "adopt": f"{NODES}.peers.items:adopt"},
     "connector": {"run": f"{NODES}.departments.quarantine:run", "quarantine": f"{NODES}.departments.quarantine:app"},
 }
 """What other modules add to a group."""

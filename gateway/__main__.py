@@ -106,6 +106,7 @@ def _core(process: Process, settings: GatewaySettings, envelope: Callable[[int],
         roots=lambda: Roots.load(settings.public_dir),
         envelope=envelope,
         peers=Peers(settings.public_dir / "peers"),
+        packs=settings.public_dir / "packs",
     )
     registry = RegistryDesk(identity, zone, exchange, now)
     ground.site.alarm(registry.alarm, AUTHORITY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from fastapi import APIRouter
 from sqlalchemy import Engine
@@ -27,6 +28,8 @@ from gateway.recognition.desk import RecognitionDesk
 from gateway.recognition.office import open_recognition, recognition
 from gateway.recognition.peers import Peers
 from gateway.register.book import Register
+from gateway.sharing.offering import Offering
+from gateway.sharing.pages import pages as shared_pages
 from gateway.store import Store
 from nodes.auditor.evidence.roots import Roots
 from nodes.runtime.clock import Clock
@@ -41,7 +44,8 @@ from scoring.statements import Title
 @dataclass(frozen=True)
 class Ground:
     """What applications stand on. ``engine``: the gateway's database; ``divisions``: names by six digits of GB/T 2260; ``roots``: what a
-    verifier pins; ``envelope``: the logged envelope of a leaf, from the process's own verified copy; ``peers``: other zones as pinned here."""
+    verifier pins; ``envelope``: the logged envelope of a leaf, from the process's own verified copy; ``peers``: other zones as pinned here;
+    ``packs``: the directory of this zone's packs."""
 
     identity: Identity
     zone: Zone
@@ -60,6 +64,7 @@ class Ground:
     roots: Callable[[], Roots]
     envelope: Callable[[int], bytes]
     peers: Peers
+    packs: Path
 
     def company(self, subject: str) -> str:
         """The name of an enterprise; empty where the register does not know it."""
@@ -87,6 +92,7 @@ class Applications:
     cockpit: CockpitOffice
     explorer: ExplorerOffice
     recognition: RecognitionDesk
+    offering: Offering
 
 
 def applications(ground: Ground) -> Applications:
@@ -98,6 +104,7 @@ def applications(ground: Ground) -> Applications:
     desk = open_publications(ground.identity, zone, ground.exchange, ground.evaluation, ground.engine, ground.company, ground.now)
     cockpit = open_cockpit(site, zone, ground.evaluation, ground.engine, ground.store, ground.register, policies.store, ground.now)
     recognised = open_recognition(ground.identity, zone, ground.exchange, ground.engine, ground.peers, ground.now)
+    offering = Offering(ground.identity, zone, ground.exchange.offer, ground.packs, cockpit.store, policies.store)
     explorer = open_explorer(site, zone, ground.log, ground.engine, ground.roots, ground.envelope, ground.now)
     return Applications(
         parts=(
@@ -106,6 +113,7 @@ def applications(ground: Ground) -> Applications:
             publications(site, desk, intake),
             recognition(site, recognised, intake, ground.register),
             peer_logs(ground.peers),
+            shared_pages(site, ground.peers, recognised.recognised),
             policy_pages(site, policies),
             pool(site, zone, intake, ground.engine, ground.now),
             policy_routes(policies, ground.admin_token),
@@ -116,6 +124,7 @@ def applications(ground: Ground) -> Applications:
             Worker("policies", policies.courier.run, policies.courier.wake),
             Worker("publications", desk.run, desk.stop),
             Worker("recognition", recognised.run, recognised.stop),
+            Worker("sharing", offering.run, offering.stop),
             Worker("explorer", explorer.index.run, explorer.index.stop),
             Worker("cockpit", cockpit.publisher.run, cockpit.publisher.stop),
         ),
@@ -124,4 +133,5 @@ def applications(ground: Ground) -> Applications:
         cockpit=cockpit,
         explorer=explorer,
         recognition=recognised,
+        offering=offering,
     )

@@ -27,10 +27,11 @@ from nodes.runtime.replica.zone import Zone
 
 @dataclass(frozen=True, slots=True)
 class CockpitOffice:
-    """The cockpit of one gateway: its pages' router, and the worker that publishes tables."""
+    """The cockpit of one gateway: its pages' router, the worker that publishes tables, and where they are kept."""
 
     router: APIRouter
     publisher: Publisher
+    store: CockpitStore
 
 
 def open_cockpit(
@@ -47,4 +48,4 @@ def open_cockpit(
     site.entry("/cockpit/enterprises", N_("企业名录"), *OFFICIALS)
     site.entry("/cockpit/supervision", N_("重点监管"), *OFFICIALS)
     site.entry("/cockpit/register", N_("公示登记"), AUTHORITY)
-    return CockpitOffice(routes(Cockpit(site, results, store, register, evaluation, policies, steps, now)), publisher)
+    return CockpitOffice(routes(Cockpit(site, results, store, register, evaluation, policies, steps, now)), publisher, store)

@@ -23,7 +23,6 @@ from scoring.statements import Hex32, MemberId, Name, Record, parse_record
 FORMAT: Literal["xinqiao/backup-chunk/v1"] = "xinqiao/backup-chunk/v1"
 CHUNK_BYTES = 1 << 20
 LARGEST_PART = 1 << 30
-_INFO = label("backup-chunk")
 _LENGTH = 8
 R = TypeVar("R", bound=Record)
 Kind = Literal["entries", "blob", "checkpoint", "receipt"]
@@ -86,7 +85,7 @@ def seal_part(part: Part, recovery_key: bytes, zone: str, stream: str, after: Pl
             ).model_dump(mode="json")
         )
         plain = frame(canonical_json(inner.model_dump(mode="json")), part.content[position * CHUNK_BYTES : (position + 1) * CHUNK_BYTES])
-        enc, ciphertext = seal(recovery_key, _INFO, head, plain)
+        enc, ciphertext = seal(recovery_key, _info(), head, plain)
         chunk = frame(head, enc + ciphertext)
         place = Place(place.number + 1, sha256(chunk).hex())
         yield place, chunk
@@ -129,7 +128,7 @@ class Reader:
         if (head.number, head.previous) != (self._place.number + 1, self._place.digest):
             raise BackupError(f"chunk {head.number} does not follow chunk {self._place.number}: one is missing, changed or out of its place")
         try:
-            inner, content = _two(open_sealed(self.private, _INFO, raw, sealed[:ENC_SIZE], sealed[ENC_SIZE:]))
+            inner, content = _two(open_sealed(self.private, _info(), raw, sealed[:ENC_SIZE], sealed[ENC_SIZE:]))
         except SealingError as error:
             raise BackupError(f"chunk {head.number} does not open: it was changed") from error
         found = self._taken(_record(PartHead, inner), content, head.number)
@@ -189,3 +188,8 @@ def _record(cls: type[R], data: bytes) -> R:
         return parse_record(cls, data)
     except StatementFormatError as error:
         raise BackupError(f"this is no chunk of a backup: {error}") from error
+
+
+def _info() -> bytes:
+    """What a sealed chunk is."""
+    return frame(label("backup-chunk"))

@@ -41,3 +41,7 @@ class PresentationExpiredError(FederationError):
 
 class BackupError(FederationError):
     """A sealed backup is not whole, not in its order, or not of this zone, stream and key."""
+
+
+class SharedItemError(FederationError):
+    """An item of a peer zone is not what that zone's authority signed, or too large."""

@@ -69,6 +69,7 @@ from scoring.statements.registry import (
     WitnessPolicy,
 )
 from scoring.statements.releases import Binding, Consent, Enrolment, Head, Input, Partial, Refusal, Revocation, Ticket, TicketOpening
+from scoring.statements.sharing import SharedItem, SharedKind
 
 __all__ = [
     "BY_KIND",
@@ -149,6 +150,8 @@ __all__ = [
     "RosterCompiled",
     "Row",
     "ShareAccepted",
+    "SharedItem",
+    "SharedKind",
     "SigningKey",
     "StageId",
     "StagesPublished",

@@ -40,6 +40,7 @@ from scoring.statements.registry import (
     RegistryRenewal,
 )
 from scoring.statements.releases import Binding, Consent, Enrolment, Head, Partial, Refusal, Revocation, Ticket
+from scoring.statements.sharing import SharedItem
 
 T = TypeVar("T", bound="Record")
 
@@ -56,7 +57,7 @@ LOGGED: tuple[type[Statement], ...] = (
 )  # fmt: skip
 
 
-PRIVATE: tuple[type[Statement], ...] = (Partial, Binding, ModelAcceptance, ChangeApproval, Head, LoanPaper, CredentialShown)
+PRIVATE: tuple[type[Statement], ...] = (Partial, Binding, ModelAcceptance, ChangeApproval, Head, LoanPaper, CredentialShown, SharedItem)
 
 
 BY_KIND: dict[str, type[Statement]] = {cls.kind: cls for cls in (*LOGGED, *PRIVATE)}

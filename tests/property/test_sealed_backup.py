@@ -93,7 +93,7 @@ def test_a_chunk_of_another_part_does_not_continue_one() -> None:
     said = ChunkHead(format=backup.FORMAT, zone=ZONE, stream=STREAM, key=sha256(PUBLIC).hex(), number=2, previous=first.digest)
     inner = PartHead(kind="blob", name=stranger.name, sha256=sha256(stranger.content).hex(), size=len(stranger.content), place=2, count=2)
     head = canonical_json(said.model_dump(mode="json"))
-    enc, ciphertext = seal(PUBLIC, label("backup-chunk"), head, frame(canonical_json(inner.model_dump(mode="json")), b"y"))
+    enc, ciphertext = seal(PUBLIC, frame(label("backup-chunk")), head, frame(canonical_json(inner.model_dump(mode="json")), b"y"))
     with pytest.raises(BackupError, match="not the next of its part"):
         read([chunk, frame(head, enc + ciphertext)])
 

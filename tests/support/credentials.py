@@ -13,7 +13,7 @@ from nodes.auditor.evidence.receipt import verify_receipt
 from nodes.runtime.peers.identity import member_uri
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from scoring.federation.credential import FORMAT, Credential, PinnedPeer
-from scoring.statements import Binding, CredentialShown, Member, MemberChange, PeerZone, Title
+from scoring.statements import Binding, CredentialShown, Grant, Member, MemberChange, PeerZone, Title
 from tests.support.artifacts import base64_of, receipt_of
 from tests.support.bank import roots_of, uscc_of
 from tests.support.zone import MemoryZone, released_zone
@@ -75,13 +75,11 @@ class Abroad:
         return {"credential": base64.b64encode(credential).decode(), "shown": base64.b64encode(shown).decode()}
 
 
-def join_peer(zone: MemoryZone, other: MemoryZone, node: str = "other-node") -> None:
+def join_peer(zone: MemoryZone, other: MemoryZone, node: str = "other-node", grants: tuple[Grant, ...] = ("log", "backup")) -> None:
     """The custodians of ``zone`` approve the node of ``other`` as that zone's peer node; it is logged."""
     if node not in zone.keys.signers:
         zone.keys.make(node)
-    entry = PeerZone(
-        zone=other.name, registry=sha256(other.view.genesis).hex(), log_vkey=other.log_signer.key.to_vkey(), grants=("log", "models", "backup")
-    )
+    entry = PeerZone(zone=other.name, registry=sha256(other.view.genesis).hex(), log_vkey=other.log_signer.key.to_vkey(), grants=grants)
     member = Member(
         id=node, title=Title(zh=node, en=node), roles=("peer",), keys=(zone.keys.signing(node),), hpke=zone.keys.sealing(node).hex(),
         uri=member_uri(zone.name, node), peer=entry,

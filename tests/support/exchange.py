@@ -144,6 +144,7 @@ class MemoryExchange:
         self.relayed: list[tuple[str, str, bytes]] = []
         self.senders: list[str] = []  # of what was relayed, where a client says who it is
         self.submitted: list[bytes] = []
+        self.offered: list[tuple[str, str, bytes]] = []
         self.away = False  # it cannot be reached to submit anything
         self.on_prepare: Callable[[], None] = lambda: None
         held = self._held = HeldZone(zone.view, log.lock)
@@ -178,6 +179,14 @@ class MemoryExchange:
 
         logged = self._answer(log)
         return wire.Receipt(leaf=logged.leaf, leaf_index=logged.index, digest=bytes.fromhex(logged.digest))
+
+    def offer(self, kind: str, name: str, content: bytes) -> int:
+        """The coordinator's outbox, as far as a test looks at it."""
+        if self.away:
+            raise PeerUnavailableError("the coordinator is away")
+        if (kind, name, content) not in self.offered:
+            self.offered.append((kind, name, content))
+        return self.offered.index((kind, name, content)) + 1
 
     def release(self, request: bytes, subject: str) -> wire.ReleaseReply:
         document = RequestDocument.parse(request)

@@ -26,6 +26,7 @@ from gateway.recognition.peers import Peers
 from gateway.refusals import RefusalLog
 from gateway.register.book import Register
 from gateway.releases import Releases
+from gateway.sharing.offering import Offering
 from gateway.store import Store
 from nodes.auditor.evidence.roots import Roots
 from nodes.department.records.deliveries import Intake
@@ -67,6 +68,7 @@ class Front:
     zone_held: HeldZone
     explorer: ExplorerOffice
     recognition: RecognitionDesk
+    offering: Offering
 
     def send(self, document: RequestDocument) -> Response:
         """Send a signed request exactly as it was signed."""
@@ -110,7 +112,7 @@ def front(
     ground = Ground(
         identity, held, exchange.client(), engine, store, evaluation, register, intake, public, site, lambda: zone.now, TOKEN, places,
         log.client(), lambda: Roots.load(ARTIFACTS / "public", 512), lambda index: zone.entries[index][1],
-        Peers(state_dir / "peers", 512),
+        Peers(state_dir / "peers", 512), zone.pack.parent,
     )  # fmt: skip
     found = applications(ground)
     registry = RegistryDesk(identity, held, exchange.client(), lambda: zone.now)
@@ -133,5 +135,5 @@ def front(
     client = TestClient(Observed(create_app(gateway)), base_url=BASE, raise_server_exceptions=False)
     return Front(
         zone, log, exchange, store, evaluation, refusals, client, down, rounds, disputes, site, found.policies, found.publications,
-        found.cockpit, held, found.explorer, found.recognition,
+        found.cockpit, held, found.explorer, found.recognition, found.offering,
     )  # fmt: skip

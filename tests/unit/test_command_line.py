@@ -49,6 +49,8 @@ COMMANDS: dict[str, Line] = {  # each with whatever it demands, none of which is
     "backup open": ["backup", "open", "nowhere", "--keys", "nowhere", "--recovery-key", "nowhere", "--checkpoint", "nowhere", "-o", "out"],
     "backup hand-back": ["backup", "hand-back", "nowhere.toml", "--out", "nowhere"],
     "backup recover": ["backup", "recover", "nowhere", "--log", "nowhere.toml", "--coordinator", "nowhere.toml"],
+    "peer items": ["peer", "items", "river-zone", "--public", "nowhere"],
+    "peer adopt": ["peer", "adopt", "river-zone", "pack@1", "--public", "nowhere", "-o", "packs"],
     "epoch open": ["epoch", "open", "e1", "--config", "nowhere.toml", "--period", "1995", "--model", "firm-panel"],
     "epoch status": ["epoch", "status", "e1", "--config", "nowhere.toml"],
     "epoch close": ["epoch", "close", "e1", "--config", "nowhere.toml"],

@@ -14,7 +14,7 @@ from nodes.runtime.peers.identity import Identity
 from nodes.runtime.settings import Peer
 from protos.errors import INTERNAL, refusal_of
 from protos.v1 import exchange_pb2 as wire
-from protos.v1 import exchange_pb2_grpc
+from protos.v1 import exchange_pb2_grpc, federation_pb2, federation_pb2_grpc
 from scoring.release.opening import SealedPartial
 
 SUBMIT_TIMEOUT_S = 30.0
@@ -36,6 +36,7 @@ class ExchangeClient:
     def __init__(self, identity: Identity, peer: Peer) -> None:
         self._channel = tls.channel(identity, peer.address, peer.member)
         self._stub = exchange_pb2_grpc.ExchangeStub(self._channel)
+        self._federation = federation_pb2_grpc.FederationStub(self._channel)
         self._work: rpc.Call[wire.WorkItem] | None = None
 
     def submit(self, envelope: bytes) -> wire.Receipt:
@@ -134,6 +135,11 @@ class ExchangeClient:
                 _log.info(logging.LOG_RECONNECTED, cause=type(error).__name__, reason=getattr(error, "reason", ""))
                 stop.wait(pause_s)
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+    def offer(self, kind: str, name: str, content: bytes) -> int:
+        """Put an item for peer zones into the outbox; its number, the first one where these bytes are there already [F4]."""
+        request = federation_pb2.OfferRequest(kind=kind, name=name, content=content)
+        return int(rpc.call(self._federation.Offer, request, timeout_s=SUBMIT_TIMEOUT_S).sequence)
 
     def cancel(self) -> None:
         """End a running ``follow_work``, from any thread, after its ``stop`` was set."""

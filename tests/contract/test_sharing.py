@@ -1,0 +1,250 @@
+"""What zones let each other have: offered by the gateway once, signed; believed by the signature alone; kept apart with its origin."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from crypto.encoding import canonical_json, sha256
+from crypto.keygen import PrivateKey
+from gateway.sharing.offering import SHOWN, shown_of
+from nodes.commands.output import run
+from nodes.errors import PeerUnavailableError
+from nodes.packs import pack_bytes
+from nodes.peering.files import MirrorFiles
+from nodes.runtime.database import open_database
+from nodes.runtime.pages.accounts import AUTHORITY, CLERK, Person
+from nodes.runtime.replica.store import LogReplica
+from scoring.federation.errors import SharedItemError
+from scoring.federation.items import LARGEST_CONTENT, read_shared, share
+from scoring.indicators.model import load_pack
+from scoring.statements import Statement
+from tests.support.artifacts import write_public
+from tests.support.credentials import HERE, ORIGIN, join_peer, part_from
+from tests.support.epoch import EPOCH
+from tests.support.gateway import Front, front
+from tests.support.lending import terms_of
+from tests.support.mutations import changed_scalar, leaves
+from tests.support.site import PASSWORD, sign_in
+from tests.support.zone import BASE, MemoryZone, released_zone
+from xinqiao import application
+
+EXTENSION = """\
+format: xinqiao/model/v1
+id: river-panel
+version: "1"
+extends:
+  id: firm-panel
+  version: "1"
+  sha256: {sha256}
+title: {{zh: 河区指标体系, en: The river zone's model}}
+zone: any
+valid_from: "1991-01-01"
+valid_until: "1999-12-31"
+"""
+
+
+@pytest.fixture(scope="module")
+def zones(small_private_key: PrivateKey) -> tuple[MemoryZone, MemoryZone]:
+    """The zone that shares, and the one that is shared with."""
+    return released_zone(small_private_key, name=ORIGIN), released_zone(small_private_key)
+
+
+@pytest.fixture
+def origin(zones: tuple[MemoryZone, MemoryZone], tmp_path: Path) -> Front:
+    zone = zones[0].fork()
+    join_peer(zone, zones[1], grants=("models", "catalog", "policies", "statistics"))
+    return front(zone, tmp_path / "origin")
+
+
+# --- the zone that shares ---
+
+
+def test_what_is_admitted_signed_and_published_is_offered_once(origin: Front) -> None:
+    zone = origin.zone
+    terms = zone.say(terms_of(zone=zone.name, not_before=zone.now - 60, not_after=zone.now + 86_400), "bank-a")
+    origin.offering.turn()
+    origin.offering.turn()
+    found = {(kind, name): read_shared(content, kind, name, zone.view.registry) for kind, name, content in origin.exchange.offered}
+    assert len(origin.exchange.offered) == len(found) == len(set(found))
+    pack = found["models", f"{zone.model.id}@{zone.model.version}"]
+    assert (pack.origin, sha256(pack.content).hex()) == (ORIGIN, zone.model.sha256)
+    release = zone.view.at(zone.view.epoch(EPOCH).release_index or 0)
+    assert found["statistics", f"quantiles/{EPOCH}"].content == release.envelope
+    assert found["catalog", f"bank-a/{terms.statement.product}"].content == terms.envelope
+
+
+def test_a_restart_offers_the_same_bytes_so_that_the_outbox_has_one_item(origin: Front, tmp_path: Path) -> None:
+    origin.offering.turn()
+    before = list(origin.exchange.offered)
+    again = front(origin.zone, tmp_path / "again")
+    again.offering.turn()
+    assert again.exchange.offered == before
+
+
+def test_nothing_is_offered_that_no_peer_is_granted(origin: Front, zones: tuple[MemoryZone, MemoryZone]) -> None:
+    part_from(origin.zone)
+    origin.offering.turn()
+    assert origin.exchange.offered == []
+    join_peer(origin.zone, zones[1], "models-node", grants=("models", "backup"))
+    origin.offering.turn()
+    assert {kind for kind, _, _ in origin.exchange.offered} == {"models"}
+
+
+def test_what_cannot_be_offered_now_is_offered_later(origin: Front) -> None:
+    origin.exchange.away = True
+    with pytest.raises(PeerUnavailableError):
+        origin.offering.turn()
+    origin.exchange.away = False
+    origin.offering.turn()
+    assert origin.exchange.offered
+
+
+def test_tables_go_out_as_pages_show_them() -> None:
+    """What was kept back, and how it is protected, stays."""
+    document = {name: f"value of {name}" for name in SHOWN} | {"kept": [["q", "p", "g"]], "protections": [["q", "p", "g", ["n"], []]], "time": 1}
+    assert set(shown_of(document)) == set(SHOWN)
+    assert not {"kept", "protections"} & set(SHOWN)
+
+
+# --- an item by itself ---
+
+
+def test_every_changed_field_of_an_item_is_refused(zones: tuple[MemoryZone, MemoryZone]) -> None:
+    zone, registry = zones[0], zones[0].view.registry
+    data = share(ORIGIN, "policies", "policy-1", b"content", lambda statement: zone.envelope(statement, "authority"))
+    assert read_shared(data, "policies", "policy-1", registry).content == b"content"
+    document = json.loads(data)
+    for path in leaves(document):
+        with pytest.raises(SharedItemError):
+            read_shared(canonical_json(document | {path[0]: changed_scalar(document[path[0]])}), "policies", "policy-1", registry)
+    for kind, name in (("statistics", "policy-1"), ("policies", "policy-2")):
+        with pytest.raises(SharedItemError):
+            read_shared(data, kind, name, registry)
+    with pytest.raises(SharedItemError):
+        read_shared(data, "policies", "policy-1", zones[1].view.registry)  # another zone's authority
+
+
+def test_only_the_authority_shares_for_its_own_zone_and_within_bounds(zones: tuple[MemoryZone, MemoryZone]) -> None:
+    zone = zones[0]
+
+    def by_bank(statement: Statement) -> bytes:
+        return zone.envelope(statement, "bank-a")
+
+    with pytest.raises(SharedItemError):
+        read_shared(share(ORIGIN, "models", "m@1", b"x", by_bank), "models", "m@1", zone.view.registry)
+    with pytest.raises(SharedItemError):
+        read_shared(share(HERE, "models", "m@1", b"x", lambda said: zone.envelope(said, "authority")), "models", "m@1", zone.view.registry)
+    with pytest.raises(SharedItemError, match="at most"):
+        share(ORIGIN, "models", "m@1", bytes(LARGEST_CONTENT + 1), by_bank)
+
+
+# --- the zone that is shared with ---
+
+
+@dataclass
+class Here:
+    """The receiving zone's gateway with the mirror that its peer node wrote."""
+
+    site: Front
+    public: Path
+    mirror: MirrorFiles
+
+    def browser(self, name: str) -> TestClient:
+        client = TestClient(self.site.client.app, BASE, headers={"accept": "text/html"}, follow_redirects=False, raise_server_exceptions=False)
+        assert sign_in(client, name).status_code == 303
+        return client
+
+
+@pytest.fixture
+def here(zones: tuple[MemoryZone, MemoryZone], origin: Front, tmp_path: Path) -> Here:
+    zone = zones[1].fork()
+    join_peer(zone, zones[0])
+    site = front(zone, tmp_path / "here")
+    for name, role in (("chief", AUTHORITY), ("clerk", CLERK)):
+        site.site.accounts.add(Person(name, name, frozenset({role}), ("",), ("",)), PASSWORD)
+    place = tmp_path / "here" / "peers" / ORIGIN
+    write_public(origin.zone, place / "public")
+    replica = LogReplica(open_database(tmp_path / "node", "peering"), tmp_path / "node" / "replica", origin.zone.log_signer.key.to_vkey())
+    mirror = MirrorFiles(place / "mirror", replica)
+    origin.offering.turn()
+    index: dict[str, dict[str, dict[str, object]]] = {}
+    for number, (kind, name, content) in enumerate(origin.exchange.offered, 1):
+        digest = sha256(content).hex()
+        mirror.put_item(kind, digest, content)
+        index.setdefault(kind, {})[name] = {"sequence": number, "digest": digest}
+    mirror.put_index(index)
+    return Here(site, tmp_path / "here", mirror)
+
+
+def test_officials_see_whose_each_item_is_and_take_its_exact_bytes(here: Here, origin: Front) -> None:
+    model, browser = origin.zone.model, here.browser("chief")
+    page = browser.get("/shared")
+    assert page.status_code == 200
+    for text in (f"{model.id}@{model.version}", "测试区", ORIGIN, "指标体系", f"quantiles/{EPOCH}"):
+        assert text in page.text
+    digest = next(sha256(content).hex() for kind, _, content in origin.exchange.offered if kind == "models")
+    answer = browser.get(f"/shared/{ORIGIN}/{digest}")
+    assert sha256(answer.content).hex() == model.sha256
+    assert ORIGIN in answer.headers["content-disposition"]
+    assert browser.get(f"/shared/{ORIGIN}/{'0' * 64}").status_code == 404
+    assert here.browser("clerk").get("/shared").status_code == 403
+
+
+def test_what_a_peer_has_is_no_model_or_product_of_this_zone(here: Here) -> None:
+    zone = here.site.zone
+    assert set(zone.view.catalog) == set()
+    assert here.site.client.get("/v1/catalog").json() == {"catalog": []}
+    assert ORIGIN not in here.site.client.get("/v1/products").text
+
+
+def test_an_item_that_its_zone_did_not_sign_is_shown_to_nobody(here: Here, origin: Front) -> None:
+    forged = share(ORIGIN, "models", "m@1", b"x", lambda statement: origin.zone.envelope(statement, "bank-a"))
+    here.mirror.put_item("models", sha256(forged).hex(), forged)
+    here.mirror.put_index({"models": {"m@1": {"sequence": 99, "digest": sha256(forged).hex()}}})
+    answer = here.browser("chief").get(f"/shared/{ORIGIN}/{sha256(forged).hex()}")
+    assert answer.status_code == 400
+
+
+def test_items_of_a_zone_that_has_left_are_not_shown(here: Here) -> None:
+    part_from(here.site.zone)
+    assert ORIGIN not in here.browser("chief").get("/shared").text
+
+
+def command(*line: str, capfd: pytest.CaptureFixture[str]) -> tuple[int, dict[str, object]]:
+    code = run(application("peer"), [*line, "--json"])
+    said: dict[str, object] = json.loads(capfd.readouterr().out)
+    return code, said
+
+
+def test_the_command_lists_items_with_their_signature_judged(here: Here, origin: Front, capfd: pytest.CaptureFixture[str]) -> None:
+    code, said = command("peer", "items", ORIGIN, "--public", str(here.public), capfd=capfd)
+    assert code == 0
+    assert len(said["items"]) == len(origin.exchange.offered)  # type: ignore[arg-type]  # a list
+    for path in (here.public / "peers" / ORIGIN / "mirror" / "items" / "models").iterdir():
+        path.write_bytes(path.read_bytes()[:-1])
+    code, said = command("peer", "items", ORIGIN, "--public", str(here.public), "--kind", "models", capfd=capfd)
+    assert (code, said["items"][0]["sha256"]) == (1, "")  # type: ignore[index]  # a list of items
+    code, said = command("peer", "adopt", ORIGIN, "firm-panel@1", "--public", str(here.public), "-o", str(here.public / "packs"), capfd=capfd)
+    assert code != 0
+    assert not (here.public / "packs").exists()
+
+
+def test_a_pack_that_extends_an_adopted_base_resolves(here: Here, origin: Front, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    packs = tmp_path / "packs"
+    arguments = ("peer", "adopt", ORIGIN, f"{origin.zone.model.id}@{origin.zone.model.version}", "--public", str(here.public), "-o", str(packs))
+    code, said = command(*arguments, capfd=capfd)
+    assert (code, said["extends"]) == (0, {"id": "firm-panel", "version": "1", "sha256": origin.zone.model.sha256})
+    own = packs / "river-panel" / "river-panel@1.yaml"
+    own.parent.mkdir()
+    own.write_text(EXTENSION.format(sha256=origin.zone.model.sha256), encoding="utf-8")
+    model = load_pack(pack_bytes(str(own)))
+    assert (model.id, set(model.indicators)) == ("river-panel", set(origin.zone.model.indicators))
+    assert command(*arguments, capfd=capfd)[0] == 0
+    (packs / "firm-panel" / "firm-panel@1.yaml").write_bytes(b"another")
+    code, said = command(*arguments, capfd=capfd)
+    assert (code, "never changes" in str(said["detail"])) == (2, True)
