@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from nodes.commands.output import JsonFlag, Report, reporting
-from simulators.benchmarks import audit, banks, crypto, epoch, log, matching, pages, plain, tables
+from simulators.benchmarks import audit, banks, crypto, epoch, log, matching, pages, peering, plain, tables
 from simulators.benchmarks.machine import this_machine
 from simulators.benchmarks.rows import Item, to_json, to_text
 from simulators.commands.ending import end_on_sigterm
@@ -24,6 +24,7 @@ class Part(StrEnum):
     EPOCH = "epoch"
     BANKS = "banks"
     LOG = "log"
+    PEERS = "peers"
     AUDIT = "audit"
     TABLES = "tables"
     POINTS = "points"
@@ -36,6 +37,7 @@ TITLES = {
     Part.EPOCH: "分区 A whole zone over mutual TLS, in wall time, beside the same epoch in the clear",
     Part.BANKS: "银行 Banks that ask at once, each a process of its own, in wall time",
     Part.LOG: "日志 The exchange log by itself, in wall time",
+    Part.PEERS: "对等 A log mirrored by a peer zone's node, both processes of their own, in wall time",
     Part.AUDIT: "审计 An auditor's replay of a whole log, in wall time",
     Part.TABLES: "接入 A department's tables into records, in wall time",
     Part.POINTS: "计分 A zone's records into totals, in wall time",
@@ -77,6 +79,7 @@ def _measure(part: Part, quick: bool, report: Report) -> list[Item]:
         Part.EPOCH: lambda: epoch.run(quick, report.progress),
         Part.BANKS: lambda: banks.run(quick, report.progress),
         Part.LOG: lambda: list(log.run(quick)),
+        Part.PEERS: lambda: list(peering.run(quick)),
         Part.AUDIT: lambda: list(audit.run(quick)),
         Part.TABLES: lambda: list(tables.run(quick)),
         Part.POINTS: lambda: list(plain.run(quick)),
