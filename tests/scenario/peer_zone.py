@@ -32,7 +32,7 @@ from tests.support.peers import ALL, OTHER, OTHER_LOG
 
 NODE, HOME = "peer-zone", OTHER
 ROOT = Path(__file__).parents[2]
-START_S, SHORT_S, LONG_S = 60.0, 10.0, 30.0
+START_S, SHORT_S, LONG_S = 120.0, 30.0, 60.0
 
 
 def until(holds: Callable[[], bool], what: str, timeout_s: float = LONG_S) -> None:
