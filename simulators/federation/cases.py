@@ -35,4 +35,9 @@ def until(holds: Callable[[], bool], timeout_s: float, what: str) -> None:
     while not holds():
         if timer.left_s() <= 0:
             raise NotReadyError(f"{what} after {timeout_s:g} s")
-        threading.Event().wait(LOOK_S)
+        pause()
+
+
+def pause() -> None:
+    """A moment until one looks again at what other processes do."""
+    threading.Event().wait(LOOK_S)

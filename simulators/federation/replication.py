@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from nodes.commands.output import ExitCode
+from nodes.runtime.clock import Timer
 from simulators.federation.between import Federation
-from simulators.federation.cases import Case
+from simulators.federation.cases import Case, pause
+from simulators.federation.zone import FederatedZone
+
+ITEMS_WITHIN_S = 60.0
 
 
 def mirror_all(federation: Federation) -> None:
-    """Every zone's log is at every other, whole and verified."""
+    """Every zone's log is at every other, whole and verified; the row says too how many items of each kind have come."""
     for home, origin in federation.pairs():
         federation.wait_mirrored(home, origin, federation.size(origin))
-        mirror = federation.mirror(home, origin)
-        items = ", ".join(f"{len(names)} {kind}" for kind, names in sorted(mirror.items().items())) or "no items"
+    timer = Timer(ITEMS_WITHIN_S)
+    while not all(_items(federation, *pair).get("models") for pair in federation.pairs()) and timer.left_s() > 0:
+        pause()
+    for home, origin in federation.pairs():
+        items = ", ".join(f"{count} {kind}" for kind, count in sorted(_items(federation, home, origin).items()) if count) or "no items yet"
         reason = f"{federation.mirrored(home, origin)} leaves of {origin.id} at {home.id}; {items}"
         federation.record(Case("replicated", "mirrored", reason, held=True))
 
@@ -33,3 +42,9 @@ def cut_link(federation: Federation) -> None:
     size, verdict = audited.document.get("tree_size"), audited.document.get("verdict")
     reason = f"{before} leaves when cut, {beyond - before} more meanwhile, {size} after; audit {verdict}"
     federation.record(Case("link_cut", "resumed" if held else "failed", reason, held, audited.command))
+
+
+def _items(federation: Federation, home: FederatedZone, origin: FederatedZone) -> Mapping[str, int]:
+    """How many items of each kind ``home``'s node has of ``origin``, sealed backups included."""
+    found: Mapping[str, int] = federation.mirror(home, origin).status().get("items", {})
+    return found
