@@ -23,7 +23,6 @@ COMMANDS: Mapping[str, str] = {
     "key": f"{NODES}.key:app",
     "epoch": f"{NODES}.epoch:app",
     "score": f"{NODES}.score:app",
-    "backup": f"{NODES}.recovery:app",
     "policy": f"{NODES}.policy:app",
     "department": f"{NODES}.departments.department:app",
     "model": f"{NODES}.models.model:app",
@@ -37,6 +36,7 @@ COMMANDS: Mapping[str, str] = {
     "account": f"{NODES}.account:app",
     "database": f"{NODES}.database:app",
     "doctor": f"{NODES}.doctor.command:doctor",
+    "backup": f"{NODES}.backup:app",
     "bench": f"{SIMULATORS}.bench:bench",
 }
 """Command → module and what it has there: a group of commands, or the one function of a command."""
@@ -50,6 +50,7 @@ FURTHER: Mapping[str, Mapping[str, str]] = {
         "sign": f"{NODES}.countersign:sign",
         "admit": f"{NODES}.countersign:admit",
     },
+    "backup": {"key": f"{NODES}.recovery:key", "open": f"{NODES}.recovery:open_", "recover": f"{NODES}.recovery:recover"},
     "zone": {"expiry": f"{NODES}.registry:expiry", "renew": f"{NODES}.registry:renew", "extend": f"{NODES}.registry:extend"},
     "peer": {"items": f"{NODES}.peers.items:items", "adopt": f"{NODES}.peers.items:adopt"},
     "connector": {"run": f"{NODES}.departments.quarantine:run", "quarantine": f"{NODES}.departments.quarantine:app"},

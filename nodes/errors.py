@@ -156,6 +156,14 @@ class StandbyError(NodeError):
     """This instance stands by: another one of the same process acts. The caller asks that one."""
 
 
+class BackupError(NodeError):
+    """A backup is not whole, was changed, or cannot be taken or put back with the tools that are there."""
+
+
+class StateNotEmptyError(NodeError):
+    """A backup is to be put back where there is a state already."""
+
+
 class FatalError(NodeError):
     """The process must stop: going on could lose or fork what it promised to keep."""
 

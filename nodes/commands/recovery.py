@@ -31,18 +31,11 @@ from nodes.runtime.replica.zone import read_public
 from nodes.runtime.settings import NodeSettings
 from scoring.statements import Name
 
-app = typer.Typer(no_args_is_help=True, help="Backups of processes, and the zone's sealed backup at its peers.")
 ZoneName = Annotated[str, typer.Option(help="The zone, such as hangzhou-binjiang.", callback=of_form(Name))]
 Keys = Annotated[Path, typer.Option(help="The zone's public directory, as it was pinned.")]
 ArchiveDir = Annotated[Path, typer.Argument(metavar="ARCHIVE", help="The directory that `backup open` wrote, or an auditor's copy with statements.")]
 
 
-@app.callback()
-def _group() -> None:
-    """Backups of processes, and the zone's sealed backup at its peers."""
-
-
-@app.command("key")
 def key(
     zone: ZoneName,
     private: Annotated[Path, typer.Option(help="Where the private half goes (0600): a medium that is kept offline.")],
@@ -58,7 +51,6 @@ def key(
         )
 
 
-@app.command("open")
 def open_(
     chunks: Annotated[Path, typer.Argument(metavar="CHUNKS", help="Directory of chunks as a peer handed them back.")],
     keys: Keys,
@@ -85,7 +77,6 @@ def open_(
         report.result(document, f"{out}: {found.size} leaves, {len(found.blobs)} documents and ciphertexts, {found.receipts} receipts{lost}")
 
 
-@app.command("recover")
 def recover(
     archive: ArchiveDir,
     log: Annotated[Path, typer.Option(help="The log's TOML file; its state directory must be empty.")],

@@ -32,6 +32,7 @@ from protos.errors import refusal_of
 
 STOP_GRACE_S = 10.0
 READY_FILE = "ready"
+LOCK_FILE = "lock"
 
 _log = logging.logger("process")
 
@@ -180,7 +181,7 @@ class Process:
 
 def take_state(state_dir: Path) -> IO[bytes]:
     """Hold ``state_dir`` until the file returned is closed. Raises StateInUseError when another holds it."""
-    file = (state_dir / "lock").open("ab")
+    file = (state_dir / LOCK_FILE).open("ab")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

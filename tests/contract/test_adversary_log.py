@@ -20,7 +20,6 @@ from nodes.auditor.witness import Witness
 from nodes.auditor.witness_state import WitnessState
 from nodes.errors import LogForkError, NotReadyError
 from nodes.runtime.clock import now
-from nodes.runtime.database import open_database
 from nodes.runtime.files import make_private_directory
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.replica.follower import LogFollower
@@ -33,6 +32,7 @@ from scoring.exchange.view import Logged
 from simulators.adversaries.sequencer import ForkingLog, History
 from tests.support.coordinator import member_identity, write_public
 from tests.support.custodian import MakeIdentity
+from tests.support.databases import database_in
 from tests.support.ledger import SMALL_BITS
 from tests.support.zone import MemoryZone
 
@@ -57,7 +57,7 @@ class Site:
         directory = make_private_directory(self.directory / name)
         zone = Zone(self.public)
         zone._view.min_key_bits = SMALL_BITS
-        replica = LogReplica(open_database(directory, "replica"), directory / "replica", zone.genesis.log_vkey)
+        replica = LogReplica(database_in(directory, "replica"), directory / "replica", zone.genesis.log_vkey)
         peer = Peer(member="log", address=self.log.address)
         follower = LogFollower(self.identity, peer, replica, zone, zone.genesis.witness_policy)
         follower.replay()

@@ -13,7 +13,6 @@ from crypto.encoding import sha256
 from crypto.keygen import PrivateKey
 from nodes.custodian.revocations import Revocations
 from nodes.errors import LogSplitError, PeerUnavailableError, RpcRefusal
-from nodes.runtime.database import open_database
 from nodes.runtime.notices.board import LARGEST_NOTICE, MOST_NOTICES, BoardClient, BoardService
 from nodes.runtime.notices.heads import HeadComparison, HeadLimits
 from nodes.runtime.notices.turn import Notices
@@ -25,6 +24,7 @@ from nodes.runtime.settings import Peer
 from protos.v1.board_pb2_grpc import add_BoardServicer_to_server
 from scoring.statements import Refusal
 from tests.contract.conftest import ZONE
+from tests.support.databases import database_in
 from tests.support.exchange import HeldZone, MemoryLog
 from tests.support.members import ORGANISATIONS
 from tests.support.zone import MemoryZone, released_zone
@@ -124,7 +124,7 @@ def released(small_private_key: PrivateKey) -> MemoryZone:
 
 def custodian(name: str, zone: MemoryZone, identity: Identity, boards: list[BoardClient], directory: Path) -> Custodian:
     held, home = HeldZone(zone.view), directory / name
-    replica = LogReplica(open_database(home / "state", "replica"), home / "state", zone.log_signer.key.to_vkey())
+    replica = LogReplica(database_in(home / "state", "replica"), home / "state", zone.log_signer.key.to_vkey())
     replica.accept([Entry(index, *entry) for index, entry in enumerate(zone.entries)], Following(zone).note())
     heads = HeadComparison(held, replica, name, home / "heads", lambda: zone.now, HeadLimits())
     revocations = Revocations(held, home / "revocations", lambda: zone.now)

@@ -20,10 +20,10 @@ from nodes.department.records.runner import Runner, turns_of
 from nodes.department.records.store import RecordStore
 from nodes.enterprise.market.pages import _fen as market_fen
 from nodes.errors import FormError
-from nodes.runtime.database import open_database
 from nodes.runtime.pages.language import day
 from tests.support.bank import bound_consent, roots_of, uscc_of
 from tests.support.branch import APPLICATION, TOKEN, Branch, branch_of
+from tests.support.databases import database_in
 from tests.support.lending import WAN
 from tests.support.site import browser_at, form_of, sign_in
 from tests.support.zone import MemoryZone, released_zone
@@ -181,7 +181,7 @@ def test_nobody_but_clerks_sees_a_page_and_no_form_counts_without_its_word(branc
 def test_every_look_at_an_enterprise_is_written_down(branch: Branch) -> None:
     branch.applied()
     branch.clerk.get(f"/applications/{APPLICATION}")
-    site = open_database(branch.node.state_dir, "pages")
+    site = database_in(branch.node.state_dir, "pages")
     with site.connect() as connection:
         rows = connection.exec_driver_sql("SELECT person, page FROM views WHERE subject = ?", (uscc_of(0),)).all()
     assert ("li", "/applications") in [tuple(row) for row in rows]
@@ -204,8 +204,8 @@ def test_programs_have_the_same_acts_under_their_token(branch: Branch) -> None:
 
 def test_contracts_become_the_records_that_the_bank_contributes(branch: Branch, tmp_path: Path) -> None:
     branch.contracted()
-    records = open_database(tmp_path, "records")
-    kept = RecordStore(records, open_database(tmp_path, "department"))
+    records = database_in(tmp_path, "records")
+    kept = RecordStore(records, database_in(tmp_path, "department"))
     source = ContractSource(branch.node.counter.book, "bank-a", lambda: branch.zone.now)
     runner, year = Runner(Intake(records, lambda: branch.zone.now), [source], turns_of(tmp_path)), day(branch.zone.now)[:4]
     assert runner.run() == 0  # nothing was paid out yet

@@ -20,11 +20,11 @@ from gateway.store import Store, Total
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.store import RecordStore
 from nodes.packs import shipped_pack
-from nodes.runtime.database import open_database
 from nodes.runtime.pages.accounts import AUDITOR, AUTHORITY, CITY, COUNTY, PROVINCE
 from scoring.exchange.epoch import EpochState, Phase
 from scoring.indicators.model import Model, load_pack
 from tests.support.cockpit import PASSWORD, ROSTER_KEY, Board, another_epoch, board
+from tests.support.databases import database_in
 from tests.support.epoch import EPOCH
 
 STAGES = ("S1",) * 34 + ("S2",) * 17 + ("S3",) * 8 + ("S4",) * 2
@@ -209,10 +209,10 @@ def test_the_planned_closing_is_the_authoritys_to_set(site: Board) -> None:
 
 def test_tables_wait_until_the_register_is_read(site: Board, tmp_path: Path) -> None:
     """Else everybody would be counted without a trade, for good."""
-    engine = open_database(tmp_path, "records")
+    engine = database_in(tmp_path, "records")
     late = Register(RecordStore(engine), Intake(engine, lambda: 0), ROSTER_KEY, {}, ["facts"])
     results = Results(site.front.zone_held, site.front.evaluation, site.front.store, late)
-    store = CockpitStore(open_database(tmp_path, "gateway"))
+    store = CockpitStore(database_in(tmp_path, "gateway"))
     assert Publisher(results, late, store, lambda: 0).publish_all() is True
     assert store.publications() == []
     known = Results(site.front.zone_held, site.front.evaluation, site.front.store, site.register)
@@ -242,7 +242,7 @@ class _Lent(Results):
 def test_loans_are_shown_by_stage_as_the_banks_sums_say(site: Board, tmp_path: Path) -> None:
     """Two firms in three borrow; the only borrower of a stage, and a sum that one makes up, are on no table."""
     ((state, _),) = Results(site.front.zone_held, site.front.evaluation, site.front.store, site.register).ratings()
-    sums = Store(open_database(tmp_path, "gateway"))
+    sums = Store(database_in(tmp_path, "gateway"))
     results = _Lent(site.front.zone_held, site.front.evaluation, site.front.store, site.register)
     stages = {subject: row.stage for subject, row in results.rows(state).items()}
     lent = {subject: 1000 + 10 * place for place, subject in enumerate(sorted(stages)) if place % 3}
@@ -253,7 +253,7 @@ def test_loans_are_shown_by_stage_as_the_banks_sums_say(site: Board, tmp_path: P
         ]
         sums.keep_opened("loans-1995", functional, functional, b"", totals)
     results.lent = Results(site.front.zone_held, site.front.evaluation, sums, site.register)
-    rated = CockpitStore(open_database(tmp_path, "gateway", name="cockpit"))
+    rated = CockpitStore(database_in(tmp_path, "gateway", name="cockpit"))
     Publisher(results, site.register, rated, lambda: 0).publish_all()
     document = rated.publication("loans-1995")
     assert document is not None

@@ -16,10 +16,10 @@ from nodes.enterprise.api import create_app
 from nodes.enterprise.customs import CustomsDesk
 from nodes.enterprise.settings import CustomsTable, EnterpriseTable
 from nodes.runtime.clock import Timer
-from nodes.runtime.database import open_database
 from tests.contract.test_enterprise_service import Service, service
 from tests.support.bank import uscc_of
 from tests.support.customs import NOW, OTHER, Client, declaration, failure, memory_engine, receipt, response, zipped
+from tests.support.databases import database_in
 from tests.support.gateway import TOKEN, front
 from tests.support.zone import MemoryZone, released_zone
 
@@ -129,7 +129,7 @@ def test_a_database_that_is_away_is_not_taken_for_a_folders_fault(tmp_path: Path
 
 def test_the_folders_are_looked_at_until_the_process_stops(tmp_path: Path) -> None:
     client, stopping = Client(tmp_path / "ImpPath"), threading.Event()
-    engine = open_database(tmp_path / "state", "enterprise")
+    engine = database_in(tmp_path / "state", "enterprise")
     desk = CustomsDesk([CustomsTable(uscc=OTHER, folder=client.root, dialect="a", quiet_s=0)], engine, lambda: NOW, 0.01)
     running = threading.Thread(target=desk.run, args=(stopping,))
     running.start()

@@ -17,7 +17,6 @@ from nodes.bank.loans.admission import InstitutionAdmission
 from nodes.bank.loans.products import Products, StatedTerms
 from nodes.lending.book import LoanBook
 from nodes.lending.desk import LoanDesk
-from nodes.runtime.database import open_database
 from nodes.runtime.pages.language import yuan
 from nodes.runtime.replica.relay import LOAN
 from protos.v1.exchange_pb2 import ConsentNotice, Sealed
@@ -27,6 +26,7 @@ from scoring.statements import parse_leaf
 from scoring.statements.lending import Contracted, Declined, Disbursed, LoanContent, Offered, Queried, Repaid, Surveyed
 from tests.contract.test_enterprise_service import SERVICE
 from tests.support.bank import uscc_of
+from tests.support.databases import database_in
 from tests.support.enterprise_pages import Pages, pages_in, posted
 from tests.support.exchange import identity_of
 from tests.support.lending import WAN
@@ -84,7 +84,7 @@ class Bank:
 
 def bank_of(pages: Pages, directory: Path, terms: StatedTerms | None = None) -> Bank:
     """bank-a, which has published ``terms``."""
-    zone, engine = pages.desk.site.zone, open_database(directory, "bank", name="bank-a")
+    zone, engine = pages.desk.site.zone, database_in(directory, "bank", name="bank-a")
     identity, client = identity_of(zone.keys, "bank-a"), pages.desk.site.exchange.client_of("bank-a")
     consents = Consents(engine, identity, zone.view.registry)
     products = Products(engine, identity, client, "bank", lambda: zone.now)

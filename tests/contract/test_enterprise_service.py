@@ -29,7 +29,6 @@ from nodes.enterprise.straight import StraightDesk
 from nodes.enterprise.values import ValuesDesk, periods_of
 from nodes.errors import NotFoundError, NotReadyError, PeerUnavailableError
 from nodes.runtime.clock import Timer
-from nodes.runtime.database import open_database
 from nodes.runtime.failures import FailureReports
 from nodes.runtime.notices.board import BoardClient
 from nodes.runtime.pages.views import MANY
@@ -42,6 +41,7 @@ from scoring.errors import ConsentRevokedError, ConsentScopeError, NotDisclosedE
 from scoring.exchange.view import verify_key
 from scoring.statements import Binding, Enrolment, Head
 from tests.support.bank import bank, opener_of, roots_of, uscc_of
+from tests.support.databases import database_in
 from tests.support.exchange import HeldZone, identity_of
 from tests.support.gateway import Front, front
 from tests.support.members import CUSTODIANS, ZONE
@@ -140,7 +140,7 @@ class Network(httpx.BaseTransport):
 
 def service(site: Front, state_dir: Path) -> Service:
     zone, identity, roots = site.zone, identity_of(site.zone.keys, SERVICE), roots_of(site.zone)
-    engine = open_database(state_dir, "enterprise")
+    engine = database_in(state_dir, "enterprise")
     store, keyring = Store(engine), Keyring(state_dir / "keys")
     network = Network(site.client._transport)
     gateway = GatewayClient(BASE, now=lambda: zone.now, transport=network)

@@ -20,9 +20,9 @@ from crypto.merkle import MemoryTree
 from gateway.explorer.index import Asked, LeafIndex
 from gateway.explorer.proofs import Prover
 from gateway.explorer.words import REASONS
-from nodes.runtime.database import open_database
 from nodes.runtime.pages.accounts import AUDITOR, COUNTY, Person
 from scoring.errors import LogInconsistentError
+from tests.support.databases import database_in
 from tests.support.gateway import ARTIFACTS, Front, front
 from tests.support.zone import released_zone
 
@@ -137,7 +137,7 @@ def test_a_proofs_path_covers_more_and_more_leaves_up_to_all(site: Front) -> Non
 
 def test_a_checkpoint_whose_leaves_are_others_is_not_believed(site: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The log signs a root that is not that of its leaves: nothing of it is shown."""
-    index = LeafIndex(open_database(tmp_path, "gateway"), site.log.client(), site.zone.view.registry.genesis.log_vkey)
+    index = LeafIndex(database_in(tmp_path, "gateway"), site.log.client(), site.zone.view.registry.genesis.log_vkey)
     note, read = site.log.note(), site.log.read_tile
     said = open_checkpoint(note, site.zone.view.registry.genesis.log_vkey)
     forged = sign_checkpoint(Checkpoint(said.origin, said.size, bytes(32)), site.zone.log_signer)

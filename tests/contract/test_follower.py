@@ -16,7 +16,6 @@ from crypto.encoding import sha256
 from crypto.merkle import root
 from crypto.notes import COSIGNATURE_V1, ED25519, NoteSigner
 from nodes.errors import LogForkError, NotReadyError
-from nodes.runtime.database import open_database
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.rpc import RpcServer
 from nodes.runtime.replica.follower import LogFollower
@@ -25,6 +24,7 @@ from nodes.runtime.settings import Peer
 from protos.v1 import log_pb2, log_pb2_grpc
 from scoring.errors import CheckpointStaleError, LogInconsistentError
 from scoring.statements import Leaf, WitnessPolicy
+from tests.support.databases import database_in
 
 LOG = NoteSigner("xinqiao/test-zone", ED25519, secrets.token_bytes(32))
 WITNESS = NoteSigner("xinqiao/test-zone/auditor", COSIGNATURE_V1, secrets.token_bytes(32))
@@ -139,7 +139,7 @@ class Place:
 
     def follow(self) -> Running:
         """A follower as a process makes it at its start."""
-        replica = LogReplica(open_database(self._directory, "replica"), self._directory, LOG.key.to_vkey())
+        replica = LogReplica(database_in(self._directory, "replica"), self._directory, LOG.key.to_vkey())
         sink, failures = Seen(), list[BaseException]()
         follower = LogFollower(self._identity, Peer(member="log", address=self.address), replica, sink, POLICY)
         follower.replay()
@@ -313,7 +313,7 @@ def test_what_the_sink_raises_stops_the_follower(place: Place, make_identity: Ca
         def apply(self, index: int, leaf: bytes, envelope: bytes) -> None:
             raise LogInconsistentError("leaf 0 is not the pinned registry")
 
-    replica = LogReplica(open_database(tmp_path / "other", "replica"), tmp_path / "other", LOG.key.to_vkey())
+    replica = LogReplica(database_in(tmp_path / "other", "replica"), tmp_path / "other", LOG.key.to_vkey())
     follower = LogFollower(make_identity("coordinator"), Peer(member="log", address=place.address), replica, Refusing(), POLICY)
     place.log.append("a")
     with pytest.raises(LogInconsistentError, match="pinned registry"):

@@ -14,8 +14,8 @@ from connectors.records import Record
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.store import RecordStore
 from nodes.department.records.versions import State, first
-from nodes.runtime.database import open_database
 from simulators.population import binjiang
+from tests.support.databases import database_in
 from tests.support.deliveries import HandMade, record
 
 USCCS = [firm.uscc for firm in binjiang.generate(3, seed=3).firms]
@@ -69,7 +69,7 @@ class Versions(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
-        self.engine = open_database(Path(self.folder.name) / "state", "records")
+        self.engine = database_in(Path(self.folder.name) / "state", "records")
         self.store, self.intake = RecordStore(self.engine), Intake(self.engine, lambda: NOW)
         self.told: dict[str, list[tuple[str, Said]]] = {}
         self.past: list[tuple[int, dict[str, Said]]] = []

@@ -22,7 +22,6 @@ from nodes.bank.queries import Queries
 from nodes.bank.receipts import ReceiptStore
 from nodes.lending.book import LoanBook
 from nodes.lending.desk import LoanDesk
-from nodes.runtime.database import open_database
 from nodes.runtime.failures import FailureReports
 from nodes.runtime.pages.accounts import Person
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
@@ -35,6 +34,7 @@ from scoring.exchange.registry import MemberRegistry
 from scoring.exchange.view import Logged
 from scoring.statements import Binding, Consent, Title, parse_leaf
 from scoring.statements.lending import InstitutionKind
+from tests.support.databases import database_in
 from tests.support.exchange import identity_of
 from tests.support.gateway import Front
 from tests.support.ledger import SMALL_BITS
@@ -60,7 +60,7 @@ class BankNode:
 
     def app(self, token: str, *people: Person) -> FastAPI:
         """Its HTTP interface, with accounts for ``people`` on its pages."""
-        site = make_site(self.member, Title(zh="甲银行", en="Bank A"), open_database(self.state_dir, "pages"))
+        site = make_site(self.member, Title(zh="甲银行", en="Bank A"), database_in(self.state_dir, "pages"))
         for person in people:
             site.accounts.add(person, PASSWORD)
         return create_app(self.queries, self.consents, self.receipts, self.counter, self.products, site, token)
@@ -86,7 +86,7 @@ def opener_of(zone: MemoryZone, published: Published | None = None, disputes: Di
 def bank(site: Front, state_dir: Path, member: str = "bank-a", kind: InstitutionKind = "bank") -> BankNode:
     """The node of ``member``."""
     zone, identity = site.zone, identity_of(site.zone.keys, member)
-    engine = open_database(state_dir, "bank", name=member)
+    engine = database_in(state_dir, "bank", name=member)
     roots = roots_of(zone)
     consents = Consents(engine, identity, zone.view.registry)
     receipts = ReceiptStore(engine, state_dir / "receipts", roots)

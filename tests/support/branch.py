@@ -13,13 +13,13 @@ from crypto.encoding import sha256
 from nodes.lending.book import LoanBook, Parties
 from nodes.lending.desk import LoanDesk
 from nodes.lending.service import ServiceAdmission
-from nodes.runtime.database import open_database
 from nodes.runtime.pages.accounts import AUTHORITY, CLERK, Person
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from protos.v1.exchange_pb2 import ConsentNotice, Sealed
 from scoring.statements import Binding, parse_leaf
 from scoring.statements.lending import Accepted, Applied, Consented
 from tests.support.bank import BankNode, bank, bound_consent, uscc_of
+from tests.support.databases import database_in
 from tests.support.exchange import identity_of
 from tests.support.gateway import front
 from tests.support.lending import WAN
@@ -107,7 +107,7 @@ def branch_of(zone: MemoryZone, tmp_path: Path) -> Branch:
     own = node.site.zone
     subject = own.subjects[0]
     own.enrol(subject)
-    book = LoanBook(open_database(tmp_path / "service", "enterprise"))
+    book = LoanBook(database_in(tmp_path / "service", "enterprise"))
     desk = LoanDesk(
         identity_of(own.keys, "enterprise"), own.view.registry, book, node.site.exchange.client_of("enterprise"),
         lambda index: parse_leaf(own.entries[index][0]), lambda: own.now, ServiceAdmission(),

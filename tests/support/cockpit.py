@@ -17,10 +17,10 @@ from gateway.register.book import Register
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.store import RecordStore
 from nodes.runtime.clock import Timer
-from nodes.runtime.database import open_database
 from nodes.runtime.pages.accounts import Person
 from scoring.statements import Title
 from tests.support import epoch as ledger
+from tests.support.databases import database_in
 from tests.support.epoch import DIVISIONS, EPOCH, PERIOD
 from tests.support.gateway import Front, front
 from tests.support.zone import MemoryZone
@@ -81,7 +81,7 @@ def register_of(zone: NamedZone, state_dir: Path) -> Register:
         )
         for number, (code, subject) in enumerate(zip(zone.codes, zone.subjects, strict=True))
     ]  # fmt: skip
-    engine = open_database(state_dir, "records", name="register")
+    engine = database_in(state_dir, "records", name="register")
     intake = Intake(engine, lambda: zone.now)
     intake.take("facts", _Facts(records))
     return Register(RecordStore(engine), intake, ROSTER_KEY, NAMES, ["facts"])

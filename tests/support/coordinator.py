@@ -35,7 +35,6 @@ from nodes.log.service import LogService
 from nodes.log.storage import Entry, LogStore
 from nodes.log.witnessing import Rounds
 from nodes.runtime.clock import now
-from nodes.runtime.database import open_database
 from nodes.runtime.files import make_private_directory
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.limits import RateLimit
@@ -48,6 +47,7 @@ from nodes.runtime.replica.zone import Zone
 from nodes.runtime.settings import Peer
 from protos.v1.exchange_pb2_grpc import add_ExchangeServicer_to_server
 from protos.v1.log_pb2_grpc import add_LogServicer_to_server
+from tests.support.databases import database_in
 from tests.support.ledger import SMALL_BITS, Ledger
 from tests.support.members import ORGANISATIONS
 
@@ -74,7 +74,7 @@ class RunningLog:
 
     def __init__(self, ledger: Ledger, identity: Identity, directory: Path, appends: RateLimit | None = None) -> None:
         self._admission, self._publication = Admission(ledger.entries[0][1]), Publication()
-        store = LogStore(open_database(directory, "log"))
+        store = LogStore(database_in(directory, "log"))
         reader = Reader(store, self._publication)
 
         def on_commit(entries: Sequence[Entry]) -> None:
@@ -162,7 +162,7 @@ class Coordinator:
         make_private_directory(state_dir)
         zone = Zone(public_dir)
         zone._view.min_key_bits = SMALL_BITS
-        store = Store(engine := open_database(state_dir, "coordinator"))
+        store = Store(engine := database_in(state_dir, "coordinator"))
         blobs = make_blobs(state_dir / "blobs")
         stopping, client = threading.Event(), HeldLog(identity, log)
         work, journal = WorkQueue(store, stopping), Journal(zone, client, store, now)
@@ -170,7 +170,7 @@ class Coordinator:
         office = TicketOffice(identity, zone, journal, store, ciphertexts, placements, now, table.ticket_life_s)
         openings = Openings(zone, store, work, table.patience_s)
         zone.observe(Reactor(zone, work))
-        replica_engine = open_database(state_dir, "replica")
+        replica_engine = database_in(state_dir, "replica")
         replica = LogReplica(replica_engine, state_dir / "replica", zone.genesis.log_vkey)
         follower = LogFollower(identity, log, replica, zone, zone.genesis.witness_policy)
         follower.replay()

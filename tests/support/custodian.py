@@ -21,7 +21,6 @@ from nodes.custodian.revocations import Revocations
 from nodes.custodian.shares.keeper import ShareKeeper
 from nodes.custodian.worker import Custodian
 from nodes.runtime.clock import now
-from nodes.runtime.database import open_database
 from nodes.runtime.files import make_private_directory, write_private
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
@@ -34,6 +33,7 @@ from nodes.runtime.settings import Peer
 from protos.v1.exchange_pb2 import WorkItem
 from simulators.adversaries.coordinator import HostileCoordinator
 from tests.support.coordinator import RunningLog, member_identity, write_public
+from tests.support.databases import database_in
 from tests.support.ledger import SMALL_BITS
 from tests.support.zone import MemoryZone
 
@@ -124,7 +124,7 @@ def _custodian(
 ) -> tuple[Custodian, LogFollower, ShareKeeper]:
     make_private_directory(directory)
     write_private(directory / "passphrase", b"passphrase")
-    replica = LogReplica(open_database(directory, "replica"), directory / "replica", zone.genesis.log_vkey)
+    replica = LogReplica(database_in(directory, "replica"), directory / "replica", zone.genesis.log_vkey)
     follower = LogFollower(own, log, replica, zone, zone.genesis.witness_policy)
     keeper = ShareKeeper(own, zone, client, exchange, directory / "shares", directory / "passphrase", SMALL_BITS)
     revocations = Revocations(zone, directory / "revocations", now)

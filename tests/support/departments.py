@@ -42,7 +42,6 @@ from nodes.department.values.desk import ValuesDesk, ValueTerms
 from nodes.department.values.settling import Settling
 from nodes.department.worker import Department
 from nodes.errors import NotFoundError, PeerUnavailableError, RpcRefusal
-from nodes.runtime.database import open_database
 from nodes.runtime.peers.identity import Identity, TlsFiles
 from nodes.runtime.peers.log_client import Appended
 from nodes.runtime.replica import relay
@@ -55,6 +54,7 @@ from scoring.exchange.documents.axes import check_stated
 from scoring.exchange.roster import check_compiled, check_published, parse_roster, parse_stages
 from scoring.exchange.view import Logged, verify_key
 from scoring.statements import Column, Consent, EpochOpen, RosterCompiled, Row, StagesPublished, parse_statement
+from tests.support.databases import database_in
 from tests.support.ledger import PACK, SMALL_BITS, Ledger
 from tests.support.members import DEPARTMENTS, ZONE
 
@@ -178,7 +178,7 @@ class Node:
         ledger, name = self.ledger, self.name
         self.root.mkdir(parents=True, exist_ok=True)
         (self.root / "records").mkdir(exist_ok=True)
-        self.engine = open_database(self.root / "state", "department")
+        self.engine = database_in(self.root / "state", "department")
         self.records = open_records(self.root / "state", "")
         connectors = [PlainFolder(self.root / "records"), *self.connectors]
         self.runner = Runner(Intake(self.records, lambda: ledger.now), connectors, turns_of(self.root / "state"))

@@ -13,7 +13,6 @@ from nodes.auditor.draws.book import Book
 from nodes.auditor.draws.conduct import Conductor, Policy
 from nodes.auditor.draws.judging import Judge
 from nodes.auditor.draws.settling import Settler
-from nodes.runtime.database import open_database
 from nodes.runtime.peers.signing import fresh_nonce
 from nodes.runtime.replica.material import Ciphertexts, Placements, proven
 from protos.v1.exchange_pb2 import Sealed, WorkItem
@@ -22,6 +21,7 @@ from scoring.exchange.tickets import COLUMN_POSITION, derive_inputs, opening_for
 from scoring.exchange.view import Logged
 from scoring.release.aggregate import aggregate, aggregate_hash
 from scoring.statements import AuditResult, DrawnItem, EpochClose, EpochRelease, Failure, Ticket
+from tests.support.databases import database_in
 from tests.support.departments import EPOCH, DepartmentZone
 from tests.support.exchange import HeldZone, MemoryLog, identity_of
 from tests.support.members import ZONE
@@ -54,7 +54,7 @@ class Audited:
     def __post_init__(self) -> None:
         ledger, identity = self.zone.ledger, identity_of(self.zone.ledger.keys, self.auditor)
         held, log = HeldZone(ledger.view), ProvingLog(ledger)
-        self.book = Book(open_database(self.root / self.auditor, "draws"))
+        self.book = Book(database_in(self.root / self.auditor, "draws"))
         ciphertexts = Ciphertexts(held, lambda logged: proven(held, logged, self.zone.blobs[logged.statement.header.merkle_root]))
         judge = Judge(held, ciphertexts, Placements(held, lambda digest: self.zone.blobs[digest]).placement)
         settler = Settler(identity, held, self._relay, self.book, judge, self.root / self.auditor / "draws", lambda: ledger.now)

@@ -23,12 +23,12 @@ from nodes.lending.book import LoanBook
 from nodes.lending.desk import LoanDesk
 from nodes.lending.service import ServiceAdmission
 from nodes.runtime.clock import Timer
-from nodes.runtime.database import open_database
 from nodes.runtime.web.gateway_client import GatewayClient
 from scoring.statements import parse_leaf
 from simulators.identity.accounts import STAFF, Account, Represented
 from tests.contract.test_enterprise_service import SERVICE, Service, service
 from tests.support.bank import roots_of, uscc_of
+from tests.support.databases import database_in
 from tests.support.exchange import identity_of
 from tests.support.gateway import Front, front
 from tests.support.identity import ORIGIN, Standin, standin, table_in
@@ -84,7 +84,7 @@ def pages_before(gate: Front, directory: Path, origin: str = ORIGIN, zones: Mapp
     desk, zone = service(gate, directory / "enterprise"), gate.zone
     roots, identity, keyring = roots_of(zone), identity_of(zone.keys, SERVICE), Keyring(desk.state_dir / "keys")
     gateway = GatewayClient(BASE, now=lambda: zone.now, transport=desk.network)
-    engine = open_database(directory / "people", "enterprise")
+    engine = database_in(directory / "people", "enterprise")
     book, exchange = LoanBook(engine), desk.site.exchange.client_of(SERVICE)
     loans = LoanDesk(identity, roots.registry, book, exchange, lambda index: parse_leaf(zone.entries[index][0]), lambda: zone.now, ServiceAdmission())
     desks = Desks(
@@ -97,7 +97,7 @@ def pages_before(gate: Front, directory: Path, origin: str = ORIGIN, zones: Mapp
     )  # fmt: skip
     idp = standin(directory, lambda: zone.now, PEOPLE, origin)
     table = PagesTable(listen="127.0.0.1:0", origin=origin, requests_per_minute_per_address=per_minute, sign_in=table_in(directory))
-    app = pages_of(SERVICE, table, desks, engine, open_database(directory / "pages", "pages"), idp.client, lambda: zone.now)
+    app = pages_of(SERVICE, table, desks, engine, database_in(directory / "pages", "pages"), idp.client, lambda: zone.now)
     return Pages(desk, desks, idp, TestClient(app, origin, follow_redirects=False))
 
 

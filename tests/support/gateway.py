@@ -32,7 +32,6 @@ from nodes.auditor.evidence.roots import Roots
 from nodes.department.records.deliveries import Intake
 from nodes.department.records.store import RecordStore
 from nodes.errors import NotReadyError
-from nodes.runtime.database import open_database
 from nodes.runtime.observing.http import Observed
 from nodes.runtime.pages.accounts import AUTHORITY
 from nodes.runtime.pages.site import Site
@@ -40,6 +39,7 @@ from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.replica.disputes import Disputes
 from nodes.runtime.web.request_document import RequestDocument
 from scoring.statements import Title
+from tests.support.databases import database_in
 from tests.support.exchange import HeldZone, MemoryExchange, MemoryLog, identity_of
 from tests.support.zone import BASE, MemoryZone
 
@@ -90,7 +90,7 @@ def front(
     held = HeldZone(zone.view, log.lock)
     exchange = MemoryExchange(zone, log)
     identity = identity_of(zone.keys, "authority")
-    engine = open_database(state_dir, "gateway")
+    engine = database_in(state_dir, "gateway")
     store = Store(engine)
     refusals = RefusalLog(identity, lambda envelope: log.append(envelope).index, lambda: zone.now)
     address_limit, key_limit = RateLimit(per_address, time.monotonic), RateLimit(per_key, time.monotonic)
@@ -105,8 +105,8 @@ def front(
             raise NotReadyError(down[0])
 
     public = Public(held, log.client())
-    site = gateway_site("authority", zone.view.registry.genesis.title, open_database(state_dir, "pages"), lambda: zone.now, secret)
-    records = open_database(state_dir, "records", name="register")
+    site = gateway_site("authority", zone.view.registry.genesis.title, database_in(state_dir, "pages"), lambda: zone.now, secret)
+    records = database_in(state_dir, "records", name="register")
     register = register or Register(RecordStore(records), Intake(records, lambda: zone.now), b"", {})
     places = {"330108": Title(zh="滨江区", en="Binjiang"), "330100": Title(zh="杭州市", en="Hangzhou")}
     ground = Ground(

@@ -14,13 +14,13 @@ from nodes.bank.loans.products import Products, StatedTerms
 from nodes.lending.book import Kept, LoanBook, Parties
 from nodes.lending.desk import LoanDesk
 from nodes.lending.service import ServiceAdmission
-from nodes.runtime.database import open_database
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from protos.v1.exchange_pb2 import ConsentNotice, Sealed
 from scoring.exchange.view import Logged
 from scoring.statements import Binding, Leaf, ProductTerms, Title, parse_leaf
 from scoring.statements.lending import Applied, Consented, InstitutionKind, LoanContent
 from tests.support.bank import bound_consent, uscc_of
+from tests.support.databases import database_in
 from tests.support.exchange import MemoryExchange, MemoryLog, identity_of
 from tests.support.lending import WAN
 from tests.support.members import ZONE
@@ -134,7 +134,7 @@ def loan_parties(zone: MemoryZone, state_dir: Path, terms: StatedTerms | None = 
         return parse_leaf(zone.entries[index][0])
 
     def institution(member: str, kind: InstitutionKind) -> Institution:
-        engine = open_database(state_dir, "bank", name=member)
+        engine = database_in(state_dir, "bank", name=member)
         identity, client, registry = identity_of(zone.keys, member), exchange.client_of(member), zone.view.registry
         consents, products = Consents(engine, identity, registry), Products(engine, identity, client, kind, lambda: zone.now)
         dishonest: set[str] = set()
@@ -145,7 +145,7 @@ def loan_parties(zone: MemoryZone, state_dir: Path, terms: StatedTerms | None = 
     bank, guarantor = institution("bank-a", "bank"), institution("bank-b", "guarantor")
     published = bank.products.publish(terms or stated())
     guarantor.products.publish(stated(product="points-guarantee", share_bp=6_000, rate_bp=100))
-    book = LoanBook(open_database(state_dir, "enterprise"))
+    book = LoanBook(database_in(state_dir, "enterprise"))
     desk = LoanDesk(
         identity_of(zone.keys, "enterprise"),
         zone.view.registry,

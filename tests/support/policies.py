@@ -25,7 +25,6 @@ from nodes.department.records.sources import open_sources
 from nodes.department.records.store import RecordStore
 from nodes.packs import shipped_pack
 from nodes.runtime.clock import Timer
-from nodes.runtime.database import open_database
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.web.request_document import POLICY_MATCHES, POLICY_STEPS, Endpoint
 from nodes.runtime.web.signed_requests import sign_request
@@ -35,6 +34,7 @@ from simulators.population import firm_panel
 from simulators.population.register import publish_register
 from simulators.zone.layout import demo_plan
 from simulators.zone.register import HEADERS, MAPPING
+from tests.support.databases import database_in
 from tests.support.gateway import Front, front
 from tests.support.members import ZONE
 from tests.support.zone import BASE, MemoryZone
@@ -52,7 +52,7 @@ def register_of(directory: Path, rows: Sequence[Mapping[str, str]]) -> Register:
     folder = publish_register(firm_panel.load(1995, 0).first(0), demo_plan(), directory).parent
     (folder / "register-1995.csv").unlink()
     table = RegisterTable(connectors=(folder.parent / MAPPING,), roster_key_file=directory / "none")
-    engine = open_database(directory / "state", "records", name="register")
+    engine = database_in(directory / "state", "records", name="register")
     intake = Intake(engine, lambda: 1_700_000_000)
     lines = [",".join(HEADERS.values())] + [",".join(row.get(key, "") for key in HEADERS) for row in rows]
     (folder / "all.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")

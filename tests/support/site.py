@@ -9,12 +9,12 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from nodes.runtime.database import open_database
 from nodes.runtime.pages.accounts import Person
 from nodes.runtime.pages.entrance import entrance
 from nodes.runtime.pages.site import Site
 from nodes.runtime.web import problems
 from scoring.statements import Title
+from tests.support.databases import database_in
 
 PASSWORD = "correct horse 电池 staple"
 BASE = "https://127.0.0.1:8443"
@@ -32,7 +32,7 @@ class Clock:
 
 def site_in(directory: Path, clock: Clock, *people: Person) -> tuple[Site, FastAPI]:
     """A site with accounts for ``people`` and its application, to which a test adds routes."""
-    site = Site("authority", Title(zh="测试站", en="Test site"), open_database(directory, "pages"), clock)
+    site = Site("authority", Title(zh="测试站", en="Test site"), database_in(directory, "pages"), clock)
     for person in people:
         site.accounts.add(person, PASSWORD)
     app = FastAPI(openapi_url=None)

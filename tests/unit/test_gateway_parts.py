@@ -11,11 +11,11 @@ from crypto.statements import VerifyKey, check_signature, parse_envelope
 from gateway.refusals import WINDOW_S, RefusalLog
 from gateway.store import Store, Total
 from nodes.errors import PeerUnavailableError, RateLimitedError
-from nodes.runtime.database import open_database
 from nodes.runtime.peers.identity import Identity, SigningKeyPair, TlsFiles
 from nodes.runtime.peers.limits import RateLimit
 from scoring.errors import RequestReplayedError
 from scoring.statements import Refusal, parse_statement
+from tests.support.databases import database_in
 
 PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(32))
 SIGNER = SigningKeyPair("authority~00", "ed25519", PRIVATE.public_key().public_bytes_raw(), PRIVATE)
@@ -105,15 +105,15 @@ def test_caller_over_its_rate_is_refused_until_time_passes() -> None:
 
 
 def test_nonce_is_used_once_with_a_key_also_after_a_restart(tmp_path: Path) -> None:
-    Store(open_database(tmp_path / "state", "gateway")).use_nonce("bank-a~1", "nonce-0123456789", 2000, 1000)
-    store = Store(open_database(tmp_path / "state", "gateway"))
+    Store(database_in(tmp_path / "state", "gateway")).use_nonce("bank-a~1", "nonce-0123456789", 2000, 1000)
+    store = Store(database_in(tmp_path / "state", "gateway"))
     with pytest.raises(RequestReplayedError):
         store.use_nonce("bank-a~1", "nonce-0123456789", 2000, 1001)
     store.use_nonce("bank-b~1", "nonce-0123456789", 2000, 1001)
 
 
 def test_ticket_kept_twice_counts_once(tmp_path: Path) -> None:
-    store = Store(open_database(tmp_path / "state", "gateway"))
+    store = Store(database_in(tmp_path / "state", "gateway"))
     totals = [Total("aa" * 16, 0, "S1", 8510, False), Total("bb" * 16, 1, "S1", 0, True)]
     for _ in range(2):
         store.keep_opened("e1", "cc" * 32, "total", b"{}", totals)

@@ -31,7 +31,6 @@ from nodes.recovery.installing import install_blobs, install_log, renumber_work
 from nodes.recovery.keys import make_recovery_key, read_recovery_key, read_recovery_public_key
 from nodes.recovery.sealing import BACKUP, Sealer
 from nodes.recovery.unsealing import Opened, open_backup
-from nodes.runtime.database import open_database
 from nodes.runtime.files import read_private
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.store import Entry
@@ -40,6 +39,7 @@ from scoring.federation.errors import BackupError
 from scoring.statements import Refusal
 from tests.support.artifacts import note_of
 from tests.support.bank import roots_of
+from tests.support.databases import database_in
 from tests.support.zone import MemoryZone
 from tests.unit.auditor.conftest import Judge
 
@@ -91,7 +91,7 @@ class Home:
 
 @pytest.fixture
 def home(zone: MemoryZone, tmp_path: Path) -> Home:
-    return Home(zone, Outbox(open_database(tmp_path / "coordinator", "coordinator")))
+    return Home(zone, Outbox(database_in(tmp_path / "coordinator", "coordinator")))
 
 
 @dataclass
@@ -103,7 +103,7 @@ class Restored:
     engines: list[Engine] = field(default_factory=list)
 
     def store(self) -> LogStore:
-        self.engines.append(open_database(self.directory / "log", "log"))
+        self.engines.append(database_in(self.directory / "log", "log"))
         return LogStore(self.engines[-1])
 
     @property
@@ -273,7 +273,7 @@ def test_only_an_empty_log_is_restored_into_and_an_old_copy_does_not_start(home:
 def test_queues_go_on_beyond_whatever_a_member_has_seen(home: Home, tmp_path: Path) -> None:
     home.seal()
     home.open(tmp_path / "opened", note_of(home.zone))
-    store = Store(open_database(tmp_path / "new", "coordinator"))
+    store = Store(database_in(tmp_path / "new", "coordinator"))
     renumber_work(Archive.find(tmp_path / "opened"), roots_of(home.zone).registry, store, 1_800_000_000)
     assert store.add_work("tax", "columns/1", b"work")
     assert store.work_after("tax", 500, 10) == [(1_800_000_000, b""), (1_800_000_001, b"work")]
@@ -311,7 +311,7 @@ def test_what_a_peer_hands_back_is_checked_and_numbering_goes_on(home: Home, tmp
     with pytest.raises(SettingsError, match="fresh"):
         hand_back(held, directory)
 
-    again = Outbox(open_database(tmp_path / "again", "coordinator"))
+    again = Outbox(database_in(tmp_path / "again", "coordinator"))
     again.restore((item.kind, item.sequence, item.name, bytes.fromhex(item.digest)) for item in listed_in(directory))
     assert again.put("models", "pack@2", b"other yaml") == 2
     goes_on = Home(home.zone, again)

@@ -28,11 +28,11 @@ from nodes.department.records.deliveries import Intake
 from nodes.department.records.runner import Runner, turns_of
 from nodes.department.records.sources import open_sources
 from nodes.department.records.store import RecordStore
-from nodes.runtime.database import open_database
 from protos.v1.exchange_pb2 import ConsentNotice, EpochClosed, WorkItem
 from scoring.exchange.view import Logged
 from scoring.statements import Column, Refusal, parse_statement
 from tests.support.bank import bound_consent, uscc_of
+from tests.support.databases import database_in
 from tests.support.departments import Exchange, columns_asked
 from tests.support.epoch import EPOCH, PERIOD
 from tests.support.exchange import identity_of
@@ -70,14 +70,14 @@ class Lender:
         (public / "registry.dsse.json").write_bytes(zone.entries[0][1])
         (public / "key.json").write_bytes(canonical_json(zone.public_key.to_json()))
         self.exchange = Exchange(zone, self.member, zone.blobs)
-        self.engine = open_database(self.root / "state", "bank")
+        self.engine = database_in(self.root / "state", "bank")
         trust = ZoneTrust(public, ZONE, self.member, SMALL_BITS)
         trust._models = {zone.model.sha256: zone.model}
         self.consents = Consents(self.engine, identity, trust.registry)
         self.borrowers = Borrowers(self.engine, self.consents)
         self.outbox = Outbox(self.engine)
         secrets = EpochSecrets(self.root / "state" / "epochs", 3)
-        book = open_database(self.root / "state", "records")
+        book = database_in(self.root / "state", "records")
         table = BankTable(listen="127.0.0.1:0", gateway="https://gateway.test", records_dir=records)
         connectors = [source.connector for source in open_sources(table, self.root / "state")]
         runner = Runner(Intake(book, lambda: zone.now), connectors, turns_of(self.root / "state", threading.Event()))

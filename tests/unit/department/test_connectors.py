@@ -21,9 +21,9 @@ from nodes.department.records.runner import Runner, Turns, turns_of
 from nodes.department.records.store import RecordStore
 from nodes.errors import NotReadyError
 from nodes.runtime import logging
-from nodes.runtime.database import open_database
 from simulators.population import binjiang
 from tests.support.connecting import CODES, MAPPING, row, table
+from tests.support.databases import database_in
 from tests.support.deliveries import HandMade, HandMadeSource, malformed, record
 
 A, B = (firm.uscc for firm in binjiang.generate(2, seed=3).firms)
@@ -38,7 +38,7 @@ def quiet_again() -> Iterator[None]:
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    found = open_database(tmp_path / "state", "records")
+    found = database_in(tmp_path / "state", "records")
     yield found
     found.dispose()
 

@@ -17,8 +17,8 @@ from nodes.department.records.runner import Runner, turns_of
 from nodes.department.records.sources import Source, open_sources
 from nodes.department.records.store import RecordStore
 from nodes.department.settings import DepartmentTable
-from nodes.runtime.database import open_database
 from tests.support.customs import NOTICED, OTHER, USCC, Client, declaration, old_receipt, receipt, response, zipped
+from tests.support.databases import database_in
 
 NOW = 1_700_000_000
 MAPPING = """
@@ -45,7 +45,7 @@ class Office:
                 )
                 path.write_text(text, encoding="utf-8")
         table = DepartmentTable(roster_key_file=directory / "roster.key", connectors=tuple(mappings))
-        self.engine: Engine = open_database(directory / "state", "records")
+        self.engine: Engine = database_in(directory / "state", "records")
         self.intake = Intake(self.engine, lambda: NOW)
         self.sources: list[Source] = open_sources(table, directory / "state")
         self.runner = Runner(self.intake, [source.connector for source in self.sources], turns_of(directory / "state"))

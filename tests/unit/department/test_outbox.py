@@ -16,15 +16,15 @@ from nodes.contributing.epoch_secrets import EpochSecrets
 from nodes.contributing.outbox import Kept, Message, Outbox, Prepared
 from nodes.contributing.sender import Sender
 from nodes.errors import PeerUnavailableError, RpcRefusal, SecretFileError, WireFormatError
-from nodes.runtime.database import open_database
 from nodes.runtime.peers.log_client import Appended
 from scoring.statements import Leaf
+from tests.support.databases import database_in
 from tests.support.departments import Acknowledged
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    found = open_database(tmp_path / "state", "department")
+    found = database_in(tmp_path / "state", "department")
     yield found
     found.dispose()
 

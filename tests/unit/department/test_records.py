@@ -15,8 +15,8 @@ from nodes.department.records.keeping import CHUNK, MAX_MALFORMED
 from nodes.department.records.quarantine import Quarantine
 from nodes.department.records.store import SAID_METADATA, RecordStore
 from nodes.errors import NotFoundError, StorageError
-from nodes.runtime.database import open_database
 from simulators.population import binjiang
+from tests.support.databases import database_in
 from tests.support.deliveries import HandMade, again, malformed, record
 
 USCCS = [firm.uscc for firm in binjiang.generate(12, seed=3).firms]
@@ -26,7 +26,7 @@ A, B = USCCS[:2]
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    found = open_database(tmp_path / "state", "records")
+    found = database_in(tmp_path / "state", "records")
     SAID_METADATA.create_all(found)
     yield found
     found.dispose()

@@ -23,7 +23,6 @@ from nodes.enterprise.keyring import Keyring
 from nodes.enterprise.store import Enterprise, Store
 from nodes.enterprise.values import ValuesDesk
 from nodes.errors import DecisionError, MemberUnknownError, NotFoundError, NotReadyError
-from nodes.runtime.database import open_database
 from nodes.runtime.peers.identity import Identity, TlsFiles
 from nodes.runtime.replica import relay
 from nodes.runtime.replica.relay import VALUE_ANSWERS, VALUES, VALUES_REQUEST
@@ -34,6 +33,7 @@ from scoring.exchange.registry import MemberRegistry
 from scoring.exchange.view import verify_key
 from scoring.lifecycle import DAY_S, Filing
 from simulators.population.tables import Population
+from tests.support.databases import database_in
 from tests.support.departments import PERIOD, DepartmentZone, Node
 from tests.support.members import ZONE
 
@@ -112,7 +112,7 @@ def place(zone: DepartmentZone, firms: Population, tmp_path: Path) -> Iterator[P
     private = keys.hpke["enterprise"]
     identity = Identity(ZONE, "enterprise", keys.signers["enterprise"], private, public_key(private), TlsFiles(b"", b"", b""))
     registry = MemberRegistry(zone.ledger.view.registry.genesis)
-    engine = open_database(tmp_path / "service", "enterprise")
+    engine = database_in(tmp_path / "service", "enterprise")
     store, exchange = Store(engine), Relay(zone)
     store.put_enterprise(Enterprise(uscc, binding.key_id, b"", "enrolled", "", binding.subject, binding.binding, binding.leaf_index))
     enrolments = Enrolments(identity, registry, Keyring(tmp_path / "keys"), store, exchange)  # type: ignore[arg-type]  # what it calls of the client is here

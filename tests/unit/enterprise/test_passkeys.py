@@ -18,7 +18,7 @@ from nodes.enterprise.entrance.assertion import Assertion
 from nodes.enterprise.entrance.passkeys import CHOOSING_S, Passkeys
 from nodes.enterprise.entrance.representatives import DAY_S, Representatives
 from nodes.errors import AssertionInvalidError, NotFoundError, SignInError
-from nodes.runtime.database import open_database
+from tests.support.databases import database_in
 from tests.support.identity import ORIGIN, USCC_A, USCC_B
 from tests.support.site import Clock
 
@@ -85,7 +85,7 @@ class Place:
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     clock = Clock()
-    people = Representatives(open_database(tmp_path, "enterprise"), clock, 90)
+    people = Representatives(database_in(tmp_path, "enterprise"), clock, 90)
     return Place(people, Passkeys(people, ORIGIN, "企业码", clock), clock)
 
 

@@ -16,12 +16,12 @@ from nodes.department.records.quarantine import Quarantine
 from nodes.department.records.runner import Runner, turns_of
 from nodes.department.records.sources import open_sources
 from nodes.department.records.store import RecordStore
-from nodes.runtime.database import open_database
 from scoring.statements import Title
 from simulators.population import firm_panel
 from simulators.population.register import publish_register
 from simulators.zone.layout import demo_plan
 from simulators.zone.register import FOLDER, HEADERS, MAPPING
+from tests.support.databases import database_in
 
 KEY = b"k" * 32
 CODES = [firm.uscc for firm in firm_panel.load(1995, 0).first(2).firms]
@@ -47,7 +47,7 @@ def kept(tmp_path: Path) -> Kept:
     folder = publish_register(firm_panel.load(1995, 0).first(0), demo_plan(), tmp_path).parent
     (folder / "register-1995.csv").unlink()
     table = RegisterTable(connectors=(folder.parent / MAPPING,), roster_key_file=tmp_path / "none")
-    engine = open_database(tmp_path / "state", "records")
+    engine = database_in(tmp_path / "state", "records")
     intake = Intake(engine, lambda: 1_700_000_000)
     sources = [FactsConnector(source.connector) for source in open_sources(table, tmp_path / "state")]
     runner = Runner(intake, sources, turns_of(tmp_path / "state"))

@@ -24,8 +24,8 @@ from nodes.errors import IdempotencyConflictError, LogForkError, NotReadyError, 
 from nodes.log.publication import FilePin, Publication
 from nodes.log.sequencer import Appended, Pin, Sequencer, Store, Submission, leaf_bytes
 from nodes.log.storage import Batch, Entry, Head, LogStore
-from nodes.runtime.database import open_database
 from scoring.statements import BY_KIND, Leaf
+from tests.support.databases import database_in
 from tests.unit.log.small_zone import SmallZone
 
 
@@ -46,7 +46,7 @@ class Harness:
         self.engines: list[Engine] = []
 
     def store(self) -> LogStore:
-        engine = open_database(self.directory, "log")
+        engine = database_in(self.directory, "log")
         self.engines.append(engine)
         return LogStore(engine)
 
@@ -301,7 +301,7 @@ def test_everything_that_waited_is_answered_when_the_sequencer_stops(harness: Ha
 
 def test_a_full_disk_stops_the_log_and_loses_nothing_that_was_answered(harness: Harness) -> None:
     append_all(harness, ["before"])
-    full = open_database(harness.directory, "log")
+    full = database_in(harness.directory, "log")
     with full.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
     event.listen(full, "connect", lambda connection, _record: connection.execute(f"PRAGMA max_page_count={pages + 20}"))

@@ -9,8 +9,8 @@ import pytest
 from crypto.encoding import sha256
 from nodes.errors import WireFormatError
 from nodes.peering.items import ItemStore
-from nodes.runtime.database import open_database
 from protos.v1.federation_pb2 import ReplicatedItem
+from tests.support.databases import database_in
 
 KINDS = frozenset({"models", "backup"})
 
@@ -23,7 +23,7 @@ def item(sequence: int, kind: str = "models", name: str = "", content: bytes = b
 
 @pytest.fixture
 def store(tmp_path: Path) -> ItemStore:
-    return ItemStore(open_database(tmp_path / "state", "peering"))
+    return ItemStore(database_in(tmp_path / "state", "peering"))
 
 
 def test_items_and_cursor_are_one(store: ItemStore) -> None:

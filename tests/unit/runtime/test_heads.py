@@ -14,7 +14,6 @@ from crypto.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from crypto.keygen import PrivateKey
 from crypto.merkle import check_consistency, root
 from nodes.errors import HeadsMissingError, LogSplitError, NotReadyError, StorageError
-from nodes.runtime.database import open_database
 from nodes.runtime.files import write_private
 from nodes.runtime.notices.heads import HeadComparison, HeadLimits
 from nodes.runtime.peers.identity import log_name
@@ -22,6 +21,7 @@ from nodes.runtime.peers.signing import fresh_nonce
 from nodes.runtime.replica.store import Entry, LogReplica
 from scoring.custody.planning import heads_needed
 from scoring.statements import Head, MemberChange, Refusal
+from tests.support.databases import database_in
 from tests.support.exchange import HeldZone
 from tests.support.ledger import START, Ledger
 from tests.support.members import CUSTODIANS, ZONE
@@ -41,7 +41,7 @@ class Place:
     heads: HeadComparison = field(init=False)
 
     def __post_init__(self) -> None:
-        engine = open_database(self.directory / "state", "replica")
+        engine = database_in(self.directory / "state", "replica")
         self.replica = LogReplica(engine, self.directory / "state", self.ledger.log_signer.key.to_vkey())
         self.follow()
         self.restart()

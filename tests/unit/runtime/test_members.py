@@ -10,7 +10,6 @@ from crypto.checkpoint import Checkpoint, sign_checkpoint
 from crypto.keygen import PrivateKey
 from crypto.merkle import root
 from nodes.log.admission import PUBLIC_KINDS
-from nodes.runtime.database import open_database
 from nodes.runtime.peers.identity import log_name
 from nodes.runtime.peers.signing import fresh_nonce
 from nodes.runtime.replica.members import READ, MembersSink
@@ -18,6 +17,7 @@ from nodes.runtime.replica.store import Entry, LogReplica
 from scoring.errors import LogInconsistentError, SignerUnknownError
 from scoring.exchange.registry import MemberRegistry
 from scoring.statements import MemberChange, parse_leaf
+from tests.support.databases import database_in
 from tests.support.ledger import Ledger
 from tests.support.members import ZONE
 
@@ -53,7 +53,7 @@ def shown(ledger: Ledger) -> list[Entry]:
 
 def followed(ledger: Ledger, entries: list[Entry], directory: Path) -> MemberRegistry:
     """The members as a process knows them that was shown ``entries``."""
-    replica = LogReplica(open_database(directory, "replica"), directory, ledger.log_signer.key.to_vkey(), READ)
+    replica = LogReplica(database_in(directory, "replica"), directory, ledger.log_signer.key.to_vkey(), READ)
     checkpoint = Checkpoint(log_name(ZONE), len(entries), root(entry.leaf for entry in entries))
     replica.accept(entries, sign_checkpoint(checkpoint, ledger.log_signer))
     registry = MemberRegistry(ledger.view.registry.genesis)
@@ -108,7 +108,7 @@ def test_an_envelope_that_is_not_its_leafs_is_refused_whether_it_is_needed_or_no
 def test_who_must_see_everything_is_not_content_with_less(ledger: Ledger, tmp_path: Path) -> None:
     entries = shown(ledger)
     entries[1] = Entry(1, entries[1].leaf, b"")
-    replica = LogReplica(open_database(tmp_path, "replica"), tmp_path, ledger.log_signer.key.to_vkey())
+    replica = LogReplica(database_in(tmp_path, "replica"), tmp_path, ledger.log_signer.key.to_vkey())
     with pytest.raises(LogInconsistentError):
         replica.accept(entries, b"")
 

@@ -17,10 +17,11 @@ from crypto.encoding import sha256
 from crypto.merkle import EMPTY_ROOT, root
 from crypto.notes import COSIGNATURE_V1, ED25519, NoteSigner
 from nodes.errors import LogForkError, RollbackError
-from nodes.runtime.database import open_database, writing
+from nodes.runtime.database import writing
 from nodes.runtime.replica.store import ENTRIES, Entry, LogReplica
 from scoring.errors import LogInconsistentError
 from scoring.statements import Leaf
+from tests.support.databases import database_in
 
 ORIGIN = "xinqiao/test-zone"
 LOG_KEY = secrets.token_bytes(32)
@@ -43,7 +44,7 @@ LOG = [entry(index) for index in range(40)]
 
 
 def opened(directory: Path) -> LogReplica:
-    engine = open_database(directory / "state", "replica")
+    engine = database_in(directory / "state", "replica")
     return LogReplica(engine, directory / "state", SIGNER.key.to_vkey())
 
 
