@@ -156,7 +156,7 @@ class StandbyError(NodeError):
     """This instance stands by: another one of the same process acts. The caller asks that one."""
 
 
-class BackupError(NodeError):
+class BackupUnusableError(NodeError):
     """A backup is not whole, was changed, or cannot be taken or put back with the tools that are there."""
 
 

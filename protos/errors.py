@@ -167,7 +167,7 @@ _CONNECTORS = {
 }
 
 _NODES = {
-    "BackupError": _own("BACKUP_INVALID", "A backup is not whole, or cannot be taken or put back."),
+    "BackupUnusableError": _own("BACKUP_UNUSABLE", "A backup is not whole, or cannot be taken or put back."),
     "StateNotEmptyError": _own("STATE_NOT_EMPTY", "There is a state already where a backup is to be put back."),
     "SettingsError": _own("SETTINGS_INVALID", "The server's configuration is wrong."),
     "SecretFileError": _own("SECRET_FILE", "A private file of the server is missing or open to others."),

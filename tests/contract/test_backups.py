@@ -215,9 +215,9 @@ def test_a_changed_backup_is_not_put_back(change: str, tmp_path: Path) -> None:
         (backup / "manifest.json").write_text((backup / "manifest.json").read_text().replace("state/cursor", "state/../../cursor"))
     code, checked = process.run("check", str(backup))
     assert code in {ExitCode.NOT_HOLDING, ExitCode.BAD_INPUT}
-    assert checked.get("findings") or checked["error"] == "BACKUP_INVALID"
+    assert checked.get("findings") or checked["error"] == "BACKUP_UNUSABLE"
     other = Process(tmp_path / "other", "")
-    assert other.restore(backup)[1]["error"] == "BACKUP_INVALID"
+    assert other.restore(backup)[1]["error"] == "BACKUP_UNUSABLE"
     assert not any(other.state.iterdir())
 
 

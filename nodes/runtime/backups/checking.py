@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from nodes.errors import BackupError
+from nodes.errors import BackupUnusableError
 from nodes.runtime.backups import postgresql
 from nodes.runtime.backups.manifest import DUMP, STATE, Manifest, faults_of
 
@@ -21,7 +21,7 @@ def _unreadable(directory: Path, manifest: Manifest) -> Iterator[str]:
     if manifest.engine == "postgresql":
         try:
             postgresql.check(directory / DUMP)
-        except BackupError as error:
+        except BackupUnusableError as error:
             yield str(error)
         return
     for each in manifest.databases:

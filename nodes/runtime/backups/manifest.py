@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nodes.errors import BackupError
+from nodes.errors import BackupUnusableError
 from nodes.runtime.files import write_private
 
 FILE = "manifest.json"
@@ -79,18 +79,18 @@ class Manifest(_Part):
 
 
 def read_manifest(directory: Path) -> Manifest:
-    """Raises BackupError when there is none, as in a backup that was not finished, or it is malformed."""
+    """Raises BackupUnusableError when there is none, as in a backup that was not finished, or it is malformed."""
     path = directory / FILE
     try:
         manifest = Manifest.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
-        raise BackupError(f"{directory} has no {FILE}: it is no backup, or one that was not finished") from error
+        raise BackupUnusableError(f"{directory} has no {FILE}: it is no backup, or one that was not finished") from error
     except (OSError, ValidationError) as error:
-        raise BackupError(f"{path} cannot be read as a backup's manifest") from error
+        raise BackupUnusableError(f"{path} cannot be read as a backup's manifest") from error
     for name in (*(file.path for file in manifest.files), *(each.path for each in manifest.directories)):
         parts = Path(name).parts
         if not parts or ".." in parts or Path(name).is_absolute():
-            raise BackupError(f"{path} names {name!r}, which is no place within a backup")
+            raise BackupUnusableError(f"{path} names {name!r}, which is no place within a backup")
     return manifest
 
 

@@ -10,22 +10,22 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from nodes.errors import BackupError
+from nodes.errors import BackupUnusableError
 
 
 def dump(url: str, schemas: Sequence[str], snapshot: str, to: Path) -> None:
-    """Write ``schemas`` of ``url`` as of an exported ``snapshot`` to the file ``to``. Raises BackupError when the tool is missing or fails."""
+    """Write ``schemas`` of ``url`` as of an exported ``snapshot`` to the file ``to``. Raises BackupUnusableError when the tool is missing or fails."""
     wanted = [f"--schema={_exactly(schema)}" for schema in schemas]
     _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}", f"--file={to}", *wanted)
 
 
 def restore(url: str, file: Path) -> None:
-    """Make what ``file`` holds in ``url``, all or nothing. Raises BackupError when the tool is missing or fails."""
+    """Make what ``file`` holds in ``url``, all or nothing. Raises BackupUnusableError when the tool is missing or fails."""
     _run("pg_restore", url, "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", str(file))
 
 
 def check(file: Path) -> None:
-    """Read ``file`` to its end. Raises BackupError when it cannot be, or the tool is missing."""
+    """Read ``file`` to its end. Raises BackupUnusableError when it cannot be, or the tool is missing."""
     _run("pg_restore", "", "--file=/dev/null", str(file))
 
 
@@ -35,10 +35,10 @@ def _exactly(schema: str) -> str:
 
 
 def _run(program: str, url: str, *arguments: str) -> None:
-    """Raises BackupError. The password is handed over in the environment, where other users do not see it."""
+    """Raises BackupUnusableError. The password is handed over in the environment, where other users do not see it."""
     path = shutil.which(program)
     if path is None:
-        raise BackupError(f"{program} is not installed: on Debian, apt-get install postgresql-client of the server's version or newer")
+        raise BackupUnusableError(f"{program} is not installed: on Debian, apt-get install postgresql-client of the server's version or newer")
     environment, place = dict(os.environ), list[str]()
     if url:
         parsed = make_url(url).set(drivername="postgresql")
@@ -47,4 +47,4 @@ def _run(program: str, url: str, *arguments: str) -> None:
     command = [path, *place, *arguments]
     ended = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)  # noqa: S603 - PostgreSQL's own programs
     if ended.returncode:
-        raise BackupError(f"{program}: {ended.stderr.strip()}")
+        raise BackupUnusableError(f"{program}: {ended.stderr.strip()}")

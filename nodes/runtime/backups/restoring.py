@@ -16,7 +16,7 @@ from sqlalchemy import inspect
 
 from crypto.checkpoint import open_checkpoint
 from crypto.statements import parse_envelope
-from nodes.errors import BackupError, LogForkError, RollbackError, SettingsError, StateNotEmptyError
+from nodes.errors import BackupUnusableError, LogForkError, RollbackError, SettingsError, StateNotEmptyError
 from nodes.runtime.backups import postgresql
 from nodes.runtime.backups.manifest import DUMP, PIN, STATE, KeptDirectory, KeptFile, KeptHead, Manifest, faults_of, read_manifest
 from nodes.runtime.database import connect
@@ -44,7 +44,7 @@ class Newest:
 def restore_backup(settings: NodeSettings, source: Path, newest: Newest | None = None) -> Manifest:
     """The state that ``source`` holds is that of the process of ``settings`` when this returns; at an error nothing of it is left.
 
-    ``newest`` is for a log. Raises BackupError when the backup is not whole, SettingsError when it is another process's or of another engine,
+    ``newest`` is for a log. Raises BackupUnusableError when the backup is not whole, SettingsError when it is another process's or of another engine,
     StateNotEmptyError when there is a state already, RollbackError and LogForkError when a log would fork.
     """
     manifest = read_manifest(source)
@@ -71,7 +71,7 @@ def restore_backup(settings: NodeSettings, source: Path, newest: Newest | None =
 
 def _check(settings: NodeSettings, source: Path, manifest: Manifest) -> None:
     if faults := list(faults_of(source, manifest)):
-        raise BackupError(f"{source}: {'; '.join(faults[:5])}{' …' if len(faults) > 5 else ''}")
+        raise BackupUnusableError(f"{source}: {'; '.join(faults[:5])}{' …' if len(faults) > 5 else ''}")
     if (manifest.zone, manifest.member) != (settings.zone, settings.member):
         raise SettingsError(f"the backup is of {manifest.member} in {manifest.zone}, the configuration of {settings.member} in {settings.zone}")
     if manifest.engine != ("postgresql" if settings.database_url else "sqlite"):

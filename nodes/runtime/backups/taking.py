@@ -15,7 +15,7 @@ from contextlib import ExitStack, closing
 from importlib.metadata import version
 from pathlib import Path
 
-from nodes.errors import BackupError, SettingsError
+from nodes.errors import BackupUnusableError, SettingsError
 from nodes.runtime.backups import postgresql
 from nodes.runtime.backups.manifest import DUMP, PIN, STATE, KeptDatabase, KeptDirectory, KeptFile, KeptHead, Manifest, digest_of
 from nodes.runtime.clock import now
@@ -33,7 +33,7 @@ _OF_THE_PROCESS = frozenset({LOCK_FILE, READY_FILE})
 def take_backup(settings: NodeSettings, to: Path, pin: Path | None = None) -> Manifest:
     """A backup of the process of ``settings`` in ``to``, which must be absent or empty. ``pin``: that of a log, if it lies outside the state.
 
-    Raises SettingsError when ``to`` is not empty or lies in the state directory, BackupError when PostgreSQL's tools are missing or fail.
+    Raises SettingsError when ``to`` is not empty or lies in the state directory, BackupUnusableError when PostgreSQL's tools are missing or fail.
     """
     state = settings.state_dir.resolve()
     if to.resolve().is_relative_to(state):
@@ -121,7 +121,7 @@ def _take_schemas(settings: NodeSettings, to: Path, kept: dict[str, os.stat_resu
     """All schemas of the process's PostgreSQL database in one snapshot."""
     described = [KeptDatabase(name=found.name, kind=found.kind, revision=found.revision) for found in databases_of(settings)]
     if not described:
-        raise BackupError("the PostgreSQL database of the configuration holds nothing of this program")
+        raise BackupUnusableError("the PostgreSQL database of the configuration holds nothing of this program")
     of_log = next((each.name for each in described if each.kind == "log"), "public")
     engine = connect(Path(), settings.database_url, of_log)
     try:
