@@ -14,7 +14,7 @@ from nodes.errors import BackupUnusableError
 
 
 def dump(url: str, schemas: Sequence[str], snapshot: str, to: Path) -> None:
-    """Write ``schemas`` of ``url`` as of an exported ``snapshot`` to the file ``to``. Raises BackupUnusableError when the tool is missing or fails."""
+    """Write ``schemas`` of ``url`` as of an exported ``snapshot`` to ``to``. Raises BackupUnusableError when the tool is missing or fails."""
     wanted = [f"--schema={_exactly(schema)}" for schema in schemas]
     _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}", f"--file={to}", *wanted)
 
