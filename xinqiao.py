@@ -42,7 +42,12 @@ COMMANDS: Mapping[str, str] = {
 """Command → module and what it has there: a group of commands, or the one function of a command."""
 
 FURTHER: Mapping[str, Mapping[str, str]] = {
-    "backup": {"hand-back": f"{NODES}.hand_back:hand_back_"},
+    "backup": {
+        "key": f"{NODES}.recovery:key",
+        "open": f"{NODES}.recovery:open_",
+        "recover": f"{NODES}.recovery:recover",
+        "hand-back": f"{NODES}.hand_back:hand_back_",
+    },
     "model": {
         "export": f"{NODES}.models.files:export",
         "import": f"{NODES}.models.files:import_",
@@ -50,7 +55,6 @@ FURTHER: Mapping[str, Mapping[str, str]] = {
         "sign": f"{NODES}.countersign:sign",
         "admit": f"{NODES}.countersign:admit",
     },
-    "backup": {"key": f"{NODES}.recovery:key", "open": f"{NODES}.recovery:open_", "recover": f"{NODES}.recovery:recover"},
     "zone": {"expiry": f"{NODES}.registry:expiry", "renew": f"{NODES}.registry:renew", "extend": f"{NODES}.registry:extend"},
     "peer": {"items": f"{NODES}.peers.items:items", "adopt": f"{NODES}.peers.items:adopt"},
     "connector": {"run": f"{NODES}.departments.quarantine:run", "quarantine": f"{NODES}.departments.quarantine:app"},
