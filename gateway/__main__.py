@@ -40,7 +40,7 @@ from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.process import Process
 from nodes.runtime.replica.disputes import Disputes
 from nodes.runtime.replica.zone import Zone, follow_zone
-from nodes.runtime.standing.remaining import watch_registry
+from nodes.runtime.standing.remaining import watch_certificate, watch_registry
 from nodes.runtime.web.server import WebServer
 from nodes.runtime.web.tokens import token_file
 
@@ -81,11 +81,13 @@ def _core(process: Process, settings: GatewaySettings, envelope: Callable[[int],
     lease.attach(process)
     engine = lease.fence(open_database(settings.state_dir, "gateway", settings.database_url))
     store = Store(engine)
+    watch_certificate(process, lambda: identity.tls.now().chain, now)
     log, exchange = LogClient(identity, settings.peer("log")), ExchangeClient(identity, settings.peer("coordinator"))
     refusals = RefusalLog(identity, lambda sent: log.append(sent).index, now)
     disputes = Disputes(identity, exchange, settings.state_dir / "disputes", now)
     rounds = KeyRounds(identity, zone, exchange)
     zone.observe(rounds.observe)
+    sealing = identity.hpke_private if isinstance(identity.hpke_private, bytes) else identity.hpke_private[0]
     with zone.reading() as view:
         title = view.registry.genesis.title
     ground = Ground(
@@ -98,7 +100,7 @@ def _core(process: Process, settings: GatewaySettings, envelope: Callable[[int],
         register=add_register(process, table.public_register, lease),
         intake=SignedIntake(zone, store, refusals, table.public_base, now, RateLimit(table.requests_per_minute_per_key, time.monotonic)),
         public=Public(zone, log),
-        site=gateway_site(settings.member, title, lease.fence(open_pages(settings)), now, digest("sign-in-forms", identity.hpke_private)),
+        site=gateway_site(settings.member, title, lease.fence(open_pages(settings)), now, digest("sign-in-forms", sealing)),
         now=now,
         admin_token=token_file(table.admin_token_file),
         divisions={} if table.public_register is None else table.public_register.divisions,

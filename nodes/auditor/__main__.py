@@ -26,6 +26,7 @@ from nodes.runtime.process import Process
 from nodes.runtime.replica.follower import LogFollower
 from nodes.runtime.replica.store import LogReplica, open_copy
 from nodes.runtime.replica.zone import Zone, announce_witnesses, follow_own_keys
+from nodes.runtime.standing.remaining import watch_certificate
 from protos.errors import refusal_of
 
 _log = logging.logger("auditor")
@@ -51,6 +52,7 @@ def main(config: Path) -> int:
     settings = AuditorSettings.load(config)
     process = Process(settings)
     identity = Identity.load(settings)
+    watch_certificate(process, lambda: identity.tls.now().chain, now)
     zone = Zone(settings.public_dir)
     genesis = zone.genesis
     announce_witnesses(genesis.witness_policy)

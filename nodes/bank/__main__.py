@@ -26,6 +26,7 @@ from nodes.runtime.replica.disputes import Disputes
 from nodes.runtime.replica.members import Members
 from nodes.runtime.replica.relay import LOAN
 from nodes.runtime.replica.releases import ReleaseOpener
+from nodes.runtime.standing.remaining import watch_certificate
 from nodes.runtime.web.gateway_client import GatewayClient
 from nodes.runtime.web.server import WebServer
 from nodes.runtime.web.tokens import token_file
@@ -37,6 +38,7 @@ def main(config: Path) -> int:
     settings = BankSettings.load(config)
     process = Process(settings)
     identity = Identity.load(settings)
+    watch_certificate(process, lambda: identity.tls.now().chain, now)
     roots = Roots.load(settings.public_dir)
     engine = open_database(settings.state_dir, "bank", settings.database_url)
     trust = ZoneTrust(settings.public_dir, settings.zone, settings.member)  # what is pinned in roots stays as it is: receipts are verified from there

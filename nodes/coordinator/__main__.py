@@ -37,7 +37,7 @@ from nodes.runtime.peers.rpc import RpcServer
 from nodes.runtime.process import Process
 from nodes.runtime.replica.material import Ciphertexts, Placements
 from nodes.runtime.replica.zone import Zone, follow_zone
-from nodes.runtime.standing.remaining import watch_registry
+from nodes.runtime.standing.remaining import watch_certificate, watch_registry
 from protos.v1.board_pb2_grpc import add_BoardServicer_to_server
 from protos.v1.exchange_pb2_grpc import add_ExchangeServicer_to_server
 from protos.v1.federation_pb2_grpc import add_FederationServicer_to_server
@@ -48,6 +48,7 @@ def main(config: Path) -> int:
     settings = CoordinatorSettings.load(config)
     process = Process(settings)
     identity = Identity.load(settings)
+    watch_certificate(process, lambda: identity.tls.now().chain, now)
     table = settings.coordinator
     zone = Zone(settings.public_dir)
     lease = Lease(f"{settings.zone}/coordinator", settings.database_url, settings.standby_after_s)

@@ -7,9 +7,11 @@ from pathlib import Path
 from nodes.custodian.role import CustodianRole
 from nodes.department.role import DepartmentRole
 from nodes.department.settings import DepartmentSettings
+from nodes.runtime.clock import now
 from nodes.runtime.entry import run_program
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.process import Process
+from nodes.runtime.standing.remaining import watch_certificate
 
 
 def main(config: Path) -> int:
@@ -17,6 +19,7 @@ def main(config: Path) -> int:
     settings = DepartmentSettings.load(config)
     process = Process(settings)
     identity = Identity.load(settings)
+    watch_certificate(process, lambda: identity.tls.now().chain, now)
     department = DepartmentRole(process, identity, settings, settings.department)
     if settings.custodian is not None:
         CustodianRole(process, identity, settings, settings.custodian)

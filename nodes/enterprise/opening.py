@@ -36,6 +36,7 @@ from nodes.runtime.process import Process
 from nodes.runtime.replica.disputes import Disputes
 from nodes.runtime.replica.members import Members
 from nodes.runtime.replica.releases import ReleaseOpener
+from nodes.runtime.standing.remaining import watch_certificate
 from nodes.runtime.web.gateway_client import GatewayClient
 
 
@@ -52,6 +53,7 @@ class Opened:
 def open_desks(process: Process, settings: EnterpriseSettings, engine: Engine, exchange: ExchangeClient) -> tuple[Desks, Opened]:
     """The desks of the service that ``settings`` describe. Raises as the parts do when files or keys are missing."""
     table, identity, roots = settings.enterprise, Identity.load(settings), Roots.load(settings.public_dir)
+    watch_certificate(process, lambda: identity.tls.now().chain, now)
     registry = roots.registry.copied()
     members = Members(process, identity, settings, registry)
     store, keyring = Store(engine), Keyring(settings.state_dir / "keys")

@@ -38,6 +38,7 @@ from nodes.runtime.peers.rpc import RpcServer, ServerLimits
 from nodes.runtime.process import Process
 from nodes.runtime.replica.zone import announce_witnesses, read_public
 from nodes.runtime.settings import Address, ConfigPath, NodeSettings, Table
+from nodes.runtime.standing.remaining import watch_certificate
 from protos.v1.board_pb2_grpc import add_BoardServicer_to_server
 from protos.v1.log_pb2_grpc import add_LogServicer_to_server
 
@@ -63,6 +64,7 @@ def main(config_path: Path) -> int:
     settings = LogSettings.load(config_path)
     identity = Identity.load(settings)
     process = Process(settings)
+    watch_certificate(process, lambda: identity.tls.now().chain, now)
     admission = Admission(read_public(settings.public_dir / "registry.dsse.json"))
     announce_witnesses(admission.registry_statement.witness_policy)
     signer = _signer(settings, admission.registry_statement.log_vkey)

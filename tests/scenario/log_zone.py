@@ -88,12 +88,12 @@ class Zone:
         return path
 
 
-def make_zone(root: Path, witnesses: tuple[str, ...] = ("auditor",), required: int = 1) -> Zone:
-    """A zone under ``root`` with the members of ``ROLES``; ``required`` of ``witnesses`` make its policy."""
+def make_zone(root: Path, witnesses: tuple[str, ...] = ("auditor",), required: int = 1, validity_s: int | None = None) -> Zone:
+    """A zone under ``root`` with the members of ``ROLES``; ``required`` of ``witnesses`` make its policy, its registry holds ``validity_s``."""
     members = tuple(
         MemberPlan(name, Title(zh=name, en=name), roles, listens=bool({"log", "coordinator"} & set(roles))) for name, roles in ROLES.items()
     )
-    plan = ZonePlan(ZONE, Title(zh="测试", en="test"), members, (), witnesses_required=required, witnesses=witnesses)
+    plan = ZonePlan(ZONE, Title(zh="测试", en="test"), members, (), witnesses_required=required, witnesses=witnesses, validity_s=validity_s)
     registry = make_directories(plan, root, [])
     (root / "state").mkdir(mode=0o700)
     outsider = _outsider(root)

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from nodes.ceremony.countersigning import approve_change, sign_change
+from nodes.commands.output import ExitCode, run
 from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime.clock import Timer
 from nodes.runtime.files import make_private_directory
@@ -30,10 +31,11 @@ from nodes.runtime.peers.signing import fresh_nonce
 from nodes.runtime.settings import Peer
 from nodes.runtime.standing.keyring import OVERLAP_S
 from protos.v1 import exchange_pb2, exchange_pb2_grpc
-from scoring.statements import Member, MemberChange, SigningKey, Title
+from scoring.statements import EpochOpen, Member, MemberChange, SigningKey, Title
 from simulators.zone.authority import CertificateAuthority, make_member
 from simulators.zone.layout import MemberPlan
 from tests.scenario.log_zone import START_TIMEOUT_S, ZONE, Zone, make_zone, start_log
+from xinqiao import application
 
 MEMBERS = ("registrar", "custodian-a", "bank-a")  # a department, a custodian, a bank
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -90,8 +92,9 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    zone = make_zone(tmp_path / "z")
+def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
+    """``request.param``: how many seconds the registry holds; without end where a test does not say."""
+    zone = make_zone(tmp_path / "z", validity_s=getattr(request, "param", None))
     log = start_log(zone)
     config = zone.root / "coordinator.toml"
     config.write_text(
@@ -250,3 +253,43 @@ def test_who_leaves_or_is_revoked_is_cut_off_on_its_open_stream_at_once(place: P
     sender.close()
     revoked.join(15)
     assert [getattr(error, "reason", "") for error in ended] == ["CALLER_UNKNOWN"]
+
+
+@pytest.mark.parametrize("place", [4], indirect=True)
+def test_an_expired_registry_opens_no_epoch_until_custodians_alone_extend_it(place: Place, tmp_path: Path) -> None:
+    coordinator, log = ExchangeClient(place.ours["authority"], place.coordinator), LogClient(place.ours["registrar"], place.log)
+    hashes = dict.fromkeys(("model", "key", "roster"), "00" * 32)
+    opening = EpochOpen.model_validate(
+        {"zone": ZONE, "nonce": fresh_nonce(), "epoch": "e1", "period": "2023", "stages_leaf": 0, "slot_bits": 1, "slots": 1, "batches": 1}
+        | {"contributors": {}, "order": "", **hashes}
+    )
+
+    def refused() -> str:
+        with pytest.raises(RpcRefusal) as refusal:
+            coordinator.submit(place.zone.sign("authority", opening))
+        return refusal.value.reason
+
+    timer = Timer(60)
+    while refused() != "REGISTRY_EXPIRED":
+        assert timer.left_s() > 0
+    log.append(place.zone.refusal("registrar"))  # what contributes nothing to an opening goes on being logged
+    config, public = tmp_path / "custodian.toml", str(place.zone.public_dir)
+    config.write_text(
+        f'member = "custodian-a"\nzone = "{ZONE}"\nstate_dir = "state"\nkeys_dir = "{place.zone.root}/members/custodian-a"\n'
+        f'public_dir = "{public}"\n[peers.log]\nmember = "log"\naddress = "{place.log.address}"\n'
+        f'[peers.coordinator]\nmember = "coordinator"\naddress = "{place.coordinator.address}"\n[custodian]\npassphrase_file = "none"\n'
+    )
+    written, approved = str(tmp_path / "extension.json"), str(tmp_path / "approval.json")
+    key = f"{place.zone.root}/members/custodian-a/sign.pem"
+    assert run(application("zone"), ["zone", "extend", "--days", "20", "--public", public, "-o", written]) == 0
+    assert run(application("zone"), ["zone", "extend", written, "--config", str(config)]) == ExitCode.REFUSED  # nobody approved it
+    assert (
+        run(application("member"), ["member", "approve", written, "--key", key, "--member", "custodian-a", "--public", public, "-o", approved]) == 0
+    )
+    assert run(application("zone"), ["zone", "extend", written, "--config", str(config), "--approval", approved]) == 0
+    assert refused() != "REGISTRY_EXPIRED"
+    told, timer = place.errors[0], Timer(30)
+    while not all(f'"registry.{word}"'.encode() in told.read_bytes() for word in ("expired", "ageing")):
+        assert timer.left_s() > 0, told.read_text()
+    log.close()
+    coordinator.close()

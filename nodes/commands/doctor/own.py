@@ -49,7 +49,7 @@ def check_files(case: Case) -> Iterator[Finding]:
 def check_certificate(case: Case) -> Iterator[Finding]:
     """The certificate is the member's, the CA's, its key's, and in force for a while."""
     file = case.settings.keys_dir / "cert.pem"
-    renew = "have the zone's CA issue one to this member, replace cert.pem and tls-key.pem, restart (operator guide, Rotation)"
+    renew = "have the zone's CA issue one to this member, replace cert.pem and tls-key.pem; no restart (operator guide, Rotation)"
     try:
         chain = x509.load_pem_x509_certificates(read_private(file))
         ca = (case.settings.public_dir / "ca.pem").read_bytes()

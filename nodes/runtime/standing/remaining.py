@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 
@@ -12,12 +13,14 @@ from nodes.runtime import logging
 from nodes.runtime.clock import Clock
 from nodes.runtime.observing import gauges
 from nodes.runtime.process import Process
-from nodes.runtime.replica.zone import Zone
 from scoring.exchange.validity import DAY_S
+
+if TYPE_CHECKING:
+    from nodes.runtime.replica.zone import Zone
 
 REGISTRY_AGEING, REGISTRY_EXPIRED, REGISTRY_HOLDS = "registry.ageing", "registry.expired", "registry.holds"
 CERTIFICATE_AGEING, CERTIFICATE_EXPIRED, CERTIFICATE_HOLDS = "certificate.ageing", "certificate.expired", "certificate.holds"
-LOOK_S = 30.0
+LOOK_S = 5.0
 
 _log = logging.logger("standing")
 
