@@ -73,7 +73,7 @@ def released(zone: LiveZone, number: int) -> dict[str, Any]:
     subject = sorted(zone.subjects)[number]
     zone.grant(subject, "bank-a", PRODUCT)
     answer = zone.banks["bank-a"].query(subject, PRODUCT)
-    assert zone.banks["bank-a"].receipt(answer["receipt"])["subject"] == subject
+    assert zone.banks["bank-a"].receipt(answer["receipt_id"])["subject"] == subject
     return answer
 
 
