@@ -87,7 +87,6 @@ def _core(process: Process, settings: GatewaySettings, envelope: Callable[[int],
     disputes = Disputes(identity, exchange, settings.state_dir / "disputes", now)
     rounds = KeyRounds(identity, zone, exchange)
     zone.observe(rounds.observe)
-    sealing = identity.hpke_private if isinstance(identity.hpke_private, bytes) else identity.hpke_private[0]
     with zone.reading() as view:
         title = view.registry.genesis.title
     ground = Ground(
@@ -100,7 +99,7 @@ def _core(process: Process, settings: GatewaySettings, envelope: Callable[[int],
         register=add_register(process, table.public_register, lease),
         intake=SignedIntake(zone, store, refusals, table.public_base, now, RateLimit(table.requests_per_minute_per_key, time.monotonic)),
         public=Public(zone, log),
-        site=gateway_site(settings.member, title, lease.fence(open_pages(settings)), now, digest("sign-in-forms", sealing)),
+        site=gateway_site(settings.member, title, lease.fence(open_pages(settings)), now, digest("sign-in-forms", identity.hpke_registered)),
         now=now,
         admin_token=token_file(table.admin_token_file),
         divisions={} if table.public_register is None else table.public_register.divisions,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -58,7 +58,7 @@ Moment = Literal["", "before", "after"]
 
 def member_identity(made: Identity, ledger: Ledger) -> Identity:
     """``made`` (whose certificate is used) with the statement signing key that the ledger's registry names."""
-    return replace(made, signer=ledger.keys.signers[made.member])
+    return made.but(signer=ledger.keys.signers[made.member])
 
 
 def write_public(ledger: Ledger, directory: Path) -> Path:

@@ -96,6 +96,12 @@ class Identity:
         return self._fixed[1] if self._ring is None else self._ring.private
 
     @property
+    def hpke_registered(self) -> bytes:
+        """The first of ``hpke_private``."""
+        private = self.hpke_private
+        return private if isinstance(private, bytes) else private[0]
+
+    @property
     def hpke_public(self) -> bytes:
         """The registered sealing key, where we hold it."""
         return self._fixed[2] if self._ring is None else self._ring.public

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -366,7 +365,7 @@ def test_a_crash_in_the_middle_of_an_approval_leaves_it_as_it_was(node: Node) ->
         def sign(self, data: bytes) -> bytes:
             raise OSError("the token is gone")
 
-    broken = replace(node.office.identity, signer=Broken())  # type: ignore[arg-type]
+    broken = node.office.identity.but(signer=Broken())  # type: ignore[arg-type]  # a key that cannot sign
     four_eyes = FourEyes(node.engine, node.office.outbox, node.people, TWO, broken, lambda: 1)
     with pytest.raises(OSError, match="gone"):
         four_eyes.decide(key_of(WANG), [contribution], approve=True)

@@ -47,6 +47,7 @@ class Case:
         """A statement signed and sealed to the bank as ``custodian``'s."""
         envelope = sign_statement(statement, self.zone.keys.signers[signer or custodian])
         info, aad = sealing_info(self.digest, custodian, generation), sealing_aad(opening)
+        assert isinstance(self.opener.private, bytes)
         return SealedPartial(custodian, opening, *seal(public_key(self.opener.private), info, aad, envelope))
 
 
