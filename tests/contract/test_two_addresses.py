@@ -132,6 +132,13 @@ def test_a_stream_of_answers_goes_on_at_the_other_instance(pair: Pair) -> None:
     call.cancel()
 
 
+def test_a_stream_of_answers_that_never_began_is_asked_for_at_the_other_instance(pair: Pair) -> None:
+    pair.leading(1)
+    call = rpc.stream(pair.log.Follow, log_pb2.FollowRequest(), timeout_s=20)
+    assert next(iter(call)).checkpoint == b"second"
+    call.cancel()
+
+
 # --- the gateway ---
 
 

@@ -43,7 +43,7 @@ class Lines(grpc.Channel):
         return _Single(self, [channel.stream_unary(*method, **options) for channel in self._channels])
 
     def unary_stream(self, *method: Any, **options: Any) -> Any:
-        return _Streaming(self, [channel.unary_stream(*method, **options) for channel in self._channels])
+        return _Asking(self, [channel.unary_stream(*method, **options) for channel in self._channels])
 
     def stream_stream(self, *method: Any, **options: Any) -> Any:
         return _Streaming(self, [channel.stream_stream(*method, **options) for channel in self._channels])
@@ -89,6 +89,48 @@ class _Streaming(_Single):
     def __call__(self, request: Any, timeout: float | None = None, **options: Any) -> Any:
         place = self._lines.place
         return _Answers(self._lines, place, self._methods[place](request, timeout=timeout, **options))
+
+
+class _Asking(_Single):
+    """A method with many answers to one message: asked at the next address where one failed before its first answer."""
+
+    def __call__(self, request: Any, timeout: float | None = None, **options: Any) -> Any:
+        def begin() -> tuple[int, Any]:
+            place = self._lines.place
+            return place, self._methods[place](request, timeout=timeout, **options)
+
+        return _AskedAnswers(self._lines, begin, len(self._methods))
+
+
+class _AskedAnswers:
+    """The answers of whichever address gives some."""
+
+    def __init__(self, lines: Lines, begin: Callable[[], tuple[int, Any]], tries: int) -> None:
+        self._lines, self._begin, self._tries = lines, begin, tries
+        self._place, self._call = begin()
+        self._cancelled = False
+
+    def __iter__(self) -> Iterator[Any]:
+        answered = False
+        while True:
+            try:
+                for answer in self._call:
+                    answered = True
+                    yield answer
+            except grpc.RpcError as error:
+                if error.code() not in _ELSEWHERE:
+                    raise
+                self._lines.failed(self._place)
+                self._tries -= 1
+                if answered or self._cancelled or not self._tries or error.code() is not grpc.StatusCode.UNAVAILABLE:
+                    raise
+                self._place, self._call = self._begin()
+            else:
+                return
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        self._call.cancel()
 
 
 class _Answers:
