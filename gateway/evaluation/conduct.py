@@ -23,7 +23,7 @@ from nodes.runtime.replica.disputes import Disputes
 from nodes.runtime.replica.zone import Zone
 from protos.errors import refusal_of
 from scoring.custody.generations import Generation
-from scoring.errors import EpochDefinitionError, ScoringError, WrongModelError
+from scoring.errors import EpochDefinitionError, EpochStateError, ScoringError, WrongModelError
 from scoring.exchange.contributors import contributors_of
 from scoring.exchange.documents.axes import check_stated, stated_axes
 from scoring.exchange.epoch import EpochState, Phase
@@ -38,6 +38,7 @@ APPLY_TIMEOUT_S = 30.0
 AWAY_S, PAUSE_S = 120.0, 1.0
 EPOCH_OPENED, EPOCH_CLOSED, EPOCH_DELAYED, EPOCH_FAILED = "epoch.opened", "epoch.closed", "epoch.delayed", "epoch.failed"
 OPENING_FAILED = "OPENING_FAILED"
+CLOSED_BEFORE = refusal_of(EpochStateError()).reason
 T = TypeVar("T")
 
 _log = logging.logger("evaluation")
@@ -133,7 +134,11 @@ class Evaluation:
                     raise NotReadyError(f"{len(missing)} columns are missing: {names}")
                 absent = tuple((column.indicator, column.functional, column.member) for column in missing)
                 closing = EpochClose(zone=self._identity.zone, nonce=fresh_nonce(), epoch=epoch, absent=absent)
-                self._exchange.submit(sign_statement(closing, self._identity.signer))
+                try:
+                    self._exchange.submit(sign_statement(closing, self._identity.signer))
+                except RpcRefusal as refusal:
+                    if refusal.reason != CLOSED_BEFORE:  # by another instance of the gateway, which our view does not show yet
+                        raise
                 self._logged(lambda view: view.epoch(epoch).phase is not Phase.OPEN or None, f"the closing of epoch {epoch}")
                 _log.info(EPOCH_CLOSED, epoch=epoch, absent=len(absent))
             self._begin_release(epoch)
