@@ -100,7 +100,9 @@ def _first(custody: Custody, away: frozenset[str], margin: int, end: int) -> tup
         steps.append("finish-round")  # it waits for every one of them
     if margin < 0:
         usable = [name for name in custody.spare if name not in away]
-        steps += ["reshare"] if len(usable) >= -margin else ["find-custodian", "reshare"]
+        if len(usable) < -margin:
+            steps.append("find-custodian")
+        steps.append("reshare")
     if custody.registry_until is not None and custody.registry_until < end:
         steps.append("renew-registry")
     if custody.key_since + KEY_LIFE_S < end:

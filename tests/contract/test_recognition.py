@@ -229,12 +229,17 @@ def test_the_log_takes_a_recognition_of_the_authority_alone_of_another_zone_and_
         "shown": "2" * 64,
         "scored": 1,
     }
+
+    def saying(**other: Any) -> Recognition:
+        fields: dict[str, Any] = {**said, **other}
+        return Recognition(**fields)
+
     with pytest.raises(WrongSignerError):
-        zone.judge(Recognition(**said), "bank-a")
+        zone.judge(saying(), "bank-a")
     with pytest.raises(ZoneMismatchError):
-        zone.judge(Recognition(**(said | {"origin": zone.name})), "authority")
+        zone.judge(saying(origin=zone.name), "authority")
     with pytest.raises(ZoneMismatchError):
-        zone.judge(Recognition(**(said | {"origin": "third-zone"})), "authority")
-    zone.say(Recognition(**said), "authority")
+        zone.judge(saying(origin="third-zone"), "authority")
+    zone.say(saying(), "authority")
     with pytest.raises(StatementReplayedError):
-        zone.judge(Recognition(**(said | {"nonce": "3" * 32})), "authority")
+        zone.judge(saying(nonce="3" * 32), "authority")

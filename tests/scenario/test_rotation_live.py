@@ -130,7 +130,7 @@ class Load:
     """Members that say something to the log and send something through the coordinator, again and again, until one call fails."""
 
     def __init__(self, place: Place) -> None:
-        self.turns = dict.fromkeys(MEMBERS, 0)
+        self.turns: dict[str, int] = dict.fromkeys(MEMBERS, 0)
         self.failed: list[tuple[str, BaseException]] = []
         self._place, self._stop = place, threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(name,)) for name in MEMBERS]

@@ -38,9 +38,11 @@ class Blobs(Protocol):
 
     def get(self, digest: str) -> bytes:
         """Whole content. Raises NotFoundError."""
+        ...
 
     def parts(self, digest: str) -> Iterator[bytes]:
         """Content in parts of at most 1 MiB. Raises NotFoundError before the first part."""
+        ...
 
 
 def open_blobs(state_dir: Path, engine: Engine) -> Blobs:

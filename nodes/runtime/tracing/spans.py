@@ -39,6 +39,7 @@ class Span(Protocol):
     @property
     def traceparent(self) -> str:
         """What tells another process that its work belongs to this span; empty when there is nothing to tell."""
+        ...
 
     def rename(self, name: str, /) -> None:
         """Call it otherwise, as what it is about becomes known."""

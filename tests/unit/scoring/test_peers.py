@@ -95,7 +95,12 @@ def test_giving_up_grants_needs_no_approval_and_getting_more_does(zone: SmallZon
     key = make_key(PEER)
     registry.apply(change_of(zone, peer_member(key=key, grants=("log", "models"))), 1)
     registry.apply(change_of(zone, peer_member(key=key, grants=("log",)), "rekey", approved=False), 2)
-    for more in ({"grants": ("log", "backup")}, {"grants": ("log",), "registry": "cd" * 32}, {"grants": ("log",), "witness_vkey": other_witness()}):
+    wider: tuple[dict[str, Any], ...] = (
+        {"grants": ("log", "backup")},
+        {"grants": ("log",), "registry": "cd" * 32},
+        {"grants": ("log",), "witness_vkey": other_witness()},
+    )
+    for more in wider:
         with pytest.raises(ApprovalError):
             registry.apply(change_of(zone, peer_member(key=key, **more), "rekey", approved=False), 3)
         assert registry.member(PEER).peer == entry(grants=("log",))
