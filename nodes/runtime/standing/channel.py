@@ -80,6 +80,18 @@ class RenewedChannel(grpc.Channel, Generic[T]):
             line.channel.close()
         return taken
 
+    def method(self, line: _Line, kind: str, name: str, form: tuple[Any, ...], more: dict[str, Any]) -> Any:
+        """The method of the connection's channel, made at its first call. Raises ValueError, as gRPC does, when the channel is closed.
+
+        gRPC makes no two of them at once, and ends the process where the channel is closed meanwhile: so one at a time, and none afterwards.
+        """
+        with self._lock:
+            if self._closed:
+                raise ValueError("Cannot invoke RPC on closed channel!")
+            if (kind, name) not in line.methods:
+                line.methods[kind, name] = getattr(line.channel, kind)(name, *form, **more)
+            return line.methods[kind, name]
+
     def give_back(self, line: _Line) -> None:
         """One call on the connection has ended."""
         with self._lock:
@@ -124,7 +136,4 @@ class _Method:
         return call
 
     def _on(self, line: _Line) -> Any:
-        key = (self._kind, self._method)
-        if key not in line.methods:
-            line.methods[key] = getattr(line.channel, self._kind)(self._method, *self._form, **self._more)
-        return line.methods[key]
+        return self._channel.method(line, self._kind, self._method, self._form, self._more)
