@@ -54,7 +54,7 @@ def main(config: Path) -> int:
     lease = Lease(f"{settings.zone}/coordinator", settings.database_url, settings.standby_after_s)
     lease.attach(process)
     engine = lease.fence(open_database(settings.state_dir, "coordinator", settings.database_url))
-    store, outbox = Store(engine), Outbox(engine)
+    store, outbox = Store(engine, now() * 1000), Outbox(engine)
     blobs = open_blobs(settings.state_dir, engine)
     work = WorkQueue(store, process.stopping)
     log = LogClient(identity, settings.peer("log"))

@@ -80,10 +80,14 @@ class StoredReceipt:
 
 
 class Store:
-    """Transactions over the coordinator's database. Each method is durable when it returns."""
+    """Transactions over the coordinator's database. Each method is durable when it returns.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    ``first``: the lowest number that new work gets. A process names its start in milliseconds: members keep the number of what they took last, so
+    that a database that was put back from a backup must give none of the numbers again that it gave afterwards.
+    """
+
+    def __init__(self, engine: Engine, first: int = 1) -> None:
+        self._engine, self._first = engine, first
 
     def contribution(self, identity: str) -> StoredReceipt | None:
         """What is stored under the identity, if anything."""
@@ -113,7 +117,7 @@ class Store:
             if connection.execute(select(_work.c.seq).where(_work.c.member == member, _work.c.key == key)).first():
                 return False
             last = connection.execute(select(func.max(_work.c.seq)).where(_work.c.member == member)).scalar()
-            connection.execute(insert(_work).values(member=member, seq=(last or 0) + 1, key=key, item=item))
+            connection.execute(insert(_work).values(member=member, seq=max((last or 0) + 1, self._first), key=key, item=item))
             return True
 
     def begin_work(self, member: str, seq: int) -> None:
