@@ -235,7 +235,7 @@ def _round_routes(app: FastAPI, gateway: Gateway) -> None:
     @app.post("/v1/registry:renew", dependencies=guarded)
     def renew_registry(body: schemas.RenewalToMake) -> dict[str, Any]:
         """Sign and log a renewal that the custodians have approved. For the authority's staff."""
-        return gateway.registry.renew(body.renewal.encode(), [base64.b64decode(item) for item in body.approvals])
+        return gateway.registry.renew(body.renewal.encode(), body.approvals)
 
 
 def _public_routes(app: FastAPI, gateway: Gateway) -> None:

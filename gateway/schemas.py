@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 
 from scoring.custody.rounds import MAX_CUSTODIANS
 from scoring.release.asking import BatchAsked, PortraitAsked, ScoreAsked
-from scoring.statements import Base64, Hex32, MemberId, Name
+from scoring.statements import Hex32, MemberId, Name
 
 SUBJECT, CONSENT = "5f3c0d1e9a7b4c2d8e6f0a1b2c3d4e5f", "0123456789abcdef0123456789abcdef"
 _SCORE = {"subject": SUBJECT, "product": "innovation-loan", "purpose": "loan", "consent_id": CONSENT}
@@ -121,7 +121,7 @@ class RenewalToMake(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     renewal: str = Field(max_length=4096)
-    approvals: list[Base64] = Field(default=[], max_length=64)
+    approvals: list[Annotated[Base64Bytes, Field(max_length=1 << 16)]] = Field(default=[], max_length=64)
 
 
 def signed_body(kind: str) -> dict[str, Any]:
