@@ -54,6 +54,7 @@ CHECKS_OF = {
     "log": ("log and witnesses",),
     "witnesses": ("log and witnesses",),
 }
+pytestmark = pytest.mark.slow
 DAY = datetime.timedelta(days=1)
 
 

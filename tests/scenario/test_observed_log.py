@@ -25,6 +25,7 @@ from protos.v1 import log_pb2 as pb
 from protos.v1 import log_pb2_grpc
 from tests.scenario.log_zone import LogProcess, Zone, connect, make_zone, running_log
 
+pytestmark = pytest.mark.slow
 OBSERVE = '[observe]\nlisten = "127.0.0.1:0"\n'
 APPENDS = 3
 

@@ -31,7 +31,7 @@ from tests.scenario.log_zone import ZONE, connect
 from tests.scenario.peer_zone import HOME, NODE, SHORT_S, PeeredZone, PeerProcess, peered_zone, until
 from tests.support.link import Link
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("peering")]
+pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.xdist_group("peering")]
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ from tests.scenario.log_zone import START_TIMEOUT_S, ZONE, Zone, make_zone, star
 from xinqiao import application
 
 MEMBERS = ("registrar", "custodian-a", "bank-a")  # a department, a custodian, a bank
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.timeout(300)]
 
 
 @dataclass
