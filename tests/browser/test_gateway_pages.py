@@ -47,7 +47,7 @@ def crawl(visitor: Visit) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "width", "english", "least"),
     [
-        ("chief", DESKTOP, False, 12),
+        pytest.param("chief", DESKTOP, False, 12, marks=pytest.mark.nightly),
         pytest.param("chief", PHONE, True, 12, marks=pytest.mark.nightly),
         ("county-xiaoshan", PHONE, True, 5),
         pytest.param("auditor", DESKTOP, True, 4, marks=pytest.mark.nightly),

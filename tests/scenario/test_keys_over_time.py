@@ -184,6 +184,7 @@ def test_a_custodian_leaves_and_comes_back(zone: LiveZone, subject: str) -> None
     assert zone.service.portrait(zone.subjects[subject])["values"]
 
 
+@pytest.mark.nightly
 def test_a_lying_custodian_spoils_nothing_and_is_named_in_the_log(zone: LiveZone, subject: str, tmp_path: Path) -> None:
     total = query(zone, subject)
     with instead(zone, NAME, "tests.support.lying_custodian"):

@@ -93,6 +93,8 @@ def test_no_process_has_another_ones_files_open(zone: LiveZone) -> None:
         held = [Path(path) for path in zone.processes.open_files(name) if path.startswith(str(zone.out))]
         assert held, name
         for path in held:
+            if path.is_relative_to(zone.out / "public"):  # everybody's, looked at again and again for what was replaced
+                continue
             root = next(root for root in roots if path.is_relative_to(root))
             assert path.relative_to(root).parts[0] in {name, member_of[name]}, f"{name} holds {path}"
 

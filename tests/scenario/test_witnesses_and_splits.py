@@ -87,6 +87,7 @@ def reason(response: Any) -> str:
     return "" if response.status_code == 200 else str(response.json()["reason"])
 
 
+@pytest.mark.nightly
 def test_releases_stop_without_witnesses_contributions_go_on_and_releases_resume(zone: LiveZone, granted: tuple[str, str]) -> None:
     subject, consent = granted
     assert zone.ask("bank-a", subject, PRODUCT, consent).status_code == 200
@@ -115,6 +116,7 @@ def test_releases_stop_without_witnesses_contributions_go_on_and_releases_resume
     zone.processes.start(["data-zhejiang"])
 
 
+@pytest.mark.nightly
 def test_a_revocation_binds_though_gateway_and_log_never_get_it(zone: LiveZone, granted: tuple[str, str]) -> None:
     """The gateway is away, so nothing can be logged; then the enterprise service too, and one custodian is killed and comes back."""
     subject = zone.authority.totals(EPOCH)[32]["subject"]

@@ -187,6 +187,7 @@ def test_a_corpus_made_anew_gets_the_same_diagnoses(made: Made, tmp_path: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.timeout(600)
 def test_both_name_one_reason_whatever_is_changed() -> None:
     """Every scalar of a receipt, changed to another one of its form, and left empty."""

@@ -57,7 +57,9 @@ def written(path: Path, found: dict[str, Any]) -> Path:
     return path
 
 
-LONG = [pytest.param(name, marks=pytest.mark.slow) for name in ("suzhou-snd", "kunshan", "longwan")]
+LONG = [pytest.param(name, marks=pytest.mark.slow) for name in ("suzhou-snd", "longwan")] + [
+    pytest.param("kunshan", marks=[pytest.mark.slow, pytest.mark.nightly])
+]
 
 
 @pytest.mark.parametrize("name", ["firm-panel", "sme-tech", "hangzhou-binjiang", *LONG])
