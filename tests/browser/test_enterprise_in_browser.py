@@ -81,7 +81,8 @@ def test_the_portrait_shows_the_total_that_the_zone_computed(kept: KeptZone, vis
     assert {str(leaf) for leaf in leaves} & shown
 
 
-@pytest.mark.parametrize("width", [PHONE, pytest.param(DESKTOP, marks=pytest.mark.nightly)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("width", [PHONE, DESKTOP])
 def test_every_page_is_sound_in_both_languages(kept: KeptZone, visit: Callable[..., Visit], width: int) -> None:
     visitor = visit(kept.endpoints["enterprise_pages"], width=width)
     visitor.open("/sign-in")

@@ -26,7 +26,7 @@ from tests.support.commands import begun
 from tests.support.live_zone import EPOCH, PACK, STANDALONE_CUSTODIANS, LiveZone
 from tests.support.shared_zone import GROUP, OFFICE, configured
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group(GROUP), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.nightly, pytest.mark.slow, pytest.mark.xdist_group(GROUP), pytest.mark.timeout(600)]
 PRODUCT = next(iter(load_pack(shipped_pack(PACK)).products))
 TIMEOUT_S = 300.0
 PEOPLE = ("li-wei", "wang-fang")

@@ -118,6 +118,7 @@ def answered(zone: LiveZone, subject: str) -> dict[str, Any]:
                 raise
 
 
+@pytest.mark.nightly
 def test_t_custodians_suffice_and_fewer_open_nothing(zone: LiveZone, granted: tuple[str, str]) -> None:
     subject, _ = granted
     zone.processes.stop(STANDALONE_CUSTODIANS[:2])  # three of five are left

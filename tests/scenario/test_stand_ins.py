@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 READY_S, END_S = 120.0, 60.0
 
 
+@pytest.mark.nightly
 def test_a_node_can_be_pointed_at_stand_ins_until_they_are_told_to_end(tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ("--pack", "hangzhou-binjiang", "--enterprises", "110", "--malformed", "6", "--port", "18571", "--json")
