@@ -161,8 +161,8 @@ class LeafIndex:
         size = self.head()[0].size
         if self._counts[0] != size:
             with reading(self._engine) as connection:
-                found = connection.execute(select(LEAVES.c.kind, func.count()).group_by(LEAVES.c.kind).order_by(LEAVES.c.kind)).all()
-            self._counts = size, {kind: count for kind, count in found}  # noqa: C416 - rows, which dict() is not typed for
+                found = connection.execute(select(LEAVES.c.kind, func.count().label("leaves")).group_by(LEAVES.c.kind).order_by(LEAVES.c.kind)).all()
+            self._counts = size, {row.kind: row.leaves for row in found}
         return self._counts[1]
 
     def count(self, asked: Asked) -> int:

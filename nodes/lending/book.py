@@ -15,6 +15,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    RowMapping,
     String,
     Table,
     delete,
@@ -266,11 +267,10 @@ def terms_in(envelope: bytes) -> ProductTerms:
 
 def _steps_after(connection: Connection, application: str, number: int) -> list[KeptStep]:
     query = select(_steps).where(_steps.c.application == application, _steps.c.number > number).order_by(_steps.c.number)
-    return [_kept_step(row) for row in connection.execute(query).all()]
+    return [_kept_step(values) for values in connection.execute(query).mappings()]
 
 
-def _kept_step(row: object) -> KeptStep:
-    values = row._mapping  # type: ignore[attr-defined]  # a Row of the table of steps
+def _kept_step(values: RowMapping) -> KeptStep:
     signed = SignedStep(paper=values["paper"].hex(), step=values["step"].hex(), leaf_index=values["leaf_index"])
     paper, step = (parse_envelope(values[name]) for name in ("paper", "step"))
     said, statement = parse_statement(paper.payload_type, paper.payload), parse_statement(step.payload_type, step.payload)

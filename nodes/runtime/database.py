@@ -170,9 +170,9 @@ def _check_server(engine: Engine) -> None:
         raise SettingsError(f"the PostgreSQL database {facts[3]} has synchronous_commit = off: what is kept must be on disk; set it to on")
 
 
-def _prepare_sqlite(connection: object, _record: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # type: ignore[attr-defined]  # the driver begins no transactions of its own
-    cursor = connection.cursor()  # type: ignore[attr-defined]  # the driver's connection, of which SQLAlchemy names no type
+def _prepare_sqlite(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # the driver begins no transactions of its own
+    cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

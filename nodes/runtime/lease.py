@@ -34,6 +34,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
@@ -229,10 +230,11 @@ class Lease:
 
     # --- the fence ---
 
-    def _sign(self, session: object, _record: ConnectionPoolEntry) -> None:
-        with session.cursor() as cursor:  # type: ignore[attr-defined]  # the driver's connection, of which SQLAlchemy names no type
-            cursor.execute("SELECT set_config('application_name', %s, false)", (self.instance,))
-        session.commit()  # type: ignore[attr-defined]  # as above
+    def _sign(self, session: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+        cursor = session.cursor()
+        cursor.execute("SELECT set_config('application_name', %s, false)", (self.instance,))
+        cursor.close()
+        session.commit()
 
     def _hold_term(self, connection: Connection) -> None:
         if WRITES not in connection.get_execution_options():

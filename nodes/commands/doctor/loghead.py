@@ -98,7 +98,8 @@ def _pin_files(case: Case) -> list[Path]:
 def _is_shown(case: Case, size: int) -> bool:
     """Whether the log has ``size`` leaves, witnessed or not: it refuses to be followed from beyond its end."""
     peer = case.settings.peers.log
-    assert case.identity is not None and peer is not None  # noqa: PT018 - the caller's conditions
+    assert case.identity is not None  # both are the caller's conditions
+    assert peer is not None
     with tls.channel(case.identity, peer.address, peer.member) as channel:
         return _first(channel, size) is not None
 

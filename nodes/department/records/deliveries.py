@@ -130,9 +130,11 @@ class Intake:
             noted = {row.id: row for row in connection.execute(select(CONNECTORS))}
             totals = select(DELIVERIES.c.connector, func.count(), func.max(DELIVERIES.c.recorded_at)).group_by(DELIVERIES.c.connector)
             taken = {connector: (count, last) for connector, count, last in connection.execute(totals)}
-            waits = select(DELIVERIES.c.connector, func.count()).join_from(QUARANTINE, DELIVERIES, DELIVERIES.c.id == QUARANTINE.c.delivery)
+            waits = select(DELIVERIES.c.connector, func.count().label("parts")).join_from(
+                QUARANTINE, DELIVERIES, DELIVERIES.c.id == QUARANTINE.c.delivery
+            )
             waits = waits.where(QUARANTINE.c.state == "waiting").group_by(DELIVERIES.c.connector)
-            waiting = {connector: count for connector, count in connection.execute(waits)}  # noqa: C416 - rows, which dict() is not typed for
+            waiting = {row.connector: row.parts for row in connection.execute(waits)}
         found = []
         for name in connectors:
             cursor, since, failure = (noted[name].cursor, noted[name].failing_since, noted[name].failure) if name in noted else ("", None, "")

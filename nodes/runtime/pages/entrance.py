@@ -6,8 +6,9 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from nodes.errors import FormError, RateLimitedError, SignInError
@@ -76,8 +77,8 @@ def entrance(site: Site, attempts: Attempts | None = None) -> APIRouter:
         return answer
 
     @router.get(SIGN_IN)
-    def sign_in_page(request: Request, next: str = "") -> Response:  # noqa: A002 - the word of the address
-        return asking(request, goal=next)
+    def sign_in_page(request: Request, goal: Annotated[str, Query(alias="next")] = "") -> Response:
+        return asking(request, goal=goal)
 
     @router.post(SIGN_IN)
     def sign_in(request: Request, form: Form = sent) -> Response:
