@@ -148,8 +148,8 @@ def _work(process: Process, settings: GatewaySettings, core: _Core, found: Appli
     log, exchange = core.ground.log, core.ground.exchange
     own = (
         Worker("founding", lambda stopping: log_founding(settings.public_dir, lambda envelope: log.append(envelope).index, stopping), _nothing),
-        Worker("rounds", core.rounds.run, core.rounds.stop),
-        Worker("evaluation", core.resuming.run, core.resuming.stop),
+        Worker("rounds", core.rounds.worker.run, core.rounds.worker.wake),
+        Worker("evaluation", core.resuming.worker.run, core.resuming.worker.wake),
         Worker("refusals", core.refusals.run, _nothing),
     )
     process.on_stop(log.close)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from gateway.cockpit.questions import Asking, canonical_prefixes, edges_for, pla
 from gateway.cockpit.results import Results
 from gateway.cockpit.store import CockpitStore
 from gateway.register.book import Register
+from gateway.woken import Woken
 from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
 from nodes.runtime.clock import Clock
@@ -36,30 +36,12 @@ class Publisher:
 
     def __init__(self, results: Results, register: Register, store: CockpitStore, now: Clock) -> None:
         self._results, self._register, self._store, self._now = results, register, store, now
-        self._wake = threading.Event()
+        self.worker = Woken(self._publish_waiting)
 
     def observe(self, logged: Logged) -> None:
         """Look again when an epoch was released."""
         if isinstance(logged.statement, EpochRelease):
-            self._wake.set()
-
-    def stop(self) -> None:
-        """Wake ``run`` so that it ends."""
-        self._wake.set()
-
-    def run(self, stopping: threading.Event) -> None:
-        """Publish whatever was released, until ``stopping`` is set."""
-        while not stopping.is_set():
-            self._wake.clear()
-            try:
-                waiting = self.publish_all()
-            except (PeerUnavailableError, RpcRefusal, ScoringError) as error:
-                _log.warning(TABLES_DELAYED, cause=type(error).__name__)
-                waiting = True
-            if waiting:
-                stopping.wait(PAUSE_S)
-            else:
-                self._wake.wait()
+            self.worker.wake()
 
     def publish_all(self) -> bool:
         """Publish every released epoch that is not published. Returns whether some wait for the register to be read first [T1.6]."""
@@ -71,6 +53,14 @@ class Publisher:
         for state, kind in missing:
             self._publish(state, kind)
         return False
+
+    def _publish_waiting(self) -> float | None:
+        try:
+            waiting = self.publish_all()
+        except (PeerUnavailableError, RpcRefusal, ScoringError) as error:
+            _log.warning(TABLES_DELAYED, cause=type(error).__name__)
+            waiting = True
+        return PAUSE_S if waiting else None
 
     def _publish(self, state: EpochState, kind: str) -> None:
         earlier = self._store.publications()[-REMEMBERED:]

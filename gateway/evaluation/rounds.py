@@ -5,11 +5,11 @@ A round's state is in the log alone: a gateway that was ended in the middle goes
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from gateway.woken import Woken
 from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
 from nodes.runtime.peers.exchange_client import ExchangeClient
@@ -34,7 +34,7 @@ class KeyRounds:
 
     def __init__(self, identity: Identity, zone: Zone, exchange: ExchangeClient) -> None:
         self._identity, self._zone, self._exchange = identity, zone, exchange
-        self._wake = threading.Event()
+        self.worker = Woken(self._activate_complete)
 
     def refresh(self) -> None:
         """Begin a refresh. Raises RpcRefusal when one is under way or the key is not usable yet."""
@@ -101,23 +101,7 @@ class KeyRounds:
     def observe(self, logged: Logged) -> None:
         """Look again when a custodian acknowledges."""
         if isinstance(logged.statement, KeyAcknowledged):
-            self._wake.set()
-
-    def run(self, stopping: threading.Event) -> None:
-        """Activate every round that is complete, until the process stops."""
-        while not stopping.is_set():
-            self._wake.clear()
-            try:
-                self.activate()
-            except (PeerUnavailableError, RpcRefusal) as error:
-                _log.warning(ROUND_DELAYED, cause=type(error).__name__, reason=getattr(error, "reason", ""))
-                stopping.wait(RETRY_PAUSE_S)
-                self._wake.set()
-            self._wake.wait()
-
-    def stop(self) -> None:
-        """Wake ``run`` so that it ends."""
-        self._wake.set()
+            self.worker.wake()
 
     def activate(self) -> None:
         """Put the round under way in force if every custodian has acknowledged it; else nothing. Raises RpcRefusal, PeerUnavailableError."""
@@ -131,6 +115,14 @@ class KeyRounds:
             KeyActivated(zone=self._identity.zone, nonce=fresh_nonce(), round=pending.digest, generation=said.generation, acknowledgements=digests)
         )
         _log.info(ROUND_ACTIVATED, generation=said.generation, custodians=len(said.custodians))
+
+    def _activate_complete(self) -> float | None:
+        try:
+            self.activate()
+        except (PeerUnavailableError, RpcRefusal) as error:
+            _log.warning(ROUND_DELAYED, cause=type(error).__name__, reason=getattr(error, "reason", ""))
+            return RETRY_PAUSE_S
+        return None
 
     def _begin(self, action: Any, threshold: int, custodians: Sequence[str], dealers: Sequence[str]) -> None:
         with self._zone.reading() as view:

@@ -9,6 +9,7 @@ import threading
 from crypto.encoding import sha256
 from crypto.statements import parse_envelope
 from gateway.policies.store import PolicyStore, Sending
+from gateway.woken import Woken
 from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
 from nodes.runtime.clock import Timer
@@ -39,7 +40,8 @@ class Courier:
 
     def __init__(self, identity: Identity, exchange: ExchangeClient, store: PolicyStore) -> None:
         self._identity, self._exchange, self._store = identity, exchange, store
-        self._turn, self._wake = threading.Lock(), threading.Event()
+        self._turn = threading.Lock()
+        self.sender = Woken(self._again)  # woken when there is something to send
 
     def signed(self, claim: Claim, previous: str) -> Sending:
         """The claim's last step as the authority says it. ``previous``: digest of the step before."""
@@ -83,17 +85,9 @@ class Courier:
                     self._judge_refused(sending, error)
             return left
 
-    def wake(self) -> None:
-        """There is something to send."""
-        self._wake.set()
-
-    def run(self, stopping: threading.Event) -> None:
-        """Send until ``stopping`` is set: at once what was woken for, and what was delayed every few seconds."""
-        while not stopping.is_set():
-            self._wake.wait(RETRY_S)
-            self._wake.clear()
-            if not stopping.is_set():
-                self.drain()
+    def _again(self) -> float:
+        self.drain()
+        return RETRY_S
 
     def _send(self, sending: Sending) -> int:
         receipt = self._exchange.submit(sending.envelope)

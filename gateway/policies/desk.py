@@ -218,7 +218,7 @@ class PolicyDesk:
 
     def _change(self, policy: str, plan: Callable[[Policy, Account, Mapping[str, Kept]], Change]) -> Change:
         change = self._store.change(policy, plan)
-        self._courier.wake()
+        self._courier.sender.wake()
         return change
 
     def _in_force(self, policy: str) -> tuple[Policy, Review]:

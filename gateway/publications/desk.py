@@ -10,6 +10,7 @@ from typing import Any, Literal
 from crypto.encoding import canonical_json, sha256
 from gateway.evaluation.conduct import Evaluation
 from gateway.publications.store import UNSENT, PublicationStore
+from gateway.woken import Woken
 from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
 from nodes.runtime.clock import Clock
@@ -30,7 +31,8 @@ _log = logging.logger("publications")
 
 
 class PublicationDesk:
-    """Publications of one authority. ``company`` names a subject for the papers; empty where the register does not know it."""
+    """Publications of one authority. ``company`` names a subject for the papers; empty where the register does not know it. ``sender`` sends
+    what is kept."""
 
     def __init__(
         self, identity: Identity, zone: Zone, exchange: ExchangeClient, evaluation: Evaluation, store: PublicationStore,
@@ -38,7 +40,8 @@ class PublicationDesk:
     ) -> None:  # fmt: skip
         self._identity, self._zone, self._exchange, self._evaluation = identity, zone, exchange, evaluation
         self.store, self.company, self._now = store, company, now
-        self._turn, self._wake = threading.Lock(), threading.Event()
+        self._turn = threading.Lock()
+        self.sender = Woken(self._again)
 
     # --- the authority's steps ---
 
@@ -120,17 +123,6 @@ class PublicationDesk:
 
     # --- the way to the log ---
 
-    def run(self, stopping: threading.Event) -> None:
-        """Send what is kept, until the process stops; what could not be sent is sent again."""
-        while not stopping.is_set():
-            self._wake.clear()
-            self.drain()
-            self._wake.wait(RETRY_S)
-
-    def stop(self) -> None:
-        """Wake ``run`` so that it ends."""
-        self._wake.set()
-
     def drain(self) -> None:
         """Send kept steps in their order, as far as the zone takes them now. A step is never given up: it follows from what is in the log."""
         for step in self.store.unsent():
@@ -141,6 +133,10 @@ class PublicationDesk:
                 return
             self.store.sent(step, receipt.leaf_index)
             _log.info(STEP_LOGGED, publication=step.publication, leaf_index=receipt.leaf_index)
+
+    def _again(self) -> float:
+        self.drain()
+        return RETRY_S
 
     def _announce(self, made: Publication, by: str, until: int) -> Publication:
         if not made.candidates:

@@ -7,6 +7,7 @@ import threading
 from crypto.encoding import sha256
 from gateway.recognition.peers import Peer, Peers
 from gateway.recognition.store import Kept, Proof, RecognitionStore
+from gateway.woken import Woken
 from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.peering.trust import SPLIT
 from nodes.runtime import logging
@@ -32,7 +33,8 @@ class RecognitionDesk:
     ) -> None:  # fmt: skip
         self._identity, self._zone, self._exchange, self.store, self.peers = identity, zone, exchange, store, peers
         self._now, self._policy = now, policy
-        self._sending, self._wake = threading.Lock(), threading.Event()
+        self._sending = threading.Lock()
+        self.sender = Woken(self._again)  # of what is kept
 
     def take(self, credential: bytes, presentation: bytes) -> Kept:
         """What the credential shows, kept; in the log too, unless the log cannot be reached now: then it is sent later. The same presentation
@@ -60,17 +62,6 @@ class RecognitionDesk:
         found = {name: peer for name, peer in self.peers.pinned().items() if approved.get(name) == peer.pinned.registry_sha256}
         return {name: peer for name, peer in found.items() if self.peers.mirror(name).status().get("state") != SPLIT}
 
-    def run(self, stopping: threading.Event) -> None:
-        """Send what is kept, until the process stops; what could not be sent is sent again."""
-        while not stopping.is_set():
-            self._wake.clear()
-            self.drain()
-            self._wake.wait(RETRY_S)
-
-    def stop(self) -> None:
-        """Wake ``run`` so that it ends."""
-        self._wake.set()
-
     def drain(self) -> None:
         """Send kept statements in their order, as far as the zone takes them now."""
         with self._sending:
@@ -82,6 +73,10 @@ class RecognitionDesk:
                     return
                 self.store.sent(shown, receipt.leaf_index)
                 _log.info(RECOGNITION_LOGGED, leaf_index=receipt.leaf_index)
+
+    def _again(self) -> float:
+        self.drain()
+        return RETRY_S
 
     def _statement(self, shows: Recognised) -> bytes:
         statement = Recognition(

@@ -5,7 +5,6 @@ Only what is public or published here already: a table goes out as its pages sho
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from crypto.encoding import canonical_json, sha256
 from gateway.cockpit.store import CockpitStore
 from gateway.policies.store import PolicyStore
+from gateway.woken import Woken
 from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
 from nodes.runtime.peers.identity import Identity
@@ -40,21 +40,7 @@ class Offering:
         self._identity, self._zone, self._offer = identity, zone, offer
         self._packs, self._cockpit, self._policies = packs, cockpit, policies
         self._offered: set[str] = set()  # digests of what the outbox has, as far as this process knows
-        self._wake = threading.Event()
-
-    def run(self, stopping: threading.Event) -> None:
-        """Offer what is new, until the process stops; what could not be offered is offered again."""
-        while not stopping.is_set():
-            self._wake.clear()
-            try:
-                self.turn()
-            except (RpcRefusal, PeerUnavailableError) as error:
-                _log.warning(ITEMS_DELAYED, error=type(error).__name__, reason=getattr(error, "reason", ""))
-            self._wake.wait(PAUSE_S)
-
-    def stop(self) -> None:
-        """Wake ``run`` so that it ends."""
-        self._wake.set()
+        self.worker = Woken(self._again)
 
     def turn(self) -> None:
         """Offer everything that was not, while the zone has a peer that may have something. Raises RpcRefusal, PeerUnavailableError."""
@@ -72,6 +58,13 @@ class Offering:
                 self._offer(kind, name, item)
                 _log.info(ITEM_OFFERED, kind=kind, name=name)
             self._offered.add(digest)
+
+    def _again(self) -> float:
+        try:
+            self.turn()
+        except (RpcRefusal, PeerUnavailableError) as error:
+            _log.warning(ITEMS_DELAYED, error=type(error).__name__, reason=getattr(error, "reason", ""))
+        return PAUSE_S
 
     def _found(self) -> Iterator[Found]:
         yield from self._models()
