@@ -20,6 +20,7 @@ from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
 from nodes.runtime.clock import Clock
 from nodes.runtime.peers import rpc, tls
+from nodes.runtime.peers.absence import Absence
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.process import Process
 from nodes.runtime.settings import Peer
@@ -27,7 +28,6 @@ from protos.v1 import log_pb2, log_pb2_grpc
 
 OK, MALFORMED, FORBIDDEN, UNKNOWN_LOG, CONFLICT, UNPROVEN = 200, 400, 403, 404, 409, 422
 STREAM_TIMEOUT_S = 3600.0
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 CHECKPOINT_COSIGNED = "checkpoint.cosigned"
 CHECKPOINT_REJECTED = "checkpoint.rejected"
 FORK_SUSPECTED = "fork.suspected"
@@ -141,19 +141,18 @@ class WitnessClient:
 
     def run(self) -> None:
         """Witness until cancelled. Raises OSError when a head cannot be stored: nothing is cosigned after that."""
-        pause_s = FIRST_PAUSE_S
+        absence = Absence(_log, self._peer.member, self._stop)
         with tls.channel(self._identity, self._peer.address, self._peer.member) as channel:
             stub = log_pb2_grpc.LogStub(channel)
             while not self._stop.is_set():
-                before = self._witness.size
                 try:
-                    self._serve(stub)
+                    self._serve(stub, absence)
                 except (PeerUnavailableError, RpcRefusal) as error:
-                    _log.info(logging.LOG_RECONNECTED, cause=type(error).__name__, reason=getattr(error, "reason", ""), size=self._witness.size)
-                pause_s = FIRST_PAUSE_S if self._witness.size > before else min(pause_s * 2, LONGEST_PAUSE_S)
-                self._stop.wait(pause_s)
+                    absence.lost(error)
+                else:
+                    absence.pause()
 
-    def _serve(self, stub: log_pb2_grpc.LogStub) -> None:
+    def _serve(self, stub: log_pb2_grpc.LogStub, absence: Absence) -> None:
         answers: queue.SimpleQueue[log_pb2.WitnessAnswer | None] = queue.SimpleQueue()
         answers.put(log_pb2.WitnessAnswer(size=self._witness.size))
         call: rpc.Call[log_pb2.AddCheckpoint] = rpc.stream(stub.Witness, iter(answers.get, None), timeout_s=STREAM_TIMEOUT_S)
@@ -163,6 +162,8 @@ class WitnessClient:
         try:
             for asked in call:
                 answer = self._witness.add(asked.old_size, asked.proof, asked.checkpoint)
+                if answer.status == OK:
+                    absence.over()
                 answers.put(
                     log_pb2.WitnessAnswer(request_id=asked.request_id, status=answer.status, size=answer.size, cosignature=answer.cosignature)
                 )

@@ -12,11 +12,11 @@ from nodes.errors import PeerUnavailableError, RpcRefusal, WireFormatError
 from nodes.runtime import logging
 from nodes.runtime.database import reading, writing
 from nodes.runtime.peers import rpc
+from nodes.runtime.peers.absence import Absence
 from nodes.runtime.peers.guard import LONGEST_STREAM_S
 from protos.v1 import federation_pb2 as wire
 from protos.v1.federation_pb2_grpc import FederationStub
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 LOOK_S = 1.0
 METADATA = sa.MetaData()
 ITEMS = sa.Table(
@@ -126,32 +126,29 @@ class ItemPuller:
 
     def run(self) -> None:
         """Pull until cancelled; goes on after a cut from what is stored. Raises storage errors."""
-        pause_s = FIRST_PAUSE_S
+        absence = Absence(_log, "coordinator", self._stop)
         while not self._stop.is_set():
             kinds = self._granted()
             try:
-                if kinds and self._pull(kinds):
-                    pause_s = FIRST_PAUSE_S
+                if kinds:
+                    self._pull(kinds, absence)
             except (PeerUnavailableError, RpcRefusal, WireFormatError) as error:
-                _log.info(logging.ITEMS_DELAYED, cause=type(error).__name__, reason=getattr(error, "reason", ""), detail=str(error))
-                self._stop.wait(pause_s)
-                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+                absence.lost(error)
             else:
                 self._stop.wait(LOOK_S)
 
-    def _pull(self, kinds: frozenset[str]) -> bool:
-        """Whether anything came before the stream ended or other kinds were granted."""
+    def _pull(self, kinds: frozenset[str], absence: Absence) -> None:
+        """Store what comes until the stream ends or other kinds are granted."""
         cursors = [wire.ReplicationCursor(kind=kind, after=after) for kind, after in self._store.cursors(kinds).items()]
         request = wire.ReplicateRequest(cursors=cursors)
         call: rpc.Call[wire.ReplicatedItems] = rpc.stream(self._stub.Replicate, request, timeout_s=LONGEST_STREAM_S / 2)
-        self._call, came = call, False
+        self._call = call
         if self._stop.is_set():
             call.cancel()
         for batch in call:
             if batch.items:
                 self._store.take(batch.items, kinds)
                 self._stored(batch.items)
-                came = True
+            absence.over()
             if self._granted() != kinds:
                 break
-        return came

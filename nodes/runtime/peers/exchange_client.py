@@ -10,6 +10,7 @@ from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
 from nodes.runtime.database import of_the_machine
 from nodes.runtime.peers import rpc, tls
+from nodes.runtime.peers.absence import Absence
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.settings import Peer
 from protos.errors import INTERNAL, refusal_of
@@ -24,7 +25,6 @@ UPLOAD_PART_BYTES = 512 << 10
 PREPARE_TIMEOUT_S = 360.0
 BULK_TIMEOUT_S = 1800.0
 FOLLOW_TIMEOUT_S = 3600.0
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 
 ITEM_FAILED = "item.failed"
 _log = logging.logger("exchange")
@@ -34,6 +34,7 @@ class ExchangeClient:
     """One channel to the zone's coordinator. Every method raises RpcRefusal and PeerUnavailableError."""
 
     def __init__(self, identity: Identity, peer: Peer) -> None:
+        self._member = peer.member
         self._channel = tls.channel(identity, peer.address, peer.member)
         self._stub = exchange_pb2_grpc.ExchangeStub(self._channel)
         self._federation = federation_pb2_grpc.FederationStub(self._channel)
@@ -120,7 +121,7 @@ class ExchangeClient:
         the item comes again. An item at which it fails as no row of the catalogue foresees is told in the log and passed over: ``skip(seq)``
         makes the cursor durable, since else one member's item would end the process at every start. Anything else ends the loop.
         """
-        pause_s = FIRST_PAUSE_S
+        absence = Absence(_log, self._member, stop)
         while not stop.is_set():
             try:
                 call: rpc.Call[wire.WorkItem] = rpc.stream(self._stub.FollowWork, wire.WorkCursor(after=after()), timeout_s=FOLLOW_TIMEOUT_S)
@@ -130,11 +131,9 @@ class ExchangeClient:
                 for item in call:
                     if item.WhichOneof("work") != "heartbeat":
                         _survive(handle, item, skip)
-                    pause_s = FIRST_PAUSE_S
+                    absence.over()
             except (PeerUnavailableError, RpcRefusal) as error:
-                _log.info(logging.LOG_RECONNECTED, cause=type(error).__name__, reason=getattr(error, "reason", ""))
-                stop.wait(pause_s)
-                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+                absence.lost(error)
 
     def offer(self, kind: str, name: str, content: bytes) -> int:
         """Put an item for peer zones into the outbox; its number, the first one where these bytes are there already [F4]."""

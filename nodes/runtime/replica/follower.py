@@ -13,6 +13,7 @@ from nodes.errors import NotReadyError, PeerUnavailableError, RpcRefusal
 from nodes.runtime import clock, logging
 from nodes.runtime.observing import gauges
 from nodes.runtime.peers import rpc, tls
+from nodes.runtime.peers.absence import Absence
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.process import Process
 from nodes.runtime.replica.store import Entry, Head, LogReplica
@@ -22,7 +23,6 @@ from scoring.errors import CheckpointStaleError
 from scoring.statements import WitnessPolicy, parse_leaf
 
 FOLLOW_TIMEOUT_S = 3600.0
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 
 _log = logging.logger("follower")
 
@@ -144,18 +144,15 @@ class LogFollower:
 
     def run(self) -> None:
         """Follow until cancelled; connects again from the replica's own cursor. Raises LogForkError, LogInconsistentError, storage errors."""
-        pause_s = FIRST_PAUSE_S
+        absence = Absence(_log, self._peer.member, self._stop)
         with tls.channel(self._identity, self._peer.address, self._peer.member) as channel:
             stub = log_pb2_grpc.LogStub(channel)
             while not self._stop.is_set():
                 try:
-                    self._follow(stub)
-                    pause_s = FIRST_PAUSE_S
+                    self._follow(stub, absence)
                 except (PeerUnavailableError, RpcRefusal) as error:
                     self._connected = False
-                    _log.info(logging.LOG_RECONNECTED, cause=type(error).__name__, reason=getattr(error, "reason", ""), size=self.size)
-                    self._stop.wait(pause_s)
-                    pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+                    absence.lost(error)
 
     def _waited_s(self, covered: int, now: int) -> int:
         return now - parse_leaf(next(self._replica.entries(covered, covered + 1)).leaf).time
@@ -176,7 +173,7 @@ class LogFollower:
         )  # fmt: skip
         gauges.gauges("xinqiao_replica_following", "1 while the log is being followed, else 0", "copy", lambda: {copy: float(self._connected)}, copy)
 
-    def _follow(self, stub: log_pb2_grpc.LogStub) -> None:
+    def _follow(self, stub: log_pb2_grpc.LogStub, absence: Absence) -> None:
         self._replica.forget_unconfirmed()
         request = log_pb2.FollowRequest(from_index=self._replica.next_index())
         call: rpc.Call[log_pb2.LogUpdate] = rpc.stream(stub.Follow, request, timeout_s=FOLLOW_TIMEOUT_S)
@@ -188,6 +185,7 @@ class LogFollower:
             self._connected = True
             entries = [Entry(entry.index, entry.leaf, entry.envelope) for entry in update.entries]
             proved = self._replica.accept(entries, update.checkpoint)
+            absence.over()
             if proved is not None:
                 self._publish(proved)
 
