@@ -235,6 +235,7 @@ def test_a_follower_may_start_before_the_log(place: Place) -> None:
     place.log.append("a")
     place.server = place.serve()
     running.follower.wait_for(0, 20)
+    assert running.sink.entries == [(0, b"a")]
     running.stop()
 
 
