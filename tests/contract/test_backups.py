@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from crypto.checkpoint import Checkpoint, sign_checkpoint
 from crypto.keygen import PrivateKey
 from crypto.notes import ED25519, NoteSigner
-from nodes.commands.backup import app
 from nodes.commands.output import ExitCode
+from nodes.commands.storage.backup import app
 from nodes.log.storage import LogStore
 from nodes.runtime.database import open_database, reading, writing
 from nodes.runtime.files import make_private_directory, write_private

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from nodes.commands.database import app
 from nodes.commands.output import ExitCode
+from nodes.commands.storage.database import app
 from nodes.runtime.database import connect, open_database, writing
 from nodes.runtime.files import make_private_directory
 from nodes.runtime.migrations.catalogue import revisions

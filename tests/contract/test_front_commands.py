@@ -15,7 +15,8 @@ from typer.testing import CliRunner, Result
 
 from crypto.keygen import PrivateKey
 from nodes.ceremony.countersigning import approve_change
-from nodes.commands import epoch, key, score
+from nodes.commands import epoch, score
+from nodes.commands.keys import key
 from nodes.custodian.shares.approvals import Approvals
 from nodes.runtime import logging
 from nodes.runtime.files import make_private_directory, write_private

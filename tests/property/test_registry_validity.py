@@ -104,5 +104,10 @@ def test_what_opens_is_open_exactly_while_the_registry_holds(small_private_key: 
     opening = next(logged.statement for logged in probe.view.statements.values() if isinstance(logged.statement, EpochOpen))
     reached: set[str] = set()
     repeated = settings(max_examples=15, stateful_step_count=25, deadline=None, derandomize=True)
-    run_state_machine_as_test(lambda: Time(founded, opening, reached), settings=repeated)
+
+    class Begun(Time):
+        def __init__(self) -> None:
+            super().__init__(founded, opening, reached)
+
+    run_state_machine_as_test(Begun, settings=repeated)
     assert {"renewed", "expired", "extended 1", "extended 2"} <= reached

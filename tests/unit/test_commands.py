@@ -10,7 +10,8 @@ import typer
 from typer.testing import CliRunner
 
 from crypto.errors import MerkleError
-from nodes.commands import key, node
+from nodes.commands import node
+from nodes.commands.keys import key
 from nodes.commands.output import ExitCode, JsonFlag, reporting
 from nodes.errors import PeerUnavailableError, RpcRefusal, SettingsError
 from simulators.commands import zone

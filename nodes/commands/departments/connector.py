@@ -16,7 +16,7 @@ from connectors.errors import DeliveryError
 from connectors.mapping import load_mapping
 from connectors.records import Delivery, Malformed, Outcome, Record
 from crypto.subjects import examine_uscc
-from nodes.commands.mapping_check import disagreements
+from nodes.commands.departments.mapping_check import disagreements
 from nodes.commands.output import ExitCode, JsonFlag, reporting
 from nodes.errors import SettingsError
 from nodes.packs import read_pack

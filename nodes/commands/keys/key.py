@@ -1,4 +1,4 @@
-"""``xinqiao key``: the zone's key ceremony; renewing its shares is ``key_rounds``."""
+"""``xinqiao key``: the zone's key ceremony; renewing its shares is ``rounds``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import typer
 
 from crypto.statements import parse_envelope
 from nodes.ceremony.dealer import CeremonyPlan, hold_ceremony
-from nodes.commands import key_rounds
-from nodes.commands.key_plan import plan
+from nodes.commands.keys import rounds
+from nodes.commands.keys.plan import plan
 from nodes.commands.output import JsonFlag, reporting
 from nodes.errors import SettingsError
 from nodes.runtime.peers.identity import SigningKeyPair, load_signing_key
@@ -55,7 +55,7 @@ def ceremony(
         )
 
 
-key_rounds.add_commands(app)
+rounds.add_commands(app)
 app.command("plan")(plan)
 
 

@@ -14,7 +14,7 @@ import typer
 
 from nodes.ceremony.countersigning import read_members
 from nodes.commands.epoch import front_client
-from nodes.commands.key_rounds import custodian_settings
+from nodes.commands.keys.rounds import custodian_settings
 from nodes.commands.output import ExitCode, JsonFlag, reporting
 from nodes.errors import SettingsError
 from nodes.runtime.clock import now

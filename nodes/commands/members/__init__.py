@@ -1,0 +1,1 @@
+"""What changes the registry: members and models countersigned, the end of the registry moved."""
