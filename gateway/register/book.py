@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from crypto.subjects import subject_id
-from nodes.department.records.deliveries import Health, Intake
-from nodes.department.records.store import RecordStore, Version
+from nodes.records.deliveries import Health, Intake
+from nodes.records.store import RecordStore, Version
 from scoring.enterprises.divisions import full_code
 from scoring.enterprises.facts import Enterprise, enterprise_of
 from scoring.statements import Title

@@ -8,12 +8,12 @@ from contextlib import suppress
 from gateway.register.book import Register
 from gateway.register.checked import FactsConnector
 from gateway.register.settings import RegisterTable
-from nodes.department.records.deliveries import Intake
-from nodes.department.records.runner import Runner, turns_of
-from nodes.department.records.sources import open_sources
-from nodes.department.records.store import RecordStore
-from nodes.department.roster_key import read_roster_key
 from nodes.errors import NotReadyError
+from nodes.records.deliveries import Intake
+from nodes.records.runner import Runner, turns_of
+from nodes.records.sources import open_sources
+from nodes.records.store import RecordStore
+from nodes.roster_key import read_roster_key
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.files import read_private

@@ -19,11 +19,11 @@ from nodes.contributing.outbox import Outbox
 from nodes.contributing.sender import Sender
 from nodes.contributing.trust import OpenEpoch, ZoneTrust
 from nodes.contributing.worker import ContributingMember
-from nodes.department.records.deliveries import Intake
-from nodes.department.records.runner import Runner, turns_of
-from nodes.department.records.sources import open_sources
-from nodes.department.records.store import RecordStore
 from nodes.errors import RecordsMissingError
+from nodes.records.deliveries import Intake
+from nodes.records.runner import Runner, turns_of
+from nodes.records.sources import open_sources
+from nodes.records.store import RecordStore
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.peers.exchange_client import ExchangeClient

@@ -21,7 +21,7 @@ V = TypeVar("V")
 class KeptRecords(Protocol):
     """A contributor's own records by unified social credit code and period, and the points that it said of them.
 
-    ``version`` grows whenever a record changes, and names the records of that moment. ``nodes.department.records`` keeps them.
+    ``version`` grows whenever a record changes, and names the records of that moment. ``nodes.records`` keeps them.
     """
 
     @property

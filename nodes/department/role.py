@@ -18,17 +18,17 @@ from nodes.contributing.trust import ZoneTrust
 from nodes.department.desk.intake import Records
 from nodes.department.desk.outgoing import Outgoing
 from nodes.department.desk.settings import DeskTable
-from nodes.department.records.deliveries import Intake
-from nodes.department.records.quarantine import Quarantine
-from nodes.department.records.runner import Runner, turns_of
-from nodes.department.records.sources import open_sources
-from nodes.department.records.store import RecordStore
-from nodes.department.roster_key import read_roster_key
 from nodes.department.settings import DepartmentTable
 from nodes.department.values.book import ValueBook
 from nodes.department.values.desk import ValuesDesk, ValueTerms
 from nodes.department.values.settling import Settling
 from nodes.department.worker import Department
+from nodes.records.deliveries import Intake
+from nodes.records.quarantine import Quarantine
+from nodes.records.runner import Runner, turns_of
+from nodes.records.sources import open_sources
+from nodes.records.store import RecordStore
+from nodes.roster_key import read_roster_key
 from nodes.runtime.clock import now
 from nodes.runtime.cursor import Cursor
 from nodes.runtime.database import open_database

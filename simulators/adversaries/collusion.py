@@ -20,9 +20,9 @@ from crypto.threshold import Share, combine, partial
 from nodes.coordinator.keeping.blobs import BlobStore
 from nodes.coordinator.keeping.store import Store as CoordinatorStore
 from nodes.custodian.shares.holding import read_holding
-from nodes.department.records.store import RecordStore
-from nodes.department.roster_key import read_roster_key
 from nodes.log.storage import LogStore
+from nodes.records.store import RecordStore
+from nodes.roster_key import read_roster_key
 from nodes.runtime.database import open_database
 from nodes.runtime.files import read_private
 from nodes.runtime.peers.identity import load_private_key

@@ -15,11 +15,11 @@ from openpyxl import Workbook, load_workbook
 from crypto.keygen import PrivateKey
 from nodes.auditor.evidence.receipt import verify_receipt
 from nodes.bank.loans.contributed import ContractSource
-from nodes.department.records.deliveries import Intake
-from nodes.department.records.runner import Runner, turns_of
-from nodes.department.records.store import RecordStore
 from nodes.enterprise.market.pages import _fen as market_fen
 from nodes.errors import FormError
+from nodes.records.deliveries import Intake
+from nodes.records.runner import Runner, turns_of
+from nodes.records.store import RecordStore
 from nodes.runtime.pages.language import day
 from tests.support.bank import bound_consent, roots_of, uscc_of
 from tests.support.branch import APPLICATION, TOKEN, Branch, branch_of

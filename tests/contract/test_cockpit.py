@@ -17,9 +17,9 @@ from gateway.cockpit.results import BALANCE, LOANS, OVERDUE, Loans, Results
 from gateway.cockpit.store import CockpitStore
 from gateway.register.book import Register
 from gateway.store import Store, Total
-from nodes.department.records.deliveries import Intake
-from nodes.department.records.store import RecordStore
 from nodes.packs import shipped_pack
+from nodes.records.deliveries import Intake
+from nodes.records.store import RecordStore
 from nodes.runtime.pages.accounts import AUDITOR, AUTHORITY, CITY, COUNTY, PROVINCE
 from scoring.exchange.epoch import EpochState, Phase
 from scoring.indicators.model import Model, load_pack

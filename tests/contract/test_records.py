@@ -11,9 +11,9 @@ from sqlalchemy import Engine
 
 from connectors.errors import DeliveryError, SourceUnavailableError
 from connectors.records import Outcome
-from nodes.department.records.deliveries import Intake
-from nodes.department.records.quarantine import Quarantine
-from nodes.department.records.store import RecordStore
+from nodes.records.deliveries import Intake
+from nodes.records.quarantine import Quarantine
+from nodes.records.store import RecordStore
 from nodes.runtime.database import open_database
 from simulators.population import binjiang
 from tests.support.deliveries import HandMade, again, malformed, record

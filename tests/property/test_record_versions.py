@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from connectors.records import Record
-from nodes.department.records.deliveries import Intake
-from nodes.department.records.store import RecordStore
-from nodes.department.records.versions import State, first
+from nodes.records.deliveries import Intake
+from nodes.records.store import RecordStore
+from nodes.records.versions import State, first
 from simulators.population import binjiang
 from tests.support.databases import database_in
 from tests.support.deliveries import HandMade, record

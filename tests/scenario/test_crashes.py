@@ -44,7 +44,7 @@ NEVER_REACHED = {  # why a process of an honest zone never takes a step -> prefi
     ),
     "no opening fails where all are honest": ("nodes/runtime/failures", "nodes/runtime/replica/disputes"),
     "two persons were asked for only after something had been put out unsigned": ("nodes/contributing/four_eyes/book:FourEyes.admits",),
-    "a person's word on what is in quarantine": ("nodes/department/records/deliveries:Intake.correct", "nodes/department/records/quarantine:"),
+    "a person's word on what is in quarantine": ("nodes/records/deliveries:Intake.correct", "nodes/records/quarantine:"),
     "a command that works beside the node": ("nodes/contributing/four_eyes/people", "nodes/department/values/book:ValueBook.examined"),
     "what people do on an application's pages": (
         "gateway/cockpit/", "gateway/policies/", "gateway/pool/", "gateway/publications/", "nodes/bank/loans/",
@@ -52,7 +52,7 @@ NEVER_REACHED = {  # why a process of an honest zone never takes a step -> prefi
     ),
     "no model here sums over banks": ("nodes/bank/borrowers",),
     "the folder of records is always there": (
-        "nodes/department/records/deliveries:Intake.failing", "nodes/department/records/deliveries:Intake.works",
+        "nodes/records/deliveries:Intake.failing", "nodes/records/deliveries:Intake.works",
     ),
     "kept in PostgreSQL alone": ("nodes/coordinator/keeping/blobs:BlobRows",),
     "the coordinator refuses nothing honest": ("nodes/contributing/outbox:Outbox.refused",),

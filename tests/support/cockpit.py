@@ -14,8 +14,8 @@ from connectors.records import Malformed, Origin, Outcome, Record
 from crypto.keygen import PrivateKey
 from crypto.subjects import make_uscc, subject_id
 from gateway.register.book import Register
-from nodes.department.records.deliveries import Intake
-from nodes.department.records.store import RecordStore
+from nodes.records.deliveries import Intake
+from nodes.records.store import RecordStore
 from nodes.runtime.clock import Timer
 from nodes.runtime.pages.accounts import Person
 from scoring.statements import Title

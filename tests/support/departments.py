@@ -33,15 +33,15 @@ from nodes.contributing.office import Office, RosterKey
 from nodes.contributing.outbox import Outbox
 from nodes.contributing.sender import Sender
 from nodes.contributing.trust import ZoneTrust
-from nodes.department.records.deliveries import Intake
-from nodes.department.records.runner import Runner, turns_of
-from nodes.department.records.store import RecordStore
 from nodes.department.role import open_records
 from nodes.department.values.book import ValueBook
 from nodes.department.values.desk import ValuesDesk, ValueTerms
 from nodes.department.values.settling import Settling
 from nodes.department.worker import Department
 from nodes.errors import NotFoundError, PeerUnavailableError, RpcRefusal
+from nodes.records.deliveries import Intake
+from nodes.records.runner import Runner, turns_of
+from nodes.records.store import RecordStore
 from nodes.runtime.peers.identity import Identity, TlsFiles
 from nodes.runtime.peers.log_client import Appended
 from nodes.runtime.replica import relay

@@ -29,9 +29,9 @@ from gateway.releases import Releases
 from gateway.sharing.offering import Offering
 from gateway.store import Store
 from nodes.auditor.evidence.roots import Roots
-from nodes.department.records.deliveries import Intake
-from nodes.department.records.store import RecordStore
 from nodes.errors import NotReadyError
+from nodes.records.deliveries import Intake
+from nodes.records.store import RecordStore
 from nodes.runtime.observing.http import Observed
 from nodes.runtime.pages.accounts import AUTHORITY
 from nodes.runtime.pages.site import Site

@@ -19,11 +19,11 @@ from crypto.subjects import subject_id
 from gateway.register.book import Register
 from gateway.register.checked import FactsConnector
 from gateway.register.settings import RegisterTable
-from nodes.department.records.deliveries import Intake
-from nodes.department.records.runner import Runner, turns_of
-from nodes.department.records.sources import open_sources
-from nodes.department.records.store import RecordStore
 from nodes.packs import shipped_pack
+from nodes.records.deliveries import Intake
+from nodes.records.runner import Runner, turns_of
+from nodes.records.sources import open_sources
+from nodes.records.store import RecordStore
 from nodes.runtime.clock import Timer
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.web.request_document import POLICY_MATCHES, POLICY_STEPS, Endpoint

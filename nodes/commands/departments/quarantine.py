@@ -22,13 +22,13 @@ from connectors.errors import DeliveryError
 from connectors.outside import cell_text, meant
 from connectors.records import Malformed
 from nodes.commands.output import ExitCode, JsonFlag, Report, reporting
-from nodes.department.records.deliveries import Health, Intake
-from nodes.department.records.quarantine import Quarantine, Quarantined
-from nodes.department.records.runner import Runner, turns_of
-from nodes.department.records.sources import Source, open_sources
 from nodes.department.role import open_records
 from nodes.department.settings import DepartmentSettings
 from nodes.errors import NotFoundError, RecordFileError
+from nodes.records.deliveries import Health, Intake
+from nodes.records.quarantine import Quarantine, Quarantined
+from nodes.records.runner import Runner, turns_of
+from nodes.records.sources import Source, open_sources
 from nodes.runtime import logging
 from nodes.runtime.clock import now
 from nodes.runtime.files import PRIVATE_FILE, make_private_directory

@@ -15,8 +15,6 @@ import typer
 
 from nodes.commands.departments.department import PasswordFile, asked_password
 from nodes.commands.output import JsonFlag, Report, of_form, reporting
-from nodes.department.records.deliveries import Intake
-from nodes.department.records.store import RecordStore
 from nodes.department.role import open_records, people_and_policy
 from nodes.department.settings import DepartmentSettings
 from nodes.department.values.book import ValueBook
@@ -24,6 +22,8 @@ from nodes.department.values.matters import Matter
 from nodes.department.values.settlements import Outcome
 from nodes.department.values.settling import Settling
 from nodes.errors import SettingsError
+from nodes.records.deliveries import Intake
+from nodes.records.store import RecordStore
 from nodes.runtime import logging
 from nodes.runtime.clock import now
 from scoring.errors import ValueStateError

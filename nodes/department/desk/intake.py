@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from nodes.department.records.quarantine import Quarantine
-from nodes.department.records.runner import Runner
-from nodes.department.records.sources import Source
+from nodes.records.quarantine import Quarantine
+from nodes.records.runner import Runner
+from nodes.records.sources import Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,12 @@ from connectors.records import Delivery
 from crypto.statements import VerifyKey, parse_envelope
 from nodes.contributing.four_eyes.people import People
 from nodes.contributing.four_eyes.words import read_word, sign_word
-from nodes.department.records.deliveries import Taken
-from nodes.department.records.store import RecordStore
 from nodes.department.values.book import ValueBook, note_examined
 from nodes.department.values.matters import SELF_FILED, FiledDelivery, Matter, Said
 from nodes.department.values.settlements import Outcome, Settlement, check_settled, valid_settlements
 from nodes.errors import DecisionError, SecondPersonMissingError
+from nodes.records.deliveries import Taken
+from nodes.records.store import RecordStore
 from nodes.runtime import logging
 from nodes.runtime.clock import Clock
 from nodes.runtime.peers.identity import SigningKeyPair
@@ -36,7 +36,7 @@ _log = logging.logger("department.values")
 
 
 class Taker(Protocol):
-    """Where an approved filing becomes a record: ``nodes.department.records.deliveries``."""
+    """Where an approved filing becomes a record: ``nodes.records.deliveries``."""
 
     def take(self, connector: str, delivery: Delivery, note: Callable[[Connection, Taken], None], /) -> object: ...
 

@@ -25,9 +25,9 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "replica": ("nodes.runtime.replica.store:METADATA",),
     "peering": ("nodes.runtime.replica.store:METADATA", "nodes.peering.items:METADATA"),
     "draws": ("nodes.auditor.draws.book:METADATA",),
-    "records": ("nodes.department.records.tables:METADATA", "nodes.department.values.book:METADATA"),
+    "records": ("nodes.records.tables:METADATA", "nodes.department.values.book:METADATA"),
     "department": (
-        "nodes.department.records.store:SAID_METADATA",
+        "nodes.records.store:SAID_METADATA",
         "nodes.contributing.outbox:METADATA",
         "nodes.contributing.corrections.epochs:METADATA",
         "nodes.contributing.four_eyes.book:METADATA",
@@ -35,7 +35,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     ),
     "customs": ("connectors.customs.store:METADATA",),
     "bank": (
-        "nodes.department.records.store:SAID_METADATA",
+        "nodes.records.store:SAID_METADATA",
         "nodes.contributing.outbox:METADATA",
         "nodes.contributing.corrections.epochs:METADATA",
         "nodes.bank.borrowers:METADATA",

@@ -24,10 +24,10 @@ from nodes.contributing.office import Office
 from nodes.contributing.outbox import Outbox
 from nodes.contributing.sender import Sender
 from nodes.contributing.trust import ZoneTrust
-from nodes.department.records.deliveries import Intake
-from nodes.department.records.runner import Runner, turns_of
-from nodes.department.records.sources import open_sources
-from nodes.department.records.store import RecordStore
+from nodes.records.deliveries import Intake
+from nodes.records.runner import Runner, turns_of
+from nodes.records.sources import open_sources
+from nodes.records.store import RecordStore
 from protos.v1.exchange_pb2 import ConsentNotice, EpochClosed, WorkItem
 from scoring.exchange.view import Logged
 from scoring.statements import Column, Refusal, parse_statement

@@ -16,10 +16,10 @@ from connectors.connect import open_connector
 from connectors.errors import DeliveryError
 from connectors.plain import PlainFolder
 from connectors.records import Outcome
-from nodes.department.records.deliveries import Intake
-from nodes.department.records.runner import Runner, Turns, turns_of
-from nodes.department.records.store import RecordStore
 from nodes.errors import NotReadyError
+from nodes.records.deliveries import Intake
+from nodes.records.runner import Runner, Turns, turns_of
+from nodes.records.store import RecordStore
 from nodes.runtime import logging
 from simulators.population import binjiang
 from tests.support.connecting import CODES, MAPPING, row, table

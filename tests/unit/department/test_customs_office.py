@@ -11,12 +11,12 @@ from sqlalchemy import Engine
 
 from connectors.customs.declarations import build_declaration
 from connectors.errors import MappingError
-from nodes.department.records.deliveries import Intake
-from nodes.department.records.quarantine import Quarantine
-from nodes.department.records.runner import Runner, turns_of
-from nodes.department.records.sources import Source, open_sources
-from nodes.department.records.store import RecordStore
 from nodes.department.settings import DepartmentTable
+from nodes.records.deliveries import Intake
+from nodes.records.quarantine import Quarantine
+from nodes.records.runner import Runner, turns_of
+from nodes.records.sources import Source, open_sources
+from nodes.records.store import RecordStore
 from tests.support.customs import NOTICED, OTHER, USCC, Client, declaration, old_receipt, receipt, response, zipped
 from tests.support.databases import database_in
 

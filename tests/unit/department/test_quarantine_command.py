@@ -13,8 +13,8 @@ import pytest
 import structlog
 
 from nodes.commands.output import run
-from nodes.department.records.store import RecordStore
 from nodes.department.role import open_records
+from nodes.records.store import RecordStore
 from tests.support.connecting import CODES, MAPPING, row, table
 from xinqiao import app
 

@@ -13,9 +13,6 @@ from connectors.errors import DeliveryError
 from connectors.plain import read_plain_again
 from connectors.records import Delivery
 from crypto.sealing import public_key
-from nodes.department.records.deliveries import Intake, Taken
-from nodes.department.records.quarantine import Quarantine
-from nodes.department.records.store import RecordStore
 from nodes.department.values.desk import ValueTerms
 from nodes.department.values.settlements import Outcome
 from nodes.enterprise.enrolment import Enrolments
@@ -23,6 +20,9 @@ from nodes.enterprise.keyring import Keyring
 from nodes.enterprise.store import Enterprise, Store
 from nodes.enterprise.values import ValuesDesk
 from nodes.errors import DecisionError, MemberUnknownError, NotFoundError, NotReadyError
+from nodes.records.deliveries import Intake, Taken
+from nodes.records.quarantine import Quarantine
+from nodes.records.store import RecordStore
 from nodes.runtime.peers.identity import Identity, TlsFiles
 from nodes.runtime.replica import relay
 from nodes.runtime.replica.relay import VALUE_ANSWERS, VALUES, VALUES_REQUEST

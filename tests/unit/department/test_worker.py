@@ -11,9 +11,9 @@ from crypto.encoding import sha256
 from crypto.errors import SignatureError
 from nodes.contributing.office import RosterKey
 from nodes.contributing.trust import ZoneTrust
-from nodes.department.roster_key import read_roster_key
 from nodes.department.worker import Department
 from nodes.errors import PeerUnavailableError, SettingsError, StorageError
+from nodes.roster_key import read_roster_key
 from protos.v1.exchange_pb2 import ConsentNotice, OpenTicket, PrepareEpoch, WorkItem
 from scoring.errors import StatementFormatError
 from scoring.statements import Refusal, RosterCompiled

@@ -11,11 +11,11 @@ from crypto.subjects import subject_id
 from gateway.register.book import Register
 from gateway.register.checked import FactsConnector
 from gateway.register.settings import RegisterTable
-from nodes.department.records.deliveries import Intake
-from nodes.department.records.quarantine import Quarantine
-from nodes.department.records.runner import Runner, turns_of
-from nodes.department.records.sources import open_sources
-from nodes.department.records.store import RecordStore
+from nodes.records.deliveries import Intake
+from nodes.records.quarantine import Quarantine
+from nodes.records.runner import Runner, turns_of
+from nodes.records.sources import open_sources
+from nodes.records.store import RecordStore
 from scoring.statements import Title
 from simulators.population import firm_panel
 from simulators.population.register import publish_register

@@ -1,4 +1,4 @@
-"""The tables of a department's records. They lie in a database of their own: taking a large delivery holds no other work up."""
+"""The tables of records. They lie in a database of their own: taking a large delivery holds no other work up."""
 
 from __future__ import annotations
 

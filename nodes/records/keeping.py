@@ -10,9 +10,9 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from connectors.errors import DeliveryError
 from connectors.records import Malformed, Record
-from nodes.department.records.store import states
-from nodes.department.records.tables import DELIVERIES, QUARANTINE, VERSIONS
-from nodes.department.records.versions import State, first
+from nodes.records.store import states
+from nodes.records.tables import DELIVERIES, QUARANTINE, VERSIONS
+from nodes.records.versions import State, first
 from nodes.runtime.replica.value_messages import MAX_FIELDS
 
 CHUNK = 1000

@@ -10,11 +10,11 @@ from sqlalchemy import Engine
 
 from connectors.errors import DeliveryError, SourceUnavailableError
 from connectors.records import Outcome
-from nodes.department.records.deliveries import Intake
-from nodes.department.records.keeping import CHUNK, MAX_MALFORMED
-from nodes.department.records.quarantine import Quarantine
-from nodes.department.records.store import SAID_METADATA, RecordStore
 from nodes.errors import NotFoundError, StorageError
+from nodes.records.deliveries import Intake
+from nodes.records.keeping import CHUNK, MAX_MALFORMED
+from nodes.records.quarantine import Quarantine
+from nodes.records.store import SAID_METADATA, RecordStore
 from simulators.population import binjiang
 from tests.support.databases import database_in
 from tests.support.deliveries import HandMade, again, malformed, record

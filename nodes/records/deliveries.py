@@ -15,9 +15,9 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from connectors.errors import DeliveryError
 from connectors.records import Delivery, Malformed, Origin, Outcome, Record
-from nodes.department.records.keeping import fitting, keep_records, set_aside
-from nodes.department.records.tables import CONNECTORS, DELIVERIES, QUARANTINE, take_turn
 from nodes.errors import NotFoundError
+from nodes.records.keeping import fitting, keep_records, set_aside
+from nodes.records.tables import CONNECTORS, DELIVERIES, QUARANTINE, take_turn
 from nodes.runtime import logging
 from nodes.runtime.clock import Clock
 from nodes.runtime.database import reading, writing

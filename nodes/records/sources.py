@@ -17,7 +17,7 @@ from connectors.mapping import ConnectorMapping, load_mapping
 from connectors.plain import PlainFolder, read_plain_again
 from connectors.records import Connector
 from connectors.sources import HttpSource, SingleWindowSource, SqlSource
-from nodes.department.records.quarantine import Again
+from nodes.records.quarantine import Again
 from nodes.runtime.database import open_database
 
 

@@ -1,4 +1,4 @@
-"""Runs a department's connectors: what each has is taken, one delivery after the other, and each delivery settled once it is durable [C4–C6].
+"""Runs the connectors of whoever has records: what each has is taken, one delivery after the other, and each settled once it is durable [C4–C6].
 
 A source that cannot be read is tried again later, with growing pauses, and the others go on. Several threads, and the node's process
 beside a command, may run the same connectors: they take turns.
@@ -18,8 +18,8 @@ from pathlib import Path
 from connectors.errors import ConnectorError
 from connectors.plain import PLAIN
 from connectors.records import Connector, Delivery, Malformed, Outcome, Record
-from nodes.department.records.deliveries import Health, Intake
 from nodes.errors import ConnectorFailedError, NotReadyError
+from nodes.records.deliveries import Health, Intake
 from nodes.runtime import logging
 from nodes.runtime.files import PRIVATE_FILE, make_private_directory
 

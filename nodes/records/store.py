@@ -1,4 +1,4 @@
-"""A department's own records, keyed by unified social credit code and period: as they are, as they were, and who said so.
+"""Records, keyed by unified social credit code and period: as they are, as they were, and who said so.
 
 What comes in comes through ``deliveries``; every way out is one period's records. Nothing of this database leaves the process but as
 points, encrypted. Beside the records stand the points that were said of them, with the place in the order of versions from which they
@@ -14,9 +14,9 @@ from typing import Any, Final
 from sqlalchemy import JSON, BigInteger, Column, Connection, Engine, MetaData, Select, String, Table, func, insert, select
 
 from connectors.records import Origin
-from nodes.department.records.tables import DELIVERIES, VERSIONS
-from nodes.department.records.versions import State
 from nodes.errors import StorageError
+from nodes.records.tables import DELIVERIES, VERSIONS
+from nodes.records.versions import State
 from nodes.runtime.database import reading, writing
 
 SAID_METADATA = MetaData()

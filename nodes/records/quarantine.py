@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, case, func, select, update
 
 from connectors.records import Malformed, Origin, Record
-from nodes.department.records.deliveries import Intake
-from nodes.department.records.keeping import printable
-from nodes.department.records.tables import DELIVERIES, QUARANTINE
 from nodes.errors import NotFoundError
+from nodes.records.deliveries import Intake
+from nodes.records.keeping import printable
+from nodes.records.tables import DELIVERIES, QUARANTINE
 from nodes.runtime import logging
 from nodes.runtime.database import reading, writing
 
