@@ -2,11 +2,15 @@
 
 A round asks every connected witness to cosign one checkpoint and ends when enough have; the next round takes the newest head, so
 that slow witnesses are asked for fewer checkpoints, not later ones. No timer. The transport is ``nodes.log.service``.
+
+A witness that says it is beyond a round's checkpoint cannot be asked for it, and proves nothing by saying so: the round goes on with the others,
+and gives way to the newest head only when it has been open for ``PATIENCE_S``. Else one liar could begin rounds faster than others answer.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +22,7 @@ from nodes.errors import WireFormatError, WitnessDisagreesError
 from nodes.log.publication import Publication, SignedHead, Waiter
 
 OK, CONFLICT = 200, 409
+PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +70,13 @@ class Rounds:
         prove: Callable[[int, int], Sequence[bytes]],
         save: Callable[[bytes], None],
         further: Callable[[], Sequence[str]] = tuple,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._publication, self._required, self._prove, self._save, self._further = publication, required, prove, save, further
         self._keys = [parse_vkey(line) for line in vkeys]
-        self._lock = threading.Lock()
+        self._lock, self._monotonic = threading.Lock(), monotonic
         self._target: SignedHead | None = None
+        self._begun = 0.0  # when the target was set
         self._lines: dict[VerifierKey, bytes] = {}
 
     @property
@@ -124,10 +131,11 @@ class Rounds:
         with self._lock:
             target = self._target
             complete = self._count() >= self._required
-            if target is None or (signed.size > target.size and (complete or session.size > target.size)):
-                self._target, self._lines = signed, {}
+            in_vain = target is not None and session.size > target.size and self._monotonic() - self._begun >= PATIENCE_S
+            if target is None or (signed.size > target.size and (complete or in_vain)):
+                self._target, self._lines, self._begun = signed, {}, self._monotonic()
                 target = signed
-            return None if session.cosigned == target.size else target
+            return None if session.cosigned == target.size or session.size > target.size else target
 
     def _add(self, head: SignedHead, lines: dict[VerifierKey, bytes]) -> bytes | None:
         """The note with all cosignatures so far, once they are enough; None before, and when the round is over."""

@@ -15,7 +15,7 @@ from crypto.merkle import MemoryTree
 from crypto.notes import COSIGNATURE_V1, NoteSigner
 from nodes.errors import WireFormatError, WitnessDisagreesError
 from nodes.log.publication import Publication, SignedHead
-from nodes.log.witnessing import Rounds, Session, WitnessReply, WitnessRequest, restore
+from nodes.log.witnessing import PATIENCE_S, Rounds, Session, WitnessReply, WitnessRequest, restore
 from tests.unit.log.small_zone import SmallZone
 
 LEAVES = [b"leaf %d" % i for i in range(50)]
@@ -55,7 +55,8 @@ class Log:
         self.required = required
         self.publication = Publication()
         self.saved: list[bytes] = []
-        self.rounds = Rounds(self.publication, self.vkeys, required, self.prove, self.saved.append)
+        self.seconds = 0.0
+        self.rounds = Rounds(self.publication, self.vkeys, required, self.prove, self.saved.append, monotonic=lambda: self.seconds)
         self.grow(1)
 
     def prove(self, size1: int, size2: int) -> list[bytes]:
@@ -181,16 +182,30 @@ def test_a_witness_beyond_the_log_means_that_one_lost_its_history(small_zone: Sm
         log.rounds.accept(session, WitnessReply(request.request_id, 409, 99, b""))
 
 
-def test_a_witness_that_cosigned_a_later_tree_than_the_rounds_target_moves_the_target(small_zone: SmallZone) -> None:
+def test_a_witness_that_cosigned_a_later_tree_moves_the_target_of_a_round_that_waited_in_vain(small_zone: SmallZone) -> None:
     log = Log(small_zone, 2, 2)
     first = log.join(0)
     log.turn(0, first)  # target 1 waits for a second witness
     log.grow(8)
     log.witnesses[1].size, log.witnesses[1].root = 5, merkle.root(LEAVES[:5])
     second = log.join(1)
+    log.seconds = PATIENCE_S
     assert log.turn(1, second) == 8
     assert log.turn(0, first) == 8
     assert log.shown() == 8
+
+
+def test_a_witness_that_claims_to_be_ahead_again_and_again_keeps_no_round_from_ending(small_zone: SmallZone) -> None:
+    log = Log(small_zone, 2, 2)
+    honest = [log.join(0), log.join(1)]
+    log.turn(0, honest[0])
+    for size in (8, 9):  # the log grows, and a peer zone's witness claims each newest size before the second one answers
+        log.grow(size)
+        assert log.ask(log.rounds.join("peer", size)) is None
+    assert log.turn(1, honest[1]) == 1
+    assert log.shown() == 1
+    assert [log.turn(0, honest[0]), log.turn(1, honest[1])] == [9, 9]
+    assert log.shown() == 9
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 422, 500, 0])
