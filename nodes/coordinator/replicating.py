@@ -38,9 +38,9 @@ class FederationService(FederationServicer):
         idle_s = 0.0
         while context.is_active() and not self._stopping.is_set():
             version = self._outbox.version
-            self._check_granted(caller, cursors)
             sent = False
             for kind, after in list(cursors.items()):
+                self._check_granted(caller, cursors)  # a caller that reads slowly holds up this loop for as long as it likes
                 page = self._outbox.after(kind, after, PAGE_BYTES)
                 if page:
                     yield wire.ReplicatedItems(items=[_wire_item(item) for item in page])

@@ -12,8 +12,9 @@ import grpc
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from structlog.testing import capture_logs
 
-from nodes.errors import RpcRefusal, SettingsError
+from nodes.errors import CallerError, RpcRefusal, SettingsError
 from nodes.runtime.notices.board import BoardService
 from nodes.runtime.peers import rpc, tls
 from nodes.runtime.peers.identity import Identity
@@ -114,3 +115,41 @@ def test_those_revoked_are_the_ones_that_each_ca_listed(authority: CertificateAu
     assert revoked_by(both, trusted) == {(second.certificate.subject.public_bytes(), item.serial_number) for item in revoked}
     with pytest.raises(ValueError, match="not signed"):
         revoked_by(both, ca)
+
+
+def test_a_list_that_could_not_be_read_is_taken_once_it_can(
+    site: Site, authority: CertificateAuthority, make_identity: MakeIdentity, tmp_path: Path
+) -> None:
+    made = authority.revoke([certificate(make_identity("tax"))])
+    hidden = tmp_path / "hidden.crl"
+    hidden.write_bytes(made)
+    site.crl.mkdir()  # what is there cannot be read, as a file of another user
+    with capture_logs() as said:
+        site.call()
+        site.call()
+    assert [line["event"] for line in said if line["log_level"] == "error"] == ["revoked.unreadable"]
+    site.crl.rmdir()
+    hidden.replace(site.crl)
+    refused(site)
+
+
+def test_a_list_of_a_ca_that_is_trusted_only_later_is_taken_then(make_identity: MakeIdentity, tmp_path: Path) -> None:
+    file, ca, second = tmp_path / "ca.crl", make_identity("tax").tls.ca, CertificateAuthority.create("test zone, second")
+    mine, anchors = second.certificate, [ca]
+    revoked = RevokedCertificates(file, lambda: anchors[-1])
+    file.write_bytes(second.revoke([mine]))
+    revoked.check((mine.subject.public_bytes(), mine.serial_number))  # nobody of the zone signed the list yet
+    anchors.append(ca + mine.public_bytes(Encoding.PEM))
+    with pytest.raises(CallerError, match="revoked"):
+        revoked.check((mine.subject.public_bytes(), mine.serial_number))
+
+
+def test_a_list_in_the_place_of_one_of_the_same_time_and_size_is_read(authority: CertificateAuthority, make_identity: MakeIdentity, tmp_path: Path) -> None:
+    file, tax, notary = tmp_path / "ca.crl", certificate(make_identity("tax")), certificate(make_identity("notary"))
+    file.write_bytes(authority.revoke([notary]).ljust(4096))
+    status = file.stat()
+    revoked = RevokedCertificates(file, lambda: make_identity("tax").tls.ca)
+    file.write_bytes(authority.revoke([tax]).ljust(4096))
+    os.utime(file, ns=(status.st_mtime_ns, status.st_mtime_ns))
+    with pytest.raises(CallerError, match="revoked"):
+        revoked.check((tax.issuer.public_bytes(), tax.serial_number))

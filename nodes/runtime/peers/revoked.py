@@ -1,8 +1,9 @@
 """Certificates that a CA of the zone took back before their end: ``ca.crl`` beside ``ca.pem`` in the public directory, the CA's PEM list, or
 one of each CA while there are two.
 
-The file is looked at on every call and read again when it changed, so that a revocation holds on live connections too. Without the file
-nothing is revoked. A list that the CA did not sign, or that cannot be read, changes nothing and is reported: what was revoked stays so.
+The file is looked at on every call and read again when it, or who may read it, or the zone's CAs changed, so that a revocation holds on live
+connections too. Without the file nothing is revoked. A list that no CA of the zone signed, or that cannot be read, changes nothing and is
+reported: what was revoked stays so.
 """
 
 from __future__ import annotations
@@ -35,11 +36,11 @@ class RevokedCertificates:
         """Reads the list. Raises SettingsError when there is one that cannot be taken: a process does not begin by forgetting it."""
         self._file, self._ca = file, ca
         self._lock = threading.Lock()
-        self._seen: tuple[int, int] = (0, 0)  # time and size of the file as it was read last
+        self._seen: tuple[int, int, int, bytes] | None = None  # times and size of the file as it was read last, and the CAs then
         self._revoked: frozenset[Certificate] = frozenset()
         try:
             self._newest(strict=True)
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             raise SettingsError(f"{file}: {error}") from error
 
     def check(self, certificate: Certificate) -> None:
@@ -48,21 +49,22 @@ class RevokedCertificates:
             raise CallerError("the certificate was revoked")
 
     def _newest(self, *, strict: bool = False) -> frozenset[Certificate]:
-        """Those revoked by the file as it is now. Raises ValueError for a list that cannot be taken, if ``strict``."""
+        """Those revoked by the file as it is now. Raises OSError or ValueError for a list that cannot be taken, if ``strict``."""
         if self._file is None:
             return self._revoked
         try:
             status = self._file.stat()
         except FileNotFoundError:
             return self._revoked
-        seen = (status.st_mtime_ns, status.st_size)
+        ca = self._ca()
+        seen = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, ca)
         with self._lock:
             if seen != self._seen:
                 self._seen = seen
                 try:
-                    self._revoked |= revoked_by(self._file.read_bytes(), self._ca())
+                    self._revoked |= revoked_by(self._file.read_bytes(), ca)
                     _log.info(logging.REVOKED_READ, count=len(self._revoked))
-                except ValueError as error:
+                except (OSError, ValueError) as error:
                     if strict:
                         raise
                     _log.error(logging.REVOKED_UNREADABLE, file=self._file.name, error=str(error))

@@ -11,7 +11,7 @@ from nodes.errors import NodeError
 from nodes.runtime import logging
 
 T = TypeVar("T")
-Seen = tuple[tuple[int, int, int], ...]
+Seen = tuple[tuple[int, int, int, int], ...]
 
 _log = logging.logger("standing")
 
@@ -49,13 +49,13 @@ class Watched(Generic[T]):
         _log.info(self._taken, files=names)
 
     def _look(self) -> Seen:
-        """Change time, size and place of each file; zeros for one that is not there."""
+        """Times of change, of owner and mode too, size and place of each file; zeros for one that is not there."""
         found = []
         for path in self._files:
             try:
                 status = path.stat()
             except OSError:
-                found.append((0, 0, 0))
+                found.append((0, 0, 0, 0))
             else:
-                found.append((status.st_mtime_ns, status.st_size, status.st_ino))
+                found.append((status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino))
         return tuple(found)

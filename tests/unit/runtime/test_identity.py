@@ -138,3 +138,16 @@ def test_secrets_are_in_no_representation(keys: Path) -> None:
     assert identity.hpke_private.hex() not in repr(identity)
     assert repr(identity.hpke_private) not in repr(identity)
     assert "PRIVATE KEY" not in repr(identity)
+
+
+def test_a_replacement_that_was_open_to_others_is_taken_once_its_mode_is_corrected(keys: Path, authority: CertificateAuthority) -> None:
+    identity = load(keys)
+    first = identity.tls.now().chain
+    make_member(authority, ZONE, MemberPlan("bank-a", Title(zh="甲", en="A"), ("bank",)), keys.parent / "fresh")
+    for name in ("cert.pem", "tls-key.pem"):
+        (keys.parent / "fresh" / name).chmod(0o644)
+        (keys.parent / "fresh" / name).replace(keys / name)
+    assert identity.tls.now().chain == first
+    for name in ("cert.pem", "tls-key.pem"):
+        (keys / name).chmod(0o600)
+    assert identity.tls.now().chain == (keys / "cert.pem").read_bytes() != first
