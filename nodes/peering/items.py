@@ -18,14 +18,15 @@ from protos.v1 import federation_pb2 as wire
 from protos.v1.federation_pb2_grpc import FederationStub
 
 LOOK_S = 1.0
+LONGEST_NAME, DIGEST_BYTES = 200, 32
 METADATA = sa.MetaData()
 ITEMS = sa.Table(
     "peer_items",
     METADATA,
     sa.Column("kind", sa.String(32), primary_key=True),
     sa.Column("sequence", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=False),
-    sa.Column("name", sa.String(200), nullable=False),
-    sa.Column("digest", sa.LargeBinary(32), nullable=False),
+    sa.Column("name", sa.String(LONGEST_NAME), nullable=False),
+    sa.Column("digest", sa.LargeBinary(DIGEST_BYTES), nullable=False),
     sa.Column("content", sa.LargeBinary),  # null where the origin had withdrawn it; last, so that what is before it is read without it
 )
 
@@ -46,14 +47,16 @@ class ItemStore:
         return {kind: found.get(kind, 0) for kind in sorted(kinds)}
 
     def take(self, items: Sequence[wire.ReplicatedItem], kinds: frozenset[str]) -> None:
-        """Store items that follow on, all or none. Raises WireFormatError for one of none of ``kinds``, for a number that does not follow, and
-        for content that is not its digest's."""
+        """Store items that follow on, all or none. Raises WireFormatError for one of none of ``kinds``, for a number that does not follow, for
+        a name or digest that is none, and for content that is not its digest's."""
         cursors = self.cursors(kinds)
         for item in items:
             if item.kind not in cursors:
                 raise WireFormatError("nobody asked for items of this kind")
             if item.sequence != cursors[item.kind] + 1:
                 raise WireFormatError(f"expected number {cursors[item.kind] + 1} of {item.kind}, got {item.sequence}")
+            if not 0 < len(item.name) <= LONGEST_NAME or not item.name.isprintable() or len(item.digest) != DIGEST_BYTES:
+                raise WireFormatError(f"{item.kind} {item.sequence} has no name of up to {LONGEST_NAME} printable characters and a digest")
             if not item.withdrawn and sha256(item.content) != item.digest:
                 raise WireFormatError(f"{item.kind} {item.sequence} is not what its digest says")
             cursors[item.kind] += 1

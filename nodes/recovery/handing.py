@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +14,7 @@ from typing import Annotated
 from pydantic import Field
 
 from crypto.encoding import canonical_json, sha256
+from nodes.coordinator.keeping.outbox import LARGEST_ITEM, LONGEST_NAME
 from nodes.errors import SettingsError
 from nodes.runtime.files import make_private_directory, write_private
 from scoring.errors import StatementFormatError
@@ -19,6 +23,7 @@ from scoring.statements import Grant, Hex32, Record, parse_record
 
 LIST = "items.json"
 BACKUP = "backup"
+LARGEST_LIST = 256 << 20
 _CHUNK = re.compile(r"[0-9]{12}\.chunk")
 
 
@@ -27,7 +32,7 @@ class Listed(Record):
 
     kind: Grant
     sequence: Annotated[int, Field(ge=1)]
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
     digest: Hex32
 
 
@@ -60,24 +65,62 @@ def hand_back(items: Iterable[Held], directory: Path) -> int:
 
 
 def listed_in(directory: Path) -> Sequence[Listed]:
-    """Every item of the list. Raises SettingsError when there is none."""
+    """Every item of the list. Raises SettingsError when there is none, or it does not count each kind from 1 without a gap, as outboxes do: numbers
+    that a peer made up would go on in the outbox that is restored from it."""
     try:
-        return parse_record(_List, (directory / LIST).read_bytes()).items
-    except (OSError, StatementFormatError) as error:
-        raise SettingsError(f"{directory} is no backup that a peer handed back: {LIST} is missing or malformed") from error
+        items = parse_record(_List, _read(directory / LIST, LARGEST_LIST)).items
+    except StatementFormatError as error:
+        raise SettingsError(f"{directory} is no backup that a peer handed back: {LIST} is malformed") from error
+    counted = Counter[str]()
+    for item in items:
+        counted[item.kind] += 1
+        if item.sequence != counted[item.kind]:
+            raise SettingsError(f"{LIST} names {item.kind} {item.sequence} where {counted[item.kind]} follows: it is no list of an outbox")
+    if len({(item.kind, item.digest) for item in items}) != len(items):
+        raise SettingsError(f"{LIST} names an item twice: it is no list of an outbox")
+    return items
 
 
 def chunks_in(directory: Path) -> list[Path]:
     """The chunks, each stream from its first on. Raises SettingsError for none, or where one is not the item that the list names."""
-    digests = {item.sequence: item.digest for item in listed_in(directory) if item.kind == BACKUP}
+    listed = {item.sequence: item for item in listed_in(directory) if item.kind == BACKUP}
     found: list[tuple[str, int, Path]] = []
     for path in sorted(directory.iterdir()):
         if _CHUNK.fullmatch(path.name):
-            content = path.read_bytes()
-            if digests.pop(int(path.stem), "") != sha256(content).hex():
+            content, item = read_chunk(path), listed.pop(int(path.stem), None)
+            if item is None or item.digest != sha256(content).hex():
                 raise SettingsError(f"{path} is not the chunk that {LIST} names")
             head = read_head(content)
+            if not item.name.startswith(f"{head.stream}/{head.number:012}/"):
+                raise SettingsError(f"{path} is chunk {head.number} of {head.stream}, {LIST} calls it {item.name}")
             found.append((head.stream, head.number, path))
-    if digests or not found:
-        raise SettingsError(f"{directory} lacks chunks {', '.join(map(str, sorted(digests)[:5]))}…" if digests else f"{directory} holds no chunk")
+    if listed or not found:
+        raise SettingsError(f"{directory} lacks chunks {', '.join(map(str, sorted(listed)[:5]))}…" if listed else f"{directory} holds no chunk")
     return [path for _, _, path in sorted(found)]
+
+
+def given_before(directory: Path) -> list[tuple[str, int, str, bytes]]:
+    """What peers were given, as ``Outbox.restore`` takes it: each chunk is the one in ``directory``, under its own place in its stream.
+
+    How far the log was sealed is what a peer says alone: it is left out, so that the log is sealed anew once. Raises as ``chunks_in``.
+    """
+    chunks_in(directory)
+    names = {item: f"{item.name.rpartition('/')[0]}/0" if item.kind == BACKUP else item.name for item in listed_in(directory)}
+    return [(item.kind, item.sequence, name, bytes.fromhex(item.digest)) for item, name in names.items()]
+
+
+def read_chunk(path: Path) -> bytes:
+    """A chunk's bytes. Raises SettingsError for what is no file, or larger than an item can be."""
+    return _read(path, LARGEST_ITEM)
+
+
+def _read(path: Path, most: int) -> bytes:
+    """The bytes of a file that others made: no link, no pipe, no device, no more than ``most``."""
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            content = file.read(most + 1) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}; this is no backup that a peer handed back") from error
+    if content is None or len(content) > most:
+        raise SettingsError(f"{path} is no file of at most {most} bytes, as a peer hands back")
+    return content

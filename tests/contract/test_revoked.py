@@ -144,7 +144,9 @@ def test_a_list_of_a_ca_that_is_trusted_only_later_is_taken_then(make_identity: 
         revoked.check((mine.subject.public_bytes(), mine.serial_number))
 
 
-def test_a_list_in_the_place_of_one_of_the_same_time_and_size_is_read(authority: CertificateAuthority, make_identity: MakeIdentity, tmp_path: Path) -> None:
+def test_a_list_in_the_place_of_one_of_the_same_time_and_size_is_read(
+    authority: CertificateAuthority, make_identity: MakeIdentity, tmp_path: Path
+) -> None:
     file, tax, notary = tmp_path / "ca.crl", certificate(make_identity("tax")), certificate(make_identity("notary"))
     file.write_bytes(authority.revoke([notary]).ljust(4096))
     status = file.stat()

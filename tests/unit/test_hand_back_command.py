@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from crypto.encoding import sha256
+from nodes.commands.storage.hand_back import held_by
+from nodes.errors import SettingsError
 from nodes.peering.items import ItemStore
-from nodes.recovery.handing import chunks_in, listed_in
+from nodes.recovery.handing import LIST, chunks_in, given_before, hand_back, listed_in
 from nodes.runtime.database import open_database
 from protos.v1 import federation_pb2 as wire
 from scoring.federation.backup import Part, Place, seal_part
@@ -37,7 +42,7 @@ def config(tmp_path: Path) -> Path:
     place = chunks[-1][0]
     chunks += seal_part(Part("blob", "cd" * 32, b"second"), KEY, ZONE, "coordinator", place)
     engine = open_database(tmp_path / "state", "peering", schema=f"peering-{ZONE}")
-    items = [_item("backup", number, f"coordinator/{number}/0", chunk) for number, (_, chunk) in enumerate(chunks, 1)]
+    items = [_item("backup", number, f"coordinator/{number:012}/9", chunk) for number, (_, chunk) in enumerate(chunks, 1)]
     items += [_item("models", 1, "pack@1", b"old", withdrawn=True), _item("models", 2, "pack@2", b"new")]
     ItemStore(engine).take(items, KINDS)
     engine.dispose()
@@ -64,3 +69,54 @@ def test_a_node_without_a_backup_says_so_in_one_document_though_its_database_is_
     code, document = run_command("backup", "hand-back", str(config), "--out", str(tmp_path / "handed"))
     assert (code, document["error"]) == (2, "SETTINGS_INVALID")
     assert "keeps no backup of river-zone" in document["detail"]
+
+
+@pytest.fixture
+def handed(config: Path, tmp_path: Path) -> Path:
+    """What the command writes."""
+    engine = open_database(tmp_path / "state", "peering", schema=f"peering-{ZONE}")
+    hand_back(held_by(ItemStore(engine)), tmp_path / "handed")
+    engine.dispose()
+    return tmp_path / "handed"
+
+
+def test_how_far_a_peer_says_that_the_log_was_sealed_is_not_believed(handed: Path) -> None:
+    """Else nothing would be sealed any more after a recovery, for as long as the log is shorter than the peer said."""
+    assert [name for kind, _, name, _ in given_before(handed) if kind == "backup"] == ["coordinator/000000000001/0", "coordinator/000000000002/0"]
+
+
+LIES: dict[str, Callable[[list[dict[str, Any]]], object]] = {
+    "a number that no database takes": lambda items: items[-1].update(sequence=1 << 63),
+    "a gap": lambda items: items[-1].update(sequence=9),
+    "a number twice": lambda items: items[-1].update(sequence=1),
+    "an item twice": lambda items: items[-1].update(digest=items[-2]["digest"]),
+    "a chunk in another place of its stream": lambda items: items[1].update(name="coordinator/000000000007/9"),
+    "a chunk of another stream": lambda items: items[1].update(name="bank-a/000000000002/9"),
+    "a chunk without a place": lambda items: items[0].update(name="coordinator/x"),
+    "a chunk left out": lambda items: items.pop(1),
+}
+
+
+@pytest.mark.parametrize("lie", list(LIES))
+def test_a_list_that_a_peer_made_up_is_refused_before_anything_is_restored_from_it(lie: str, handed: Path) -> None:
+    document = json.loads((handed / LIST).read_bytes())
+    LIES[lie](document["items"])
+    (handed / LIST).write_text(json.dumps(document))
+    with pytest.raises(SettingsError):
+        given_before(handed)
+
+
+def test_links_and_endless_files_are_not_read(config: Path, handed: Path) -> None:
+    chunk = chunks_in(handed)[0]
+    kept = chunk.read_bytes()
+    for target in ("/dev/zero", str(config)):
+        chunk.unlink()
+        chunk.symlink_to(target)
+        with pytest.raises(SettingsError):
+            chunks_in(handed)
+    chunk.unlink()
+    with chunk.open("wb") as file:
+        file.write(kept)
+        file.truncate(1 << 40)  # of which nothing lies on the disk
+    with pytest.raises(SettingsError, match="no file of at most"):
+        chunks_in(handed)

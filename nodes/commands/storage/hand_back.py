@@ -30,12 +30,12 @@ def hand_back_(
         store = ItemStore(engine)
         if not store.cursors(frozenset({BACKUP}))[BACKUP]:
             raise SettingsError(f"this node keeps no backup of {settings.zone}: has that zone a recovery_key, and this node the grant backup there?")
-        chunks = hand_back(_held(store), out)
+        chunks = hand_back(held_by(store), out)
         engine.dispose()
         report.result({"zone": settings.zone, "chunks": chunks, "directory": str(out)}, f"{out}: {chunks} chunks of {settings.zone}'s backup")
 
 
-def _held(store: ItemStore) -> Iterator[Held]:
+def held_by(store: ItemStore) -> Iterator[Held]:
     """Every item with its place; the bytes of backups alone."""
     contents = store.contents(BACKUP)
     for kind, sequence, name, digest, kept in store.listed():

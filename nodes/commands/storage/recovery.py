@@ -20,7 +20,7 @@ from nodes.log.__main__ import LogSettings
 from nodes.log.admission import Admission
 from nodes.log.publication import FilePin
 from nodes.log.storage import LogStore
-from nodes.recovery.handing import chunks_in, listed_in
+from nodes.recovery.handing import chunks_in, given_before, read_chunk
 from nodes.recovery.installing import Count, install_blobs, install_log, renumber_work
 from nodes.recovery.keys import make_recovery_key, read_recovery_key
 from nodes.recovery.unsealing import open_backup
@@ -93,7 +93,7 @@ def recover(
         _check_empty(at_log, at_coordinator)
         for each in (at_log, at_coordinator):
             make_private_directory(each.state_dir)  # on a new machine there is none
-        given = listed_in(chunks) if chunks is not None else ()
+        given = given_before(chunks) if chunks is not None else []
         admission = Admission(read_public(at_log.public_dir / "registry.dsse.json"))
         head = install_log(
             found,
@@ -105,7 +105,7 @@ def recover(
         engine = open_database(at_coordinator.state_dir, "coordinator", at_coordinator.database_url)
         documents = install_blobs(found, open_blobs(at_coordinator.state_dir, engine), _progress(report))
         renumber_work(found, Roots.load(at_log.public_dir).registry, Store(engine), now())
-        Outbox(engine).restore((item.kind, item.sequence, item.name, bytes.fromhex(item.digest)) for item in given)
+        Outbox(engine).restore(given)
         report.result(
             {"size": head.size, "root": head.root.hex(), "documents": documents},
             f"the log goes on from leaf {head.size}, root {head.root.hex()[:16]}…; {documents} documents and ciphertexts are at the coordinator",
@@ -115,7 +115,7 @@ def recover(
 def _contents(paths: Sequence[Path], report: Report) -> Iterator[bytes]:
     for done, path in enumerate(paths, 1):
         report.progress(f"chunks opened: {done}/{len(paths)}")
-        yield path.read_bytes()
+        yield read_chunk(path)
 
 
 def _progress(report: Report) -> Count:

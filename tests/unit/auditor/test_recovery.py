@@ -26,7 +26,7 @@ from nodes.log.admission import Admission
 from nodes.log.publication import FilePin, Publication
 from nodes.log.sequencer import Sequencer
 from nodes.log.storage import LogStore
-from nodes.recovery.handing import Held, Listed, chunks_in, hand_back, listed_in
+from nodes.recovery.handing import Held, Listed, chunks_in, given_before, hand_back
 from nodes.recovery.installing import install_blobs, install_log, renumber_work
 from nodes.recovery.keys import make_recovery_key, read_recovery_key, read_recovery_public_key
 from nodes.recovery.sealing import BACKUP, Sealer
@@ -312,7 +312,7 @@ def test_what_a_peer_hands_back_is_checked_and_numbering_goes_on(home: Home, tmp
         hand_back(held, directory)
 
     again = Outbox(database_in(tmp_path / "again", "coordinator"))
-    again.restore((item.kind, item.sequence, item.name, bytes.fromhex(item.digest)) for item in listed_in(directory))
+    again.restore(given_before(directory))
     assert again.put("models", "pack@2", b"other yaml") == 2
     goes_on = Home(home.zone, again)
     goes_on.seal()  # the stream goes on after the chunks that the peer has
@@ -332,4 +332,4 @@ def test_what_a_peer_hands_back_is_checked_and_numbering_goes_on(home: Home, tmp
         chunks_in(directory)
     (directory / "items.json").unlink()
     with pytest.raises(SettingsError, match="no backup"):
-        listed_in(directory)
+        given_before(directory)

@@ -40,6 +40,10 @@ WRONG = {
     "a path for a kind": [item(1, "../../x")],
     "changed content": [item(1), item(2, digest=sha256(b"other"))],
     "no content": [item(1, content=b"x", digest=b"")],
+    "a digest of nothing": [item(1, digest=b"", withdrawn=True)],
+    "no name": [item(1, name="x"), ReplicatedItem(kind="models", sequence=2, digest=sha256(b""))],
+    "a name that no database takes": [item(1, name="a\0b")],
+    "a name that is a text": [item(1, name="x" * 201)],
 }
 
 
