@@ -18,6 +18,11 @@ from nodes.runtime.tracing import spans
 LONGEST_ANSWER_S = 600.0
 _END = object()
 
+Behaviour = Callable[[Any, Any], Any]
+"""Answers a request, or an iterator of requests, with an answer or an iterator of answers; the second argument is the call's context."""
+
+Deserialize = Callable[[bytes], Any] | None
+
 
 class Observing(grpc.ServerInterceptor):
     """Sees the calls of one server. Only methods that the server has are told apart."""
@@ -26,14 +31,18 @@ class Observing(grpc.ServerInterceptor):
         handler = continuation(handler_call_details)
         if handler is None:
             return None
-        method = handler_call_details.method
-        kind = f"{'stream' if handler.request_streaming else 'unary'}_{'stream' if handler.response_streaming else 'unary'}"
         watch = _in_parts if handler.response_streaming else _at_once
-        make = getattr(grpc, f"{kind}_rpc_method_handler")
-        return make(watch(getattr(handler, kind), method), handler.request_deserializer, handler.response_serializer)
+        return around(handler, lambda inner: watch(inner, handler_call_details.method))
 
 
-def _at_once(inner: Callable[[Any, Any], Any], method: str) -> Callable[[Any, Any], Any]:
+def around(handler: Any, wrap: Callable[[Behaviour], Behaviour], read: Callable[[Deserialize], Deserialize] = lambda given: given) -> Any:
+    """``handler`` of a method, its behaviour wrapped by ``wrap`` and its deserializer by ``read``; of the same kind as it was."""
+    kind = f"{'stream' if handler.request_streaming else 'unary'}_{'stream' if handler.response_streaming else 'unary'}"
+    make = getattr(grpc, f"{kind}_rpc_method_handler")
+    return make(wrap(getattr(handler, kind)), read(handler.request_deserializer), handler.response_serializer)
+
+
+def _at_once(inner: Behaviour, method: str) -> Behaviour:
     def answer(request: Any, context: grpc.ServicerContext) -> Any:
         with _counted(method, context), spans.answering(method, context.invocation_metadata()) as span:
             try:
@@ -44,7 +53,7 @@ def _at_once(inner: Callable[[Any, Any], Any], method: str) -> Callable[[Any, An
     return answer
 
 
-def _in_parts(inner: Callable[[Any, Any], Iterator[Any]], method: str) -> Callable[[Any, Any], Iterator[Any]]:
+def _in_parts(inner: Behaviour, method: str) -> Behaviour:
     def answer(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         with _counted(method, context) as lasting:
             span = None if lasting else spans.ongoing(method, context.invocation_metadata())

@@ -19,7 +19,7 @@ from nodes.errors import DeadlineMissingError, NotReadyError, RateLimitedError, 
 from nodes.runtime import logging
 from nodes.runtime.database import storage_trouble
 from nodes.runtime.observing import metrics
-from nodes.runtime.observing.calls import LONGEST_ANSWER_S
+from nodes.runtime.observing.calls import LONGEST_ANSWER_S, Behaviour, Deserialize, around
 from nodes.runtime.peers import tls
 from nodes.runtime.peers.entitlement import Permit
 from nodes.runtime.peers.identity import Identity
@@ -63,14 +63,10 @@ class Guard(grpc.ServerInterceptor):
         handler = continuation(handler_call_details)
         if handler is None:
             return None
-        method = handler_call_details.method
-        kind = f"{'stream' if handler.request_streaming else 'unary'}_{'stream' if handler.response_streaming else 'unary'}"
         wrap = self._streaming if handler.response_streaming else self._single
-        guarded = wrap(getattr(handler, kind), method, handler.request_streaming)
-        make = getattr(grpc, f"{kind}_rpc_method_handler")
-        return make(guarded, request_deserializer=_tolerant(handler.request_deserializer), response_serializer=handler.response_serializer)
+        return around(handler, lambda inner: wrap(inner, handler_call_details.method, handler.request_streaming), _tolerant)
 
-    def _single(self, inner: Callable[[Any, Any], Any], method: str, streamed: bool) -> Callable[[Any, Any], Any]:
+    def _single(self, inner: Behaviour, method: str, streamed: bool) -> Behaviour:
         def answer(request: Any, context: grpc.ServicerContext) -> Any:
             try:
                 with self._entered(context, method, LONGEST_ANSWER_S):
@@ -80,7 +76,7 @@ class Guard(grpc.ServerInterceptor):
 
         return answer
 
-    def _streaming(self, inner: Callable[[Any, Any], Any], method: str, streamed: bool) -> Callable[[Any, Any], Any]:
+    def _streaming(self, inner: Behaviour, method: str, streamed: bool) -> Behaviour:
         def answer(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
             try:
                 with self._entered(context, method, LONGEST_STREAM_S):
@@ -144,7 +140,7 @@ class Guard(grpc.ServerInterceptor):
         raise AssertionError("abort returns never")
 
 
-def _tolerant(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
+def _tolerant(deserialize: Deserialize) -> Deserialize:
     """``deserialize``, but bytes that it cannot read become a mark: the caller is refused by the guard, in the catalogue's words."""
     if deserialize is None:
         return None
