@@ -11,11 +11,11 @@ import uvicorn
 from playwright.sync_api import expect
 
 from crypto.keygen import PrivateKey
-from nodes.runtime.clock import Timer
 from nodes.runtime.pages.accounts import CLERK, Person
 from tests.support.branch import APPLICATION, TOKEN, Branch, branch_of
 from tests.support.browser import Visit
 from tests.support.site import PASSWORD
+from tests.support.waiting import until
 from tests.support.zone import released_zone
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -31,10 +31,7 @@ def served(small_private_key: PrivateKey, tmp_path_factory: pytest.TempPathFacto
     server = uvicorn.Server(uvicorn.Config(branch.node.app(TOKEN, Person("wang", "王经理", frozenset({CLERK}))), port=0, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    timer = Timer(30.0)
-    while not server.started:
-        assert timer.left_s() > 0
-        thread.join(0.05)
+    until(lambda: server.started, "the pages are served")
     port = server.servers[0].sockets[0].getsockname()[1]
     yield branch, f"http://127.0.0.1:{port}"
     server.should_exit = True

@@ -6,18 +6,17 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from nodes.runtime.clock import Timer
 from nodes.runtime.peers.identity import Identity, load_identity
 from scoring.statements import Title
 from simulators.zone.authority import CertificateAuthority, make_member
 from simulators.zone.layout import MemberPlan
+from tests.support.waiting import until
 
 ZONE = "test-zone"
 MakeIdentity = Callable[..., Identity]
@@ -59,11 +58,8 @@ def mysql_url() -> Iterator[str]:
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen([server, *place, *alone], stdout=log, stderr=log, cwd="/")
     try:
-        timer = Timer(60)
-        while not (directory / "pid").exists():  # which the server writes when it serves
-            assert process.poll() is None, (directory / "log").read_text(errors="replace")
-            assert timer.left_s() > 0, "MariaDB does not start"
-            time.sleep(0.05)
+        until(lambda: (directory / "pid").exists() or process.poll() is not None, "MariaDB serves")  # then it writes its number
+        assert process.poll() is None, (directory / "log").read_text(errors="replace")
         yield f"mysql+pymysql://root@/?unix_socket={directory / 's'}"
     finally:
         process.kill()

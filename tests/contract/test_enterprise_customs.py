@@ -15,12 +15,12 @@ from crypto.keygen import PrivateKey
 from nodes.enterprise.api import create_app
 from nodes.enterprise.customs import CustomsDesk
 from nodes.enterprise.settings import CustomsTable, EnterpriseTable
-from nodes.runtime.clock import Timer
 from tests.contract.test_enterprise_service import Service, service
 from tests.support.bank import uscc_of
 from tests.support.customs import NOW, OTHER, Client, declaration, failure, memory_engine, receipt, response, zipped
 from tests.support.databases import database_in
 from tests.support.gateway import TOKEN, front
+from tests.support.waiting import until
 from tests.support.zone import MemoryZone, released_zone
 
 UNSET = threading.Event()
@@ -135,9 +135,7 @@ def test_the_folders_are_looked_at_until_the_process_stops(tmp_path: Path) -> No
     running.start()
     try:
         client.put("InBox/Receipt.xml", receipt("L"))
-        timer = Timer(10)
-        while not desk.exceptions(OTHER)["waiting"]:
-            assert timer.left_s() > 0, "the receipt is not read"
+        until(lambda: desk.exceptions(OTHER)["waiting"], "the receipt is read", 10)
     finally:
         stopping.set()
         running.join(10)

@@ -23,8 +23,9 @@ from scoring.exchange.view import verify_key
 from tests.contract.test_enterprise_service import SERVICE
 from tests.support.bank import bank, uscc_of
 from tests.support.customs import Client, declaration, receipt, response, zipped
-from tests.support.enterprise_pages import Pages, pages_in, posted, settled
+from tests.support.enterprise_pages import Pages, pages_in, posted
 from tests.support.site import form_of
+from tests.support.waiting import until
 from tests.support.zone import PRODUCT, MemoryZone, released_zone
 
 pytestmark = pytest.mark.xdist_group("enterprise-pages")  # in their order, on one place
@@ -115,9 +116,9 @@ def test_an_enterprise_that_is_not_served_yet_is_led_to_the_beginning_and_can_be
     assert browser.get("/").headers["location"] == "/start"
     assert uscc_of(1) in browser.get("/start").text
     assert posted(browser, "/start", "/start") == 303
-    settled(lambda: bool(pages.desk.site.exchange.relayed))
+    until(lambda: bool(pages.desk.site.exchange.relayed))
     pages.desk.enrolments.handle(pages.desk.registrar(pages.desk.store.cursor() + 1))
-    settled(lambda: browser.get("/start").status_code == 303)
+    until(lambda: browser.get("/start").status_code == 303)
     assert "还没有画像" in browser.get("/").text
 
 
@@ -164,7 +165,7 @@ def test_a_portrait_is_made_when_asked_for_and_a_failure_is_told(pages: Pages) -
     zone.points[zone.subjects[0]] = zone.points[zone.subjects[0]] | {"rd": 5_000_000}
     zone.contribute_rows(zone.view.at(pages.desk.consents.give_portrait(uscc).leaf_index))
     assert posted(browser, "/", "/portrait") == 303
-    settled(lambda: "data-refresh" not in browser.get("/").text)
+    until(lambda: "data-refresh" not in browser.get("/").text)
     assert "上次操作未完成" in browser.get("/").text
 
 
@@ -268,21 +269,21 @@ def test_values_are_asked_for_confirmed_disputed_and_filed(pages: Pages) -> None
     )
     before = len(pages.desk.site.exchange.relayed)
     assert posted(browser, page, f"{page}/ask") == 303
-    settled(lambda: len(pages.desk.site.exchange.relayed) > before)
+    until(lambda: len(pages.desk.site.exchange.relayed) > before)
     answered(pages, pages.desk.store.cursor() + 1, VALUES_REQUEST, values=held, self_filed=("rd_stock_musd",))
-    settled(lambda: "data-refresh" not in browser.get(page).text)
+    until(lambda: "data-refresh" not in browser.get(page).text)
     shown = browser.get(page).text
     assert "57.1" in shown
     assert "已逾期" in shown
     fields = {"answer.sales_musd": "dispute", "version.sales_musd": VERSION, "note.sales_musd": "少了一笔\n", "file.rd_stock_musd": "12"}
     before = len(pages.desk.site.exchange.relayed)
     assert posted(browser, page, page, **fields) == 303
-    settled(lambda: len(pages.desk.site.exchange.relayed) > before)
+    until(lambda: len(pages.desk.site.exchange.relayed) > before)
     sent = answered(pages, pages.desk.store.cursor() + 1, VALUE_ANSWERS, values=held, refused={"rd_stock_musd": "no"})
     assert isinstance(sent, ValueAnswers)
     assert [(item.field, item.version, item.confirmed, item.note) for item in sent.answers] == [("sales_musd", VERSION, False, "少了一笔")]
     assert [(item.field, item.value) for item in sent.filings] == [("rd_stock_musd", "12")]
-    settled(lambda: "未被受理" in browser.get(page).text)
+    until(lambda: "未被受理" in browser.get(page).text)
     assert browser.get("/values/nobody/1995").status_code == 404
     assert posted(browser, page, "/values/tax/2050/ask") == 404
 

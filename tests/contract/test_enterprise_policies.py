@@ -11,9 +11,10 @@ from nodes.policies import shipped_policies
 from scoring.publications.publication import Offer
 from scoring.statements import Title
 from tests.support.bank import uscc_of
-from tests.support.enterprise_pages import Pages, pages_before, posted, settled
+from tests.support.enterprise_pages import Pages, pages_before, posted
 from tests.support.policies import FLAGS, PAYEE, SUBJECTS, Town, firm, town
 from tests.support.site import form_of
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 NEEQ = {policy.id: policy for policy in shipped_policies()}["neeq"]
@@ -69,7 +70,7 @@ def test_which_criterion_is_missing_reaches_the_enterprise_alone(place: Town, pa
     kept = pages.desk.consents.give_portrait(uscc_of(1), FLAGS)
     place.zone.contribute_rows(place.zone.view.at(kept.leaf_index), epoch=FLAGS)
     assert posted(browser, "/policies/neeq", "/policies/neeq/missing") == 303
-    settled(lambda: "data-refresh" not in browser.get("/policies/neeq").text)
+    until(lambda: "data-refresh" not in browser.get("/policies/neeq").text)
     page = browser.get("/policies/neeq").text
     assert "未满足：" in page
     assert lacking in page

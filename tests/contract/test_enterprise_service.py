@@ -28,7 +28,6 @@ from nodes.enterprise.store import NOT_LOGGED, Store
 from nodes.enterprise.straight import StraightDesk
 from nodes.enterprise.values import ValuesDesk, periods_of
 from nodes.errors import NotFoundError, NotReadyError, PeerUnavailableError
-from nodes.runtime.clock import Timer
 from nodes.runtime.failures import FailureReports
 from nodes.runtime.notices.board import BoardClient
 from nodes.runtime.pages.views import MANY
@@ -45,6 +44,7 @@ from tests.support.databases import database_in
 from tests.support.exchange import HeldZone, identity_of
 from tests.support.gateway import Front, front
 from tests.support.members import CUSTODIANS, ZONE
+from tests.support.waiting import until
 from tests.support.zone import BASE, PRODUCT, MemoryZone, released_zone
 
 TOKEN = "e" * 43
@@ -292,9 +292,7 @@ def test_acknowledgements_are_looked_for_soon_after_a_revocation_however_quiet_i
         digest, zone = sha256(desk.consents.revocation(kept.id)).hex(), desk.site.zone
         head = Head(zone=ZONE, nonce=fresh_nonce(), member="tax", time=zone.now, checkpoint="a note", held=(digest,))
         desk.board.notices.append(zone.envelope(head, "tax"))
-        timer = Timer(10)
-        while desk.straight.shown(desk.store.consent(kept.id))["held_by"] != ["tax"]:
-            assert timer.left_s() > 0, "the acknowledgement is not read"
+        until(lambda: desk.straight.shown(desk.store.consent(kept.id))["held_by"] == ["tax"], "the acknowledgement is read", 10)
     finally:
         stopping.set()
         desk.straight.stop()

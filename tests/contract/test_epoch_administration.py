@@ -5,7 +5,6 @@ The zone behind the gateway is one in memory with 512-bit keys; the totals are c
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,11 @@ import pytest
 
 from crypto.keygen import PrivateKey
 from nodes.errors import PeerUnavailableError
-from nodes.runtime.clock import Timer
 from protos.v1 import exchange_pb2 as wire
 from scoring.statements import EpochClose, EpochOpen, EpochRelease
 from tests.support.epoch import EPOCH, GATED_FIRM, PERIOD
 from tests.support.gateway import Front, front
+from tests.support.waiting import until
 from tests.support.zone import MemoryZone, closed_zone, open_zone
 
 WEIGHTS = {
@@ -52,19 +51,20 @@ def closed(small_private_key: PrivateKey) -> MemoryZone:
     return closed_zone(small_private_key)
 
 
-def until(site: Front, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """The epoch's status once it is so; fails after half a minute."""
-    timer, pause = Timer(30), threading.Event()
-    while True:
-        status: dict[str, Any] = site.staff("GET", f"/v1/epochs/{EPOCH}").json()
-        if holds(status):
-            return status
-        assert timer.left_s() > 0, status
-        pause.wait(0.02)
+def status_once(site: Front, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The epoch's status once it is so."""
+    status: dict[str, Any] = {}
+
+    def found() -> bool:
+        status.update(site.staff("GET", f"/v1/epochs/{EPOCH}").json())
+        return holds(status)
+
+    until(found, "the epoch's status")
+    return status
 
 
 def released(site: Front) -> dict[str, Any]:
-    return until(site, lambda status: status["state"] == "RELEASED" or bool(status["opening"]["failed"]))
+    return status_once(site, lambda status: status["state"] == "RELEASED" or bool(status["opening"]["failed"]))
 
 
 def totals(site: Front) -> dict[str, tuple[int, bool]]:
@@ -219,7 +219,7 @@ def test_custodians_below_the_threshold_block_the_release_and_it_goes_on_when_th
     assert released(site)["opening"]["failed"] == "CUSTODIANS_MISSING"
     site.exchange.asleep = {"tax"}
     assert site.staff("POST", f"/v1/epochs/{EPOCH}:close", {}).status_code == 202
-    until(site, lambda status: bool(status["state"] == "RELEASED"))
+    status_once(site, lambda status: bool(status["state"] == "RELEASED"))
     assert totals(site) == expected(site.zone)
 
 

@@ -13,9 +13,9 @@ from sqlalchemy import Column, Engine, Integer, MetaData, Table, func, insert, s
 from sqlalchemy.exc import OperationalError
 
 from nodes.errors import LeaseLostError, StandbyError
-from nodes.runtime.clock import Timer
 from nodes.runtime.database import connect, reading, writing
 from nodes.runtime.lease import Lease
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 LIFE_S = 1.0
@@ -78,13 +78,6 @@ def give_up(found: Instance) -> None:
         waited.set()
 
 
-def eventually(holds: Callable[[], bool]) -> None:
-    timer = Timer(20)
-    while not holds():
-        assert timer.left_s() > 0
-        threading.Event().wait(0.02)
-
-
 def freeze(found: Instance) -> None:
     """Have the lease renewed no more, as when the process is stopped: its sessions stay as they are."""
     found.lease._renew = lambda _connection: found.stopping.wait(30)  # type: ignore[method-assign,assignment]  # stands for SIGSTOP, which would stop the test too
@@ -92,7 +85,7 @@ def freeze(found: Instance) -> None:
 
 def test_one_instance_leads_and_the_other_stands_by_until_it_is_gone(postgresql_database: str) -> None:
     with instance(postgresql_database) as first:
-        eventually(lambda: first.lease.leads)
+        until(lambda: first.lease.leads)
         with instance(postgresql_database) as second:
             first.write(1)
             with pytest.raises(StandbyError):
@@ -101,7 +94,7 @@ def test_one_instance_leads_and_the_other_stands_by_until_it_is_gone(postgresql_
                 second.lease.check()
             assert second.numbers() == [1]  # it reads all the same
             give_up(first)
-            eventually(lambda: second.lease.leads)
+            until(lambda: second.lease.leads)
             second.write(3)
             assert (first.lease.term, second.lease.term, second.led) == (1, 2, 1)
             with pytest.raises(LeaseLostError):
@@ -114,15 +107,15 @@ def write_until(leader: Instance, over: Callable[[], bool]) -> None:
     with writing(leader.engine) as connection:
         connection.execute(insert(ITEMS).values(number=1))
         freeze(leader)
-        eventually(over)
+        until(over)
 
 
 def test_a_lost_connection_alone_costs_no_lead(postgresql_database: str) -> None:
     with instance(postgresql_database) as only:
-        eventually(lambda: only.lease.leads)
+        until(lambda: only.lease.leads)
         with only.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"))
-        eventually(lambda: holders(only) == 1)
+        until(lambda: holders(only) == 1)
         only.write(1)
         assert (only.lease.term, only.led, only.ended) == (1, 1, [])
 
@@ -134,7 +127,7 @@ def holders(found: Instance) -> int:
 
 def test_a_silent_instance_loses_the_lead_and_what_it_was_writing(postgresql_database: str) -> None:
     with instance(postgresql_database) as first, instance(postgresql_database) as second:
-        eventually(lambda: first.lease.leads or second.lease.leads)
+        until(lambda: first.lease.leads or second.lease.leads)
         leader, other = (first, second) if first.lease.leads else (second, first)
         with pytest.raises(OperationalError):
             write_until(leader, lambda: other.lease.leads)
@@ -146,13 +139,13 @@ def test_a_silent_instance_loses_the_lead_and_what_it_was_writing(postgresql_dat
 
 def test_a_lead_begins_only_when_the_transactions_of_the_one_before_have_ended(postgresql_database: str) -> None:
     with instance(postgresql_database) as first:
-        eventually(lambda: first.lease.leads)
+        until(lambda: first.lease.leads)
         with instance(postgresql_database) as second:
             with writing(first.engine) as connection:
                 connection.execute(insert(ITEMS).values(number=1))
                 give_up(first)
                 assert not second.lease._granted.wait(LIFE_S / 2)
-            eventually(lambda: second.lease.leads)
+            until(lambda: second.lease.leads)
             assert second.numbers() == [1]
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from nodes.errors import NotReadyError, RpcRefusal
-from nodes.runtime.clock import Timer
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.rpc import RpcServer
 from nodes.runtime.settings import Peer
 from protos.v1 import exchange_pb2 as wire
 from protos.v1 import exchange_pb2_grpc
+from tests.support.waiting import until
 
 
 class Coordinator(exchange_pb2_grpc.ExchangeServicer):
@@ -99,10 +99,7 @@ class Worker:
         self.cursor = item.seq
 
     def until(self, cursor: int) -> None:
-        timer, pause = Timer(20), threading.Event()
-        while self.cursor < cursor and self.error is None:
-            assert timer.left_s() > 0, (self.cursor, self.done)
-            pause.wait(0.01)
+        until(lambda: self.cursor >= cursor or self.error is not None, f"item {cursor} is done", 20)
 
     def end(self) -> None:
         self.stop.set()

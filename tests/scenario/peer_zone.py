@@ -6,8 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,6 @@ from crypto.checkpoint import open_checkpoint
 from crypto.encoding import sha256
 from nodes.ceremony.countersigning import approve_change
 from nodes.peering.mirrored import MirroredLog
-from nodes.runtime.clock import Timer
 from nodes.runtime.peers import rpc
 from nodes.runtime.peers.signing import fresh_nonce
 from nodes.runtime.settings import Peer
@@ -29,19 +27,11 @@ from tests.scenario.log_witness import WitnessDouble
 from tests.scenario.log_zone import ZONE, LogProcess, Zone, connect, make_zone, start_log
 from tests.support.link import Link
 from tests.support.peers import ALL, OTHER, OTHER_LOG
+from tests.support.waiting import until
 
 NODE, HOME = "peer-zone", OTHER
 ROOT = Path(__file__).parents[2]
 START_S, SHORT_S, LONG_S = 120.0, 30.0, 60.0
-
-
-def until(holds: Callable[[], bool], what: str, timeout_s: float = LONG_S) -> None:
-    """Wait for other processes. Raises AssertionError naming ``what``."""
-    timer = Timer(timeout_s)
-    pause = threading.Event()
-    while not holds():
-        assert timer.left_s() > 0, f"{what}: not after {timeout_s:g} s"
-        pause.wait(0.02)
 
 
 @dataclass

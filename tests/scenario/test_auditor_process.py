@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -14,12 +13,12 @@ import pytest
 
 from crypto.checkpoint import check_witnessed
 from nodes.errors import PeerUnavailableError
-from nodes.runtime.clock import Timer
 from nodes.runtime.entry import EXIT_FATAL
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.peers.signing import fresh_nonce
 from scoring.statements import Refusal
 from tests.scenario.log_zone import ZONE, LogProcess, Zone, make_zone, running_log
+from tests.support.waiting import until
 
 TIMEOUT_S = 30.0
 
@@ -92,9 +91,8 @@ def test_statement_that_breaks_a_rule_is_reported(zone: Zone, client: LogClient,
     """The log admits a bank's refusal in another member's name; who replays it does not."""
     forged = zone.sign("bank-a", Refusal(zone=ZONE, nonce=fresh_nonce(), member="coordinator", reason="NOT_READY"))
     placed = client.append(forged)
-    timer, errors = Timer(TIMEOUT_S), zone.root / "auditor.err"
-    while not (found := [line for line in errors.read_text().splitlines() if "statement.void" in line]) and timer.left_s() > 0:
-        os.sched_yield()
+    errors = zone.root / "auditor.err"
+    found = until(lambda: [line for line in errors.read_text().splitlines() if "statement.void" in line], "the report", TIMEOUT_S)
     assert [(json.loads(line)["leaf_index"], json.loads(line)["reason"]) for line in found] == [(placed.index, "SIGNER_NOT_ALLOWED")]
 
 

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from simulators.zone.layout import demo_plan
 from tests.support.commands import begun
 from tests.support.live_zone import EPOCH, PACK, STANDALONE_CUSTODIANS, LiveZone
 from tests.support.shared_zone import GROUP, OFFICE, configured
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.nightly, pytest.mark.slow, pytest.mark.xdist_group(GROUP), pytest.mark.timeout(600)]
 PRODUCT = next(iter(load_pack(shipped_pack(PACK)).products))
@@ -173,10 +173,8 @@ def outgoing(zone: LiveZone) -> list[dict[str, Any]]:
 
 def held(zone: LiveZone) -> list[str]:
     """The office's contributions, once the epoch waits for nothing else."""
-    timer, pause = Timer(TIMEOUT_S), threading.Event()
-    while awaited(zone) != {OFFICE} or len(contributions := outgoing(zone)) < 2:
-        assert not pause.wait(0.2)
-        assert timer.left_s() > 0
+    until(lambda: awaited(zone) == {OFFICE} and len(outgoing(zone)) >= 2, "two contributions of the office are awaited", TIMEOUT_S, 0.2)
+    contributions = outgoing(zone)
     assert {item["state"] for item in contributions} == {"held"}
     return [item["contribution"] for item in contributions]
 
@@ -195,10 +193,7 @@ def test_the_epoch_waits_for_two_people_of_a_department_under_four_eyes(zone: Li
     assert awaited(zone) == {OFFICE}
     approved = department(zone, "approve", PEOPLE[1], *(name[:12] for name in names))
     assert (approved.code, {item["act"] for item in approved.document["decisions"]}) == (0, {"approve"}), approved.errors
-    timer, pause = Timer(TIMEOUT_S), threading.Event()
-    while awaited(zone):
-        assert not pause.wait(0.2)
-        assert timer.left_s() > 0
+    until(lambda: not awaited(zone), "nothing is awaited", TIMEOUT_S, 0.2)
     assert all(item["leaf_index"] > 0 and item["state"] == "sent" for item in outgoing(zone))
 
 

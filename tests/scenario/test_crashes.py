@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -12,7 +12,6 @@ import pytest
 
 from nodes.contributing.four_eyes.people import add_person
 from nodes.errors import NodeError
-from nodes.runtime.clock import Timer
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import load_identity
 from nodes.runtime.settings import Peer
@@ -23,6 +22,7 @@ from tests.support.faults.invariants import check_answer, check_invariants
 from tests.support.faults.orders import Orders, durable_writes
 from tests.support.faults.population import PERIOD
 from tests.support.faults.zone import FaultyZone, Supervisor, faulty_zone, make_faulty_zone
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.xdist_group("crashes"), pytest.mark.timeout(1800)]
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "1"))  # nightly runs set more
@@ -93,7 +93,7 @@ def test_killed_before_and_after_each_durable_write_a_zone_loses_nothing_and_cou
         speak_of_values(zone, 1)
         for member in ("bank-b", "enterprise-binjiang"):
             greet(zone, member)
-        wait_for(lambda: {(step, "after") for step in PASSED_OVER} <= orders.killed())
+        until(lambda: {(step, "after") for step in PASSED_OVER} <= orders.killed(), "every step was killed", 600)
         storm.close()
         supervisor.cut_power()
         zone.wait_ready()
@@ -105,7 +105,7 @@ def test_killed_before_and_after_each_durable_write_a_zone_loses_nothing_and_cou
 
 def bring(kept: Path, records: Path, orders: Orders) -> None:
     """A department gets its records only after it had to set its work aside for want of them."""
-    wait_for(lambda: (SET_ASIDE, "after") in orders.killed())
+    until(lambda: (SET_ASIDE, "after") in orders.killed(), "what is set aside was killed", 600)
     kept.rename(records)
 
 
@@ -171,14 +171,6 @@ def greet(zone: FaultyZone, member: str) -> None:
     client = ExchangeClient(identity, Peer(member="coordinator", address=read_endpoints(zone.out)["coordinator"]))
     zone.patiently(lambda: client.relay(member, "greeting", b"sealed"))
     client.close()
-
-
-def wait_for(holds: Callable[[], bool]) -> None:
-    """Return when it holds."""
-    timer = Timer(600)
-    while not holds():
-        assert timer.left_s() > 0
-        threading.Event().wait(0.2)
 
 
 @pytest.mark.parametrize("seed", range(ROUNDS))

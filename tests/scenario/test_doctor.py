@@ -28,7 +28,6 @@ from nodes.commands.doctor import own
 from nodes.commands.doctor.command import CHECKS, examine
 from nodes.commands.doctor.findings import Finding
 from nodes.errors import NotReadyError
-from nodes.runtime.clock import Timer
 from nodes.runtime.database import open_database
 from nodes.runtime.observing import gauges
 from nodes.runtime.observing.http import health_app
@@ -39,6 +38,7 @@ from nodes.runtime.web.server import WebServer
 from simulators.zone.authority import CertificateAuthority
 from tests.scenario.log_witness import WitnessDouble
 from tests.scenario.log_zone import ZONE, LogProcess, Zone, make_zone, running_log
+from tests.support.waiting import until
 
 CHECKS_OF = {
     "files": ("private files",),
@@ -318,12 +318,14 @@ def test_a_peer_that_cannot_serve_is_found(patient: Patient, zone: Zone) -> None
 
 def told_of_the_log(patient: Patient, level: str) -> Finding:
     """What is found about the log as a peer, once it is of this level: of its storage it says for two seconds what it found last."""
-    timer = Timer(20)
-    while True:
-        (found,) = [finding for finding in of(patient.findings(only="peer"), "peer") if finding.about.startswith("log ")]
-        if found.level == level:
-            return found
-        assert timer.left_s() > 0, found
+
+    def found() -> Finding | None:
+        (peer,) = [finding for finding in of(patient.findings(only="peer"), "peer") if finding.about.startswith("log ")]
+        return peer if peer.level == level else None
+
+    peer = until(found, f"the log as a peer is {level}", 20)
+    assert peer is not None
+    return peer
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from simulators.zone.authority import make_zone
 from simulators.zone.configs import read_endpoints
 from simulators.zone.layout import demo_plan
 from tests.support.commands import begun
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("guide"), pytest.mark.timeout(900)]
 ROOT = Path(__file__).parents[2]
@@ -246,11 +247,9 @@ def test_the_log_is_audited_by_anyone_and_by_the_auditor(shop: Shop, running: su
 
 def test_a_process_runs_alone_until_it_is_told_to_stop(shop: Shop, running: subprocess.Popen[str]) -> None:
     assert shop.stop(running) == 0
-    ready, timer = shop.directory / "state" / "log" / "ready", Timer(TIMEOUT_S)
+    ready = shop.directory / "state" / "log" / "ready"
     with shop.start("xinqiao node run") as process:
-        while not ready.exists():
-            assert process.poll() is None
-            assert timer.left_s() > 0
+        until(lambda: ready.exists() or process.poll() is not None, "the log runs", TIMEOUT_S)
         assert shop.stop(process) == 0
 
 

@@ -22,8 +22,9 @@ from scoring.draws.selection import commitment_of
 from scoring.statements import AuditCommit, DisclosurePolicy, Refusal, parse_leaf
 from simulators.zone.configs import read_endpoints
 from simulators.zone.layout import ZONE, demo_plan
-from tests.scenario.test_draws_live import TIMEOUT_S, audited, outcomes, released, shown, until
+from tests.scenario.test_draws_live import TIMEOUT_S, audited, outcomes, released, shown
 from tests.support.live_zone import PACK, LiveZone, live_zone
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.xdist_group("draws"), pytest.mark.timeout(600)]
 

@@ -3,7 +3,6 @@ finds of others is in ``test_draws_found``."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -12,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from nodes.runtime.clock import Timer
 from simulators.population.loans import loan_books
 from simulators.population.records import write_table
 from tests.scenario.conftest import run_command
 from tests.support.live_zone import EPOCH, LiveZone
 from tests.support.shared_zone import GROUP, LOANS
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group(GROUP), pytest.mark.timeout(400)]
 
@@ -50,13 +49,6 @@ def audited(zone: LiveZone) -> tuple[int, list[dict[str, Any]]]:
     base = zone.gateway.base
     code, document = run_command("audit", base, "--keys", str(zone.out / "public"), "--identity", str(zone.out / "members" / "auditor"))
     return code, document["findings"]
-
-
-def until(holds: Callable[[], bool]) -> None:
-    timer = Timer(TIMEOUT_S)
-    while not holds():
-        assert timer.left_s() > 0
-        threading.Event().wait(0.5)
 
 
 def test_an_honest_draw_agrees_and_the_audit_passes(zone: LiveZone) -> None:

@@ -25,6 +25,7 @@ from scoring.statements import Blame, Statement, parse_statement
 from tests.scenario.conftest import run_command
 from tests.support.live_zone import EPOCH, LiveZone
 from tests.support.shared_zone import CUSTODIANS, GROUP
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group(GROUP), pytest.mark.timeout(900)]
 PRODUCT = next(iter(load_pack(shipped_pack("firm-panel")).products))
@@ -59,9 +60,7 @@ def query(zone: LiveZone, subject: str) -> str:
 
 
 def wait_for_generation(zone: LiveZone, number: int) -> None:
-    timer = Timer(90)
-    while key(zone, "status")["generation"] < number:
-        assert timer.left_s() > 0, key(zone, "status")
+    until(lambda: key(zone, "status")["generation"] >= number, f"generation {number}", 90)
 
 
 def holding_of(zone: LiveZone, name: str) -> Any:
@@ -117,9 +116,7 @@ def test_a_custodian_killed_at_a_write_of_a_refresh_goes_on_when_it_is_back(zone
         assert process.wait(90) == -signal.SIGKILL
         assert query(zone, subject) == total, "the others open meanwhile, whichever generation is in force"
     wait_for_generation(zone, number + 1)
-    timer = Timer(30)
-    while holding_of(zone, NAME).part is not None:
-        assert timer.left_s() > 0
+    until(lambda: holding_of(zone, NAME).part is None, "no part is held")
     assert holding_of(zone, NAME).share.generation == number + 1
     assert query(zone, subject) == total
 
@@ -134,9 +131,7 @@ def test_a_refresh_without_a_custodian_is_given_up_and_nothing_is_lost(zone: Liv
         assert key(zone, "abandon")["round"] is None
     assert key(zone, "status")["generation"] == number
     assert query(zone, subject)
-    timer = Timer(30)
-    while any(holding_of(zone, name).part is not None for name in CUSTODIANS[2:]):
-        assert timer.left_s() > 0
+    until(lambda: all(holding_of(zone, name).part is None for name in CUSTODIANS[2:]), "no part is held")
     assert {name: holding_of(zone, name).share for name in CUSTODIANS[2:]} == before
 
 
@@ -175,9 +170,7 @@ def test_a_custodian_leaves_and_comes_back(zone: LiveZone, subject: str) -> None
     staying = tuple(name for name in CUSTODIANS if name != "archive-zhejiang")
     found = reshare(zone, 3, staying)
     assert found["custodians"] == list(staying)
-    timer = Timer(30)
-    while holding_of(zone, "archive-zhejiang").share is not None:
-        assert timer.left_s() > 0
+    until(lambda: holding_of(zone, "archive-zhejiang").share is None, "the share is gone")
     assert query(zone, subject) == total
     reshare(zone, 4, CUSTODIANS)
     assert query(zone, subject) == total

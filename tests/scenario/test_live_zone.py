@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import sqlite3
-import threading
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +26,7 @@ from tests.oracles import firm_panel as oracle
 from tests.support.customs import USCC, declaration, receipt, response, zipped
 from tests.support.live_zone import PACK, STANDALONE_CUSTODIANS, LiveZone
 from tests.support.shared_zone import GROUP, OFFICE
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.xdist_group(GROUP), pytest.mark.timeout(400)]
 EPOCH = "e1995-killed"
@@ -76,14 +75,14 @@ def test_an_enterprises_declarations_are_shown_as_its_client_gets_the_answers(zo
     (folder / "SentBox" / "a.zip").write_bytes(zipped({"a.xml": build_declaration(declaration())}))
     (folder / "InBox" / "Receipt_a.xml").write_bytes(receipt("H"))
     (folder / "InBox" / "Successed_a.xml").write_bytes(response())
-    timer = Timer(60)
-    told: list[Any] = []
-    codes: list[str] = []
-    while codes != ["0", "H"]:
-        assert timer.left_s() > 0, f"the messages are not read, only {codes}"
-        told = zone.service.call("GET", f"/customs/{USCC}/exceptions")["declarations"]
-        codes = [step["code"] for step in told[0]["history"]] if told and told[0]["client_seq_nos"] else []
-    assert zone.service.call("GET", f"/customs/{USCC}/declarations")["declarations"] == told
+
+    def told() -> list[Any]:
+        declarations: list[Any] = zone.service.call("GET", f"/customs/{USCC}/exceptions")["declarations"]
+        named = declarations and declarations[0]["client_seq_nos"]
+        return declarations if named and [step["code"] for step in declarations[0]["history"]] == ["0", "H"] else []
+
+    found = until(told, "the messages are read")
+    assert zone.service.call("GET", f"/customs/{USCC}/declarations")["declarations"] == found
 
 
 def test_no_process_has_another_ones_files_open(zone: LiveZone) -> None:
@@ -200,11 +199,11 @@ def test_a_correction_in_an_open_epoch_reaches_the_total_and_the_same_file_again
     zone.authority.wait_for_columns("e1996", 120, lambda _done, _total: None)
     first, second = zone.population.firms[:2]
     deliver(zone, "a.csv", first.uscc, 4)
-    wait_for(lambda: revisions(zone, "e1996")["patents"] == [0, 1])
+    until(lambda: revisions(zone, "e1996")["patents"] == [0, 1])
     deliver(zone, "a.csv", first.uscc, 4)
     deliver(zone, "copy.csv", first.uscc, 4)
     deliver(zone, "b.csv", second.uscc, 8)
-    wait_for(lambda: revisions(zone, "e1996")["patents"][-1] == 2)
+    until(lambda: revisions(zone, "e1996")["patents"][-1] == 2)
     assert revisions(zone, "e1996") == {"patents": [0, 1, 2], "citations": [0]}
     zone.authority.release("e1996", 120, lambda _done, _total: None)
     with panel.SOURCE.open(encoding="utf-8", newline="") as file:
@@ -221,7 +220,7 @@ def deliver(zone: LiveZone, name: str, uscc: str, patents: int) -> None:
     path = zone.out.parent / "register" / name
     path.with_suffix(".tmp").write_text(f"统一社会信用代码,年度,专利数\n{uscc},1996,{patents}\n", encoding="gb18030")
     path.with_suffix(".tmp").rename(path)
-    wait_for(lambda: not path.exists())
+    until(lambda: not path.exists())
 
 
 def revisions(zone: LiveZone, epoch: str) -> dict[str, list[int]]:
@@ -235,10 +234,3 @@ def revisions(zone: LiveZone, epoch: str) -> dict[str, list[int]]:
         for place, revision in rows:
             found.setdefault(place.split("/")[2], []).append(revision)
     return found
-
-
-def wait_for(holds: Callable[[], bool]) -> None:
-    timer = Timer(60)
-    while not holds():
-        assert timer.left_s() > 0
-        threading.Event().wait(0.1)

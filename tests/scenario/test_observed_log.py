@@ -18,12 +18,12 @@ from grpc_health.v1 import health_pb2_grpc
 
 from crypto.encoding import sha256
 from nodes.errors import PeerUnavailableError, RpcRefusal
-from nodes.runtime.clock import Timer
 from nodes.runtime.peers import rpc
 from nodes.runtime.peers.log_client import LogClient
 from protos.v1 import log_pb2 as pb
 from protos.v1 import log_pb2_grpc
 from tests.scenario.log_zone import LogProcess, Zone, connect, make_zone, running_log
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 OBSERVE = '[observe]\nlisten = "127.0.0.1:0"\n'
@@ -99,9 +99,7 @@ def test_a_stream_that_lasts_is_counted_while_it_runs(zone: Zone, log: LogProces
         next(updates)
         assert metrics(log)[name] == 1
         following.cancel()
-    timer = Timer(10)
-    while metrics(log)[name]:
-        assert timer.left_s() > 0
+    until(lambda: not metrics(log)[name], "the stream is over")
     assert 'xinqiao_call_seconds_count{method="/xinqiao.v1.Log/Follow"}' not in metrics(log), "hours are no time of an answer"
 
 
@@ -110,9 +108,7 @@ def test_the_probe_of_a_container_says_whether_a_process_can_serve(zone: Zone, l
     state = zone.root / "state" / "log"
     away = state.rename(state.with_name("away"))
     try:
-        timer = Timer(10)
-        while probe(log.observe_port) != 1:
-            assert timer.left_s() > 0
+        until(lambda: probe(log.observe_port) == 1, "it cannot serve")
         assert httpx.get(f"http://127.0.0.1:{log.observe_port}/healthz").status_code == 200, "it runs, though it cannot serve"
         with connect(zone.identities["bank-a"], log.peer) as channel:
             reply = rpc.call(stub(channel).Check, wire.HealthCheckRequest(service="xinqiao.v1.Log"), timeout_s=5)

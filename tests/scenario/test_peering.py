@@ -28,8 +28,9 @@ from nodes.runtime.settings import Peer
 from protos.v1 import board_pb2, board_pb2_grpc, exchange_pb2, exchange_pb2_grpc, federation_pb2, federation_pb2_grpc, log_pb2, log_pb2_grpc
 from scoring.statements import Head, parse_leaf
 from tests.scenario.log_zone import ZONE, connect
-from tests.scenario.peer_zone import HOME, NODE, SHORT_S, PeeredZone, PeerProcess, peered_zone, until
+from tests.scenario.peer_zone import HOME, NODE, SHORT_S, PeeredZone, PeerProcess, peered_zone
 from tests.support.link import Link
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.xdist_group("peering")]
 

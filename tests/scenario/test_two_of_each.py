@@ -17,7 +17,8 @@ from tests.support.faults.invariants import check_answer, check_invariants
 from tests.support.faults.population import product
 from tests.support.faults.zone import FOUNDING, PACK, PATIENCE_S, Supervisor
 from tests.support.postgresql import Server
-from tests.support.twins import PAIRS, Twins, twin_zone, wait_for
+from tests.support.twins import PAIRS, Twins, twin_zone
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.xdist_group("twins"), pytest.mark.timeout(900)]
 EPOCH, YEAR = "e1995", "1995"
@@ -42,7 +43,7 @@ def released(twins: Twins, supervisor: Supervisor) -> Twins:
     """The epoch released, with a coordinator and a gateway killed in the middle of contributions and again in the middle of the opening."""
     zone = twins.zone
     zone.patiently(lambda: zone.authority.open_epoch(EPOCH, YEAR, PACK), FOUNDING)
-    wait_for(lambda: 0 < columns(twins) < len(status(twins)["columns"]) or columns(twins) == len(status(twins)["columns"]))
+    until(lambda: 0 < columns(twins) < len(status(twins)["columns"]) or columns(twins) == len(status(twins)["columns"]), timeout_s=120)
     for pair in PAIRS:
         twins.kill_leader(pair)
     zone.patiently(lambda: zone.authority.wait_for_columns(EPOCH, PATIENCE_S, lambda _done, _total: None))
@@ -85,7 +86,7 @@ def test_a_stopped_coordinator_that_wakes_writes_nothing_and_stands_by(released:
         subject = zone.grant(2)  # rows are contributed and a consent is logged meanwhile
         check_answer(zone, subject, zone.query(subject)["total"])
         assert released.leader("coordinator") == released.other(stopped)
-    wait_for(lambda: (stopped, EXIT_AGAIN) in supervisor.ends)
+    until(lambda: (stopped, EXIT_AGAIN) in supervisor.ends, timeout_s=120)
     check_answer(zone, subject, zone.query(subject)["total"])
     zone.wait_ready()
     assert released.leader("coordinator") == released.other(stopped)
@@ -97,7 +98,7 @@ def test_a_stopped_gateway_that_wakes_stands_by(released: Twins, supervisor: Sup
     with released.stopped_leader("gateway") as stopped:
         check_answer(zone, subject, zone.query(subject)["total"])
         assert released.leader("gateway") == released.other(stopped)
-    wait_for(lambda: (stopped, EXIT_AGAIN) in supervisor.ends)
+    until(lambda: (stopped, EXIT_AGAIN) in supervisor.ends, timeout_s=120)
 
 
 def test_a_request_replayed_at_the_other_gateway_is_refused(released: Twins) -> None:

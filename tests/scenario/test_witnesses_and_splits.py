@@ -6,7 +6,6 @@ import base64
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable
 from contextlib import closing, suppress
 from typing import Any
 
@@ -39,6 +38,7 @@ from simulators.zone.processes import ZoneProcesses
 from tests.scenario.log_witness import WitnessDouble
 from tests.support.live_zone import EPOCH, LiveZone
 from tests.support.shared_zone import CUSTODIANS, GROUP, MAX_AGE_S
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.xdist_group(GROUP), pytest.mark.timeout(600), pytest.mark.slow]
 PRODUCT = next(iter(load_pack(shipped_pack("firm-panel")).products))
@@ -77,12 +77,6 @@ def kinds(zone: LiveZone) -> Counter[str]:
     return found
 
 
-def until(holds: Callable[[], bool], timeout_s: float, what: str) -> None:
-    timer = Timer(timeout_s)
-    while not holds():
-        assert timer.left_s() > 0, what
-
-
 def reason(response: Any) -> str:
     return "" if response.status_code == 200 else str(response.json()["reason"])
 
@@ -98,7 +92,7 @@ def test_releases_stop_without_witnesses_contributions_go_on_and_releases_resume
 
     before, other = kinds(zone), zone.authority.totals(EPOCH)[31]["subject"]
     new = zone.grant(other, "bank-b", PRODUCT)
-    until(lambda: kinds(zone)["row"] > before["row"], 60, "rows are not logged while witnesses are missing")
+    until(lambda: kinds(zone)["row"] > before["row"], "rows are logged while witnesses are missing", 60)
     timer = Timer(60)
     while timer.left_s() > 60 - MAX_AGE_S - 2:
         zone.processes.check()
@@ -111,8 +105,8 @@ def test_releases_stop_without_witnesses_contributions_go_on_and_releases_resume
 
     zone.processes.start(["zone-ningbo"])
     zone.processes.wait_ready(60, ["zone-ningbo"])
-    until(lambda: zone.ask("bank-a", subject, PRODUCT, consent).status_code == 200, 60, "releases do not go on")
-    until(lambda: zone.ask("bank-b", other, PRODUCT, new).status_code == 200, 60, "what was contributed meanwhile is not released")
+    until(lambda: zone.ask("bank-a", subject, PRODUCT, consent).status_code == 200, "releases go on", 60)
+    until(lambda: zone.ask("bank-b", other, PRODUCT, new).status_code == 200, "what was contributed meanwhile is released", 60)
     zone.processes.start(["data-zhejiang"])
 
 
@@ -129,7 +123,7 @@ def test_a_revocation_binds_though_gateway_and_log_never_get_it(zone: LiveZone, 
     def shown() -> dict[str, Any]:
         return next(item for item in zone.service.call("GET", "/consents")["consents"] if item["id"] == consent)
 
-    until(lambda: len(shown()["held_by"]) == len(CUSTODIANS), 30, "custodians do not acknowledge")
+    until(lambda: len(shown()["held_by"]) == len(CUSTODIANS), "custodians acknowledge", 30)
     assert shown()["binding"] is True
     assert shown()["revoked_leaf_index"] == -1
     for name in ("enterprise-binjiang", VICTIM):
@@ -144,7 +138,7 @@ def test_a_revocation_binds_though_gateway_and_log_never_get_it(zone: LiveZone, 
     assert after["ticket"] == before["ticket"] + 1, "the coordinator made a ticket; it was the custodians who refused"
     zone.processes.start(["enterprise-binjiang"])
     zone.processes.wait_ready(60, ["enterprise-binjiang"])
-    until(lambda: kinds(zone)["revocation"] > before["revocation"], 90, "the revocation is not logged when the way is free again")
+    until(lambda: kinds(zone)["revocation"] > before["revocation"], "the revocation is logged when the way is free again", 90)
 
 
 def test_a_department_and_custodian_changes_its_key_in_a_running_zone(zone: LiveZone, granted: tuple[str, str]) -> None:
@@ -195,7 +189,7 @@ def test_a_log_that_shows_one_custodian_another_history_is_caught_though_witness
     subject, consent = granted
     vkey = (zone.out / "public" / "log.vkey").read_text().strip()
     forks, peer = fork_of(zone)
-    until(lambda: zone.ask("bank-a", subject, PRODUCT, consent).status_code == 200, 60, "with one history, the bank is answered")
+    until(lambda: zone.ask("bank-a", subject, PRODUCT, consent).status_code == 200, "with one history the bank is answered", 60)
     with forks, closing(LogClient(identity(zone, "bank-b"), peer)) as other:
         forks.start()
         forks.wait_ready(60)
@@ -212,10 +206,10 @@ def test_a_log_that_shows_one_custodian_another_history_is_caught_though_witness
         write_private(config, config.read_text().replace(read_endpoints(zone.out)["log"], peer.address).encode())
         zone.processes.start([VICTIM])
         zone.processes.wait_ready(60, [VICTIM])
-        until(lambda: reason(zone.ask("bank-a", subject, PRODUCT, consent)) == "LOG_SPLIT", 60, "the split is not found")
+        until(lambda: reason(zone.ask("bank-a", subject, PRODUCT, consent)) == "LOG_SPLIT", "the split is found", 60)
         for witness in colluding:
             witness.stop()
-    until(lambda: not zone.processes.alive("auditor"), 60, "the auditor goes on witnessing")
+    until(lambda: not zone.processes.alive("auditor"), "the auditor ends", 60)
     for name in CUSTODIANS:
         evidence = zone.out / "state" / name / "custodian" / "heads"
         split = json.loads((evidence / "split.json").read_bytes())

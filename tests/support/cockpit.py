@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,13 +15,13 @@ from crypto.subjects import make_uscc, subject_id
 from gateway.register.book import Register
 from nodes.records.deliveries import Intake
 from nodes.records.store import RecordStore
-from nodes.runtime.clock import Timer
 from nodes.runtime.pages.accounts import Person
 from scoring.statements import Title
 from tests.support import epoch as ledger
 from tests.support.databases import database_in
 from tests.support.epoch import DIVISIONS, EPOCH, PERIOD
 from tests.support.gateway import Front, front
+from tests.support.waiting import until
 from tests.support.zone import MemoryZone
 
 ROSTER_KEY = b"r" * 32
@@ -128,11 +127,13 @@ def board(private_key: PrivateKey, state_dir: Path, stages: Sequence[str]) -> Bo
 def release(site: Front, epoch: str) -> None:
     """Close an epoch and have its totals opened."""
     assert site.staff("POST", f"/v1/epochs/{epoch}:close", {"allow_absent": False}).status_code == 202
-    timer, pause = Timer(120), threading.Event()
-    while (status := site.staff("GET", f"/v1/epochs/{epoch}").json())["state"] != "RELEASED":
+
+    def ended() -> bool:
+        status = site.staff("GET", f"/v1/epochs/{epoch}").json()
         assert not status["opening"]["failed"], status
-        assert timer.left_s() > 0, status
-        pause.wait(0.02)
+        return bool(status["state"] == "RELEASED")
+
+    until(ended, f"{epoch} is released", 120)
 
 
 def another_epoch(site: Board, epoch: str, period: str, patch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from nodes.enterprise.settings import PagesTable
 from nodes.lending.book import LoanBook
 from nodes.lending.desk import LoanDesk
 from nodes.lending.service import ServiceAdmission
-from nodes.runtime.clock import Timer
 from nodes.runtime.web.gateway_client import GatewayClient
 from scoring.statements import parse_leaf
 from simulators.identity.accounts import STAFF, Account, Represented
@@ -104,11 +102,3 @@ def pages_before(gate: Front, directory: Path, origin: str = ORIGIN, zones: Mapp
 def posted(browser: TestClient, page: str, path: str, **fields: str) -> int:
     """Send a form as the page's own."""
     return int(browser.post(path, data={"form": form_of(browser.get(page).text), **fields}).status_code)
-
-
-def settled(found: Callable[[], bool]) -> None:
-    """Return once ``found``; a job has its own thread."""
-    timer = Timer(10)
-    while not found():
-        assert timer.left_s() > 0
-        threading.Event().wait(LOOK_S)

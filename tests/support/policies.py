@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import json
 import secrets
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +22,6 @@ from nodes.records.deliveries import Intake
 from nodes.records.runner import Runner, turns_of
 from nodes.records.sources import open_sources
 from nodes.records.store import RecordStore
-from nodes.runtime.clock import Timer
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.web.request_document import POLICY_MATCHES, POLICY_STEPS, Endpoint
 from nodes.runtime.web.signed_requests import sign_request
@@ -37,6 +34,7 @@ from simulators.zone.register import HEADERS, MAPPING
 from tests.support.databases import database_in
 from tests.support.gateway import Front, front
 from tests.support.members import ZONE
+from tests.support.waiting import until
 from tests.support.zone import BASE, MemoryZone
 
 ROSTER_KEY = b"k" * 32
@@ -146,7 +144,4 @@ def _evaluate(zone: MemoryZone, made: Front, epoch: str) -> None:
     zone.contribute_columns(epoch=epoch)
     answer = made.staff("POST", f"/v1/epochs/{epoch}:close", {})
     assert answer.status_code == 202, answer.text
-    timer, pause = Timer(EPOCH_TIMEOUT_S), threading.Event()
-    while (status := made.staff("GET", f"/v1/epochs/{epoch}").json())["state"] != "RELEASED":
-        assert timer.left_s() > 0, json.dumps(status)
-        pause.wait(0.05)
+    until(lambda: made.staff("GET", f"/v1/epochs/{epoch}").json()["state"] == "RELEASED", f"{epoch} is released", EPOCH_TIMEOUT_S)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import ssl
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ from pathlib import Path
 import httpx
 from sqlalchemy import text
 
-from nodes.runtime.clock import Timer
 from nodes.runtime.database import connect, reading
 from nodes.runtime.files import make_private_directory
 from nodes.runtime.web.tokens import token_file
@@ -22,6 +20,7 @@ from simulators.zone.configs import free_ports
 from simulators.zone.layout import ZONE
 from tests.support.faults.zone import FaultyZone, faulty_zone, make_faulty_zone, redirect
 from tests.support.postgresql import Server
+from tests.support.waiting import until
 
 PAIRS = ("coordinator", "gateway")
 STANDBY_AFTER_S = 4.0
@@ -97,7 +96,7 @@ class Twins:
 
     def wait_for_leader(self, pair: str, other_than: str = "") -> str:
         """The process that leads now, once it is another one."""
-        wait_for(lambda: self.leader(pair) not in {"", other_than})
+        until(lambda: self.leader(pair) not in {"", other_than}, "another one leads", 120)
         return self.leader(pair)
 
 
@@ -129,13 +128,6 @@ def _zone(out: Path, urls: dict[str, str]) -> Iterator[tuple[FaultyZone, list[in
             headers = desk._client.headers
             desk._client = httpx.Client(base_url=desk.base, headers=headers, timeout=60, transport=Either(out / "public" / "ca.pem", ports))
         yield zone, ports
-
-
-def wait_for(holds: Callable[[], bool], patience_s: float = 120) -> None:
-    timer = Timer(patience_s)
-    while not holds():
-        assert timer.left_s() > 0
-        threading.Event().wait(LOOK_S)
 
 
 def _make_twin(out: Path, name: str, url: str, port: int) -> None:

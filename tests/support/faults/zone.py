@@ -26,6 +26,7 @@ from simulators.zone.configs import read_endpoints
 from simulators.zone.layout import demo_plan
 from simulators.zone.processes import ProcessEndedError, ZoneProcesses
 from tests.support.faults.population import PERIOD, product, telling_population
+from tests.support.waiting import until
 
 PACK, FIRMS, KEY_BITS = "firm-panel", 24, 2048
 FIRST_YEAR = int(PERIOD)
@@ -222,11 +223,12 @@ def faulty_zone(out: Path, population: Population, gateway: str = "") -> Iterato
 
 def _wait_for(files: tuple[Path, ...], processes: ZoneProcesses) -> None:
     """Return when processes have written these files. One that was killed before is started again."""
-    timer = Timer(120)
-    while not all(file.exists() for file in files):
-        assert timer.left_s() > 0, [str(file) for file in files if not file.exists()]
+
+    def written() -> bool:
         processes.start()
-        threading.Event().wait(LOOK_S)
+        return all(file.exists() for file in files)
+
+    until(written, f"{[str(file) for file in files]} are there", 120)
 
 
 def _replaced(line: str, addresses: Mapping[str, str]) -> str:

@@ -14,12 +14,12 @@ from nodes.coordinator.keeping.store import Store
 from nodes.coordinator.releasing.openings import Openings
 from nodes.coordinator.work import WorkQueue
 from nodes.errors import RpcRefusal
-from nodes.runtime.clock import Timer
 from nodes.runtime.replica.zone import Zone
 from protos.v1.exchange_pb2 import WorkItem
 from scoring.errors import CustodiansMissingError
 from scoring.exchange.view import Logged
 from scoring.release.opening import SealedPartial
+from tests.support.waiting import until
 
 CUSTODIANS = ("c1", "c2", "c3", "c4", "c5")
 LONG_S, SHORT_S = 60.0, 0.05
@@ -209,9 +209,7 @@ def test_when_the_shares_are_renewed_under_way_the_custodians_are_asked_again() 
     gathered: list[set[str]] = []
     waiting = threading.Thread(target=lambda: gathered.append(bench.gathered(one)))
     waiting.start()
-    timer = Timer(30)
-    while len(bench.asked(one)) < 3:
-        assert timer.left_s() > 0
+    until(lambda: len(bench.asked(one)) >= 3)
     assert bench.asked(one) <= set(bench.custodians)
     bench.answer(one, *bench.asked(one))
     waiting.join(30)
@@ -226,9 +224,7 @@ def test_everything_is_what_all_that_are_connected_answer() -> None:
     found: list[set[str]] = []
     waiting = threading.Thread(target=lambda: found.append({item.custodian for item in bench.openings.everything(one, LONG_S)}))
     waiting.start()
-    timer = Timer(30)
-    while bench.asked(one) != set(CUSTODIANS):
-        assert timer.left_s() > 0
+    until(lambda: bench.asked(one) == set(CUSTODIANS))
     bench.openings.refuse(one.digest, "c3", "TICKET_EXPIRED")
     bench.answer(one, "c4")
     waiting.join(30)
