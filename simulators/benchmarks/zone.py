@@ -18,8 +18,8 @@ from crypto.subjects import subject_id
 from nodes.runtime.files import read_private
 from scoring.indicators.model import Model
 from simulators.benchmarks.plain import PlainEpoch, evaluate_plain
-from simulators.demo.metering import Meter
 from simulators.demo.people import Authority, Bank, EnterpriseService
+from simulators.demo.written.metering import Meter
 from simulators.population.records import write_records
 from simulators.population.register import publish_register
 from simulators.population.tables import Population

@@ -19,7 +19,7 @@ from nodes.runtime.files import write_public
 from simulators.commands.ending import end_on_sigterm
 from simulators.demo.options import DEFAULT_BITS, FIRM_PANEL, GUIDELINES, LENDING_PACKS, DemoOptions
 from simulators.demo.run import DemoResult, run_demo
-from simulators.demo.summary import people_text, summary
+from simulators.demo.written.summary import people_text, summary
 from simulators.federation.plan import DEFAULT_BITS as FEDERATED_BITS
 from simulators.federation.plan import DEFAULT_ENTERPRISES as FEDERATED_ENTERPRISES
 from simulators.federation.plan import FederationOptions

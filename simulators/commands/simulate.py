@@ -18,8 +18,8 @@ from nodes.packs import shipped_pack, shipped_packs
 from nodes.runtime.files import make_private_directory
 from scoring.indicators.model import load_pack
 from simulators.commands.ending import end_on_sigterm
-from simulators.demo.artifacts import write_json
 from simulators.demo.options import DEFAULT_ENTERPRISES
+from simulators.demo.written.artifacts import write_json
 from simulators.departments.serving import Servers
 from simulators.departments.systems import Surroundings, System, write_systems
 from simulators.population import firm_panel

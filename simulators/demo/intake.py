@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nodes.commands.output import ExitCode
 from nodes.errors import NotReadyError
-from simulators.demo.artifacts import Ran, run_command
+from simulators.demo.written.artifacts import Ran, run_command
 from simulators.departments.systems import System
 
 AT_ONCE = 2  # each is a process that computes while it starts

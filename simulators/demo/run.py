@@ -15,18 +15,17 @@ from nodes.errors import NodeError
 from nodes.packs import shipped_pack
 from nodes.runtime.files import PRIVATE_DIR, read_private, write_private
 from nodes.runtime.peers.identity import load_signing_key
-from simulators.demo import artifacts
-from simulators.demo.coverage import coverage
+from simulators.demo.holding import Running
 from simulators.demo.intake import FirstReading
-from simulators.demo.metering import Meter
 from simulators.demo.options import DemoOptions
 from simulators.demo.people import Authority, Bank, Desk, EnterpriseService
 from simulators.demo.policies import Town, begin_for_visitors, evaluate_flags, pay_without_application
 from simulators.demo.refused import Granted, refused_requests
-from simulators.departments.serving import Servers
+from simulators.demo.written import artifacts
+from simulators.demo.written.coverage import coverage
+from simulators.demo.written.metering import Meter
 from simulators.departments.systems import Surroundings, System, mappings_of, write_systems
 from simulators.identity.accounts import accounts_of
-from simulators.identity.serving import Standin
 from simulators.identity.zone import add_customs_client, add_enterprise_pages, tell_accounts
 from simulators.population.register import publish_register
 from simulators.population.tables import Firm, Population
@@ -70,18 +69,18 @@ def run_demo(options: DemoOptions, tell: Tell, linger: Callable[[DemoResult], No
     out.chmod(PRIVATE_DIR)  # it is empty, and keys will lie below it
     population = options.population()
     ports = options.api_ports()
-    with ZoneHolder() as holder:
-        meter = Meter(holder.usage, tell)
+    with Running() as running:
+        meter = Meter(running.usage, tell)
         with meter.step("systems", f"系统 systems: {len(population.firms)} enterprises in the departments' own systems"):
             systems = write_systems(population, options.recorded, options.plan, Surroundings(out, ports))
             publish_register(population, options.plan, out)
-            holder.serve(systems)
+            running.serve(systems)
         _make_zone(options, out, systems, meter)
         if options.keep_running:  # pages are for people who come
-            holder.provide(add_enterprise_pages(options.plan, out, accounts_of(population.firms, options.seed), ports))
+            running.provide(add_enterprise_pages(options.plan, out, accounts_of(population.firms, options.seed), ports))
             add_customs_client(options.plan, out, population.firms[-1])
-        holder.processes = processes_of(out)
-        run = _Run(options, out, population, systems, meter, holder.processes)
+        running.processes = processes_of(out)
+        run = _Run(options, out, population, systems, meter, running.processes)
         run.start()
         run.evaluate()
         run.release_scores()
@@ -105,39 +104,6 @@ def _make_zone(options: DemoOptions, out: Path, systems: Sequence[System], meter
             write_private(out / "accounts.json", canonical_json([account.to_json() for account in accounts]))
         with meter.step("records", f"数据 records: {len(systems)} systems, read into their departments' nodes through connectors"):
             reading.finish(meter.tell)
-
-
-@dataclass
-class ZoneHolder:
-    """The zone's processes, the departments' APIs and the identity provider, once there are any; stops them on leaving."""
-
-    processes: ZoneProcesses | None = None
-    _apis: Servers | None = None
-    _provider: Standin | None = None
-
-    def provide(self, provider: Standin) -> None:
-        """Run the identity provider of the enterprises' people."""
-        self._provider = provider
-        provider.start()
-
-    def serve(self, systems: Sequence[System]) -> None:
-        """Run the APIs among ``systems``: processes beside the zone's, which no member runs."""
-        self._apis = Servers(system.serves for system in systems if system.serves is not None)
-        self._apis.start()
-
-    def usage(self) -> dict[str, Any]:
-        return {} if self.processes is None else self.processes.usage()
-
-    def __enter__(self) -> ZoneHolder:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        if self.processes is not None:
-            self.processes.close()
-        if self._provider is not None:
-            self._provider.close()
-        if self._apis is not None:
-            self._apis.close()
 
 
 class _Run:

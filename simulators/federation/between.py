@@ -9,9 +9,9 @@ from typing import Self
 
 from crypto.checkpoint import open_checkpoint
 from nodes.peering.mirrored import MirroredLog
-from simulators.demo.artifacts import Ran, run_command
-from simulators.demo.metering import Meter
 from simulators.demo.people import Desk
+from simulators.demo.written.artifacts import Ran, run_command
+from simulators.demo.written.metering import Meter
 from simulators.federation.cases import Case, until
 from simulators.federation.link import Link
 from simulators.federation.peers import MIRROR, PEERS, pinned_roots, tell_services, write_nodes

@@ -7,7 +7,7 @@ import shutil
 
 from nodes.commands.output import ExitCode
 from nodes.recovery.sealing import SEALED
-from simulators.demo.artifacts import Ran, run_command
+from simulators.demo.written.artifacts import Ran, run_command
 from simulators.federation.between import MIRROR_TIMEOUT_S, Federation
 from simulators.federation.cases import Case, until
 from simulators.federation.peers import process_of

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nodes.runtime.files import PRIVATE_DIR
-from simulators.demo import artifacts
-from simulators.demo.metering import Meter
+from simulators.demo.written import artifacts
+from simulators.demo.written.metering import Meter
 from simulators.federation.between import Federation
 from simulators.federation.cases import Case
 from simulators.federation.peers import approve_peers, exchange_roots

@@ -15,10 +15,10 @@ from nodes.recovery.keys import make_recovery_key
 from nodes.runtime.files import PRIVATE_DIR, make_private_directory, read_private, write_private
 from nodes.runtime.peers.identity import load_signing_key
 from nodes.runtime.settings import read_toml
-from simulators.demo import artifacts
-from simulators.demo.metering import Meter
 from simulators.demo.people import Authority, Bank, Desk, EnterpriseService, score_request
 from simulators.demo.refused import Granted
+from simulators.demo.written import artifacts
+from simulators.demo.written.metering import Meter
 from simulators.federation.plan import PlannedZone
 from simulators.population.records import write_records
 from simulators.population.register import publish_register

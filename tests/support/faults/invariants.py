@@ -29,7 +29,7 @@ from nodes.runtime.logging import TICKET_ANSWERED
 from scoring.exchange.epoch import Phase
 from scoring.exchange.view import ZoneView
 from scoring.statements import Column, Row, parse_leaf
-from simulators.demo.artifacts import write_json
+from simulators.demo.written.artifacts import write_json
 from tests.support.faults.population import explain, totals_of
 from tests.support.faults.zone import FaultyZone
 
