@@ -809,8 +809,94 @@ class Model:
 # === Members and pinned roots =============================================================================================
 
 
+@dataclass(frozen=True)
+class Shares:
+    """A generation of the key's shares: ``custodians[i]`` holds share i + 1, and v_i = v^(that share) mod n [P1.4, P1.7]."""
+
+    n: int
+    custodians: list[str]
+    threshold: int
+    v_i: list[int]
+    number: int = 0
+
+    @classmethod
+    def dealt(cls, ceremony: dict[str, Any]) -> Shares:
+        """Those of the ceremony."""
+        return cls(int(ceremony["n"], 16), ceremony["custodians"], ceremony["threshold"], [int(value, 16) for value in ceremony["v_i"]])
+
+
+class Round:
+    """A round that renews the shares, from ``key-round`` on [P1.7]. What it leads to is public: every v_i follows from the dealers' commitments."""
+
+    def __init__(self, said: dict[str, Any], digest: str, old: Shares) -> None:
+        """Faults: that of a round that does not fit the shares in force."""
+        self.said, self.digest, self.old = said, digest, old
+        self.custodians, self.dealers, self.threshold = said["custodians"], said["dealers"], said["threshold"]
+        self.reshares = said["action"] == "reshare"
+        self.receivers: set[str] = set()
+        self.deals: dict[str, tuple[str, list[int]]] = {}  # by dealer: digest, commitments
+        self.acknowledged: dict[str, str] = {}
+        distinct = len(set(self.custodians)) == len(self.custodians) <= 31 and len(set(self.dealers)) == len(self.dealers)
+        self.demand(distinct and said["generation"] == old.number + 1, "its generation, custodians or dealers")
+        require(set(self.dealers) <= set(old.custodians), "STATEMENT_VOID_PARTIAL_INVALID", "a dealer holds no share")
+        if self.reshares:
+            majority = len(self.custodians) < 2 * self.threshold <= 2 * len(self.custodians)
+            require(majority and len(self.dealers) == old.threshold, "STATEMENT_VOID_KEY_INVALID", "its threshold, or the number of its dealers")
+        else:
+            same = (self.threshold, self.custodians, self.dealers) == (old.threshold, old.custodians, old.custodians)
+            self.demand(same, "a refresh leaves threshold and custodians as they are, and all of them deal")
+
+    @staticmethod
+    def demand(holds: bool, what: str) -> None:
+        require(holds, "STATEMENT_VOID_KEY_ROUND_STATE", what)
+
+    def step(self, kind: str, said: dict[str, Any], digest: str) -> None:
+        """One step by the member that it names. Faults: that of a step out of its order, or of a deal that shifts the key."""
+        if kind == "key-receiver":
+            self.demand(said["custodian"] in set(self.custodians) - self.receivers, "it is no custodian of the round, or said so before")
+            self.receivers.add(said["custodian"])
+        elif kind == "key-deal":
+            ready = self.receivers == set(self.custodians) and len(said["sealed"]) == len(self.custodians)
+            self.demand(ready and said["dealer"] in set(self.dealers) - set(self.deals), "it is not this dealer's turn")
+            self.deals[said["dealer"]] = digest, self.commitments(said)
+        elif kind == "key-ack":
+            self.demand(said["custodian"] in set(self.custodians) - set(self.acknowledged), "it is no custodian of the round, or said so before")
+            self.demand(set(self.deals) == set(self.dealers), "not every dealer has dealt")
+            named = sha256(b"".join(bytes.fromhex(self.deals[name][0]) for name in self.dealers)).hex()
+            self.demand(said["deals"] == named, "other deals are acknowledged")
+            self.acknowledged[said["custodian"]] = digest
+
+    def commitments(self, deal: dict[str, Any]) -> list[int]:
+        """C_0 … C_(t−1) of a deal: t units, of which C_0 is 1 in a refresh, v_j^(λ_j·l'!) in a re-sharing: the dealer deals its own share."""
+        n, old, found = self.old.n, self.old, [int(value, 16) for value in deal["commitments"]]
+        constant = 1
+        if self.reshares:
+            number = old.custodians.index(deal["dealer"]) + 1
+            others = [old.custodians.index(name) + 1 for name in self.dealers if name != deal["dealer"]]
+            lagrange = Fraction(math.factorial(len(old.custodians)) * math.prod(others), math.prod(other - number for other in others))
+            constant = pow(old.v_i[number - 1], int(lagrange) * math.factorial(len(self.custodians)), n)
+        units = len(found) == self.threshold and all(1 <= value < n and math.gcd(value, n) == 1 for value in found)
+        require(units and found[0] == constant, "STATEMENT_VOID_KEY_INVALID", f"the deal of {deal['dealer']} is of another share than its own")
+        return found
+
+    def activated(self, said: dict[str, Any]) -> Shares:
+        """The shares in force from ``key-activate`` on. They are of the same key, since every C_0 was checked and all dealers share it by t − 1
+        more commitments each. Faults: while an acknowledgement is missing."""
+        complete = set(self.acknowledged) == set(self.custodians) and said["generation"] == self.old.number + 1
+        acknowledgements = [self.acknowledged.get(name) for name in self.custodians]
+        self.demand(complete and said["acknowledgements"] == acknowledgements, "it names something else than every acknowledgement")
+        v_i, n = [], self.old.n
+        for place in range(1, len(self.custodians) + 1):
+            value = 1 if self.reshares else self.old.v_i[place - 1]
+            for _, found in self.deals.values():
+                for power, commitment in enumerate(found):
+                    value = value * pow(commitment, place**power, n) % n
+            v_i.append(value)
+        return Shares(n, self.custodians, self.threshold, v_i, self.old.number + 1)
+
+
 class Members:
-    """Who is in the zone: the registry statement, then the changes that the log tells."""
+    """Who is in the zone, and who approves changes of that: the registry statement, then what the log tells."""
 
     def __init__(self, registry: dict[str, Any]) -> None:
         self.zone: str = registry["zone"]
@@ -821,7 +907,9 @@ class Members:
         self.witnesses: list[str] = registry["witness_policy"]["witnesses"]
         founders = [member["id"] for member in registry["members"] if "custodian" in member["roles"]]
         self.approvers, self.threshold = founders, len(founders) // 2 + 1
-        self.dealt = False  # whether they share a key, so that it takes t of them to open anything
+        self.shares: Shares | None = None  # of the zone's key, so that it takes t of the custodians to open anything
+        self.accepted: set[str] = set()  # custodians that hold theirs of the ceremony
+        self.round: Round | None = None
 
     def _put(self, member: dict[str, Any]) -> None:
         self.members[member["id"]] = member
@@ -843,7 +931,7 @@ class Members:
             self._check_peer(member)
             if before is None or self._adds_power(before, member):
                 self.check_countersigned(change)
-        if self.dealt and member["id"] in self.approvers and (action == "leave" or "custodian" not in member["roles"]):
+        if self.shares and member["id"] in self.approvers and (action == "leave" or "custodian" not in member["roles"]):
             left = [name for name in self.approvers if name != member["id"] and name in self.members and "custodian" in self.roles(name)]
             require(len(left) >= self.threshold, "STATEMENT_VOID_CUSTODIAN_NEEDED", f"{len(left)} custodians would be left [P10.4]")
         self.keys = {name: entry for name, entry in self.keys.items() if entry[1] != member["id"]}
@@ -904,25 +992,33 @@ class Members:
     def copied(self) -> Members:
         """An independent copy."""
         other = copy.copy(self)
-        other.members, other.keys = dict(self.members), dict(self.keys)
+        other.members, other.keys, other.round = dict(self.members), dict(self.keys), copy.deepcopy(self.round)
         return other
 
-    def check_approved(self, change: dict[str, Any], custodians: list[str], threshold: int) -> None:
-        """A change that adds a member, a role or a key was approved by so many of the custodians [P7.1]. Raises ValueError."""
-        before, after = self.members.get(change["member"]["id"]), change["member"]
-        if change["action"] == "leave" or (before is not None and not _adds_power(before, after)):
+    def hold(self, shares: Shares) -> None:
+        """These shares are in force: their holders approve changes of the registry [P7.1]."""
+        self.shares, self.approvers, self.threshold = shares, shares.custodians, shares.threshold
+
+    def renew(self, kind: str, said: dict[str, Any], digest: str) -> None:
+        """A step by which shares pass to other custodians [P1.7]. Faults: that of a step that cannot be."""
+        if kind == "key-round":
+            if self.shares is None:
+                raise Fault("STATEMENT_VOID_KEY_MISMATCH", "the zone has no key")
+            held = self.shares.number > 0 or set(self.shares.custodians) <= self.accepted
+            require(held, "STATEMENT_VOID_KEY_NOT_READY", "the shares of the ceremony are not all accepted")
+            Round.demand(self.round is None, "a round is under way")
+            known = all(name in self.members and "custodian" in self.roles(name) for name in said["custodians"])
+            require(known, "STATEMENT_VOID_SIGNER_NOT_ALLOWED", "somebody in it is no custodian")
+            self.round = Round(said, digest, self.shares)
             return
-        digest, approved = sha256(canonical(change | {"approvals": []})).hex(), set[str]()
-        for text in change["approvals"]:
-            envelope = Envelope.parse(read_base64(text))
-            said, (key, member) = envelope.statement(), self.keys[envelope.signatures[0][0]]
-            fits = envelope.kind == "change-approval" and said["zone"] == change["zone"] and envelope.signed_by(key)
-            fits = fits and (said["custodian"], said["change"]) == (member, digest) and "custodian" in self.roles(member)
-            if not fits or member not in custodians or member in approved:
-                raise ValueError("an approval is not one of this change by a custodian, once")
-            approved.add(member)
-        if len(approved) < threshold:
-            raise ValueError(f"{len(approved)} of {threshold} custodians approved the change")
+        if self.round is None or said["round"] != self.round.digest:
+            raise Fault("STATEMENT_VOID_KEY_ROUND_STATE", "the round that it names is not under way")
+        if kind == "key-activate":
+            self.hold(self.round.activated(said))
+        if kind in {"key-activate", "key-abandon"}:
+            self.round = None
+        else:
+            self.round.step(kind, said, digest)
 
     def roles(self, member: str) -> list[str]:
         found: list[str] = self.members[member]["roles"]
@@ -989,7 +1085,7 @@ class Roots:
             if 2 * self.required <= len(lines) + policy.get("faulty", 0):
                 raise Unusable("the witness policy lets two histories be witnessed: 2w > W + f does not hold [L5]")
             self.packs = self._packs()
-            self.custodians, self.threshold = self._approvers()
+            self.dealt = self._dealt()
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
             raise Unusable(f"KEYS cannot be read: {error}") from error
 
@@ -999,13 +1095,11 @@ class Roots:
         except OSError as error:
             raise Unusable(f"KEYS has no {name}: {error.strerror}") from error
 
-    def _approvers(self) -> tuple[list[str], int]:
-        """Who approves changes of members, and how many must: those of the pinned ceremony, or more than half of the registry's custodians."""
-        if (self.directory / "ceremony.dsse.json").exists():
-            ceremony = Envelope.parse(self.read("ceremony.dsse.json")).statement()
-            return list(ceremony["custodians"]), ceremony["threshold"]
-        found = [member["id"] for member in self.registry["members"] if "custodian" in member["roles"]]
-        return found, len(found) // 2 + 1
+    def _dealt(self) -> Shares | None:
+        """The shares of the pinned ceremony; None where there was none: then more than half of the registry's custodians approve."""
+        if not (self.directory / "ceremony.dsse.json").exists():
+            return None
+        return Shares.dealt(Envelope.parse(self.read("ceremony.dsse.json")).statement())
 
     def _packs(self) -> dict[str, Model]:
         packs = [Model(path.read_bytes()) for path in sorted((self.directory / "packs").glob("*.yaml"))]
@@ -1137,6 +1231,9 @@ def check_shape(value: Any, form: Any, path: str = "receipt") -> None:
         require(type(value) is type(form) and value == form, "RECEIPT_FORMAT", f"{path} is not {form}")
 
 
+SHOWN = {"member", "key-round", "key-receiver", "key-deal", "key-ack", "key-activate"}  # what a receipt shows of members and custodians
+
+
 class ReceiptCheck:
     """One receipt under check, in the order of receipt.md: the first thing that does not hold is the one that is named."""
 
@@ -1147,7 +1244,11 @@ class ReceiptCheck:
         self.changes: list[dict[str, Any]] = self.receipt.pop("members", []) if isinstance(self.receipt, dict) else []
         check_shape(self.receipt, RECEIPT)
         check_shape(self.changes, [_IN_LOG], "receipt.members")
-        self.states = [(-1, roots.members)]  # from which leaf on, members
+        pinned = roots.members.copied()
+        if roots.dealt is not None:
+            pinned.hold(roots.dealt)
+            pinned.accepted = set(roots.dealt.custodians)
+        self.states = [(-1, pinned)]  # from which leaf on, members
 
     def check(self) -> dict[str, Any]:
         """What the receipt shows, once all of it holds."""
@@ -1183,20 +1284,37 @@ class ReceiptCheck:
     # --- members over time ---
 
     def check_members(self) -> None:
-        """The changes that the receipt brings are in the log, later each than the one before, the authority's, and approved [P7.1]."""
-        for said in self.changes:
-            raw, index = read_base64(said["envelope"]), int(said["leaf_index"])
-            self.check_leaf(said["leaf"], said["leaf_index"], said["inclusion_proof"], sha256(raw).hex(), "member")
-            with because("MEMBERS_INVALID", f"change of members at leaf {index}"):
-                last, now = self.states[-1]
-                envelope = Envelope.parse(raw)
-                change, (key, member) = envelope.statement(), now.keys[envelope.signatures[0][0]]
-                allowed = envelope.kind == "member" and change["zone"] == self.roots.zone and envelope.signed_by(key)
-                require(allowed and "authority" in now.roles(member) and index > last, "MEMBERS_INVALID", "it is not the authority's to make here")
-                now.check_approved(change, self.roots.custodians, self.roots.threshold)
-                after = now.copied()
-                after.apply(change)
-                self.states.append((index, after))
+        """The changes that the receipt brings, and the rounds that gave their shares to whoever approved them, are in the log, later each than
+        the one before, and hold by their rules [P1.7, P7.1]."""
+        before: set[bytes] = set()
+        for item in self.changes:
+            raw, index = read_base64(item["envelope"]), int(item["leaf_index"])
+            with because("LEAF_INVALID", "leaf of members"):
+                kind = Leaf.parse(read_base64(item["leaf"])).kind
+            leaf = self.check_leaf(item["leaf"], item["leaf_index"], item["inclusion_proof"], sha256(raw).hex(), kind if kind in SHOWN else "member")
+            try:
+                with because("MEMBERS_INVALID", f"{kind} at leaf {index}"):
+                    require(index > self.states[-1][0], "MEMBERS_INVALID", "it comes out of order")
+                    envelope = Envelope.parse(raw)
+                    require(envelope.kind == kind and envelope.said not in before, "MEMBERS_INVALID", "it is of another kind, or was said before")
+                    before.add(envelope.said)
+                    self.states.append((index, self.members_after(envelope, leaf.actor)))
+            except Fault as fault:
+                raise Fault("MEMBERS_INVALID", f"{kind} at leaf {index}: {fault.detail}") from fault
+
+    def members_after(self, envelope: Envelope, actor: str) -> Members:
+        """Members and custodians after a statement of theirs. Faults, ValueError, KeyError: it is not this signer's to make, or not now."""
+        now = self.states[-1][1]
+        said, kind, (key, member) = envelope.statement(), envelope.kind, now.keys[envelope.signatures[0][0]]
+        named = said[NAMED[kind]] if kind in NAMED else member
+        allowed = said["zone"] == self.roots.zone and envelope.signed_by(key) and SIGNERS[kind] in now.roles(member) and named == member == actor
+        require(allowed, "MEMBERS_INVALID", f"it is not {member}'s to say")
+        after = now.copied()
+        if kind == "member":
+            after.apply(said)
+        else:
+            after.renew(kind, said, envelope.digest)
+        return after
 
     def members_at(self, index: int) -> Members:
         """Members when leaf ``index`` was logged."""
@@ -1573,7 +1691,6 @@ class Replay:
         self.newest: dict[str, str] = {}  # subject: its newest key id
         self.until: int | None = None  # the end of the registry [P9]
         self.extensions = 0
-        self.rounds: dict[str, tuple[list[str], int]] = {}  # digest of a key-round: custodians to be, threshold
         self.said: set[bytes] = set()
         self.ciphertexts: dict[int, list[int]] = {}  # of contributions that hold, by leaf
         self.senders: dict[int, str] = {}  # of the same
@@ -1672,12 +1789,11 @@ class Replay:
         elif kind == "model":
             self.check_acceptances(statement)
         elif kind == "ceremony":
-            self.members.approvers, self.members.threshold = statement["custodians"], statement["threshold"]
-            self.members.dealt = True
-        elif kind == "key-round":
-            self.rounds[digest] = (statement["custodians"], statement["threshold"])
-        elif kind == "key-activate":
-            self.members.approvers, self.members.threshold = self.rounds[statement["round"]]
+            self.members.hold(Shares.dealt(statement))
+        elif kind == "share-accepted":
+            self.members.accepted.add(statement["custodian"])
+        elif kind.startswith("key-"):
+            self.members.renew(kind, statement, digest)
         elif kind == "enrolment":
             key, subject, service = SigningKey.of(statement["key"]), statement["subject"], statement["service"]
             fresh = is_enterprise_key(key.key_id) and key.key_id not in self.enterprises

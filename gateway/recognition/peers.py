@@ -75,7 +75,7 @@ class Peers:
             _log.warning(PEER_UNREADABLE, zone=name, error=type(error).__name__)
             return None
         verify = partial(verify_receipt, roots=roots)
-        return Peer(roots, PinnedPeer(roots.registry, sha256(roots.genesis).hex(), verify))
+        return Peer(roots, PinnedPeer(roots.registry, sha256(roots.genesis).hex(), verify, roots.first_generation))
 
 
 def _roots(directory: Path, min_bits: int) -> Roots:

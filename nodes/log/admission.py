@@ -25,6 +25,7 @@ from scoring.errors import (
     WrongSignerError,
     ZoneMismatchError,
 )
+from scoring.exchange.membership import MEMBERSHIP
 from scoring.exchange.peers import PEER, readable_kinds
 from scoring.exchange.registry import MemberRegistry, is_enterprise_key
 from scoring.statements import (
@@ -53,10 +54,8 @@ from scoring.statements import (
 )
 
 KEY_CHANGING_KINDS = (MemberChange.kind, Enrolment.kind, KeyRound.kind, KeyActivated.kind, Ceremony.kind)
-PUBLIC_KINDS = frozenset(
-    {"registry", "member", "ceremony", "share-accepted", "key-round", "key-activate", "model", "registry-renewal", "registry-extension"}
-)
-"""Kinds whose envelopes every member may read: they say who the zone is, and lie in its public directory too."""
+PUBLIC_KINDS = MEMBERSHIP | {"registry", "model", "registry-renewal", "registry-extension"}
+"""Kinds whose envelopes every member may read: they say who the zone is, who holds its key and who may change it."""
 
 READERS_OF_ALL = frozenset({"custodian", "auditor", "coordinator", "gateway", "authority"})
 _WITH_MATERIAL = (Column, Row, RosterCompiled, StagesPublished)

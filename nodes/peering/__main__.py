@@ -31,6 +31,7 @@ from nodes.runtime.peers import tls
 from nodes.runtime.peers.identity import Identity, load_note_signer, witness_name
 from nodes.runtime.process import Process
 from nodes.runtime.replica.follower import LogFollower
+from nodes.runtime.replica.members import MissingStatements
 from nodes.runtime.replica.store import LogReplica
 from nodes.runtime.replica.zone import announce_witnesses
 from protos.v1.federation_pb2_grpc import FederationStub
@@ -47,6 +48,7 @@ def main(config: Path) -> int:
     process.on_stop(engine.dispose)
     replica, store = LogReplica(engine, settings.state_dir / "replica", other.genesis.log_vkey, PUBLIC_KINDS), ItemStore(engine)
     trust = Trust(settings.state_dir / "trust", now)
+    other.ask(MissingStatements(replica, identity, settings.peer("log")))
     follower = LogFollower(identity, settings.peer("log"), replica, other, other.genesis.witness_policy)
     follower.replay()
     files = MirrorFiles(settings.peering.mirror_dir, replica)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from crypto.paillier import DEFAULT_MIN_BITS
 from crypto.statements import parse_envelope
 from nodes.errors import IdentityError, SettingsError
 from nodes.runtime.replica.members import MembersSink
-from nodes.runtime.replica.zone import appoint_custodians, read_public
+from nodes.runtime.replica.zone import read_public
 from scoring.errors import LogInconsistentError
 from scoring.exchange.registry import MemberRegistry
 from scoring.statements import Member, Registry, parse_statement
@@ -22,7 +23,7 @@ class OtherZone:
     ``home`` and ``witness_vkey``: the zone for which this node must stand there, and the key of its witness, if it runs one.
     """
 
-    def __init__(self, public_dir: Path, zone: str, member: str, home: str, witness_vkey: str = "") -> None:
+    def __init__(self, public_dir: Path, zone: str, member: str, home: str, witness_vkey: str = "", min_key_bits: int = DEFAULT_MIN_BITS) -> None:
         """Raises SettingsError unless the directory holds the registry of ``zone``."""
         self._genesis = read_public(public_dir / "registry.dsse.json")
         envelope = parse_envelope(self._genesis)
@@ -31,8 +32,15 @@ class OtherZone:
             raise SettingsError(f"{public_dir} does not hold the registry of zone {zone}")
         self.registry = MemberRegistry(genesis)
         self._member, self._home, self._witness_vkey = member, home, witness_vkey
-        self._sink = MembersSink(self.registry)
-        appoint_custodians(self.registry, public_dir)
+        self._sink = MembersSink(self.registry, late=self._late, min_key_bits=min_key_bits)
+        self._missing: Callable[[int, str], bytes] = lambda _index, _digest: b""
+
+    def ask(self, missing: Callable[[int, str], bytes]) -> None:
+        """Where to ask for a statement of members that came without its envelope. Before the log is replayed."""
+        self._missing = missing
+
+    def _late(self, index: int, digest: str) -> bytes:
+        return self._missing(index, digest)
 
     @property
     def genesis(self) -> Registry:

@@ -117,20 +117,24 @@ def _pending(view: ZoneView, digest: str) -> PendingRound:
 
 def _begin(view: ZoneView, logged: Logged) -> None:
     view.round = PendingRound(logged.statement, logged.digest, logged.index, plan_of(logged.statement, view.generation()))
+    view.round_steps = [logged]
 
 
 def _commit_receiver(view: ZoneView, logged: Logged) -> None:
     pending = _pending(view, logged.statement.round)
     view.round = pending.received(logged.statement.custodian, bytes.fromhex(logged.statement.hpke))
+    view.round_steps.append(logged)
 
 
 def _commit_deal(view: ZoneView, logged: Logged) -> None:
     pending, present = _pending(view, logged.statement.round), view.generation()
     view.round = pending.dealt(logged.statement, logged.digest, {name: present.share_number(name) for name in pending.statement.dealers})
+    view.round_steps.append(logged)
 
 
 def _commit_acknowledged(view: ZoneView, logged: Logged) -> None:
     view.round = _pending(view, logged.statement.round).acknowledge(logged.statement.custodian, logged.digest)
+    view.round_steps.append(logged)
 
 
 def _activate(view: ZoneView, logged: Logged) -> None:
@@ -138,11 +142,12 @@ def _activate(view: ZoneView, logged: Logged) -> None:
     assert pending.sharing is not None  # acknowledged by all, hence there
     view.generations.append(Generation(pending.statement.custodians, pending.sharing, logged.index))
     view.registry.appoint(pending.statement.custodians, pending.statement.threshold)
-    view.round = None
+    view.renewals.append((*view.round_steps, logged))
+    view.round, view.round_steps = None, []
 
 
 def _abandon(view: ZoneView, _logged: Logged) -> None:
-    view.round = None
+    view.round, view.round_steps = None, []
 
 
 def _commit_demand(view: ZoneView, logged: Logged) -> None:

@@ -215,7 +215,7 @@ class MemberRegistry:
 
 
 class MemberHistory:
-    """The zone's members at every leaf: a pinned registry, and each change of it from its leaf on. For statements of the past."""
+    """The zone's members at every leaf: a pinned registry, and the one after each change from its leaf on. For statements of the past."""
 
     def __init__(self, pinned: MemberRegistry) -> None:
         self._states = [(-1, pinned)]
@@ -225,13 +225,9 @@ class MemberHistory:
         """Members after every change."""
         return self._states[-1][1]
 
-    def apply(self, change: MemberChange, index: int) -> None:
-        """Take the change at leaf ``index``, which is beyond those before it. Raises as ``MemberRegistry.check``, WrongSignerError."""
-        if index <= self._states[-1][0]:
-            raise WrongSignerError("changes of members come in the order of the log")
-        after = self.now.copied()
-        after.apply(change, index)
-        self._states.append((index, after))
+    def changed(self, index: int, after: MemberRegistry) -> None:
+        """Members are ``after`` from leaf ``index`` on, which is beyond those before it."""
+        self._states.append((index, after.copied()))
 
     def at(self, index: int) -> MemberRegistry:
         """Members when the statement at leaf ``index`` was logged."""

@@ -9,7 +9,7 @@ outside: ``crypto.contribution`` checks ciphertexts, ``scoring.release.aggregate
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 from crypto.encoding import sha256
 from crypto.errors import CryptoError
@@ -52,7 +52,10 @@ __all__ = ["Judged", "Logged", "Signer", "ZoneView", "verify_key"]
 
 @dataclass
 class ZoneView:
-    """Pure replay state. ``genesis`` is the pinned registry envelope; ``models`` the packs at hand, by sha256 of their bytes."""
+    """Pure replay state. ``genesis`` is the pinned registry envelope; ``models`` the packs at hand, by sha256 of their bytes.
+
+    ``pinned``: members to begin with, for whoever replays a part of the log that leaf 0 is not in; ``genesis`` is then not read.
+    """
 
     genesis: bytes
     models: Mapping[str, Model]
@@ -65,6 +68,8 @@ class ZoneView:
     shares: set[str] = field(default_factory=set)
     generations: list[Generation] = field(default_factory=list)  # of the key's shares, the present one last
     round: PendingRound | None = None  # that renews them
+    round_steps: list[Logged] = field(default_factory=list)  # what was said in it so far
+    renewals: list[tuple[Logged, ...]] = field(default_factory=list)  # every step of each round that took effect
     demands: dict[str, Logged] = field(default_factory=dict)  # for proofs of partials, by digest
     partial_proofs: dict[tuple[str, str], Logged] = field(default_factory=dict)  # demand, custodian
     blamed: dict[tuple[str, int, str], Logged] = field(default_factory=dict)  # ticket, opening, custodian
@@ -100,8 +105,12 @@ class ZoneView:
     loans: dict[str, LoanState] = field(default_factory=dict)  # by application id
     void: dict[int, Exception] = field(default_factory=dict)  # leaf -> why it has no effect
     min_key_bits: int = 2048
+    pinned: InitVar[MemberRegistry | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, pinned: MemberRegistry | None) -> None:
+        if pinned is not None:
+            self.registry = pinned.copied()
+            return
         envelope = parse_envelope(self.genesis)
         statement = parse_statement(envelope.payload_type, envelope.payload)
         if not isinstance(statement, Registry):
@@ -143,9 +152,10 @@ class ZoneView:
         self.leaf_of[logged.digest] = index
         return logged
 
-    def skip(self) -> None:
-        """Leave the next leaf out: its statement is not at hand, or is not the one that it names. For those who only judge the log."""
-        self.size += 1
+    def skip(self, until: int | None = None) -> None:
+        """Leave the next leaf out, or all before leaf ``until``: the statement is not at hand, or is not the one that its leaf names. For those
+        who only judge the log, or who may not read all of it."""
+        self.size = self.size + 1 if until is None else until
 
     def judge(self, envelope: bytes, time: int) -> Judged:
         """The statement in ``envelope``, signed by whoever may make it, and allowed by the rules at Unix time ``time``.

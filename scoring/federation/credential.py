@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from crypto.encoding import canonical_json, sha256
 from crypto.errors import CryptoError, SignatureError
 from crypto.statements import Envelope, check_signature, parse_envelope
+from scoring.custody.generations import Generation
 from scoring.errors import ReceiptError, ScoringError
 from scoring.exchange.registry import MemberRegistry
 from scoring.exchange.view import verify_key
@@ -79,11 +80,12 @@ class ReceiptShown(Protocol):
 @dataclass(frozen=True, slots=True)
 class PinnedPeer:
     """Another zone as this one pins it. ``registry_sha256``: of its registry's exact envelope. ``verify`` is the ordinary receipt verifier over
-    what is pinned: it raises ReceiptError with a reason."""
+    what is pinned: it raises ReceiptError with a reason. ``first``: the generation of the pinned ceremony, where one is pinned."""
 
     registry: MemberRegistry
     registry_sha256: str
     verify: Callable[[bytes], ReceiptShown]
+    first: Generation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ def judge_credential(
         raise CredentialReceiptError(f"{error.reason}: {error}") from error
     if not now - policy.max_age_s <= found.time <= now + policy.tolerance_s:
         raise CredentialTooOldError(f"the score is of {found.time}, it is {now}: at most {policy.max_age_s // DAY_S} days are taken")
-    uscc = _bound_code(credential, receipt, peer.registry)
+    uscc = _bound_code(credential, receipt, peer)
     return Recognised(
         credential.zone, uscc, found.subject, found.epoch, f"{receipt.model.id}@{receipt.model.version}", credential.model, found.audience,
         found.stage, found.total, found.percentile, found.time, sha256(shown).hex(),
@@ -192,12 +194,12 @@ def _check_presentation(shown: bytes, digest: str, origin: str, receipt: Receipt
         raise NotTheHolderError("the presentation's signature is not that of the key enrolled for the receipt's subject") from error
 
 
-def _bound_code(credential: Credential, receipt: Receipt, pinned: MemberRegistry) -> str:
+def _bound_code(credential: Credential, receipt: Receipt, peer: PinnedPeer) -> str:
     """The code that the origin's registrar bound to the receipt's subject. ``receipt`` was verified, with the changes of members in it."""
     envelope, binding = _statement(_bytes(credential.binding), Binding, "binding")
-    changes = [(int(item.leaf_index), _bytes(item.envelope)) for item in receipt.members]
+    shown = [(int(item.leaf_index), _bytes(item.leaf), _bytes(item.envelope)) for item in receipt.members]
     try:
-        signer = member_history(pinned, changes).key(envelope.key_ids[0], int(receipt.ticket_leaf_index))
+        signer = member_history(peer.registry, shown, peer.first).key(envelope.key_ids[0], int(receipt.ticket_leaf_index))
         check_signature(envelope, verify_key(signer.key))
     except (CryptoError, ScoringError) as error:
         raise NotTheHolderError(f"the binding of code and subject does not hold: {error}") from error

@@ -1,38 +1,61 @@
 """The zone's members as a release shows them: the pinned registry and the logged changes that come with the release.
 
 A statement is judged by the keys of its own time: what was signed before a member changed its keys stays verifiable, and so does what
-was signed after, without the whole log. That the changes are in the log is for the caller to check; that none was left out nobody can
-tell from a release: whoever needs that replays the log.
+was signed after, without the whole log. Where other custodians than the ceremony's approved a change, the rounds that gave them their shares
+come with it. That all of it is in the log is for the caller to check; that none was left out nobody can tell from a release: whoever needs
+that replays the log.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
 
-from crypto.statements import check_signature, parse_envelope
-from scoring.errors import StatementFormatError, WrongSignerError, ZoneMismatchError
+from crypto.errors import CryptoError
+from scoring.custody.generations import Generation
+from scoring.errors import ScoringError, StatementFormatError
+from scoring.exchange.logged import Logged
+from scoring.exchange.membership import RENEWAL, Membership
 from scoring.exchange.registry import MemberHistory, MemberRegistry
-from scoring.exchange.view import verify_key
-from scoring.statements import MemberChange, parse_statement
+from scoring.statements import KeyAbandoned, MemberChange, parse_leaf
+
+if TYPE_CHECKING:
+    from scoring.exchange.view import ZoneView
+
+SHOWN: Final = (RENEWAL - {KeyAbandoned.kind}) | {MemberChange.kind}
+"""Kinds that a release shows of its members. The ceremony is pinned, and a round that was given up changed nothing."""
 
 
-def member_history(pinned: MemberRegistry, changes: Iterable[tuple[int, bytes]]) -> MemberHistory:
-    """Members over time by ``changes``: (leaf, envelope), each signed by the authority of its time and approved as P7.1 demands.
+def member_history(pinned: MemberRegistry, shown: Iterable[tuple[int, bytes, bytes]], first: Generation | None = None) -> MemberHistory:
+    """Members over time by ``shown``, (leaf index, leaf, envelope) in the order of the log: each judged as the whole log's replay does.
 
-    Raises EnvelopeFormatError, StatementFormatError, ZoneMismatchError, SignerUnknownError, SignatureError, WrongSignerError, and as
-    ``MemberRegistry.check``.
+    ``first``: the generation of the pinned ceremony; without it no round counts. Raises StatementFormatError for another kind than SHOWN,
+    LogInconsistentError out of order, and as ``ZoneView.judge``.
     """
-    history = MemberHistory(pinned)
-    for index, raw in changes:
-        envelope = parse_envelope(raw)
-        change = parse_statement(envelope.payload_type, envelope.payload)
-        if not isinstance(change, MemberChange):
-            raise StatementFormatError(f"a {change.kind} is no change of members")
-        if change.zone != pinned.genesis.zone:
-            raise ZoneMismatchError(f"the change is of zone {change.zone!r}")
-        signer = history.now.key(envelope.key_ids[0])
-        if "authority" not in signer.member.roles:
-            raise WrongSignerError(f"only the authority changes members, not {signer.member.id}")
-        check_signature(envelope, verify_key(signer.key))
-        history.apply(change, index)
+    membership, history = Membership(pinned, first), MemberHistory(pinned)
+    for index, leaf, envelope in shown:
+        kind = parse_leaf(leaf).kind
+        if kind not in SHOWN:
+            raise StatementFormatError(f"a {kind} says nothing of who is a member")
+        membership.take(index, leaf, envelope)
+        history.changed(index, membership.registry)
     return history
+
+
+def members_shown(view: ZoneView, size: int) -> list[Logged]:
+    """What a release under a checkpoint of ``size`` leaves shows of the zone's members: the changes, and the rounds that gave their shares to
+    custodians by whom alone these can be judged. Without need no round is shown: whoever knows only changes can read such a release."""
+    changes = [logged for logged in view.member_changes if logged.index < size]
+    rests_on = [steps for steps in view.renewals if steps[-1].index < max((logged.index for logged in changes), default=0)]
+    if all(steps[0].statement.action == "refresh" for steps in rests_on) or _hold(view, changes):
+        return changes
+    return sorted([*changes, *(step for steps in rests_on for step in steps)], key=lambda logged: logged.index)
+
+
+def _hold(view: ZoneView, changes: Iterable[Logged]) -> bool:
+    """Whether the changes hold by the ceremony's custodians."""
+    try:
+        member_history(MemberRegistry(view.registry.genesis), ((item.index, item.leaf, item.envelope) for item in changes), view.generations[0])
+    except (CryptoError, ScoringError):
+        return False
+    return True

@@ -102,7 +102,7 @@ class LoggedEvidence(Record):
 
 
 MemberChanges = tuple[LoggedEvidence, ...]
-"""Changes of the registry up to the checkpoint, in the order of the log; left out while there is none."""
+"""Changes of the registry up to the checkpoint, in the order of the log, with the rounds that they rest on; left out while there is none."""
 
 
 def _is_empty(changes: MemberChanges) -> bool:

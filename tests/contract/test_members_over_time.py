@@ -16,8 +16,9 @@ from crypto.merkle import MemoryTree
 from nodes.auditor.evidence.receipt import verify_receipt
 from nodes.bank.queries import Query
 from nodes.runtime.peers.signing import fresh_nonce
-from scoring.errors import ReceiptError, SignerUnknownError, WrongSignerError
-from scoring.exchange.registry import MemberHistory, MemberRegistry
+from scoring.errors import LogInconsistentError, ReceiptError, SignerUnknownError
+from scoring.exchange.registry import MemberRegistry
+from scoring.release.members import member_history
 from scoring.statements import MemberChange
 from tests.support.bank import BankNode, bank, bound_consent, roots_of, uscc_of
 from tests.support.exchange import MemoryLog
@@ -174,12 +175,11 @@ def changes(zone: MemoryZone) -> tuple[MemoryZone, list[int]]:
 
 def test_each_leaf_has_its_own_members(changes: tuple[MemoryZone, list[int]]) -> None:
     zone, (first, second) = changes
-    history = MemberHistory(MemberRegistry(zone.view.registry.genesis))
-    history.now.appoint(zone.view.registry.approvers, zone.view.registry.threshold)
-    keys = [history.now.member("tax").keys[0].key_id]
-    for index in (first, second):
-        history.apply(zone.view.at(index).statement, index)
-        keys.append(history.now.member("tax").keys[0].key_id)
+    pinned = MemberRegistry(zone.view.registry.genesis)
+    keys = [pinned.member("tax").keys[0].key_id]
+    shown = [(index, *zone.entries[index]) for index in (first, second)]
+    history = member_history(pinned, shown, zone.view.generation(0))
+    keys += [item.keys[0].key_id for item in (zone.view.at(index).statement.member for index in (first, second))]
     assert [history.at(index).member("tax").keys[0].key_id for index in (0, first, first + 1, second, second + 1)] == [
         keys[0], keys[0], keys[1], keys[1], keys[2]
     ]  # fmt: skip
@@ -188,5 +188,5 @@ def test_each_leaf_has_its_own_members(changes: tuple[MemoryZone, list[int]]) ->
         history.key(keys[2], second)
     with pytest.raises(SignerUnknownError):
         history.at(second + 1).key(keys[0])
-    with pytest.raises(WrongSignerError):
-        history.apply(zone.view.at(first).statement, first)
+    with pytest.raises(LogInconsistentError):
+        member_history(pinned, [*shown, shown[0]], zone.view.generation(0))

@@ -72,8 +72,9 @@ class BankNode:
 
 def roots_of(zone: MemoryZone) -> Roots:
     """The zone's public directory, as a verifier pins it."""
-    genesis = zone.entries[0][1]
-    return Roots(genesis, MemberRegistry(zone.view.registry.genesis), zone.public_key, {zone.model.sha256: zone.model})
+    genesis, dealt = zone.entries[0][1], zone.view.ceremony
+    ceremony = None if dealt is None else dealt.statement
+    return Roots(genesis, MemberRegistry(zone.view.registry.genesis), zone.public_key, {zone.model.sha256: zone.model}, ceremony)
 
 
 def opener_of(zone: MemoryZone, published: Published | None = None, disputes: Disputes | None = None) -> ReleaseOpener:

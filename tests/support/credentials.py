@@ -16,6 +16,7 @@ from scoring.federation.credential import FORMAT, Credential, PinnedPeer
 from scoring.statements import Binding, CredentialShown, Grant, Member, MemberChange, PeerZone, Title
 from tests.support.artifacts import base64_of, receipt_of
 from tests.support.bank import roots_of, uscc_of
+from tests.support.ledger import Ledger
 from tests.support.zone import MemoryZone, released_zone
 
 ORIGIN, HERE = "river-zone", "test-zone"
@@ -41,7 +42,7 @@ class Abroad:
     def peers(self) -> dict[str, PinnedPeer]:
         """What a zone that pins this one holds of it."""
         roots = roots_of(self.zone)
-        return {ORIGIN: PinnedPeer(roots.registry, sha256(roots.genesis).hex(), partial(verify_receipt, roots=roots))}
+        return {ORIGIN: PinnedPeer(roots.registry, sha256(roots.genesis).hex(), partial(verify_receipt, roots=roots), roots.first_generation)}
 
     def binding(self, subject: str = "", signer: str = "market", **changes: Any) -> bytes:
         """The registrar's binding of the enterprise's code."""
@@ -75,8 +76,13 @@ class Abroad:
         return {"credential": base64.b64encode(credential).decode(), "shown": base64.b64encode(shown).decode()}
 
 
-def join_peer(zone: MemoryZone, other: MemoryZone, node: str = "other-node", grants: tuple[Grant, ...] = ("log", "backup")) -> None:
+def join_peer(zone: MemoryZone, other: Ledger, node: str = "other-node", grants: tuple[Grant, ...] = ("log", "backup")) -> None:
     """The custodians of ``zone`` approve the node of ``other`` as that zone's peer node; it is logged."""
+    zone.say(zone.approved(peer_joins(zone, other, node, grants)), "authority")
+
+
+def peer_joins(zone: Ledger, other: Ledger, node: str = "other-node", grants: tuple[Grant, ...] = ("log", "backup")) -> MemberChange:
+    """The change by which the node of ``other`` joins ``zone``, not approved yet."""
     if node not in zone.keys.signers:
         zone.keys.make(node)
     entry = PeerZone(zone=other.name, registry=sha256(other.view.genesis).hex(), log_vkey=other.log_signer.key.to_vkey(), grants=grants)
@@ -84,7 +90,7 @@ def join_peer(zone: MemoryZone, other: MemoryZone, node: str = "other-node", gra
         id=node, title=Title(zh=node, en=node), roles=("peer",), keys=(zone.keys.signing(node),), hpke=zone.keys.sealing(node).hex(),
         uri=member_uri(zone.name, node), peer=entry,
     )  # fmt: skip
-    zone.say(zone.approved(MemberChange(zone=zone.name, nonce=fresh_nonce(), action="join", member=member)), "authority")
+    return MemberChange(zone=zone.name, nonce=fresh_nonce(), action="join", member=member)
 
 
 def part_from(zone: MemoryZone, node: str = "other-node") -> None:

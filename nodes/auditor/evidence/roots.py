@@ -10,20 +10,28 @@ from pathlib import Path
 from crypto.paillier import DEFAULT_MIN_BITS, PublicKey
 from crypto.statements import parse_envelope
 from nodes.errors import SettingsError
-from nodes.runtime.replica.zone import appoint_custodians, load_packs, read_public
+from nodes.runtime.replica.zone import load_packs, read_ceremony, read_public
+from scoring.custody.generations import Generation, first_generation
 from scoring.exchange.registry import MemberRegistry
 from scoring.indicators.model import Model
-from scoring.statements import Registry, parse_statement
+from scoring.statements import Ceremony, Registry, parse_statement
 
 
 @dataclass(frozen=True)
 class Roots:
-    """What a verifier pins: the registry's exact envelope, the zone's public key, the packs by sha256."""
+    """What a verifier pins: the registry's exact envelope, the zone's public key, the packs by sha256, and the key's ceremony where there was one."""
 
     genesis: bytes
     registry: MemberRegistry
     key: PublicKey
     packs: Mapping[str, Model]
+    ceremony: Ceremony | None = None
+
+    @property
+    def first_generation(self) -> Generation | None:
+        """The key's shares as the pinned ceremony dealt them; None where none is pinned, or of another key: an audit reports that."""
+        said = self.ceremony
+        return None if said is None or int(said.n, 16) != self.key.n else first_generation(said, self.key)
 
     @property
     def zone(self) -> str:
@@ -50,9 +58,10 @@ class Roots:
             key = PublicKey.from_json(json.loads(read_public(directory / "key.json")), min_bits=min_bits)
         except (ValueError, RecursionError) as error:
             raise SettingsError(f"{directory / 'key.json'} is not JSON") from error
-        members = MemberRegistry(registry)
-        appoint_custodians(members, directory)
-        return cls(genesis, members, key, load_packs(directory / "packs"))
+        members, ceremony = MemberRegistry(registry), read_ceremony(directory)
+        if ceremony is not None:
+            members.appoint(ceremony.custodians, ceremony.threshold)
+        return cls(genesis, members, key, load_packs(directory / "packs"), ceremony)
 
 
 @dataclass(frozen=True)

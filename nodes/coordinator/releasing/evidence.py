@@ -15,6 +15,7 @@ from nodes.runtime.replica.material import Ciphertexts, Placements
 from nodes.runtime.replica.zone import Zone
 from scoring.errors import CheckpointStaleError
 from scoring.exchange.view import Logged
+from scoring.release.members import members_shown
 from scoring.release.receipt import Evidence, InputRef, LoggedEvidence, ReceiptRow, StageEvidence
 
 WITNESS_TIMEOUT_S = 15.0
@@ -46,8 +47,8 @@ class EvidenceDesk:
             enrolment = view.enrolment_behind(consent)
             release = None if asked.epoch.release_index is None else view.at(asked.epoch.release_index)
             consent_envelope = view.at(consent.index).envelope
-            changes = [logged for logged in view.member_changes if logged.index < witnessed.checkpoint.size]
-        wanted = [*row_leaves, stage_leaf.index, ticket.index, *([release.index] if release else []), *(logged.index for logged in changes)]
+            members = members_shown(view, witnessed.checkpoint.size)
+        wanted = [*row_leaves, stage_leaf.index, ticket.index, *([release.index] if release else []), *(logged.index for logged in members)]
         proofs = self._log.prove(wanted, witnessed.checkpoint.size)
         tlog = TlogProof(ticket.index, proofs[ticket.index], witnessed.note.encode(), None)
         return Evidence(
@@ -70,7 +71,7 @@ class EvidenceDesk:
             inclusion_proof=_hexes(proofs[ticket.index]),
             checkpoint=witnessed.note,
             tlog_proof=tlog.to_bytes().decode(),
-            members=tuple(LoggedEvidence(**_logged(logged, proofs[logged.index])) for logged in changes),
+            members=tuple(LoggedEvidence(**_logged(logged, proofs[logged.index])) for logged in members),
         )
 
     def _row(self, row: Logged, proof: Sequence[bytes]) -> ReceiptRow:

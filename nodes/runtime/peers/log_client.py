@@ -12,6 +12,7 @@ from nodes.runtime.settings import Peer
 from protos.v1 import log_pb2, log_pb2_grpc
 
 APPEND_TIMEOUT_S = 20.0
+ENVELOPE_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,12 @@ class LogClient:
         """A file of the log's static tree: "checkpoint", "tile/<L>/<N>[.p/<W>]" or "tile/entries/<N>[.p/<W>]"."""
         reply = rpc.call(self._stub.ReadTile, log_pb2.ReadTileRequest(path=path), timeout_s=APPEND_TIMEOUT_S)
         return reply.content
+
+    def envelope(self, digest: str) -> bytes:
+        """A logged statement by its SHA-256 in hex, if this member may read it."""
+        request = log_pb2.EnvelopeRequest(digests=[bytes.fromhex(digest)])
+        reply = rpc.call(self._stub.Envelopes, request, timeout_s=ENVELOPE_TIMEOUT_S)
+        return bytes(reply.envelopes[0])
 
     def close(self) -> None:
         """End the channel; calls that run fail."""

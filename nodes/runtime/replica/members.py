@@ -11,22 +11,23 @@ from pathlib import Path
 from typing import Final
 
 from crypto.errors import CryptoError
-from crypto.statements import check_signature, parse_envelope
-from nodes.errors import NotReadyError, PeerUnavailableError
+from crypto.paillier import DEFAULT_MIN_BITS
+from nodes.errors import NotReadyError, PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
 from nodes.runtime.peers.identity import Identity
+from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.process import Process
 from nodes.runtime.replica.follower import LogFollower
 from nodes.runtime.replica.store import LogReplica, open_copy
-from nodes.runtime.replica.zone import announce_witnesses, appoint_custodians
-from nodes.runtime.settings import NodeSettings
+from nodes.runtime.replica.zone import announce_witnesses
+from nodes.runtime.settings import NodeSettings, Peer
 from protos.errors import refusal_of
-from scoring.errors import ScoringError, WrongSignerError, ZoneMismatchError
+from scoring.errors import ScoringError
+from scoring.exchange.membership import MEMBERSHIP, Membership
 from scoring.exchange.registry import MemberRegistry
-from scoring.exchange.view import verify_key
-from scoring.statements import Leaf, Member, MemberChange, parse_leaf, parse_statement
+from scoring.statements import Leaf, Member, MemberChange, parse_leaf
 
-READ: Final = frozenset({MemberChange.kind})
+READ: Final = MEMBERSHIP
 """Kinds whose statements this needs; of others it keeps the leaves."""
 
 LOG_WAIT_S = 20.0
@@ -35,39 +36,64 @@ _log = logging.logger("members")
 
 
 class MembersSink:
-    """Brings ``registry`` up to date in place: whoever holds it sees members as the log has them. A change that does not hold is void."""
+    """Brings ``registry`` up to date in place: whoever holds it sees members, and the custodians who approve changes of them, as the log has
+    them. A statement that does not hold is void."""
 
-    def __init__(self, registry: MemberRegistry, registered: Callable[[Member, int], None] = lambda _entry, _time: None) -> None:
-        """``registered`` hears of every entry that a change brings, with the time of its leaf."""
-        self._registry, self._registered = registry, registered
+    def __init__(
+        self,
+        registry: MemberRegistry,
+        registered: Callable[[Member, int], None] = lambda _entry, _time: None,
+        late: Callable[[int, str], bytes] = lambda _index, _digest: b"",
+        min_key_bits: int = DEFAULT_MIN_BITS,
+    ) -> None:
+        """``registered`` hears of every entry that a change brings, with the time of its leaf. ``late`` is asked for a statement that came
+        without its envelope: an earlier version of this program did not read all of READ."""
+        self._registry, self._registered, self._late = registry, registered, late
+        self._members = Membership(registry, min_key_bits=min_key_bits)
 
     def apply(self, index: int, leaf: bytes, envelope: bytes, /) -> None:
         """Take one leaf. Never raises for what a member said."""
         parsed = parse_leaf(leaf)
         if parsed.kind not in READ:
             return
+        said = envelope or self._late(index, parsed.digest)
+        if not said:
+            _log.warning(logging.STATEMENT_MISSING, leaf_index=index, kind=parsed.kind)
+            return
         try:
-            after, change = self._registry.copied(), self._change(envelope)
-            after.apply(change, index)
+            logged = self._members.take(index, leaf, said)
         except (CryptoError, ScoringError) as error:
             _log.warning(logging.STATEMENT_VOID, leaf_index=index, reason=refusal_of(error).reason)
             return
-        self._registry.become(after)
-        if change.action != "leave":
-            self._registered(change.member, parsed.time)
-        _log.info(logging.MEMBERS_CHANGED, leaf_index=index)
+        self._registry.become(self._members.registry.copied())
+        change = logged.statement
+        if isinstance(change, MemberChange):
+            if change.action != "leave":
+                self._registered(change.member, parsed.time)
+            _log.info(logging.MEMBERS_CHANGED, leaf_index=index)
 
-    def _change(self, raw: bytes) -> MemberChange:
-        """The change in an envelope, signed by the authority. Raises the errors of envelope, registry and signature."""
-        envelope = parse_envelope(raw)
-        change = parse_statement(envelope.payload_type, envelope.payload)
-        signer = self._registry.key(envelope.key_ids[0])
-        if not isinstance(change, MemberChange) or "authority" not in signer.member.roles:
-            raise WrongSignerError("only the authority changes members")
-        if change.zone != self._registry.genesis.zone:
-            raise ZoneMismatchError(f"the change is of zone {change.zone!r}")
-        check_signature(envelope, verify_key(signer.key))
-        return change
+
+class MissingStatements:
+    """Asks the log for statements that ``replica`` lacks, and keeps them there. Called with a leaf's index and digest: the envelope; empty when the
+    log is away or does not show it, after which it is not asked again before the next start."""
+
+    def __init__(self, replica: LogReplica, identity: Identity, log: Peer) -> None:
+        self._replica, self._identity, self._log, self._away = replica, identity, log, False
+
+    def __call__(self, index: int, digest: str) -> bytes:
+        if self._away:
+            return b""
+        client = LogClient(self._identity, self._log)
+        try:
+            found = client.envelope(digest)
+        except (PeerUnavailableError, RpcRefusal) as error:
+            self._away = True
+            _log.warning(logging.STATEMENT_MISSING, leaf_index=index, cause=type(error).__name__, detail="asked for again at the next start")
+            return b""
+        finally:
+            client.close()
+        self._replica.complete(index, found)
+        return found
 
 
 class Members:
@@ -76,10 +102,11 @@ class Members:
     def __init__(self, process: Process, identity: Identity, settings: NodeSettings, registry: MemberRegistry, state_dir: Path | None = None) -> None:
         genesis = registry.genesis
         announce_witnesses(genesis.witness_policy)
-        appoint_custodians(registry, settings.public_dir)
         directory = (state_dir or settings.state_dir) / "members"
         replica = LogReplica(open_copy(directory, settings.database_url, "members"), directory, genesis.log_vkey, READ)
-        self._follower = LogFollower(identity, settings.peer("log"), replica, MembersSink(registry, identity.registered), genesis.witness_policy)
+        peer = settings.peer("log")
+        sink = MembersSink(registry, identity.registered, MissingStatements(replica, identity, peer))
+        self._follower = LogFollower(identity, peer, replica, sink, genesis.witness_policy)
         for member in genesis.members:
             identity.registered(member, 0)
         self._follower.attach(process)

@@ -163,7 +163,8 @@ class ReleaseOpener:
 
     def _history(self, evidence: Evidence) -> MemberHistory:
         """Members over time, by the changes handed over: keys of custodians now, of departments when they signed."""
-        return member_history(self._registry, ((int(item.leaf_index), exact_bytes(item.envelope)) for item in evidence.members))
+        shown = ((int(item.leaf_index), exact_bytes(item.leaf), exact_bytes(item.envelope)) for item in evidence.members)
+        return member_history(self._registry, shown, self._generations[0])
 
     def _check_row(self, row: ReceiptRow, released: Released, members: MemberRegistry) -> None:
         envelope = parse_envelope(exact_bytes(row.envelope))

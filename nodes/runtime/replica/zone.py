@@ -25,7 +25,6 @@ from nodes.runtime.replica.follower import LogFollower
 from nodes.runtime.replica.store import LogReplica, open_copy
 from nodes.runtime.settings import NodeSettings
 from scoring.errors import ScoringError
-from scoring.exchange.registry import MemberRegistry
 from scoring.exchange.view import Logged, ZoneView
 from scoring.indicators.model import Model, load_pack
 from scoring.statements import Ceremony, Member, MemberChange, Registry, WitnessPolicy, parse_statement
@@ -137,18 +136,17 @@ def announce_witnesses(policy: WitnessPolicy) -> None:
         _log.info(logging.WITNESSES_NAMED, **counts)
 
 
-def appoint_custodians(members: MemberRegistry, public_dir: Path) -> None:
-    """Those who share the key by the pinned ceremony, where one is pinned, approve changes of ``members`` [P7.1]. An audit reports another one."""
+def read_ceremony(public_dir: Path) -> Ceremony | None:
+    """The key ceremony that is pinned; None where none is, or what is there cannot be read. An audit reports another one than the log's."""
     path = public_dir / "ceremony.dsse.json"
     if not path.exists():
-        return
+        return None
     try:
         envelope = parse_envelope(read_public(path))
         ceremony = parse_statement(envelope.payload_type, envelope.payload)
     except (CryptoError, ScoringError):
-        return
-    if isinstance(ceremony, Ceremony):
-        members.appoint(ceremony.custodians, ceremony.threshold)
+        return None
+    return ceremony if isinstance(ceremony, Ceremony) else None
 
 
 def load_packs(directory: Path) -> dict[str, Model]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,14 @@ from nodes.runtime.peers.identity import log_name
 from nodes.runtime.peers.signing import fresh_nonce
 from nodes.runtime.replica.members import READ, MembersSink
 from nodes.runtime.replica.store import Entry, LogReplica
-from scoring.errors import LogInconsistentError, SignerUnknownError
+from scoring.errors import ApprovalError, LogInconsistentError, SignerUnknownError
 from scoring.exchange.registry import MemberRegistry
-from scoring.statements import MemberChange, parse_leaf
+from scoring.statements import KeyActivated, KeyRound, MemberChange, parse_leaf
+from tests.support.custody import Custody
 from tests.support.databases import database_in
-from tests.support.ledger import Ledger
-from tests.support.members import ZONE
+from tests.support.ledger import SMALL_BITS, Ledger
+from tests.support.members import CUSTODIANS, ZONE
+from tests.support.zone import MemoryZone, open_zone
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +37,13 @@ def ledger(founded: Ledger) -> Ledger:
     return founded.fork()
 
 
-def rekeyed(ledger: Ledger, member: str) -> MemberChange:
+def rekeyed(ledger: Ledger, member: str, custodians: Sequence[str] = CUSTODIANS) -> MemberChange:
     """A change of the member's keys, approved, not logged yet."""
     old = ledger.keys.signers[member]
     new = ledger.keys.make(member)
     change = MemberChange(zone=ZONE, nonce=fresh_nonce(), action="rekey", member=ledger.keys.member(member))
     ledger.keys.signers[member] = old
-    approved = ledger.approved(change)
+    approved = ledger.approved(change, custodians)
     ledger.keys.signers[member] = new
     return approved
 
@@ -57,7 +60,7 @@ def followed(ledger: Ledger, entries: list[Entry], directory: Path) -> MemberReg
     checkpoint = Checkpoint(log_name(ZONE), len(entries), root(entry.leaf for entry in entries))
     replica.accept(entries, sign_checkpoint(checkpoint, ledger.log_signer))
     registry = MemberRegistry(ledger.view.registry.genesis)
-    sink = MembersSink(registry)
+    sink = MembersSink(registry, min_key_bits=SMALL_BITS)
     for entry in replica.entries(0, replica.head.size):
         sink.apply(entry.index, entry.leaf, entry.envelope)
     return registry
@@ -87,6 +90,63 @@ def test_what_breaks_the_rules_changes_nothing(ledger: Ledger, tmp_path: Path) -
     ledger.say(back, "authority")
     ledger.append(first.envelope, "authority", "member")  # the first change once more: it does not bring the old keys back
     assert followed(ledger, shown(ledger), tmp_path / "after").members == ledger.view.registry.members
+
+
+@pytest.fixture(scope="module")
+def reshared(small_private_key: PrivateKey) -> MemoryZone:
+    """The key's shares went from tax to insurance, after a refresh and a round that was given up."""
+    custody = Custody(open_zone(small_private_key))
+    custody.play()
+    custody.zone.say(custody.round(), "authority")
+    custody.zone.say(custody.abandonment(), "authority")
+    custody.employ("insurance")
+    custody.play(("credit", "notary", "insurance"), 2)
+    return custody.zone
+
+
+def test_the_custodians_of_today_approve_changes(reshared: MemoryZone, tmp_path: Path) -> None:
+    ledger = reshared.fork()
+    joined = rekeyed(ledger, "ip", ("notary", "insurance"))
+    ledger.say(joined, "authority")
+    refused = rekeyed(ledger, "science", ("tax", "notary"))
+    assert isinstance(ledger.view.void[ledger.say_void(refused, "authority")], ApprovalError)
+    known = followed(ledger, shown(ledger), tmp_path)
+    assert known.members == ledger.view.registry.members
+    assert known.approvers == {"credit", "notary", "insurance"}
+    assert known.key(joined.member.keys[0].key_id).member.id == "ip"
+
+
+def test_a_round_that_the_authority_ends_alone_names_nobody(ledger: Ledger, tmp_path: Path) -> None:
+    """Whoever holds the key deals for those who come: a word of the authority, and their own, are not enough."""
+    said = KeyRound(zone=ZONE, nonce=fresh_nonce(), action="reshare", generation=1, threshold=1, custodians=("tax",), dealers=("credit", "notary"))
+    begun = ledger.say(said, "authority")
+    activated = KeyActivated(zone=ZONE, nonce=fresh_nonce(), round=begun.digest, generation=1, acknowledgements=())
+    ledger.say_void(activated, "authority")
+    ledger.say_void(rekeyed(ledger, "ip", ("tax",)), "authority")
+    known = followed(ledger, shown(ledger), tmp_path)
+    assert known.members == ledger.view.registry.members
+    assert known.approvers == set(CUSTODIANS)
+
+
+def test_what_an_earlier_version_did_not_read_is_asked_for(reshared: MemoryZone, tmp_path: Path) -> None:
+    """Copies of the log made before deals were shown lack them: the log is asked once, and the copy keeps the answers."""
+    ledger, entries = reshared, shown(reshared)
+    lacking = [entry.index for entry in entries if parse_leaf(entry.leaf).kind in {"key-deal", "key-ack", "key-receiver", "key-abandon"}]
+    asked: list[int] = []
+
+    def late(index: int, digest: str) -> bytes:
+        asked.append(index)
+        assert parse_leaf(ledger.entries[index][0]).digest == digest
+        return ledger.entries[index][1]
+
+    answered, silent = MemberRegistry(ledger.view.registry.genesis), MemberRegistry(ledger.view.registry.genesis)
+    sinks = (MembersSink(answered, late=late, min_key_bits=SMALL_BITS), MembersSink(silent, min_key_bits=SMALL_BITS))
+    for entry in entries:
+        for sink in sinks:
+            sink.apply(entry.index, entry.leaf, b"" if entry.index in lacking else entry.envelope)
+    assert asked == lacking
+    assert answered.approvers == {"credit", "notary", "insurance"}
+    assert silent.approvers == set(CUSTODIANS)
 
 
 def test_a_change_of_members_that_is_withheld_stops_the_process(ledger: Ledger, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from nodes.auditor.evidence.roots import Roots
 from scoring.errors import ReceiptError
 from scoring.exchange.registry import MemberHistory
 from scoring.exchange.view import verify_key
-from scoring.release.members import member_history
+from scoring.release.members import SHOWN, member_history
 from scoring.release.receipt import Receipt
 from scoring.statements import Leaf, MemberChange, SigningKey, Statement, parse_leaf, parse_statement
 
@@ -91,9 +91,14 @@ class Proven:
         )
 
     def _history(self) -> MemberHistory:
-        """Changes of the registry that came with the receipt are in the log and were the authority's to make."""
-        changes = [(int(item.leaf_index), base64.b64decode(item.envelope)) for item in self.receipt.members]
-        for item, (index, raw) in zip(self.receipt.members, changes, strict=True):
-            self.check_leaf(item.leaf, index, item.inclusion_proof, sha256(raw).hex(), MemberChange.kind)
+        """What came with the receipt of members and custodians is in the log and holds by its rules."""
+        shown = []
+        for item in self.receipt.members:
+            raw = base64.b64decode(item.envelope)
+            with reason("LEAF_INVALID", "leaf of members"):
+                leaf = base64.b64decode(item.leaf, validate=True)
+                kind = parse_leaf(leaf).kind
+            self.check_leaf(item.leaf, int(item.leaf_index), item.inclusion_proof, sha256(raw).hex(), kind if kind in SHOWN else MemberChange.kind)
+            shown.append((int(item.leaf_index), leaf, raw))
         with reason("MEMBERS_INVALID", "change of members"):
-            return member_history(self.roots.registry, changes)
+            return member_history(self.roots.registry, shown, self.roots.first_generation)
