@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 
-from crypto.encoding import sha256
 from gateway.recognition.peers import Peer, Peers
 from gateway.recognition.store import Kept, Proof, RecognitionStore
 from gateway.woken import Woken
-from nodes.errors import PeerUnavailableError, RpcRefusal
+from nodes.errors import PeerUnavailableError, RateLimitedError, RpcRefusal
 from nodes.peering.trust import SPLIT
 from nodes.runtime import logging
 from nodes.runtime.clock import Clock
@@ -16,10 +15,11 @@ from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.zone import Zone
-from scoring.federation.credential import DEFAULT_POLICY, Recognised, RecognitionPolicy, judge_credential
+from scoring.federation.credential import DAY_S, DEFAULT_POLICY, Recognised, RecognitionPolicy, judge_credential, presentation_digest
 from scoring.statements import Recognition
 
 RETRY_S = 5.0
+MOST_A_DAY = 20  # presentations of one enterprise that are kept: each is up to 3 MiB here and a statement in the log
 RECOGNISED, RECOGNITION_LOGGED, RECOGNITION_DELAYED = "credential.recognised", "recognition.logged", "recognition.delayed"
 _log = logging.logger("recognition")
 
@@ -38,13 +38,16 @@ class RecognitionDesk:
 
     def take(self, credential: bytes, presentation: bytes) -> Kept:
         """What the credential shows, kept; in the log too, unless the log cannot be reached now: then it is sent later. The same presentation
-        again is answered as it was. Raises as ``judge_credential``."""
-        shown = sha256(presentation).hex()
-        known = self.store.find(shown)
-        if known is None:
+        again is answered as it was, and judged anew where it comes in another envelope. Raises as ``judge_credential``; RateLimitedError for
+        an enterprise that shows more than ``MOST_A_DAY``."""
+        shown = presentation_digest(presentation)
+        known = self.store.proof(shown)
+        if known is None or known.presentation != presentation:
             peers = self.recognised()
             pinned = {name: peer.pinned for name, peer in peers.items()}
             shows = judge_credential(credential, presentation, pinned, here=self._identity.zone, now=self._now(), policy=self._policy)
+            if known is None and self.store.taken_since(shows.origin, shows.uscc, self._now() - DAY_S) >= MOST_A_DAY:
+                raise RateLimitedError(f"an enterprise shows at most {MOST_A_DAY} scores a day", DAY_S / MOST_A_DAY)
             peer = peers[shows.origin]
             kept = Kept(shows, peer.title, peer.model_title(shows.model_sha256), self._now())
             self.store.keep(kept, Proof(credential, presentation, self._statement(shows)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Engine, Integer, LargeBinary, MetaData, String, Table, desc, insert, select, update
+from sqlalchemy import BigInteger, Column, Engine, Integer, LargeBinary, MetaData, String, Table, desc, func, insert, select, update
 
 from nodes.runtime.database import reading, writing
 from scoring.federation.credential import Recognised
@@ -76,6 +76,12 @@ class RecognitionStore:
         with reading(self._engine) as connection:
             row = connection.execute(select(*columns).where(RECOGNITIONS.c.shown == shown)).one_or_none()
         return None if row is None else Proof(*row)
+
+    def taken_since(self, origin: str, uscc: str, time: int) -> int:
+        """How many of one enterprise of the zone ``origin`` were taken after ``time``."""
+        about = (RECOGNITIONS.c.origin == origin, RECOGNITIONS.c.uscc == uscc, RECOGNITIONS.c.taken > time)
+        with reading(self._engine) as connection:
+            return int(connection.execute(select(func.count()).select_from(RECOGNITIONS).where(*about)).scalar_one())
 
     def listed(self) -> list[Kept]:
         """All, the last taken first."""

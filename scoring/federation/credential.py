@@ -103,7 +103,7 @@ DEFAULT_POLICY = RecognitionPolicy()
 @dataclass(frozen=True, slots=True)
 class Recognised:
     """What a credential shows, once all of it holds. ``scored``: when the score was released in its zone, Unix seconds; ``model``: id and version
-    there; ``audience``: the bank for which it was released; ``shown``: digest of the presentation."""
+    there; ``audience``: the bank for which it was released; ``shown``: ``presentation_digest``."""
 
     origin: str
     uscc: str
@@ -117,6 +117,12 @@ class Recognised:
     percentile: str | None
     scored: int
     shown: str
+
+
+def presentation_digest(shown: bytes) -> str:
+    """What names a presentation: 64 hex digits of what was signed, the same in whatever envelope it comes. Nobody guesses it: it has a nonce.
+    Raises CredentialFormatError."""
+    return _statement(shown, CredentialShown, "presentation")[0].said.hex()
 
 
 def parse_credential(data: bytes) -> Credential:
@@ -161,7 +167,7 @@ def judge_credential(
     uscc = _bound_code(credential, receipt, peer)
     return Recognised(
         credential.zone, uscc, found.subject, found.epoch, f"{receipt.model.id}@{receipt.model.version}", credential.model, found.audience,
-        found.stage, found.total, found.percentile, found.time, sha256(shown).hex(),
+        found.stage, found.total, found.percentile, found.time, presentation_digest(shown),
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ class CredentialShown(Statement):
 class Recognition(Statement):
     """The authority took a score credential of another zone [F13]. Whom it is about is kept by the gateway and stands nowhere in the log.
 
-    ``origin``: the zone that it comes from; ``model``: id and version there; ``shown``: digest of the envelope by which it was shown, which no
+    ``origin``: the zone that it comes from; ``model``: id and version there; ``shown``: digest of the statement by which it was shown, which no
     one can guess; ``scored``: when the score was released there.
     """
 

@@ -12,8 +12,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from crypto.encoding import sha256
 from crypto.keygen import PrivateKey
+from crypto.statements import parse_envelope
 from nodes.bank.queries import Query
 from nodes.enterprise.credentials.api import routes
 from nodes.enterprise.credentials.desk import OtherZone
@@ -130,7 +130,7 @@ def test_the_staffs_interface_makes_files_to_carry_or_sends(between: Between) ->
     made = client.post(f"/credentials/{between.uscc}", json=body)
     assert made.status_code == 201
     answer = between.other.client.post("/v1/credentials", json=made.json())
-    assert answer.json()["shown"] == sha256(base64.b64decode(made.json()["shown"])).hex()
+    assert answer.json()["shown"] == parse_envelope(base64.b64decode(made.json()["shown"])).said.hex()
     sent = client.post(f"/credentials/{between.uscc}", json=body | {"send": True})
     assert (sent.status_code, sent.json()["zone"]) == (201, HERE)
     assert client.get(f"/credentials/{between.uscc}").json() == {"shown": [sent.json()], "zones": [HERE]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,11 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from crypto.encoding import canonical_json, sha256
+from crypto.encoding import canonical_json
 from crypto.keygen import PrivateKey
+from crypto.statements import parse_envelope
+from gateway.recognition.desk import MOST_A_DAY
+from gateway.recognition.store import Proof
 from nodes.runtime.pages.accounts import AUTHORITY, CLERK, COUNTY, Person
 from nodes.runtime.pages.language import day
 from scoring.errors import StatementReplayedError, WrongSignerError, ZoneMismatchError
@@ -85,7 +88,7 @@ def test_what_the_log_is_told_names_no_enterprise(here: Here) -> None:
     leaf, envelope = here.site.zone.entries[index]
     logged = here.site.zone.view.at(index)
     assert isinstance(logged.statement, Recognition)
-    assert (logged.statement.origin, logged.statement.shown, logged.actor) == (ORIGIN, sha256(shown).hex(), "authority")
+    assert (logged.statement.origin, logged.statement.shown, logged.actor) == (ORIGIN, parse_envelope(shown).said.hex(), "authority")
     for told in (leaf, envelope, logged.statement.payload()):
         assert here.origin.subject.encode() not in told
         assert here.origin.uscc.encode() not in told
@@ -100,6 +103,36 @@ def test_the_same_showing_again_is_answered_as_it_was_and_logged_once(here: Here
     here.site.zone.now += 10_000  # long after the presentation expired: the answer got lost, and the enterprise asks again
     assert here.send(credential, shown).json() == first
     assert len(here.site.zone.entries) == size
+
+
+def test_the_same_showing_in_another_envelope_is_the_same_showing(here: Here) -> None:
+    credential = here.origin.credential()
+    shown = here.origin.shown(credential)
+    first = here.send(credential, shown).json()
+    size = len(here.site.zone.entries)
+    document = json.loads(shown)
+    for other in (json.dumps(document).encode(), json.dumps(document, indent=1).encode(), b" " + shown):
+        assert here.send(credential, other).json() == first
+    assert len(here.site.zone.entries) == size
+    assert len(here.site.recognition.store.listed()) == 1
+    unsigned = canonical_json(document | {"signatures": [document["signatures"][0] | {"sig": base64_of(bytes(64))}]})
+    refused(here.send(credential, unsigned), 403, "NOT_THE_HOLDER")
+
+
+def test_one_enterprise_cannot_fill_the_log_and_the_disk_with_one_score(here: Here) -> None:
+    credential = here.origin.credential()
+    shown = here.origin.shown(credential)
+    assert here.send(credential, shown).status_code == 201
+    store = here.site.recognition.store
+    first = store.listed()[0]
+    for number in range(MOST_A_DAY - 1):  # shown so often more
+        store.keep(replace(first, shows=replace(first.shows, shown=f"{number:064}")), Proof(b"", b"", b""))
+        store.sent(f"{number:064}", 0)
+    refused(here.send(credential, here.origin.shown(credential)), 429, "RATE_LIMITED")
+    assert here.send(credential, shown).status_code == 201  # asks again for its answer
+    here.site.zone.now += 86_400
+    later = here.origin.shown(credential, not_before=here.site.zone.now - 60, not_after=here.site.zone.now + 60)
+    assert here.send(credential, later).status_code == 201
 
 
 def test_the_proof_is_kept_as_it_came(here: Here) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crypto.encoding import canonical_json, sha256
+from crypto.encoding import canonical_json
 from crypto.keygen import PrivateKey
 from crypto.statements import parse_envelope
 from scoring.federation.credential import MAX_CREDENTIAL_BYTES, Recognised, RecognitionPolicy, judge_credential
@@ -53,7 +53,7 @@ def test_a_true_credential_shows_origin_model_and_date(origin: Abroad) -> None:
     assert (found.origin, found.uscc, found.subject) == (ORIGIN, origin.uscc, origin.subject)
     assert (found.model, found.model_sha256) == (f"{origin.zone.model.id}@{origin.zone.model.version}", origin.zone.model.sha256)
     assert (found.stage, found.total, found.percentile) == (said["result"]["stage"], said["result"]["total"], said["result"]["percentile"])
-    assert (found.scored, found.audience, found.shown) == (origin.scored, "bank-a", sha256(shown).hex())
+    assert (found.scored, found.audience, found.shown) == (origin.scored, "bank-a", parse_envelope(shown).said.hex())
 
 
 def mutations(document: dict[str, Any]) -> Iterator[bytes]:

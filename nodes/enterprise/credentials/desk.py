@@ -19,7 +19,7 @@ from nodes.runtime.clock import Clock
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.web.gateway_client import GatewayClient
 from scoring.errors import WrongSignerError
-from scoring.federation.credential import FORMAT, Credential
+from scoring.federation.credential import FORMAT, Credential, presentation_digest
 from scoring.statements import CredentialShown, Enrolment, Title, parse_statement
 
 LIFE_S = 900  # of a presentation: it is sent at once, or carried to a counter
@@ -90,7 +90,7 @@ class CredentialDesk:
         answer = other.gateway.submit("POST", "/v1/credentials", canonical_json(made.body()))
         leaf_index = answer.get("leaf_index")
         shown = Shown(
-            sha256(made.shown).hex(), uscc, zone, self._now(), made.shows.epoch, made.shows.total, made.shows.time,
+            presentation_digest(made.shown), uscc, zone, self._now(), made.shows.epoch, made.shows.total, made.shows.time,
             leaf_index if isinstance(leaf_index, int) else None,
         )  # fmt: skip
         self.store.put(shown)
