@@ -64,7 +64,7 @@ def opened(state_dir: Path) -> list[Engine]:
 def connect(path: Path, url: str, schema: str) -> Engine:
     """Engine over the file ``path``, or over ``schema`` of ``url`` when there is one, with whatever is in it. Raises SettingsError as above."""
     if url:
-        engine = create_engine(_postgresql(url), hide_parameters=True, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        engine = create_engine(check_postgresql(url), hide_parameters=True, pool_pre_ping=True, pool_size=10, max_overflow=20)
         event.listen(engine, "connect", partial(_enter_schema, schema), insert=True)
         _check_server(engine)
     else:
@@ -136,13 +136,18 @@ def _observe(engine: Engine, name: str) -> None:
     event.listen(engine, "handle_error", forget)
 
 
-def _postgresql(url: str) -> str:
+def check_postgresql(url: str) -> str:
+    """``url`` is one of ours and says its password where nothing repeats it. Raises SettingsError, which repeats no part of a password."""
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise SettingsError("database_url is not a URL") from error
+    except (ArgumentError, ValueError):
+        raise SettingsError("database_url is not a URL; @ : / ? # % in its password are written %40 %3A %2F %3F %23 %25") from None
     if parsed.drivername != "postgresql+psycopg":
         raise SettingsError(f"database_url starts with {parsed.drivername}://; it must be postgresql+psycopg://")
+    if "@" in (parsed.host or ""):
+        raise SettingsError("the password in database_url has an @: it is written %40 there")
+    if any("password" in name for name in parsed.query):
+        raise SettingsError("database_url has a password behind the ?, where messages would repeat it: it stands before the @")
     return url
 
 

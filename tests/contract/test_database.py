@@ -6,13 +6,18 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from sqlalchemy import Column, Engine, Integer, MetaData, Table, event, func, insert, select
 from sqlalchemy.exc import OperationalError
 
+from nodes.commands.doctor.databases import check_databases
+from nodes.commands.doctor.findings import Case
 from nodes.errors import SettingsError, StorageUnavailableError
 from nodes.runtime.database import connect, open_database, reading, storage_trouble, writing
+from nodes.runtime.settings import NodeSettings
 
 METADATA = MetaData()
 ROWS = Table("database_test_rows", METADATA, Column("id", Integer, primary_key=True))
@@ -82,6 +87,21 @@ def test_other_databases_are_refused_without_repeating_the_url(url: str, tmp_pat
     with pytest.raises(SettingsError, match="database_url") as error:
         open_database(tmp_path / "state", "replica", url)
     assert "/y" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["u:hunter@two:secret@host/db", "u:hunter@secret@host/db", "u:p:secret@host:hunter/db", "u@host/db?password=secret", "u@h/db?sslpassword=secret"],
+)
+def test_a_url_that_cannot_be_meant_is_refused_without_a_part_of_its_password(place: str, tmp_path: Path) -> None:
+    url = f"postgresql+psycopg://{place}"
+    with pytest.raises(SettingsError, match="database_url") as error:
+        open_database(tmp_path / "state", "replica", url)
+    case = Case("log", cast(NodeSettings, SimpleNamespace(database_url=url, state_dir=tmp_path)), None, None, lambda: 0.0)
+    (found,) = check_databases(case)
+    for said in (str(error.value), repr(error.value.__cause__), str(found)):
+        assert "secret" not in said
+        assert "hunter" not in said
 
 
 def _write(engine: Engine, ids: range | list[int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -14,8 +15,10 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2 as wire
 from grpc_health.v1 import health_pb2_grpc
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
+from structlog.testing import capture_logs
 
 from nodes.errors import MemberUnknownError, NotReadyError, PeerUnavailableError, RpcRefusal
 from nodes.runtime import database
@@ -112,6 +115,32 @@ def test_a_state_directory_that_cannot_be_written_is_not_served_from(place: Plac
     assert asked(alice) == NOT_SERVING
     away.rename(place.state_dir)
     assert asked(alice) == SERVING
+
+
+def failing(trouble: Exception) -> Callable[[object], None]:
+    def fail(_connection: object) -> None:
+        raise trouble
+
+    return fail
+
+
+def test_strangers_are_told_that_storage_fails_and_not_where_it_lies(place: Place) -> None:
+    """A gateway's /readyz answers whoever reaches it; where and as whom is in the process's own log."""
+    place.health.enter(READY)
+    away = OperationalError("SELECT 1", {}, Exception('connection to server at "10.0.0.7", port 5432 failed: FATAL: role "xq" does not exist'))
+    troubles = {
+        PermissionError(errno.EACCES, "Permission denied", str(place.state_dir / "x")): "Permission denied",
+        away: "the database does not answer",
+    }
+    for trouble, said in troubles.items():
+        fail = failing(trouble)
+        event.listen(place.engine, "engine_connect", fail)
+        with capture_logs() as logged, pytest.raises(NotReadyError) as refused:
+            place.health.check()
+        event.remove(place.engine, "engine_connect", fail)
+        assert str(refused.value) == f"storage: {said}"
+        assert [line["error"] for line in logged if line["event"] == "storage.troubled"] == [str(getattr(trouble, "orig", trouble))]
+    place.health.check()
 
 
 def test_a_database_that_another_program_locks_is_not_served_from(place: Place, alice: grpc.Channel, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,6 +108,15 @@ def test_a_newer_database_is_refused_and_left_as_it_is(url: str, tmp_path: Path)
     engine.dispose()
 
 
+def test_a_database_with_two_revisions_is_none_of_ours(url: str, tmp_path: Path) -> None:
+    engine = open_database(tmp_path / "state", "replica", url)
+    with writing(engine) as connection:
+        connection.exec_driver_sql(f"INSERT INTO {VERSION_TABLE} VALUES ('other')")
+    with pytest.raises(DatabaseNewerError, match="other, replica_0001"):
+        open_database(tmp_path / "state", "replica", url)
+    engine.dispose()
+
+
 def test_processes_that_start_at_once_make_the_tables_once(url: str, tmp_path: Path) -> None:
     code = """
 import sys

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from nodes.commands.doctor.findings import Case, Finding, soon, well, wrong
 from nodes.errors import DatabaseNewerError, SettingsError
+from nodes.runtime.database import check_postgresql
 from nodes.runtime.migrations.found import databases_of
 
 WAIT_S = 2.0
@@ -64,13 +65,13 @@ def check_versions(case: Case) -> Iterator[Finding]:
 
 def _server(url: str) -> Finding:
     try:
-        engine = create_engine(url, hide_parameters=True, connect_args={"connect_timeout": int(WAIT_S) + 1})
+        engine = create_engine(check_postgresql(url), hide_parameters=True, connect_args={"connect_timeout": int(WAIT_S) + 1})
         place = engine.url.render_as_string(hide_password=True)
         with engine.connect() as connection:
             read_only = connection.execute(text("SHOW transaction_read_only")).scalar()
             version = connection.execute(text("SHOW server_version")).scalar()
         engine.dispose()
-    except (SQLAlchemyError, ImportError) as error:
+    except (SQLAlchemyError, SettingsError, ImportError) as error:
         says = str(getattr(error, "orig", error)).strip().splitlines()[0]
         return wrong(
             "database",

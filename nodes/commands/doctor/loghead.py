@@ -16,6 +16,7 @@ from nodes.runtime.files import read_private
 from nodes.runtime.peers import rpc, tls
 from protos.v1 import log_pb2 as wire
 from protos.v1 import log_pb2_grpc
+from scoring.errors import StatementFormatError
 from scoring.statements import Registry, WitnessPolicy, parse_leaf
 
 CALL_S = 5.0
@@ -124,7 +125,11 @@ def _waiting(case: Case, policy: WitnessPolicy, channel: grpc.Channel, covered: 
     update = _first(channel, covered)
     if update is None or not update.entries:
         return
-    waited_s = case.now - parse_leaf(update.entries[0].leaf).time
+    try:
+        waited_s = case.now - parse_leaf(update.entries[0].leaf).time
+    except StatementFormatError as error:
+        yield wrong("log", f"leaf {covered}", f"the log shows what is no leaf: {error}", SPLIT)
+        return
     needed = f"{policy.required} of {len(policy.witnesses)} witnesses"
     says = f"leaf {covered} has waited {waited_s:.0f} s for {needed}; beyond {policy.max_age_s} s nothing is released"
     if waited_s > policy.max_age_s:

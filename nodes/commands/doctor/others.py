@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -54,7 +55,7 @@ def check_running(case: Case) -> Iterator[Finding]:
     try:
         ready = httpx.get(f"http://{address}/readyz", timeout=CALL_S, trust_env=False)
         text = httpx.get(f"http://{address}/metrics", timeout=CALL_S, trust_env=False).text
-    except httpx.TransportError:
+    except httpx.HTTPError:
         yield soon(
             "process",
             address,
@@ -65,7 +66,7 @@ def check_running(case: Case) -> Iterator[Finding]:
     if ready.status_code == httpx.codes.OK:
         yield well("process", address, "it runs and can serve")
     else:
-        yield wrong("process", address, f"it runs and cannot serve: {ready.json().get('detail', '')}", "mend what it names; its own log says more")
+        yield wrong("process", address, f"it runs and cannot serve: {_detail(ready)}", "mend what it names; its own log says more")
     left = re.search(r"^xinqiao_registry_seconds_left (\S+)$", text, re.MULTILINE)
     if left is not None:
         yield _registry_left(float(left[1]) / DAY_S)
@@ -92,18 +93,29 @@ def _gateway(case: Case, base: str, place: str, context: ssl.SSLContext) -> tupl
     try:
         with httpx.Client(verify=context, timeout=CALL_S, trust_env=False) as client:
             answer = client.get(f"https://{place}/readyz", headers={"Host": host}, extensions=name)
-    except httpx.TransportError as error:
+    except httpx.HTTPError as error:
         says = f"its certificate is not of this zone's CA, or not for {name['sni_hostname']}" if "CERTIFICATE" in str(error).upper() else str(error)
         return wrong("peer", about, says, "is the gateway running there? does its certificate name this host, and is ca.pem this zone's?"), None
     at = case.now
     if answer.status_code == httpx.codes.OK:
         finding = well("peer", about, "serves")
     else:
-        says = f"answers, and is not ready: {answer.json().get('detail', '')}"
+        says = f"answers, and is not ready: {_detail(answer)}"
         finding = soon("peer", about, says, "see the gateway's own doctor; it may only be starting")
-    if "date" not in answer.headers:
+    try:
+        theirs = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
+    except ValueError:
         return finding, None
-    return finding, _clock(case, about, at, parsedate_to_datetime(answer.headers["date"]).timestamp(), slack_s=1.0)
+    return finding, _clock(case, about, at, theirs, slack_s=1.0)
+
+
+def _detail(answer: httpx.Response) -> str:
+    """What the problem document says; whatever else came is told as that."""
+    with suppress(ValueError):
+        document = answer.json()
+        if isinstance(document, dict):
+            return str(document.get("detail", ""))
+    return f"status {answer.status_code}, and no answer of this program: something else is at this address, or in front of it"
 
 
 def _instances(findings: list[Finding]) -> list[Finding]:

@@ -103,8 +103,8 @@ def _run(step: str, connection: Connection, kind: str, revision: str) -> None:
 def _revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
-    found: str | None = connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE))).scalar_one_or_none()
-    return found
+    found = connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE))).scalars()
+    return ", ".join(sorted(map(str, found))) or None  # several are none of ours
 
 
 def _checked(found: str | None, kind: str, engine: Engine) -> str | None:

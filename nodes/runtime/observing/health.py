@@ -6,6 +6,7 @@ most once in ``PROBE_S``, so that whoever asks often does not wear the disk.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from nodes.errors import NodeError, NotReadyError, StandbyError, StorageUnavailableError
-from nodes.runtime import database
+from nodes.runtime import database, logging
 from nodes.runtime.files import write_private
 from protos.errors import refusal_of
 from scoring.errors import ScoringError
@@ -21,6 +22,9 @@ from scoring.errors import ScoringError
 PROBE_S = 2.0
 PROBE_FILE, PROBE_BYTES = ".probe", 4096  # a block: an empty file can be written on a full disk
 STARTING, READY, STOPPING = "starting", "ready", "stopping"
+
+STORAGE_TROUBLED = "storage.troubled"
+_log = logging.logger("health")
 
 Requirement = Callable[[], None]
 """Returns when it holds; raises NodeError or ScoringError when the process cannot serve."""
@@ -77,9 +81,18 @@ class Health:
     def _storage(self) -> str:
         with self._probe:
             if time.monotonic() - self._probed_at >= PROBE_S or not self._probed_at:
-                self._trouble = _trouble_of(self._state_dir)
+                self._trouble = self._found_trouble()
                 self._probed_at = time.monotonic()
             return self._trouble
+
+    def _found_trouble(self) -> str:
+        try:
+            probe_storage(self._state_dir)
+        except StorageUnavailableError as error:
+            if str(error) != self._trouble:
+                _log.error(STORAGE_TROUBLED, error=str(getattr(error.__cause__, "orig", error.__cause__) or error))
+            return str(error)
+        return ""
 
 
 def probe_storage(state_dir: Path) -> None:
@@ -92,12 +105,12 @@ def probe_storage(state_dir: Path) -> None:
     except Exception as error:
         if isinstance(error, StorageUnavailableError) or not database.of_the_machine(error):
             raise
-        raise StorageUnavailableError(str(getattr(error, "orig", error))) from error
+        raise StorageUnavailableError(_plain(error)) from error
 
 
-def _trouble_of(state_dir: Path) -> str:
-    try:
-        probe_storage(state_dir)
-    except StorageUnavailableError as error:
-        return str(error)
-    return ""
+def _plain(error: Exception) -> str:
+    """What the machine says, without the paths, hosts and users in it: a gateway's /readyz answers strangers."""
+    cause = getattr(error, "orig", error)
+    if isinstance(cause, OSError):
+        return cause.strerror or type(cause).__name__
+    return str(cause) if isinstance(cause, sqlite3.Error) else "the database does not answer"
