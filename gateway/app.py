@@ -254,6 +254,11 @@ def _public_routes(app: FastAPI, gateway: Gateway) -> None:
         """Public keys of the zone and its members. To be compared with the pinned ones, not to be trusted."""
         return gateway.public.keys()
 
+    @app.get("/v1/members")
+    def members() -> dict[str, Any]:
+        """Changes of members and renewals of the key's shares, as logged statements: by them `xinqiao member update` knows whose approvals count."""
+        return gateway.public.members()
+
     @app.get("/v1/registry")
     def registry() -> dict[str, Any]:
         """Until when the zone's registry holds, from when on that is an alarm, and how many extensions bridge its end."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from nodes.ceremony.told import ToldMembers, ToldStatement
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.replica.zone import Zone
 from scoring.custody.generations import record_of
 from scoring.exchange.epoch import EpochState
 from scoring.exchange.view import ZoneView
 from scoring.indicators.describe import describe
+from scoring.release.members import members_told
 
 
 class Public:
@@ -38,8 +40,8 @@ class Public:
                 {
                     "institution": {"id": institution, "title": members[institution].title.model_dump(mode="json")},
                     "terms": logged.statement.model_dump(mode="json", exclude={"v", "zone", "nonce"}),
-                    "envelope": base64.b64encode(logged.envelope).decode(),
-                    "leaf": base64.b64encode(logged.leaf).decode(),
+                    "envelope": _base64(logged.envelope),
+                    "leaf": _base64(logged.leaf),
                     "leaf_index": logged.index,
                 }
                 for (institution, _), logged in sorted(view.catalog.items())
@@ -61,9 +63,20 @@ class Public:
             "generations": generations,
         }
 
+    def members(self) -> dict[str, Any]:
+        """What the log says of members and custodians since leaf 0 and the ceremony: the statements themselves, to be judged by whoever asks."""
+        with self._zone.reading() as view:
+            zone, found = view.zone, members_told(view)
+        told = (ToldStatement(leaf_index=item.index, leaf=_base64(item.leaf), envelope=_base64(item.envelope)) for item in found)
+        return ToldMembers(zone=zone, statements=tuple(told)).model_dump(mode="json")
+
     def log_file(self, path: str) -> bytes:
         """A file of the log's static tree. Raises RpcRefusal with NOT_FOUND where there is none."""
         return self._log.read_tile(path)
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 def _epoch(view: ZoneView, state: EpochState) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from crypto.statements import SignKey, parse_envelope
+from nodes.ceremony.told import read_told
 from nodes.runtime.files import write_public
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
-from nodes.runtime.replica.zone import read_public
+from nodes.runtime.replica.zone import read_ceremony, read_public
 from scoring.disclosure.audiences import Party, registered
 from scoring.disclosure.countersigning import check_acceptances, embed
 from scoring.disclosure.lint import lint
@@ -18,7 +19,6 @@ from scoring.errors import StatementFormatError, WrongModelError
 from scoring.exchange.registry import MemberRegistry
 from scoring.indicators.model import Model, load_pack
 from scoring.statements import (
-    Ceremony,
     ChangeApproval,
     DisclosurePolicy,
     MemberChange,
@@ -97,17 +97,27 @@ def change_files(public_dir: Path) -> list[Path]:
 
 
 def read_members(public_dir: Path) -> MemberRegistry:
-    """The registry as a public directory has it: leaf 0, those who share the key, and the changes that were made.
+    """The registry as a public directory has it: leaf 0, those who share the key by its ceremony, what was told of the log since (``members.json``),
+    and the changes that were made here and are not told.
 
     Raises SettingsError when the registry is missing, StatementFormatError when a file is another statement, and as ``MemberRegistry.check``.
     """
-    genesis = statement_in(read_public(public_dir / "registry.dsse.json"), Registry)
-    registry = MemberRegistry(genesis)
-    if (public_dir / "ceremony.dsse.json").exists():
-        ceremony = statement_in((public_dir / "ceremony.dsse.json").read_bytes(), Ceremony)
-        registry.appoint(ceremony.custodians, ceremony.threshold)
+    registry, told, last, known = pinned_members(public_dir), read_told(public_dir), 0, set[bytes]()
+    if told is not None:
+        registry = told.judged(registry, read_ceremony(public_dir)).now
+        known = {envelope for _, _, envelope in told.entries()}
+        last = max((item.leaf_index for item in told.statements), default=0)
     for place, path in enumerate(change_files(public_dir)):
-        registry.apply(_change_in(path.read_bytes()), place + 1)
+        if (raw := path.read_bytes()) not in known:
+            registry.apply(_change_in(raw), last + place + 1)
+    return registry
+
+
+def pinned_members(public_dir: Path) -> MemberRegistry:
+    """The registry of leaf 0, with those who share the key by its ceremony. Raises SettingsError, StatementFormatError."""
+    registry, ceremony = MemberRegistry(statement_in(read_public(public_dir / "registry.dsse.json"), Registry)), read_ceremony(public_dir)
+    if ceremony is not None:
+        registry.appoint(ceremony.custodians, ceremony.threshold)
     return registry
 
 

@@ -52,6 +52,11 @@ def members_shown(view: ZoneView, size: int) -> list[Logged]:
     return sorted([*changes, *(step for steps in rests_on for step in steps)], key=lambda logged: logged.index)
 
 
+def members_told(view: ZoneView) -> list[Logged]:
+    """Every change of members and every step of a round that took effect, in the order of the log: what a later change is judged by."""
+    return sorted([*view.member_changes, *(step for steps in view.renewals for step in steps)], key=lambda logged: logged.index)
+
+
 def _hold(view: ZoneView, changes: Iterable[Logged]) -> bool:
     """Whether the changes hold by the ceremony's custodians."""
     try:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import threading
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import structlog
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from typer.testing import CliRunner, Result
 
 from crypto.keygen import PrivateKey
-from nodes.ceremony.countersigning import approve_change
+from nodes.ceremony.countersigning import approve_change, change_files, read_members
 from nodes.commands import epoch, score
 from nodes.commands.keys import key
+from nodes.commands.members.countersign import members
 from nodes.custodian.shares.approvals import Approvals
 from nodes.runtime import logging
 from nodes.runtime.files import make_private_directory, write_private
@@ -26,6 +28,7 @@ from nodes.runtime.web.server import WebServer
 from scoring.exchange.validity import DAY_S
 from scoring.statements import Refusal, RegistryRenewal
 from simulators.zone.authority import CertificateAuthority
+from tests.support.artifacts import write_public
 from tests.support.bank import bank, bound_consent, uscc_of
 from tests.support.custody import Custody
 from tests.support.epoch import EPOCH, PERIOD
@@ -289,3 +292,55 @@ def test_staff_plan_which_custodians_may_be_away(offices: Offices) -> None:
     assert (text.exit_code, "cannot go yet" in text.stdout, "opens everything alone" in text.stdout) == (1, True, True)
     stranger = run_key(*asked, "--away", "bank-a")
     assert (stranger.exit_code, json.loads(stranger.stdout)["error"]) == (3, "REQUEST_INVALID")
+
+
+# --- who approves ------------------------------------------------------------------------------------------------------------
+
+
+def member_command(offices: Offices, *arguments: str) -> Result:
+    public = offices.gateway.parent / "public"
+    return CliRunner().invoke(members, [*arguments, "--public", str(public), "--json"])
+
+
+@pytest.mark.parametrize("offices", [open_zone], indirect=True)
+def test_after_a_re_sharing_the_new_custodians_approve_offline_too(offices: Offices) -> None:
+    """`member approve` and `enact` work on files: they know the new custodians once the gateway told of them."""
+    zone, root = offices.site.zone, offices.gateway.parent
+    write_public(zone, root / "public")
+    custody = Custody(zone)
+    custody.employ("insurance")
+    custody.play(("credit", "notary", "insurance"), 2)
+    keys = {name: private_file(zone, name, root) for name in ("tax", "notary", "insurance", "authority")}
+    zone.keys.make("ip")
+    (root / "ip.json").write_text(zone.keys.member("ip").model_dump_json())
+    change = str(root / "change.json")
+    assert member_command(offices, "propose", str(root / "ip.json"), "--action", "rekey", "-o", change).exit_code == 0
+
+    def approve(name: str) -> Result:
+        return member_command(offices, "approve", change, "--key", keys[name], "--member", name, "-o", str(root / f"{name}.json"))
+
+    def enact(*names: str) -> Result:
+        files = [word for name in names for word in ("--approval", str(root / f"{name}.json"))]
+        return member_command(offices, "enact", change, "--key", keys["authority"], *files)
+
+    assert [approve(name).exit_code for name in ("insurance", "notary", "tax")] == [2, 0, 0], "the ceremony's are known alone"
+    updated = member_command(offices, "update", base_of(offices))
+    assert updated.exit_code == 0, updated.output
+    assert json.loads(updated.stdout)["approvers"] == ["credit", "insurance", "notary"]
+    assert [approve(name).exit_code for name in ("insurance", "notary", "tax")] == [0, 0, 2]
+    assert enact("notary", "tax").exit_code == 2
+    assert enact("notary", "insurance").exit_code == 0
+    (made,) = change_files(root / "public")
+    assert zone.append(made.read_bytes(), "authority", "member") is not None
+    assert read_members(root / "public").members == zone.view.registry.members
+
+
+def private_file(zone: MemoryZone, member: str, root: Path) -> str:
+    path = root / f"{member}.pem"
+    write_private(path, zone.keys.signers[member].private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return str(path)
+
+
+def base_of(offices: Offices) -> str:
+    """Where the gateway listens."""
+    return str(tomllib.loads(offices.gateway.read_text())["gateway"]["public_base"])

@@ -122,6 +122,7 @@ NOT_RUN = {
     **dict.fromkeys((f"xinqiao database {line}" for line in DATABASES), "test_database_commands runs them on both engines"),
     **dict.fromkeys(BACKUPS, "needs a second place and what was lost; test_backups, test_recovery and test_zone_databases run them"),
     **dict.fromkeys(SERVICES, "changes the machine; test_systemd_units has the unit verified"),
+    "xinqiao member update https://gateway.example:8443 --public /etc/xinqiao/public": "is of use after a re-sharing; test_front_commands runs it",
     "xinqiao doctor --config /etc/xinqiao/bank-a.toml": "test_doctor runs it on a log, sound and unsound",
     "xinqiao audit https://gateway.suzhou.example:8443/peers/hangzhou-binjiang --keys public/peers/hangzhou-binjiang/public --ca public/ca.pem": (
         "needs a second zone; test_peer_mirror and test_federation audit a mirror"

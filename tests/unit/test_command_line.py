@@ -73,6 +73,7 @@ COMMANDS: dict[str, Line] = {  # each with whatever it demands, none of which is
     "simulate departments without enterprises": ["simulate", "departments", "out", "--enterprises", "-3"],
     "key plan": ["key", "plan", "--config", "nowhere.toml", "--away", "tax"],
     "key plan on no date": ["key", "plan", "--config", "nowhere.toml", "--from", "Christmas"],
+    "member update": ["member", "update", "https://127.0.0.1:1", "--public", "nowhere"],
     "zone expiry": ["zone", "expiry", "--config", "nowhere.toml"],
     "zone renew": ["zone", "renew", "nowhere.json", "--config", "nowhere.toml"],
     "zone renew without a zone": ["zone", "renew", "-o", "out.json", "--public", "nowhere"],

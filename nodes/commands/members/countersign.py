@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from crypto.encoding import canonical_json
-from nodes.ceremony.countersigning import accept_model, admit_model, approve_change, enact_change, lint_for, read_members
+from nodes.ceremony.countersigning import accept_model, admit_model, approve_change, enact_change, lint_for, pinned_members, read_members
+from nodes.ceremony.told import ToldMembers, keep_told
 from nodes.commands.models.lint_report import lint_text
 from nodes.commands.output import ExitCode, JsonFlag, of_form, reporting
 from nodes.errors import SettingsError
@@ -18,6 +19,8 @@ from nodes.packs import pack_bytes, read_pack
 from nodes.runtime.files import write_public
 from nodes.runtime.peers.identity import load_signing_key
 from nodes.runtime.peers.signing import fresh_nonce
+from nodes.runtime.replica.zone import read_ceremony
+from nodes.runtime.web.gateway_client import GatewayClient
 from scoring.disclosure.countersigning import adds_power, exposures_of, owners_of
 from scoring.disclosure.report import LintReport
 from scoring.errors import StatementFormatError
@@ -150,6 +153,29 @@ def enact(
         path = enact_change(proposed, registry, [item.read_bytes() for item in approval or []], signer, public)
         document, text = _described(registry, proposed)
         report.result(document | {"file": str(path)}, f"{text}; the gateway logs {path.name}, within seconds where it runs")
+
+
+@members.command("update")
+def update(
+    gateway: Annotated[str, typer.Argument(help="Where the zone's gateway is: https://HOST:PORT.")],
+    public: Annotated[Path, typer.Option(help="The zone's public directory, with ca.pem: members.json is written there.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Take from the gateway which members and custodians the log has now: others may have made changes, or the key's shares may have passed to
+    other custodians. Every statement is checked; approvals are judged by it from then on."""
+    with reporting(as_json) as report:
+        pinned = pinned_members(public)
+        with GatewayClient(gateway, public / "ca.pem") as client:
+            told = parse_record(ToldMembers, canonical_json(client.get("/v1/members")))
+        if told.zone != pinned.genesis.zone:
+            raise SettingsError(f"{gateway} is the gateway of zone {told.zone}, {public} is of {pinned.genesis.zone}")
+        found = told.judged(pinned, read_ceremony(public)).now
+        keep_told(told, public)
+        approvers = sorted(found.approvers)
+        document = {"zone": told.zone, "statements": len(told.statements), "members": sorted(found.members), "approvers": approvers}
+        report.result(
+            document | {"threshold": found.threshold}, f"{found.threshold} of {', '.join(approvers)} approve changes; {len(found.members)} members"
+        )
 
 
 def _linted(registry: MemberRegistry, model: Model, previous: list[str] | None) -> LintReport:
