@@ -103,7 +103,7 @@ def _run(step: str, connection: Connection, kind: str, revision: str) -> None:
 def _revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
-    found = connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE))).scalars()
+    found: list[object] = list(connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE))).scalars())
     return ", ".join(sorted(map(str, found))) or None  # several are none of ours
 
 
