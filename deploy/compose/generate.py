@@ -17,6 +17,9 @@ HOME = "hangzhou-binjiang"
 PORTS = {HOME: 8443, "suzhou-snd": 8543, "zhengzhou": 8643}
 """Zones, by the id of their model, and the first port of each: its gateway's, which is reached from outside."""
 
+DATABASES = ("log", "coordinator", "gateway")
+"""Processes that have a database of their own in the zone's PostgreSQL."""
+
 HEAD = """\
 # {zone}: every process in a container of its own, each with its own directories of the zone's volume and nothing else. Made by generate.py.
 services:
@@ -96,7 +99,8 @@ def _postgresql(zone: str) -> str:
         zone,
         "postgresql",
         extends="postgresql",
-        environment={"POSTGRES_PASSWORD": f"${{{_password(zone)}:-}}"},
+        environment={"POSTGRES_PASSWORD": f"${{{_password(zone, 'postgres')}:-}}"}
+        | {f"{name.upper()}_PASSWORD": f"${{{_password(zone, name)}:-}}" for name in DATABASES},
         networks=f"[{zone}]",
         volumes=[f"{{type: volume, source: {zone}-postgresql, target: /var/lib/postgresql/data}}"],
         profiles="[postgresql]",
@@ -113,7 +117,8 @@ def _environment(zone: str, plan: ZonePlan, process: ProcessPlan) -> Iterator[tu
         if table in ports:
             yield f"XINQIAO_{table.upper()}__LISTEN", f"0.0.0.0:{ports[table]}"
             user, host = f"xinqiao_{process.name}", f"{zone}-postgresql"
-            yield "XINQIAO_DATABASE_URL", f"${{{_password(zone)}:+postgresql+psycopg://{user}:${{{_password(zone)}}}@{host}/{user}}}"
+            password = _password(zone, process.name)
+            yield "XINQIAO_DATABASE_URL", f"${{{password}:+postgresql+psycopg://{user}:${{{password}}}@{host}/{user}}}"
         if table == "gateway":
             yield "XINQIAO_GATEWAY__PUBLIC_BASE", base
         if table in {"bank", "enterprise"}:
@@ -132,8 +137,9 @@ def _gateway_name(plan: ZonePlan) -> str:
     return f"{plan.with_role('gateway')[0].id}.{plan.zone}.xinqiao"
 
 
-def _password(zone: str) -> str:
-    return f"{zone.upper().replace('-', '_')}_POSTGRES_PASSWORD"
+def _password(zone: str, role: str) -> str:
+    """The variable with the password of one role of the zone's PostgreSQL: no process is told another's, nor the superuser's."""
+    return f"{zone.upper().replace('-', '_')}_{role.upper()}_PASSWORD"
 
 
 def _profiles(zone: str) -> str:

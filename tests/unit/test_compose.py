@@ -171,4 +171,17 @@ def test_only_gateways_are_reachable_from_outside_and_only_listeners_from_other_
 def test_no_password_stands_in_a_file() -> None:
     for path in (*FOLDER.glob("*"), ROOT / "docker-compose.yml"):
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
-        assert "POSTGRES_PASSWORD: " not in text.replace('POSTGRES_PASSWORD: "${', ""), path.name
+        assert "_PASSWORD: " not in text.replace('_PASSWORD: "${', ""), path.name
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_process_is_told_the_password_of_its_own_database_and_of_no_other(zone: str) -> None:
+    given = SERVICES[f"{zone}-postgresql"]["environment"]
+    assert set(given) == {"POSTGRES_PASSWORD", *(f"{name.upper()}_PASSWORD" for name in GENERATOR.DATABASES)}
+    assert len(set(given.values())) == len(given)
+    secrets = {value.removeprefix("${").removesuffix(":-}") for value in given.values()}
+    for name, service in FILES[zone]["services"].items():
+        if name != f"{zone}-postgresql":
+            own = name.removeprefix(f"{zone}-")
+            known = {secret for secret in secrets if secret in str(service)}
+            assert known == ({f"{zone.upper().replace('-', '_')}_{own.upper()}_PASSWORD"} if own in GENERATOR.DATABASES else set()), name
