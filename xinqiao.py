@@ -80,6 +80,9 @@ def application(*names: str) -> typer.Typer:
 def main() -> None:
     """Entry point of the console script."""
     arguments = sys.argv[1:]
+    if arguments == ["--version"]:  # needs no command's modules
+        print(version("xinqiao"))
+        sys.exit()
     sys.exit(run(application(*(name for name in arguments[:1] if name in COMMANDS)), arguments))
 
 

@@ -15,6 +15,7 @@ import yaml
 from pydantic import ValidationError
 
 from scoring.errors import ModelError
+from scoring.wording import worded
 
 MAX_SIZE_BYTES = 1 << 20
 MAX_DEPTH = 32
@@ -22,7 +23,6 @@ MAX_SHOWN = 10
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
 _WORDS: dict[str, object] = {"null": None, "~": None, "": None, "true": True, "false": False}
-_WORDING = {"missing": "is required", "extra_forbidden": "is not a name of the format at this place"}
 _TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "map", "seq")}
 
 Path = tuple[str | int, ...]
@@ -56,7 +56,11 @@ class Document:
             else:
                 lacking = [str(part)]
         shown = ", ".join(part for part in (self.where(path), dotted((*path, *lacking))) if part)
-        return f"{shown}: {message}"
+        return f"{shown}: {message}{self.belonging((*path, *lacking)) if lacking else ''}"
+
+    def belonging(self, _path: Path) -> str:
+        """Where a part that is not there would stand, as an addition to what is said of it; empty where its path says so."""
+        return ""
 
     def where(self, path: Path) -> str:
         """The place of a path as errors call it. Requires a path of the document."""
@@ -71,12 +75,14 @@ class Document:
         return "\n".join(lines)
 
     def report_invalid(self, error: ValidationError) -> str:
-        """``report`` of what a pydantic model found in the document."""
-        found = []
+        """``report`` of what a pydantic model found in the document. Of one place, the first is told; where a part may be of either of two forms
+        and is wrong as both, what is wrong inside it."""
+        found: dict[Path, tuple[str, str]] = {}
         for item in error.errors(include_url=False, include_input=False):
-            location = item["loc"] if item["type"] == "missing" else self._within(item["loc"])
-            found.append((location, _WORDING.get(item["type"], item["msg"].removeprefix("Value error, "))))
-        return self.report(found)
+            location = tuple(item["loc"]) if item["type"] == "missing" else self._within(item["loc"])
+            found.setdefault(location, (item["type"], worded(item["type"], item.get("ctx", {}), item["msg"])))
+        holders = {location[:length] for location in found for length in range(len(location))}
+        return self.report([(place, message) for place, (kind, message) in found.items() if not (kind.endswith("_type") and place in holders)])
 
     def _within(self, location: Sequence[str | int]) -> Path:
         """A location without the parts that the document lacks: the tag of a union may stand last."""

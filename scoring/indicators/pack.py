@@ -87,13 +87,13 @@ class IndicatorSpec(Part):
     def _role(self) -> IndicatorSpec:
         scored = self.role == "points"
         if scored != (self.weights is not None) or scored != (self.dimension is not None):
-            raise ValueError("an indicator has weights and a dimension; a gate, a veto or a figure has neither")
+            raise ValueError("an indicator has weights and a dimension; a gate, a veto or a figure has neither 计分指标要有权重和维度，其他角色没有")
         if (self.role == "gate") == (self.bounds is not None):
-            raise ValueError("an indicator, a veto or a figure has bounds; a gate has none")
+            raise ValueError("an indicator, a veto or a figure has bounds; a gate has none 计分、否决、数值要有最低最高分，归零条件没有")
         if self.role == "gate" and self.open_to:
-            raise ValueError("a gate is open to nobody: what is open is a veto")
+            raise ValueError("a gate is open to nobody: what is open is a veto 归零条件不向任何人开放")
         if self.role == "figure" and not (self.open_to and self.unit):
-            raise ValueError("a figure states its unit, and to whom it is open")
+            raise ValueError("a figure states its unit, and to whom it is open 数值要写单位和开放对象")
         return self
 
 
@@ -124,7 +124,7 @@ class Exposure(Part):
     @model_validator(mode="after")
     def _limited(self) -> Exposure:
         if self.pinned_at_most is None and self.ratio_at_least is None:
-            raise ValueError("an exposure says what it accepts: pinned_at_most, ratio_at_least, or both")
+            raise ValueError("an exposure says what it accepts: pinned_at_most, ratio_at_least, or both 例外要写明限度")
         return self
 
 
@@ -163,7 +163,7 @@ class RankingSpec(Part):
     @model_validator(mode="after")
     def _not_empty(self) -> RankingSpec:
         if self.from_top >= self.below_top:
-            raise ValueError("a list goes from a share of the best (inclusive) to a greater one (exclusive), in percent")
+            raise ValueError("a list goes from a share of the best (inclusive) to a greater one (exclusive), in percent 榜单起止百分比须由小到大")
         return self
 
 

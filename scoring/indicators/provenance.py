@@ -26,7 +26,7 @@ class Provenance(Part):
     @model_validator(mode="after")
     def _source(self) -> Provenance:
         if (self.status == "published") != bool(self.source):
-            raise ValueError("published needs its source; illustrative has none (explain in note)")
+            raise ValueError("published needs its source; illustrative has none (explain in note) 已公布的要注明出处，示例性的不注出处")
         return self
 
 
@@ -39,7 +39,7 @@ def uncovered(notes: Notes, aspects: Iterable[Aspect], stages: Iterable[str]) ->
         for stage in stages:
             found = [note for note in notes if aspect in note.of and (not note.stages or stage in note.stages)]
             if len(found) != 1:
-                return f"provenance of {aspect} in stage {stage} is given {len(found)} times: say once whether it is published or illustrative"
+                return f"provenance of {aspect} in stage {stage} is given {len(found)} times: say once, published or illustrative 出处应说明一次"
     return None
 
 

@@ -20,7 +20,7 @@ def read_number(text: str) -> int | Decimal:
     """
     match = _NUMBER.fullmatch(text.strip().translate(_WIDE))
     if match is None:
-        raise ModelError(f"{text.strip()!r} is not a number; numbers are written as 20, 0.5, 30%, 1,000,000 or 100万")
+        raise ModelError(f"{text.strip()!r} is not a number; numbers are written as 20, 0.5, 30%, 1,000,000 or 100万 不是数字")
     fraction = match["fraction"] or ""
     digits = f"{match['sign']}{match['whole'].replace(',', '')}{fraction}"
     return exact(Decimal(f"{digits}E{_UNITS[match['unit']] - len(fraction)}"))

@@ -36,7 +36,7 @@ class Lines:
         for part in parts:
             match = _LINE.fullmatch(part)
             if match is None:
-                raise ModelError(f"{part!r} is not understood: a line is a bound, a name or a word, a colon and a number, such as >= 0.3: 20")
+                raise ModelError(f"{part!r} is not understood: a line is a bound, a name or a word, a colon and a number, such as >= 0.3: 20 看不懂")
             found._take(match["name"], read_number(match["value"]), signs, words)
         return found
 
@@ -58,7 +58,7 @@ class Lines:
     @staticmethod
     def _once(name: str, there: bool) -> None:
         if there:
-            raise ModelError(f"{name!r} stands twice")
+            raise ModelError(f"{name!r} stands twice 重复")
 
 
 def unquoted(name: str) -> str:
@@ -68,7 +68,7 @@ def unquoted(name: str) -> str:
     try:
         return str(json.loads(name))
     except ValueError as error:
-        raise ModelError(f"{name} is not text in quotation marks") from error
+        raise ModelError(f"{name} is not text in quotation marks 引号内不是文字") from error
 
 
 def halfwidth(text: str) -> str:
@@ -84,12 +84,12 @@ def split(text: str) -> list[str]:
     for place, sign in _signs(text):
         depth += (sign == "[") - (sign == "]")
         if depth < 0:
-            raise ModelError("a bracket ] without its [")
+            raise ModelError("a bracket ] without its [ 方括号不成对")
         if depth == 0 and sign in "\n;":
             found.append(text[start:place])
             start = place + 1
     if depth:
-        raise ModelError("a bracket [ without its ]")
+        raise ModelError("a bracket [ without its ] 方括号不成对")
     return [part.strip() for part in (*found, text[start:]) if part.strip()]
 
 
@@ -100,7 +100,7 @@ def _signs(text: str) -> Iterator[tuple[int, str]]:
         if text[place] == '"':
             match = _QUOTED.match(text, place)
             if match is None:
-                raise ModelError('a quotation mark " without its other')
+                raise ModelError('a quotation mark " without its other 引号不成对')
             place = match.end()
         else:
             yield place, text[place]

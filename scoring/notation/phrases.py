@@ -63,7 +63,7 @@ def read_rule(text: str) -> dict[str, Any]:
     if text.lstrip().startswith("{"):
         value = parse_document(text.encode()).value
         if not isinstance(value, dict):
-            raise ModelError("in braces stands a rule as a pack writes it: {kind: linear, …}")
+            raise ModelError("in braces stands a rule as a pack writes it: {kind: linear, …} 花括号内写规则原文")
         return value
     return _read(halfwidth(text), 0)
 
@@ -105,9 +105,9 @@ def _name(text: str) -> str:
 def _read(text: str, depth: int) -> dict[str, Any]:
     parts = split(text)
     if depth > MAX_DEPTH:
-        raise ModelError(f"brackets are at most {MAX_DEPTH} deep")
+        raise ModelError(f"brackets are at most {MAX_DEPTH} deep 方括号层数过多")
     if not parts:
-        raise ModelError("a rule is expected, such as: linear: rd_expense; reference: 1000000; points: 2")
+        raise ModelError("a rule is expected, such as: linear: rd_expense; reference: 1000000; points: 2 应为计分规则")
     kind, of = _head(parts[0])
     if (kind in _WITH_VALUE) != bool(of):
         raise ModelError(f"{kind} {'is followed by a colon and the field that it looks at' if not of else 'has nothing behind its name'}")
@@ -117,10 +117,10 @@ def _read(text: str, depth: int) -> dict[str, Any]:
     if kind in {"best_of", "sum"}:
         found["rules"] = tuple(_read(part, depth + 1) for part in nested)
     elif nested:
-        raise ModelError(f"{kind} has no rules in brackets: best_of and sum have")
+        raise ModelError(f"{kind} has no rules in brackets: best_of and sum have 此规则内不可再套规则")
     for name in _NEEDED.get(kind, ()):
         if name not in lines.settings:
-            raise ModelError(f"{kind} lacks a line {SETTINGS[name]} {name}: …")
+            raise ModelError(f"{kind} lacks a line {SETTINGS[name]} {name}: … 缺少这一行")
     return found | lines.settings
 
 
@@ -130,7 +130,7 @@ def _head(text: str) -> tuple[str, str]:
     kind = next((kind for kind, words in KINDS.items() if word in {kind, words, f"{words} {kind}", f"{words}{kind}"}), None)
     if match is None or kind is None:
         known = ", ".join(f"{words} {kind}" for kind, words in KINDS.items())
-        raise ModelError(f"{text!r} is not the beginning of a rule; rules are {known}")
+        raise ModelError(f"{text!r} is not the beginning of a rule; rules are {known} 规则只有这几种")
     return kind, (match["of"] or "").strip()
 
 
@@ -139,7 +139,7 @@ def _value(kind: str, of: str) -> dict[str, Any]:
         return {"of": of} if of else {}
     now, slash, base = (part.strip() for part in of.partition("/"))
     if not (now and slash and base):
-        raise ModelError("growth is followed by the figure and its base, such as growth: revenue / revenue_previous")
+        raise ModelError("growth is followed by the figure and its base, such as growth: revenue / revenue_previous 增速要写本期与基期")
     return {"of": now, "base": base}
 
 
@@ -151,10 +151,10 @@ def _body(kind: str, lines: Lines) -> dict[str, Any]:
     strange += [name for name, _ in lines.names if takes != "names"]
     strange += [name for name, _ in lines.flags if kind != "table"]
     if strange:
-        raise ModelError(f"{strange[0]!r} is no line of a rule {kind}")
+        raise ModelError(f"{strange[0]!r} is no line of a rule {kind} 此规则没有这一行")
     if kind == "percentile":
         if wrong := [sign for sign, _, _ in lines.bounds if sign != ">="]:
-            raise ModelError(f"{wrong[0]}: the lines of percentile begin with >=")
+            raise ModelError(f"{wrong[0]}: the lines of percentile begin with >= 分位各行以 >= 开头")
         return {"table": tuple({"at_least": bound, "percentile": value} for _, bound, value in lines.bounds)}
     if takes == "bounds":
         return {"tiers": tuple({BOUNDS[sign]: bound, "points": value} for sign, bound, value in lines.bounds)}

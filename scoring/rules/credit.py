@@ -40,7 +40,7 @@ class LinearLine(Part):
     @model_validator(mode="after")
     def _public_bounds(self) -> LinearLine:
         if self.floor > self.cap or self.floor % self.round_to:
-            raise ValueError("floor is at most cap, and a multiple of round_to: rounding down never goes below it")
+            raise ValueError("floor is at most cap, and a multiple of round_to: rounding down never goes below it 最低额度应为取整的倍数")
         return self
 
     def fen(self, stage: str, total_hundredths: int, figures: Mapping[str, int]) -> int:
@@ -101,7 +101,7 @@ class ProductSpec(Part):
     @model_validator(mode="after")
     def _one_line(self) -> ProductSpec:
         if (self.line is None) == (self.relative is None) or (self.promise is not None and self.relative is None):
-            raise ValueError("a product has either a line, or a line relative to another product with its promise")
+            raise ValueError("a product has either a line, or a line relative to another product with its promise 额度二者取一")
         return self
 
 

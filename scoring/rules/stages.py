@@ -39,7 +39,7 @@ class Interval(Part):
     @model_validator(mode="after")
     def _not_empty(self) -> Interval:
         if self.from_ is not None and self.below is not None and self.from_ >= self.below:
-            raise ValueError("a band goes from a value (inclusive) to a greater one (exclusive)")
+            raise ValueError("a band goes from a value (inclusive) to a greater one (exclusive) 阶段起止须由小到大")
         return self
 
     def holds(self, value: mpq) -> bool:
@@ -64,15 +64,17 @@ class Staging(Part):
     @model_validator(mode="after")
     def _partition(self) -> Staging:
         if self.default not in self.stages:
-            raise ValueError(f"the default stage is one of {', '.join(self.stages)}")
+            raise ValueError(f"the default stage is one of {', '.join(self.stages)} 默认阶段不在其中")
         for name, stage in self.stages.items():
             if set(stage.on) - set(self.axes):
-                raise ValueError(f"stage {name} has a band on {min(set(stage.on) - set(self.axes))}, which is not an axis")
+                raise ValueError(f"stage {name} has a band on {min(set(stage.on) - set(self.axes))}, which is not an axis 不是划分依据")
         for cell in product(*(self._samples(axis) for axis in self.axes)):
             found = self._matching(dict(zip(self.axes, cell, strict=True)))
             if len(found) != 1:
                 values = ", ".join(f"{axis} = {value}" for axis, value in zip(self.axes, cell, strict=True)) or "every subject"
-                raise ValueError(f"bands neither overlap nor leave gaps, but {values} falls into {len(found)} stages ({', '.join(found)})")
+                raise ValueError(
+                    f"bands neither overlap nor leave gaps, but {values} falls into {len(found)} stages ({', '.join(found)}) 不可重叠空缺"
+                )
         return self
 
     def cell(self, axis: str, value: mpq | None) -> str:

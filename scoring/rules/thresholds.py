@@ -43,7 +43,7 @@ class Tier(Part):
     @model_validator(mode="after")
     def _one_bound(self) -> Tier:
         if sum(bound is not None for bound in (self.at_least, self.more_than, self.at_most, self.less_than)) != 1:
-            raise ValueError("a tier has exactly one of at_least, more_than, at_most, less_than")
+            raise ValueError("a tier has exactly one of at_least, more_than, at_most, less_than 每档只写一个界限")
         return self
 
     def holds(self, value: mpq) -> bool:
@@ -76,10 +76,10 @@ def _check_tiers(tiers: tuple[Tier, ...]) -> None:
     """Raises ValueError unless the tiers point one way, from the narrowest to the widest: then each can be reached."""
     ranks = [tier.rank() for tier in tiers]
     if len({lower for lower, _ in ranks}) > 1:
-        raise ValueError("the tiers of a rule all have lower bounds or all have upper bounds")
+        raise ValueError("the tiers of a rule all have lower bounds or all have upper bounds 各档界限方向须一致")
     for (lower, first), (_, second) in pairwise(ranks):
         if (first <= second) if lower else (first >= second):
-            raise ValueError("tiers go from the narrowest to the widest: the first that holds gives the points")
+            raise ValueError("tiers go from the narrowest to the widest: the first that holds gives the points 各档须由窄到宽")
 
 
 class Tiers(Part):
@@ -178,7 +178,7 @@ class Percentile(Part):
     def _ascending(self) -> Percentile:
         for first, second in pairwise(self.table):
             if not (first.at_least < second.at_least and first.percentile < second.percentile):
-                raise ValueError("a reference table ascends in value and in percentile")
+                raise ValueError("a reference table ascends in value and in percentile 分位表须递增")
         return self
 
     def grade(self, value: mpq) -> mpq:

@@ -34,14 +34,14 @@ class Part(BaseModel):
 
 def _exact(value: object) -> mpq:
     if isinstance(value, bool) or not isinstance(value, (int, Decimal, mpq)):
-        raise ValueError("a number is written as an integer or a decimal, without quotes")  # noqa: TRY004  pydantic reports ValueErrors
+        raise ValueError("a number is written as an integer or a decimal, without quotes 应为数字，不加引号")  # noqa: TRY004  pydantic reports ValueErrors
     return mpq(value)
 
 
 def _points(value: object) -> mpq:
     number = _exact(value)
     if (number * 100).denominator != 1:
-        raise ValueError("points have at most two fraction digits")
+        raise ValueError("points have at most two fraction digits 分值至多两位小数")
     return number
 
 
@@ -179,7 +179,7 @@ class Expression:
                 return cls("longest_run", match.groups())
             if match := re.fullmatch(rf"mean\(({field}(?:, {field})+)\)", text):
                 return cls("mean", tuple(match[1].split(", ")))
-        raise ValueError("a value is FIELD, FIELD / FIELD, longest_run(FIELD) or mean(FIELD, FIELD)")
+        raise ValueError("a value is FIELD, FIELD / FIELD, longest_run(FIELD) or mean(FIELD, FIELD) 取值写法不对")
 
     def number(self, reader: Reader) -> mpq | None:
         """Exact value; None when a field is missing. A ratio over a denominator <= 0 has no value, and the denominator counts as missing.

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,14 @@ def test_a_command_starts_without_the_modules_of_the_others() -> None:
     loaded = set(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split())
     assert "nodes.commands.epoch" in loaded
     assert not loaded & {"pandas", "openpyxl", "nodes.auditor.audit", "simulators.commands.demo"}
+
+
+def test_the_version_is_told_without_any_commands_modules() -> None:
+    program = "import atexit, sys, xinqiao; atexit.register(lambda: print(*sys.modules)); sys.argv[1:] = ['--version']; xinqiao.main()"
+    told, loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert told == version("xinqiao")
+    assert not any(name.startswith("simulators") for name in loaded.split())
+    assert not set(loaded.split()) & {"sqlalchemy", "fastapi", "scoring.indicators.model"}
 
 
 def test_help_and_version_are_no_errors(invoke: Callable[[Line], tuple[int, str, str]]) -> None:

@@ -169,17 +169,17 @@ def test_edits_as_spreadsheets_make_them_are_read(edited: Callable[..., Path]) -
         (INDICATORS, "rd-staff", "rule", "linear: rd_staff; points: 20", "linear lacks a line 满分值 reference: …"),
         (INDICATORS, "rd-staff", "rule", "linear: nowhere; points: 20; reference: 1", "nowhere is not a field of record survey"),
         (INDICATORS, "rd-staff", "weights", "many", "'many' is not a number; numbers are written as 20"),
-        (INDICATORS, "rd-staff", "weights", 1.5, "Input should be a valid integer"),
+        (INDICATORS, "rd-staff", "weights", 1.5, "a whole number is expected 应为整数"),
         (INDICATORS, "rd-staff", "dimension", "nowhere", "no such dimension; there are staff, expense, results"),
         (INDICATORS, "rd-staff", "bounds[1]", 19, "gives points from 0 to 20, outside the bounds 0 to 19"),
         (INDICATORS, "ip", "id", "rd-staff", "rd-staff has a row already"),
         (INDICATORS, "ip", "id", None, "标识 id is empty: every row names its part"),
         (INDICATORS, "ip", "weights", "=1+1", "a formula: paste its value in its place"),
         (INDICATORS, "ip", "title.zh", True, "True stands where text belongs"),
-        (FIELDS, "survey", "type", "text", "Input should be 'decimal', 'integer', 'flag', 'category' or 'months'"),
+        (FIELDS, "survey", "type", "text", "one of 'decimal', 'integer', 'flag', 'category', 'months' is expected"),
         (FIELDS, "survey", "signed", "maybe", "'maybe' is neither 是 nor 否"),
-        ("来源 provenance", "indicators.ip.provenance", "status", "guessed", "Input should be 'published' or 'illustrative'"),
-        ("披露 disclosures", "total", "disclosed_to", "authority, press", "Input should be 'authority', 'bank' or 'enterprise'"),
+        ("来源 provenance", "indicators.ip.provenance", "status", "guessed", "one of 'published', 'illustrative' is expected"),
+        ("披露 disclosures", "total", "disclosed_to", "authority, press", "one of 'authority', 'bank', 'enterprise' is expected"),
     ],
 )
 def test_a_mistake_is_named_by_file_sheet_and_cell_with_what_would_be_right(
@@ -215,7 +215,7 @@ def test_a_mistake_is_named_by_file_sheet_and_cell_with_what_would_be_right(
         (lambda book: book[MAIN].append([None, "exposures[9].indicator", "x"]), "places of exposures are numbered from 0 without a gap"),
         (lambda book: book[MAIN].append([None, "id.x", "1"]), "id is given already as one value"),
         (lambda book: book[MAIN].append([None, "id", "other"]), "id is given already, in sheet 基本信息 model, cell C3"),
-        (lambda book: book.remove(book["维度 dimensions"]), "the workbook, dimensions: is required"),
+        (lambda book: book.remove(book["维度 dimensions"]), "the workbook has no sheet 维度 dimensions: every model has it 缺少此工作表"),
         (lambda book: (book[INDICATORS].cell(1, 40, "权重 weights.all"), book[INDICATORS].cell(2, 40, 1)), "weights is given already as one value"),
     ],
 )
@@ -223,6 +223,41 @@ def test_a_workbook_of_another_form_is_told_what_belongs_there(edited: Callable[
     result = run("import", edited(edit), "-o", tmp_path / "pack.yaml")
     assert result.exit_code == (2 if said else 0), result.output
     assert said in result.stderr
+
+
+def without_row(sheet: str, name: str) -> Callable[[Workbook], None]:
+    """Delete the row that begins so, as an official does who wants the part gone."""
+    return lambda book: book[sheet].delete_rows(find(book[sheet], name, "id").row)
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (without_row(INDICATORS, "ip"), ["sheet 来源 provenance, cell A5: there is no row ip in sheet 指标 indicators: add it there, or delete"]),
+        (without_row("记录 records", "survey"), ["sheet 字段 fields, cell A2 and 1 more: there is no row survey in sheet 记录 records"]),
+        (lambda book: book.remove(book[STAGES]), ["the workbook has no sheet 阶段 stages: every model has it 缺少此工作表"]),
+        (lambda book: book.remove(book[FIELDS]), ["the workbook has no sheet 字段 fields"]),
+        (lambda book: book.remove(book["来源 provenance"]), ["the workbook has no sheet 来源 provenance"]),
+        (lambda book: book.remove(book[INDICATORS]), ["the workbook has no sheet 指标 indicators"]),
+        (lambda book: book[STAGES].delete_rows(2), ["staging.stages: is required 必填: rows in sheet 阶段 stages"]),
+        (
+            lambda book: setattr(find(book[INDICATORS], "ip", "definition.en"), "value", None),
+            ["indicators.ip.definition.en: is required 必填: column 定义（英文） definition.en of sheet 指标 indicators"],
+        ),
+        (
+            lambda book: setattr(find(book[INDICATORS], "ip", "id"), "value", "知识产权"),
+            ["cell A4: '知识产权': a name is lower-case letters, digits, - and _, a letter first, such as rd-expense 只用小写字母"],
+        ),
+    ],
+)
+def test_what_is_not_there_is_told_once_with_the_sheet_where_it_belongs(
+    edited: Callable[..., Path], tmp_path: Path, edit: Callable[[Workbook], None], said: list[str]
+) -> None:
+    result = run("import", edited(edit), "-o", tmp_path / "none.yaml")
+    assert result.exit_code == 2
+    lines = result.stderr.splitlines()
+    assert len(lines) == len(said)
+    assert all(text in line for line, text in zip(lines, said, strict=True)), lines
 
 
 def test_up_to_ten_mistakes_are_told_at_once(edited: Callable[..., Path]) -> None:
@@ -309,7 +344,7 @@ def hostile(name: str, parts: dict[str, bytes]) -> bytes:
         ("bomb", "unpacks to more than"), ("links", "has links to other files: save it without them"), ("macros", "has macros"),
         ("connections", "has data connections"), ("entities", "sheet1.xml has a document type"),
         ("entities in styles", "styles.xml has a document type"), ("sixteen bits", "is not UTF-8"), ("no sheet", "not a workbook that can be read"),
-        ("no book", "the workbook, format: is required"), ("far cell", f"at most {MAX_ROWS} rows and {MAX_COLUMNS} columns are read"),
+        ("no book", "the workbook has no sheet 基本信息 model"), ("far cell", f"at most {MAX_ROWS} rows and {MAX_COLUMNS} columns are read"),
         ("far row", f"at most {MAX_ROWS} rows"), ("infinity", "cell A40: a cell holds text, a number or a date"),
     ],
 )  # fmt: skip

@@ -83,9 +83,9 @@ def _summary(model: Model, output: Path) -> dict[str, object]:
 def _check_new(output: Path, ending: str) -> None:
     """Somebody's edited file is not to be lost. Raises SettingsError."""
     if output.suffix.lower() != ending:
-        raise SettingsError(f"{output}: the file to write ends in {ending}")
+        raise SettingsError(f"{output}: the file to write ends in {ending} 文件名应以 {ending} 结尾")
     if output.exists():
-        raise SettingsError(f"{output} is there already: name another file, or move that one away")
+        raise SettingsError(f"{output} is there already: name another file, or move that one away 文件已存在，请换名或移走")
 
 
 def _check_claims(model: Model, value: Mapping[str, Any]) -> None:
@@ -101,11 +101,11 @@ def _check_claims(model: Model, value: Mapping[str, Any]) -> None:
     assert isinstance(before, dict)
     faults = [
         f"indicator {name}: {aspect} is another than in {path.stem}, and its note still says"
-        f" published in {source}: name its own source, or say illustrative"
+        f" published in {source}: name its own source, or say illustrative 数字已改，不可再注为原出处已公布"
         for name, aspect, source in stale_claims(before, value)
     ]
     if f"{model.id}@{model.version}" in known and differences(read_pack(str(path)), model):
-        faults.append(f"{model.id}@{model.version} comes with the program and says otherwise: give the changed model another version")
+        faults.append(f"{model.id}@{model.version} comes with the program and says otherwise: give the changed model another version 请换版本")
     if faults:
         raise ModelError("\n".join(faults))
 

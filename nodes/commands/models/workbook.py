@@ -58,7 +58,7 @@ def read_workbook(path: Path) -> tuple[Sheet, ...]:
     with path.open("rb") as stream:
         data = stream.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
-        raise ModelError(f"a workbook of a model has at most {MAX_FILE_BYTES} bytes")
+        raise ModelError(f"a workbook of a model has at most {MAX_FILE_BYTES} bytes 工作簿过大")
     _refuse_hostile(data)
     try:
         book = load_workbook(io.BytesIO(data), read_only=True, keep_links=False)
@@ -66,7 +66,7 @@ def read_workbook(path: Path) -> tuple[Sheet, ...]:
     except (ModelError, MemoryError):
         raise
     except Exception as error:  # the library raises whatever its parsing meets
-        raise ModelError(f"not a workbook that can be read ({type(error).__name__}); save it anew as .xlsx") from error
+        raise ModelError(f"not a workbook that can be read ({type(error).__name__}); save it anew as .xlsx 无法读取，请另存为 .xlsx") from error
 
 
 def _refuse_hostile(data: bytes) -> None:
@@ -74,18 +74,18 @@ def _refuse_hostile(data: bytes) -> None:
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except ZIP_FAULTS as error:
-        raise ModelError("not a workbook (.xlsx)") from error
+        raise ModelError("not a workbook (.xlsx) 不是 .xlsx 工作簿") from error
     parts = archive.infolist()
     if len(parts) > MAX_PARTS or len({part.filename for part in parts}) != len(parts):
-        raise ModelError(f"not a workbook: more than {MAX_PARTS} parts, or two of one name")
+        raise ModelError(f"not a workbook: more than {MAX_PARTS} parts, or two of one name 不是正常的工作簿")
     if sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:
-        raise ModelError(f"the workbook unpacks to more than {MAX_UNPACKED_BYTES} bytes: no model is so large")
+        raise ModelError(f"the workbook unpacks to more than {MAX_UNPACKED_BYTES} bytes: no model is so large 解压后过大")
     for part in parts:
         if not plainly_packed(part):
-            raise ModelError("the workbook is encrypted, or packed in a way that workbooks are not: save it anew, without a password")
+            raise ModelError("the workbook is encrypted, or packed as workbooks are not: save it anew, without a password 请去掉密码另存")
         name = part.filename.lower().lstrip("/")
         if (found := next((what for start, what in _REFUSED_PARTS.items() if name.startswith(start)), None)) is not None:
-            raise ModelError(f"the workbook has {found}: save it without them, values only")
+            raise ModelError(f"the workbook has {found}: save it without them, values only 请只保留数值另存")
         if name.endswith((".xml", ".rels")):
             _refuse_entities(archive, part)
 
@@ -95,7 +95,7 @@ def _refuse_entities(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
     try:
         content = archive.read(part)
     except ZIP_FAULTS as error:
-        raise ModelError("the workbook is damaged; save it anew as .xlsx") from error
+        raise ModelError("the workbook is damaged; save it anew as .xlsx 文件已损坏，请另存为 .xlsx") from error
     if b"<!DOCTYPE" in content or b"\0" in content:
         raise ModelError(f"{part.filename} has a document type, or is not UTF-8: no workbook is so")
 
@@ -104,7 +104,7 @@ def _rows(page: Any) -> Iterator[tuple[Cell, ...]]:
     page.reset_dimensions()  # what a sheet says of its size is nobody's word
     for number, cells in enumerate(page.iter_rows(), start=1):
         if number > MAX_ROWS or len(cells) > MAX_COLUMNS:
-            raise ModelError(f"sheet {page.title}: at most {MAX_ROWS} rows and {MAX_COLUMNS} columns are read; delete what is empty")
+            raise ModelError(f"sheet {page.title}: at most {MAX_ROWS} rows and {MAX_COLUMNS} columns are read; delete what is empty 行列过多")
         yield tuple(_cell(page.title, number, column, cell) for column, cell in enumerate(cells, start=1))
 
 
@@ -112,16 +112,16 @@ def _cell(sheet: str, row: int, column: int, cell: Any) -> Cell:
     here = f"sheet {sheet}, cell {place_of(row, column)}"
     value = cell.value
     if cell.data_type == "f":
-        raise ModelError(f"{here}: a formula: paste its value in its place")
+        raise ModelError(f"{here}: a formula: paste its value in its place 是公式，请粘贴为数值")
     if cell.data_type == "e":
-        raise ModelError(f"{here}: {value} is the error of a formula")
+        raise ModelError(f"{here}: {value} is the error of a formula 是公式错误值")
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float) and isfinite(value):
         return Decimal(format(value, f".{MAX_DIGITS}g"))
     if isinstance(value, (date, datetime)):
         return value.isoformat().removesuffix("T00:00:00")
-    raise ModelError(f"{here}: a cell holds text, a number or a date")
+    raise ModelError(f"{here}: a cell holds text, a number or a date 单元格只填文字、数字或日期")
 
 
 def _write(page: Worksheet, row: int, column: int, value: Cell) -> None:

@@ -24,6 +24,6 @@ def stages_given(pack: Pack, path: Path, found: Iterable[str], *, complete: bool
     """Stages of ``found`` that the model lacks and, where it has to be ``complete``, those that are missing."""
     given = set(found)
     for stage in given - set(pack.staging.stages):
-        yield (*path, stage), f"no such stage; there are {', '.join(pack.staging.stages)}"
+        yield (*path, stage), f"no such stage; there are {', '.join(pack.staging.stages)} 没有此阶段"
     if complete and (lacking := [stage for stage in pack.staging.stages if stage not in given]):
-        yield path, f"a value for every stage is needed; {', '.join(lacking)} is missing"
+        yield path, f"a value for every stage is needed; {', '.join(lacking)} is missing 每个阶段都要填"

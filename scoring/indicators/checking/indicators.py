@@ -21,10 +21,10 @@ def indicator_problems(pack: Pack, name: str, indicator: IndicatorSpec) -> Itera
     """What does not fit in one indicator, gate, veto or figure."""
     here: Path = ("indicators", name)
     if indicator.record not in pack.records:
-        yield (*here, "record"), f"no such record; there are {', '.join(pack.records)}"
+        yield (*here, "record"), f"no such record; there are {', '.join(pack.records)} 没有此记录"
         return
     if indicator.dimension is not None and indicator.dimension not in pack.dimensions:
-        yield (*here, "dimension"), f"no such dimension; there are {', '.join(pack.dimensions)}"
+        yield (*here, "dimension"), f"no such dimension; there are {', '.join(pack.dimensions)} 没有此维度"
     if isinstance(indicator.weights, dict):
         yield from stages_given(pack, (*here, "weights"), indicator.weights, complete=True)
     yield from stages_given(pack, (*here, "rule_by_stage"), indicator.rule_by_stage, complete=False)
@@ -42,9 +42,12 @@ def rule_problems(pack: Pack, path: Path, record: str, rule: Rule) -> Iterator[P
     fields = pack.records[record].fields
     for name, use in rule.uses():
         if name not in fields:
-            yield path, f"{name} is not a field of record {record}: an indicator is computed from one owner's record"
+            yield (
+                path,
+                f"{name} is not a field of record {record}: an indicator is computed from one owner's record 记录中无此字段",
+            )
         elif fields[name].type not in _TYPES[use]:
-            yield path, f"{name} is read as {use}, but its type is {fields[name].type}"
+            yield path, f"{name} is read as {use}, but its type is {fields[name].type} 字段类型不合"
     for table in _tables(rule):
         if table.of in fields:
             yield from _table(path, table, fields[table.of])
@@ -53,7 +56,7 @@ def rule_problems(pack: Pack, path: Path, record: str, rule: Rule) -> Iterator[P
 def _points(path: Path, indicator: IndicatorSpec, rule: Rule) -> Iterator[Problem]:
     lo, hi = rule.span()
     if indicator.role != "points" and lo < 0:
-        yield path, "a gate or a veto is triggered by positive points, and a figure counts from 0; negative ones mean nothing"
+        yield path, "a gate or a veto is triggered by positive points, and a figure counts from 0; negative ones mean nothing 此类指标不可为负分"
     yield from _bounds(path, indicator, lo, hi)
 
 
@@ -62,10 +65,13 @@ def _bounds(path: Path, indicator: IndicatorSpec, lo: mpq, hi: mpq) -> Iterator[
         return
     low, high = indicator.bounds
     if not low <= lo <= hi <= high:
-        yield path, f"gives points from {float(lo):g} to {float(hi):g}, outside the bounds {low} to {high} (missing data gives 0)"
+        yield (
+            path,
+            f"gives points from {float(lo):g} to {float(hi):g}, outside the bounds {low} to {high} (missing data gives 0) 得分超出界限",
+        )
     limit = FIGURE_LIMIT if indicator.role == "figure" else POINT_LIMIT
     if max(abs(low), abs(high)) * 100 >= limit:
-        yield path, f"{'a figure is' if indicator.role == 'figure' else 'points are'} below {limit / 100:g} in size"
+        yield path, f"{'a figure is' if indicator.role == 'figure' else 'points are'} below {limit / 100:g} in size 数值过大"
 
 
 def _tables(rule: Rule) -> Iterator[Table]:
@@ -78,6 +84,6 @@ def _tables(rule: Rule) -> Iterator[Table]:
 
 def _table(path: Path, table: Table, field: FieldSpec) -> Iterator[Problem]:
     if unknown := set(table.points) - set(field.values):
-        yield path, f"{min(unknown)} is not a value of {table.of}; it has {', '.join(field.values)}"
+        yield path, f"{min(unknown)} is not a value of {table.of}; it has {', '.join(field.values)} 没有此取值"
     if table.otherwise is None and (lacking := set(field.values) - set(table.points)):
-        yield path, f"no points for {', '.join(sorted(lacking))}: add them, or `otherwise`"
+        yield path, f"no points for {', '.join(sorted(lacking))}: add them, or `otherwise` 缺少这些取值的得分"

@@ -37,23 +37,26 @@ def _records(pack: Pack) -> Iterator[Problem]:
         for name, spec in record.fields.items():
             path = ("records", record_name, "fields", name)
             if name in seen:
-                yield path, f"record {seen[name]} has this field already: a field has one owner"
+                yield path, f"record {seen[name]} has this field already: a field has one owner 字段重复"
             seen[name] = record_name
             if (spec.type == "category") != bool(spec.values):
-                yield path, "a category lists its values, and no other type does"
+                yield path, "a category lists its values, and no other type does 类别要列出取值，其他类型不列"
             if spec.signed and spec.type not in {"decimal", "integer"}:
-                yield path, "only numbers are signed"
+                yield path, "only numbers are signed 只有数字可为负"
 
 
 def _staging(pack: Pack) -> Iterator[Problem]:
     fields = all_fields(pack)
     for position, axis in enumerate(pack.staging.axes):
         if axis not in fields or fields[axis].type not in {"decimal", "integer"}:
-            yield ("staging", "axes", position), f"{axis} is not a numeric field of a record"
+            yield ("staging", "axes", position), f"{axis} is not a numeric field of a record 不是记录中的数字字段"
     owners = {axis: record.owner for axis in pack.staging.axes for record in pack.records.values() if axis in record.fields}
     others = {owner for owner in owners.values() if owner != pack.staging.owner}
     if len(others) > 1:
-        yield ("staging", "axes"), "axes belong to the stage owner and to one other department, which compiles the roster and tells them there"
+        yield (
+            ("staging", "axes"),
+            "axes belong to the stage owner and to one other department, which compiles the roster and tells them there",
+        )
     if said := uncovered(pack.staging_provenance, ["bands"], pack.staging.stages):
         yield ("staging_provenance",), said
 
@@ -64,7 +67,7 @@ def _qualification(pack: Pack) -> Iterator[Problem]:
     fields = all_fields(pack)
     for name in pack.qualification.positive:
         if name not in fields or fields[name].type not in {"decimal", "integer"}:
-            yield ("qualification", "positive"), f"{name} is not a numeric field of a record"
+            yield ("qualification", "positive"), f"{name} is not a numeric field of a record 不是记录中的数字字段"
     for name, fact in pack.qualification.public.items():
         yield from _fact(pack, name, fact)
     if said := uncovered(pack.qualification.provenance, ["criterion"], pack.staging.stages):
@@ -74,7 +77,7 @@ def _qualification(pack: Pack) -> Iterator[Problem]:
 def _fact(pack: Pack, name: str, fact: PublicFact) -> Iterator[Problem]:
     here = ("qualification", "public", name)
     if fact.record not in pack.records:
-        yield (*here, "record"), f"no such record; there are {', '.join(pack.records)}"
+        yield (*here, "record"), f"no such record; there are {', '.join(pack.records)} 没有此记录"
         return
     yield from rule_problems(pack, (*here, "rule"), fact.record, fact.rule)
     if said := uncovered(fact.provenance, ["criterion"], pack.staging.stages):
@@ -86,6 +89,9 @@ def _rankings(pack: Pack) -> Iterator[Problem]:
         here: Path = ("rankings", name)
         functional = pack.functionals.get(ranking.functional)
         if functional is None or "authority" not in functional.disclosed_to:
-            yield (*here, "functional"), f"{ranking.functional} is not a functional disclosed to the authority, which draws up the list"
+            yield (
+                (*here, "functional"),
+                f"{ranking.functional} is not a functional disclosed to the authority, which draws up the list",
+            )
         if said := uncovered(ranking.provenance, ["name", "criterion"], pack.staging.stages):
             yield (*here, "provenance"), said

@@ -7,6 +7,7 @@ from typing import Any
 
 from scoring.errors import ModelError
 from scoring.indicators.document import Document, Path, dotted
+from scoring.notation.workbook.places import belongs
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,9 @@ class CellDocument(Document):
             if path[:length] in self.cells:
                 return self.cells[path[:length]]
         return "the workbook"
+
+    def belonging(self, path: Path) -> str:
+        return f": {belongs(path)}"
 
 
 class _Parts(dict[str | int, Any]):
@@ -38,7 +42,7 @@ class Builder:
         holder = self.open(path[:-1], cell)
         last = path[-1]
         if last in holder and not (isinstance(value, dict) and not value and isinstance(holder[last], _Parts)):
-            raise ModelError(f"{cell}: {dotted(path)} is given already, in {self.where(path)}")
+            raise ModelError(f"{cell}: {dotted(path)} is given already, in {self.where(path)} 已在别处填写")
         self._fitting(holder, last, path, cell)
         holder.setdefault(last, value)
         self.cells.setdefault(path, cell)
@@ -52,7 +56,7 @@ class Builder:
             if isinstance(found, dict) and not found and not isinstance(found, _Parts):
                 found = holder[part] = _Parts()
             if not isinstance(found, _Parts):
-                raise ModelError(f"{cell}: {dotted(path[:length])} is given already as one value, in {self.where(path[:length])}")
+                raise ModelError(f"{cell}: {dotted(path[:length])} is given already as one value, in {self.where(path[:length])} 已作为一个值填写")
             self.cells.setdefault(path[:length], cell)
             holder = found
         return holder
@@ -67,13 +71,13 @@ class Builder:
 
     def _fitting(self, holder: _Parts, part: str | int, path: Path, cell: str) -> None:
         if holder and isinstance(next(iter(holder)), int) != isinstance(part, int):
-            raise ModelError(f"{cell}: {dotted(path[:-1])} has names or places, not both")
+            raise ModelError(f"{cell}: {dotted(path[:-1])} has names or places, not both 名称与序号不可并用")
 
     def _plain(self, value: Any, path: Path) -> Any:
         if not isinstance(value, _Parts):
             return value
         if value and isinstance(next(iter(value)), int):
             if sorted(value) != list(range(len(value))):
-                raise ModelError(f"{self.where(path)}: places of {dotted(path)} are numbered from 0 without a gap")
+                raise ModelError(f"{self.where(path)}: places of {dotted(path)} are numbered from 0 without a gap 序号应从 0 起、不间断")
             return tuple(self._plain(value[place], (*path, place)) for place in range(len(value)))
         return {name: self._plain(item, (*path, name)) for name, item in value.items()}

@@ -68,10 +68,10 @@ def read_cell(cell: Cell, kind: Kind) -> Any:
     text = str(cell).strip()
     if kind == "flag":
         if text.lower() not in _FLAGS:
-            raise ModelError(f"{text!r} is neither 是 nor 否 (true, false)")
+            raise ModelError(f"{text!r} is neither 是 nor 否 (true, false) 只填“是”或“否”")
         return _FLAGS[text.lower()]
     if isinstance(cell, bool):
-        raise ModelError(f"{text} stands where {kind} belongs")
+        raise ModelError(f"{text} stands where {kind} belongs 此处不填是、否")
     if kind == "number":
         return exact(Decimal(cell)) if isinstance(cell, (int, Decimal)) else read_number(text)
     if kind == "rule":
@@ -131,10 +131,10 @@ def read_path(text: str) -> Path:
     while at < len(text):
         match = _PART.match(text, at)
         if match is None or (match["place"] is not None and (not found or int(match["place"]) > MAX_PLACE)):
-            raise ModelError(f"{text!r} is not the path of a part, such as staging.default or exposures[0].reason.zh")
+            raise ModelError(f"{text!r} is not the path of a part, such as staging.default or exposures[0].reason.zh 不是路径")
         name = match["name"]
         found.append(int(match["place"]) if name is None else str(parse_document(name.encode()).value) if name.startswith('"') else name)
         at = match.end()
     if not found:
-        raise ModelError("the path of a part is expected, such as staging.default")
+        raise ModelError("the path of a part is expected, such as staging.default 应为路径")
     return tuple(found)

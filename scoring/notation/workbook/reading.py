@@ -12,6 +12,7 @@ from scoring.indicators.pack import Pack
 from scoring.notation.workbook.builder import Builder, CellDocument
 from scoring.notation.workbook.cells import Cell, Sheet, place_of, read_cell, read_leaf, read_path
 from scoring.notation.workbook.layout import GUIDE, IDENTITY, MAIN, TABLES, Column, Table
+from scoring.notation.workbook.places import made_part, missing_rows, missing_sheets, name_form
 from scoring.notation.workbook.sheets import relative
 
 ASIDE = ("备注", "note", "Note")  # sheets and columns of the authors' own
@@ -26,10 +27,10 @@ def read_sheets(sheets: Sequence[Sheet]) -> CellDocument:
     reader = _Reader()
     for sheet in sorted(sheets, key=lambda sheet: _names(sheet.name, MAIN)):  # the first sheet last: it fills in
         reader.sheet(sheet)
+    found = reader.whole({name for sheet in sheets for name in (MAIN, *(table.sheet for table in TABLES)) if _names(sheet.name, name)})
     if reader.mistakes:
         more = len(reader.mistakes) - MAX_SHOWN
         raise ModelError("\n".join([*reader.mistakes[:MAX_SHOWN], *([f"and {more} more"] if more > 0 else [])]))
-    found = reader.builder.done()
     assert isinstance(found.value, dict)
     ordered = {name: found.value[name] for name in (*Pack.model_fields, *found.value) if name in found.value}
     return CellDocument(ordered, found.lines, cells={(): "the workbook"} | found.cells)
@@ -45,6 +46,21 @@ def _names(said: str, name: str) -> bool:
 class _Reader:
     builder: Builder = field(default_factory=Builder)
     mistakes: list[str] = field(default_factory=list)
+    made: set[Path] = field(default_factory=set)
+    spoken_of: dict[Path, list[str]] = field(default_factory=dict)
+
+    def whole(self, names: set[str]) -> CellDocument:
+        """What was read, put together; ``names`` are those of the sheets. What is not there though it is needed is a mistake too."""
+        if self.mistakes:
+            return CellDocument({}, {})
+        try:
+            found = self.builder.done()
+        except ModelError as error:
+            self.mistakes.append(str(error))
+            return CellDocument({}, {})
+        self.mistakes += missing_sheets(names, self.made, found.value)
+        self.mistakes += () if self.mistakes else missing_rows(self.made, self.spoken_of)
+        return found
 
     def sheet(self, sheet: Sheet) -> None:
         table = next((table for table in TABLES if _names(sheet.name, table.sheet)), None)
@@ -54,12 +70,14 @@ class _Reader:
             self._main(sheet)
         elif not _names(sheet.name, GUIDE) and not sheet.name.startswith(ASIDE):
             known = ", ".join([MAIN, *(table.sheet for table in TABLES)])
-            self.mistakes.append(f"sheet {sheet.name}: is no sheet of a model; there are {known}; one of your own is called 备注… or note…")
+            self.mistakes.append(
+                f"sheet {sheet.name}: is no sheet of a model; there are {known} 无此工作表; one of your own is called 备注… or note…"
+            )
 
     def _table(self, sheet: Sheet, table: Table) -> None:
         columns = self._columns(sheet, table.keys, table.columns)
         if lacking := [f"{key.title} {key.path}" for key in table.keys if not any(key is column for column, _ in columns.values())]:
-            self._mistake(sheet.name, 1, 1, f"there is no column {lacking[0]}")
+            self._mistake(sheet.name, 1, 1, f"there is no column {lacking[0]} 缺少此列")
             return
         counts: dict[Path, int] = {}
         for number, row in _rows(sheet):
@@ -67,12 +85,23 @@ class _Reader:
                 keys = [self._key(sheet, number, row, columns, key) for key in table.keys]
                 path = self._path(table, keys, counts)
                 self.builder.open(path[:-1] if any(not column.path for column in table.columns) else path, _where(sheet.name, number, 1))
+                self._note(table, path, _where(sheet.name, number, 1))
             except ModelError as error:
                 self._mistake(sheet.name, number, 1, str(error))
                 continue
             for place, (column, part) in columns.items():
                 if column not in table.keys and place < len(row) and not _empty(row[place]):
                     self._put(sheet.name, number, place + 1, (*path, *part), column, row[place])
+
+    def _note(self, table: Table, path: Path, cell: str) -> None:
+        """Remember which part a row makes, or of which it speaks."""
+        part = made_part(path)
+        if part == path and table.at[0] != "notes":
+            if form := name_form(path):
+                raise ModelError(f"{path[-1]!r}: {form}")
+            self.made.add(path)
+        elif part is not None:
+            self.spoken_of.setdefault(part, []).append(cell)
 
     def _columns(self, sheet: Sheet, keys: Sequence[Column], columns: Sequence[Column]) -> dict[int, tuple[Column, Path]]:
         """Which column stands where, and the part of a row that it gives."""
@@ -83,9 +112,9 @@ class _Reader:
             if match is None:
                 if any(place < len(row) and not _empty(row[place]) for _, row in _rows(sheet)) and not said.startswith(ASIDE):
                     known = ", ".join(f"{column.title} {column.path}".strip() for column in (*keys, *columns))
-                    self._mistake(sheet.name, 1, place + 1, f"{said!r} is no column of this sheet; there are {known}; one of your own: note…")
+                    self._mistake(sheet.name, 1, place + 1, f"{said!r} is no column of this sheet; there are {known} 无此列; one of your own: note…")
             elif match in found.values():
-                self._mistake(sheet.name, 1, place + 1, f"the column {said} is there already")
+                self._mistake(sheet.name, 1, place + 1, f"the column {said} is there already 此列重复")
             else:
                 found[place] = match
         return found
@@ -93,7 +122,7 @@ class _Reader:
     def _key(self, sheet: Sheet, number: int, row: tuple[Cell, ...], columns: dict[int, tuple[Column, Path]], key: Column) -> str:
         place = next(place for place, (column, _) in columns.items() if column is key)
         if place >= len(row) or _empty(row[place]):
-            raise ModelError(f"{key.title} {key.path} is empty: every row names its part")
+            raise ModelError(f"{key.title} {key.path} is empty: every row names its part 未填：每行都要写明所指")
         return str(row[place]).strip()
 
     def _path(self, table: Table, keys: list[str], counts: dict[Path, int]) -> Path:
@@ -101,7 +130,7 @@ class _Reader:
         path = read_path(next(names)) if table.at[0] == "notes" else tuple(next(names) if part == "*" else part for part in table.at if part != "#")
         if table.at[-1] != "#":
             if counts.setdefault(path, 0):
-                raise ModelError(f"{' '.join(keys)} has a row already")
+                raise ModelError(f"{' '.join(keys)} has a row already 已有一行")
             counts[path] = 1
             return path
         counts[path] = counts.get(path, 0) + 1
@@ -110,13 +139,13 @@ class _Reader:
     def _main(self, sheet: Sheet) -> None:
         columns = {column.path: place for place, (column, _) in self._columns(sheet, (), _MAIN_COLUMNS).items()}
         if lacking := [f"{column.title} {column.path}" for column in _MAIN_COLUMNS[1:] if column.path not in columns]:
-            self._mistake(sheet.name, 1, 1, f"there is no column {lacking[0]}")
+            self._mistake(sheet.name, 1, 1, f"there is no column {lacking[0]} 缺少此列")
             return
         known = {column.path: column for column in IDENTITY}
         for number, row in _rows(sheet):
             path, value = (row[columns[name]] if columns[name] < len(row) else None for name in ("path", "value"))
             if _empty(path):
-                self._mistake(sheet.name, number, columns["path"] + 1, "the path of a part is expected, such as staging.default")
+                self._mistake(sheet.name, number, columns["path"] + 1, "the path of a part is expected, such as staging.default 应为路径")
             elif not _empty(value):
                 column = known.get(str(path).strip(), Column(str(path).strip(), ""))
                 self._put(sheet.name, number, columns["value"] + 1, None, column, value)
@@ -128,7 +157,10 @@ class _Reader:
                 value = read_cell(cell, column.kind)
             else:
                 value = read_leaf(cell)
-            self.builder.put(read_path(column.path) if path is None else path, value, _where(sheet, number, place))
+            where = read_path(column.path) if path is None else path
+            self.builder.put(where, value, _where(sheet, number, place))
+            if path is None and (part := made_part(where)) is not None:
+                self.made.add(part)
         except ModelError as error:
             self._mistake(sheet, number, place, str(error))
 

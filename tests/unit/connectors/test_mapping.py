@@ -21,13 +21,17 @@ def test_a_mapping_names_the_columns_that_it_reads_and_which_may_be_absent() -> 
 
 MISTAKES = {
     "an amount without a unit": ("unit: 10k-yuan, ", "", "line 10, fields.revenue.unit: is required"),
-    "a unit that is none": ("unit: 10k-yuan", "unit: 万元", "line 10, fields.revenue.unit: Input should be 'fen', 'yuan'"),
+    "a unit that is none": ("unit: 10k-yuan", "unit: 万元", "line 10, fields.revenue.unit: one of 'fen', 'yuan'"),
     "a conversion that needs a rate": ("to: yuan", "to: usd", "line 10, fields.revenue: 10k-yuan cannot be converted into usd"),
     "a type that is none": ("type: integer", "type: int", "line 11, fields.staff: "),
     "an unknown name": ("as: year}", "as: year, from: 2023}", "line 7, keys.period.from: is not a name of the format at this place"),
     "a period that is neither column nor constant": ("column: 所属年度, as: year", "as: year", "line 7, keys.period: either column and as"),
     "a period in a column without its form": (", as: year", "", "line 7, keys.period: either column and as"),
-    "a constant without quotes": ("column: 所属年度, as: year", "constant: 2023", "line 7, keys.period.constant: Input should be a valid string"),
+    "a constant without quotes": (
+        "column: 所属年度, as: year",
+        "constant: 2023",
+        "line 7, keys.period.constant: text is expected; what looks like a number",
+    ),
     "a spelling of both": ('[否, "0"]', '[否, "1"]', "line 13, fields.enforced: '1' stands under true and under false"),
     "a spelling that is missing too": ('[否, "0"]', "[否, 无]", "line 13, fields.enforced: '无' stands under missing too"),
     "a key as a field": ("  staff:", "  uscc:", "line 11, fields.uscc: is a key, not a field"),
@@ -35,13 +39,13 @@ MISTAKES = {
     "an encoding that is not offered": (
         "encoding: utf-8,",
         "encoding: gbk,",
-        "line 4, source.encoding: Input should be 'utf-8', 'utf-8-sig' or 'gb18030'",
+        "line 4, source.encoding: one of 'utf-8', 'utf-8-sig', 'gb18030' is expected 应为其中之一",
     ),
     "a kind that is none": ("kind: csv", "kind: ftp", "line 4, source: "),
     "a field given twice": ("  staff:", "  revenue:", "line 11, fields.revenue: given twice"),
     "an alias": ("[是,", "[*yes,", "line 13: aliases are not used"),
     "no keys": ("keys:\n  uscc: 统一社会信用代码\n  period: {column: 所属年度, as: year}\n", "", "line 1, keys: is required"),
-    "another format": ("connector/v1", "model/v1", "line 1, format: Input should be 'xinqiao/connector/v1'"),
+    "another format": ("connector/v1", "model/v1", "line 1, format: 'xinqiao/connector/v1' is expected"),
     "a separator inside a month": ('separator: "、"', 'separator: "-"', "line 14, fields.zero_months.separator"),
     "a column without a name": ("column: 参保人数", 'column: " "', "line 11, fields.staff.column"),
 }

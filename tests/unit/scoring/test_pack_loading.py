@@ -30,7 +30,7 @@ Pack = dict[str, Any]
         (b"\xff\xfe", "UTF-8"),
         (b"a: \x00", "not YAML"),
         (b"#" * ((1 << 20) + 1), "at most 1048576 bytes"),
-        (b"- 1\n", "valid dictionary"),
+        (b"- 1\n", "parts with names are expected"),
     ],
 )
 def test_bytes_that_are_no_pack_are_refused(text: bytes, said: str) -> None:

@@ -84,9 +84,9 @@ def closed(zone: MemoryZone, *away: tuple[str, str]) -> MemoryZone:
         ("disclosed_to: [authority]", "disclosed_to: [enterprise]", "disclosed to the authority alone"),
         ("    bounds: [0, 40]\n", "    bounds: [0, 40]\n    open_to: [authority]\n", "only its sum is opened"),
         ("    weights: 1\n", "    weights: 1\n    rule_by_stage: {all: {kind: flag, of: loans_active, points: 1}}\n", "one rule for all stages"),
-        ("at_least: 2", "at_least: 1", "greater than or equal to 2"),
+        ("at_least: 2", "at_least: 1", "a number from 2 on is expected"),
         ("at_least: 2, at_most: 16", "at_least: 5, at_most: 4", "at_least is no more than at_most"),
-        ("{sum: bank", "{sum: department", "Input should be 'bank'"),
+        ("{sum: bank", "{sum: department", "'bank' is expected"),
         ("axes: []", "axes: [loan_balance]", "nobody could say a firm's stage"),
     ],
 )  # fmt: skip
