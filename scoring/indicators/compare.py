@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from difflib import SequenceMatcher
 
 from gmpy2 import mpq
+from pydantic import BaseModel
 
 from scoring.indicators.describe import expression, number
 from scoring.indicators.document import Path, dotted
 from scoring.indicators.model import Model
 from scoring.indicators.plain import PlainScore, score_plain
-from scoring.rules.values import Expression, Part
+from scoring.rules.values import Expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,12 @@ class Summary:
 
 
 def differences(before: Model, after: Model) -> tuple[Difference, ...]:
-    """Every value of the packs that differs, in the order of the first pack, then what only the second has."""
-    first, second = dict(_leaves(before.pack, ())), dict(_leaves(after.pack, ()))
-    places = dict.fromkeys((*first, *second))
-    return tuple(Difference(dotted(place), first.get(place), second.get(place)) for place in places if first.get(place) != second.get(place))
+    """Every value of the packs that differs, in the order of the first pack, then what only the second has.
+
+    Where a list (tiers, notes) has become longer or shorter, its parts are compared in order: one that came or went is told whole, once, at its
+    place in the list that has it.
+    """
+    return tuple(_differences(before.pack, after.pack, ()))
 
 
 def changes(before: Model, after: Model, records: Mapping[str, Mapping[str, object]]) -> tuple[Change, ...]:
@@ -84,20 +88,49 @@ def _summary(stage: str, changed: list[Change]) -> Summary:
     )
 
 
-def _leaves(value: object, path: Path) -> Iterator[tuple[Path, str]]:
-    """Every value that the pack states, as text. A name that the pack leaves out is not listed, whatever its default."""
-    if isinstance(value, Part):
-        for name in type(value).model_fields:
-            if name in value.model_fields_set:
-                yield from _leaves(getattr(value, name), (*path, name.removesuffix("_")))
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            yield from _leaves(item, (*path, name))
-    elif isinstance(value, tuple):
-        for position, item in enumerate(value):
-            yield from _leaves(item, (*path, position))
-    else:
-        yield path, _text(value)
+_ABSENT = object()
+
+
+def _differences(before: object, after: object, path: Path) -> Iterator[Difference]:
+    first, second = _parts(before), _parts(after)
+    if isinstance(before, tuple) and isinstance(after, tuple) and len(before) != len(after):
+        yield from _moved(before, after, path)
+    elif first is None and second is None:
+        if before is not after and (before is _ABSENT or after is _ABSENT or _text(before) != _text(after)):
+            yield Difference(dotted(path), *(None if side is _ABSENT else _text(side) for side in (before, after)))
+    else:  # one of them may be a single value, or not there
+        for side in (side for side, parts in ((before, first), (after, second)) if parts is None and side is not _ABSENT):
+            yield Difference(dotted(path), *((_text(side), None) if side is before else (None, _text(side))))
+        for name in dict.fromkeys((*(first or ()), *(second or ()))):
+            yield from _differences((first or {}).get(name, _ABSENT), (second or {}).get(name, _ABSENT), (*path, name))
+
+
+def _moved(before: tuple[object, ...], after: tuple[object, ...], path: Path) -> Iterator[Difference]:
+    """Differences of two lists of different lengths: parts that both have, in the same order, are passed over."""
+    first, second = [_whole(part) for part in before], [_whole(part) for part in after]
+    for _, i, i_end, j, j_end in (found for found in SequenceMatcher(None, first, second, False).get_opcodes() if found[0] != "equal"):
+        both = min(i_end - i, j_end - j)
+        for step in range(both):
+            yield from _differences(before[i + step], after[j + step], (*path, j + step))
+        yield from (Difference(dotted((*path, place)), first[place], None) for place in range(i + both, i_end))
+        yield from (Difference(dotted((*path, place)), None, second[place]) for place in range(j + both, j_end))
+
+
+def _parts(value: object) -> dict[str | int, object] | None:
+    """What a value consists of, by name or place; None for a single one. A name that the pack leaves out is no part, whatever its default."""
+    if isinstance(value, BaseModel):
+        return {name.removesuffix("_"): getattr(value, name) for name in type(value).model_fields if name in value.model_fields_set}
+    if isinstance(value, (dict, tuple)):
+        return dict(value) if isinstance(value, dict) else dict(enumerate(value))
+    return None
+
+
+def _whole(value: object) -> str:
+    """All of a value on one line."""
+    parts = _parts(value)
+    if parts is None:
+        return _text(value)
+    return ", ".join(_whole(part) if isinstance(name, int) else f"{name}: {_whole(part)}" for name, part in parts.items())
 
 
 def _text(value: object) -> str:

@@ -117,6 +117,7 @@ def describe(model: Model) -> dict[str, Any]:
         "stages_provenance": _notes(pack.staging_provenance),
         "indicators": [_indicator(model, indicator) for indicator in model.indicators.values()],
         "functionals": [_functional(model, name) for name in pack.functionals],
+        "audiences": {audience: _learns(model, audience) for audience in ("authority", "bank", "enterprise")},
         "products": [_product(model, product) for product in model.products.values()],
         "exposures": [_exposure(exposure) for exposure in pack.exposures],
         "rankings": [_ranking(name, ranking) for name, ranking in pack.rankings.items()],
@@ -157,6 +158,17 @@ def _functional(model: Model, name: str) -> dict[str, Any]:
         "disclosed_to": list(spec.disclosed_to),
         "intervals": {stage: [points(form.plain_lo), points(form.plain_hi)] for stage, form in forms.items()},
         "hashes": {stage: form.hash for stage, form in forms.items()},
+    }
+
+
+def _learns(model: Model, audience: str) -> dict[str, list[str]]:
+    """What an audience may be given: functionals, indicators by themselves; ``exposed``: those that totals show beyond the zone's policy."""
+    given = model.disclosures(audience)
+    more = dict.fromkeys(exposure.indicator for exposure in model.pack.exposures if audience in exposure.audiences)
+    return {
+        "functionals": [name for name in given if name in model.functionals],
+        "single": [name for name in given if name not in model.functionals],
+        "exposed": list(more),
     }
 
 

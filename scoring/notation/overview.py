@@ -21,6 +21,14 @@ wording in `xinqiao model show PACK`. Everything below follows from the packs: t
 A number is **published** only where a source gives it; everything else is **illustrative** and says so in the pack. No illustrative number is any
 zone's."""
 
+EXPOSURES = """## Accepted exposures
+
+For whoever owns records: what authority or banks learn of single indicators beyond the [policy](specs/disclosure.md) of a zone, and owners of these
+packs accept. An owner reads its lines before it signs a pack (`xinqiao model lint PACK` shows the same figures for its own records), and a pack
+whose lint finds more than is written here is not admitted. *Pinned* is the share of a stage's firms of which an audience guesses the indicator with
+95 % certainty to within ±5 % of its range, by what it is given; *ratio* is how far its guesses are off, as a share of how far they would be
+without. Packs that are not named here need no exception."""
+
 
 def overview_markdown(groups: Mapping[str, Sequence[Model]]) -> str:
     """The document; ``groups`` are models by the heading that they stand under. Ends with a newline."""
@@ -44,6 +52,9 @@ def overview_markdown(groups: Mapping[str, Sequence[Model]]) -> str:
             (row for model in models for row in _products(model)),
         )
         lines += _table("### Who sees what", ("pack", "authority", "bank", "enterprise"), map(_audiences, models))
+    everything = [model for models in groups.values() for model in models]
+    columns = ("pack", "who learns it", "of which firms, at most", "indicators (stages; who accepts)", "why it is accepted")
+    lines += ["", EXPOSURES, *_table("### By pack, audience and reason", columns, (row for model in everything for row in _exposures(model)))]
     return "\n".join(lines) + "\n"
 
 
@@ -169,6 +180,20 @@ def _line(product: Product) -> str:
 def _range(values: Sequence[Number]) -> str:
     first, last = _amount(values[0]), _amount(values[-1])
     return first if first == last else f"{first}–{last}"
+
+
+def _exposures(model: Model) -> Iterator[tuple[str, ...]]:
+    """One row for each reason, limit and audience; stages by their Chinese names."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for exposure in model.pack.exposures:
+        limits = (("pinned", exposure.pinned_at_most), ("ratio from", exposure.ratio_at_least))
+        shown = ", ".join(f"{name} {number(limit)}" for name, limit in limits if limit is not None)
+        stages = "、".join(model.pack.staging.stages[stage].title.zh for stage in exposure.stages)
+        every = "all stages" if len(exposure.stages) == len(model.stages) else stages
+        key = (" and ".join(exposure.audiences), shown, f"{exposure.reason.zh} ({exposure.reason.en})")
+        found.setdefault(key, []).append(f"`{exposure.indicator}` ({every}; {exposure.accepted_by.name})")
+    for (audiences, shown, reason), indicators in found.items():
+        yield f"`{model.id}`", audiences, shown, ", ".join(indicators), reason
 
 
 def _audiences(model: Model) -> tuple[str, ...]:

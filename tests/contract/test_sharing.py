@@ -19,6 +19,7 @@ from nodes.peering.files import MirrorFiles
 from nodes.runtime.database import open_database
 from nodes.runtime.pages.accounts import AUTHORITY, CLERK, Person
 from nodes.runtime.replica.store import LogReplica
+from scoring.disclosure.lint import lint
 from scoring.federation.errors import SharedItemError
 from scoring.federation.items import LARGEST_CONTENT, read_shared, share
 from scoring.indicators.model import load_pack
@@ -45,6 +46,14 @@ title: {{zh: 河区指标体系, en: The river zone's model}}
 zone: any
 valid_from: "1991-01-01"
 valid_until: "1999-12-31"
+"""
+
+TELLING = """\
+functionals:
+  growth-alone:
+    title: {zh: 成长经营得分, en: growth alone}
+    dimensions: [growth-and-size]
+    disclosed_to: [bank]
 """
 
 
@@ -216,7 +225,7 @@ def test_items_of_a_zone_that_has_left_are_not_shown(here: Here) -> None:
 
 
 def command(*line: str, capfd: pytest.CaptureFixture[str]) -> tuple[int, dict[str, object]]:
-    code = run(application("peer"), [*line, "--json"])
+    code = run(application("peer", "model"), [*line, "--json"])
     said: dict[str, object] = json.loads(capfd.readouterr().out)
     return code, said
 
@@ -244,6 +253,12 @@ def test_a_pack_that_extends_an_adopted_base_resolves(here: Here, origin: Front,
     own.write_text(EXTENSION.format(sha256=origin.zone.model.sha256), encoding="utf-8")
     model = load_pack(pack_bytes(str(own)))
     assert (model.id, set(model.indicators)) == ("river-panel", set(origin.zone.model.indicators))
+    code, said = command("model", "lint", str(own), capfd=capfd)  # as any other pack: base and extension are judged together
+    assert (code, said["admissible"], said["sha256"]) == (0, True, lint(model).sha256)
+    own.write_text(own.read_text(encoding="utf-8") + TELLING, encoding="utf-8")
+    code, said = command("model", "lint", str(own), capfd=capfd)
+    assert (code, said["admissible"]) == (1, False)
+    assert "growth" in {name for found in said["findings"] for name in found["indicators"]}  # type: ignore[attr-defined]  # a list
     assert command(*arguments, capfd=capfd)[0] == 0
     (packs / "firm-panel" / "firm-panel@1.yaml").write_bytes(b"another")
     code, said = command(*arguments, capfd=capfd)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,31 @@ def test_show_tells_every_indicator_with_owner_rule_and_provenance(name: str) ->
         assert indicator.owner.name in text
 
 
+@pytest.mark.parametrize("name", ["hangzhou-binjiang", "huaian", "firm-panel"])
+def test_show_tells_all_that_each_audience_learns(name: str) -> None:
+    """The page of all models says the same."""
+    document, text = answer("show", name), run("show", name).stdout
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8").partition("### Who sees what")[2]
+    row = next(line for line in page.splitlines() if line.startswith(f"| `{name}`")).split("|")
+    for audience, cell in (("authority", row[2]), ("bank", row[3])):
+        given = document["audiences"][audience]
+        assert [*given["functionals"], *given["single"]] == [part.strip().strip("`") for part in cell.split(",")]
+        line = next(line for line in text.splitlines() if f" {audience}  " in line)
+        assert all(f" {part}" in " ".join(text[text.index(line) :].partition("企业")[0].split()) for part in given["single"])
+    assert "单项 single indicators" in text
+    assert set(document["audiences"]["bank"]["exposed"]) == {item["indicator"] for item in document["exposures"] if "bank" in item["audiences"]}
+
+
+def test_show_is_short_groups_numbers_and_gives_a_reason_once() -> None:
+    text, full = run("show", "suzhou-snd").stdout, run("show", "suzhou-snd", "--full").stdout
+    assert len(text.splitlines()) < 400
+    assert not re.search(r"(?<![0-9a-f])[0-9]{5,}(?![0-9a-f])", text.replace(read_pack("suzhou-snd").sha256, ""))
+    assert "{500,000 | 3,000,000 |" in text
+    assert text.count("guessed right without a") == 1
+    assert full.count("guessed right") > 20
+    assert full.count("startup: 1 ·") > 20
+
+
 def test_diff_of_a_pack_with_itself_is_empty() -> None:
     assert answer("diff", "firm-panel", "firm-panel@1")["differences"] == []
     assert run("diff", "firm-panel", "firm-panel").stdout == "The packs say the same.\n"
@@ -205,6 +231,22 @@ def test_diff_says_what_changes_and_for_whom(changed_pack: Path, panel_file: Pat
     text = run("diff", "firm-panel", changed_pack, "--records", panel_file, "--year", "1995").stdout
     assert "indicators.rd.weights.S1: 3 -> 4" in text
     assert f"stage S1: 118 subjects, {len(rising)} rise, 0 fall" in text
+
+
+@pytest.mark.parametrize(("place", "word"), [(0, "added"), (1, "added"), (3, "added"), (1, "removed")])
+def test_a_tier_that_came_or_went_is_told_once(place: int, word: str, tmp_path: Path) -> None:
+    lines = pack_path("firm-panel").read_text(encoding="utf-8").splitlines()
+    first = next(number for number, line in enumerate(lines) if "at_least: 0.30, points: 10" in line)
+    if word == "added":
+        lines.insert(first + place, f"        - {{at_least: {('0.50', '0.20', '', '-0.10')[place]}, points: {('10', '8', '', '0')[place]}}}")
+    else:
+        del lines[first + place]
+    path = tmp_path / "tiers.yaml"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    (found,) = answer("diff", "firm-panel", path)["differences"]
+    assert found["path"] == f"indicators.growth.rule.tiers[{place}]"
+    assert (found["before"] is None, found["after"] is None) == (word == "added", word == "removed")
+    assert f"tiers[{place}]: {'新增 added' if word == 'added' else '删去 removed'}: at_least: " in run("diff", "firm-panel", path).stdout
 
 
 def test_differences_name_what_only_one_pack_has() -> None:

@@ -393,3 +393,8 @@ def test_overview_prints_the_committed_page() -> None:
     result = run("overview")
     assert result.exit_code == 0
     assert result.stdout == OVERVIEW.read_text(encoding="utf-8"), "run: xinqiao model overview > docs/models.md"
+    rows = result.stdout.partition("## Accepted exposures")[2].splitlines()
+    for name in shipped_packs():
+        for exposure in read_pack(name).pack.exposures:
+            found = [row for row in rows if row.startswith(f"| `{name}` |") and f"`{exposure.indicator}` (" in row]
+            assert any(exposure.reason.zh in row and exposure.accepted_by.name in row and exposure.audiences[0] in row for row in found)

@@ -26,7 +26,7 @@ from scoring.indicators.plain import PlainScore
 from scoring.indicators.records import records_markdown
 from scoring.statements import DisclosurePolicy
 
-app = typer.Typer(no_args_is_help=True, help="Indicator models: show, lint, diff, try out.")
+app = typer.Typer(no_args_is_help=True, help="Indicator models: show, lint, diff, score, as workbooks, sign.")
 
 PackArgument = Annotated[str, typer.Argument(help="A shipped pack's id (or id@version), or the path of a pack.")]
 YearOption = Annotated[int | None, typer.Option("--year", help="Take the rows of this year; F_previous comes from the year before.")]
@@ -35,15 +35,19 @@ SHOWN_CHANGES = 20
 
 @app.callback()
 def _group() -> None:
-    """Indicator models: show, lint, diff, try out."""
+    """Indicator models: show, lint, diff, score, as workbooks, sign."""
 
 
 @app.command("show")
-def show(pack: PackArgument, as_json: JsonFlag = False) -> None:
-    """Print a pack as readable tables: indicators with owners, rules and weights, stages, functionals, products, provenance."""
+def show(
+    pack: PackArgument,
+    full: Annotated[bool, typer.Option("--full", help="Also definitions, intervals, each stage's rule, every note and exposure.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Print a pack as readable tables: who learns what, indicators with owners, rules and weights, stages, products, provenance."""
     with reporting(as_json) as report:
         document = describe(read_pack(pack))
-        report.result(document, model_tables(document))
+        report.result(document, model_tables(document, full=full))
 
 
 @app.command("resolve")
@@ -211,11 +215,15 @@ def _changes_document(old: Model, changed: tuple[Change, ...]) -> dict[str, Any]
 def _differences_text(found: tuple[Difference, ...]) -> str:
     if not found:
         return "The packs say the same."
-    return "\n".join(f"{item.path}: {_side(item.before)} -> {_side(item.after)}" for item in found)
+    return "\n".join(map(_difference_text, found))
 
 
-def _side(value: str | None) -> str:
-    return "(none)" if value is None else value
+def _difference_text(item: Difference) -> str:
+    if item.before is None:
+        return f"{item.path}: 新增 added: {item.after}"
+    if item.after is None:
+        return f"{item.path}: 删去 removed: {item.before}"
+    return f"{item.path}: {item.before} -> {item.after}"
 
 
 def _changes_text(old: Model, changed: tuple[Change, ...]) -> str:
