@@ -13,7 +13,7 @@ from scoring.wording import FORMS
 NOTES = next(table for table in TABLES if table.at[0] == "notes")
 _ALWAYS = {"records", "dimensions", "staging", "indicators", "functionals", "notes"}
 _NEEDED = tuple(table for table in TABLES if table.at[0] in _ALWAYS and "rule_by_stage" not in table.at)
-_MAKING = {table.at[:-1]: table for table in TABLES if table.at[-1] == "*" and "*" not in table.at[:-1]}
+_MAKING: Mapping[Path, Table] = {table.at[:-1]: table for table in TABLES if table.at[-1] == "*" and "*" not in table.at[:-1]}
 """Where parts stand of which rows elsewhere speak -> the sheet whose rows make them."""
 
 
