@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from crypto import merkle, notes
 from crypto.errors import NoteError
 from crypto.merkle import HASH_SIZE
-from crypto.notes import NoteSigner, parse_vkey
+from crypto.notes import NoteSigner, Signs, parse_vkey
 
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _PROOF_HEADER = "c2sp.org/tlog-proof@v1"
@@ -64,7 +64,7 @@ def sign_checkpoint(checkpoint: Checkpoint, signer: NoteSigner) -> bytes:
     return notes.sign_note(checkpoint.to_text(), signer)
 
 
-def cosign(note: bytes, signer: NoteSigner, time: int) -> bytes:
+def cosign(note: bytes, signer: Signs, time: int) -> bytes:
     """Signature line of a witness over a checkpoint's note, at ``time`` in POSIX seconds. Verifies nothing: the witness did."""
     return signer.signature_line(notes.parse_note(note).text, time)
 

@@ -11,6 +11,7 @@ import binascii
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -62,6 +63,12 @@ class VerifierKey:
         except (InvalidSignature, ValueError) as error:
             raise NoteError(f"the signature of {self.name} does not verify") from error
         return time
+
+
+class Signs(Protocol):
+    """Whatever signs a note's text: a key, or several of which one is in use."""
+
+    def signature_line(self, text: bytes, time: int = 0) -> bytes: ...
 
 
 class NoteSigner:

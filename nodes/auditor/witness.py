@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from crypto import merkle, notes
 from crypto.checkpoint import Checkpoint, cosign, parse_checkpoint
 from crypto.errors import MerkleError, NoteError
-from crypto.notes import NoteSigner, parse_note, parse_vkey
+from crypto.notes import Signs, parse_note, parse_vkey
 from nodes.auditor.witness_state import WitnessHead, WitnessState
 from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
@@ -53,11 +53,11 @@ class _Rejected(Exception):
 class Witness:
     """Cosigns checkpoints of the log whose key is ``log_vkey``. One thread calls ``add``.
 
-    ``signer`` is a cosignature/v1 key (type 0x04); ``now`` gives the time of cosignatures. ``on_fork`` is told, after the notes are kept,
+    ``signer`` signs with a cosignature/v1 key (type 0x04); ``now`` gives the time of cosignatures. ``on_fork`` is told, after the notes are kept,
     that the log asked for a cosignature of another history.
     """
 
-    def __init__(self, log_vkey: str, signer: NoteSigner, state: WitnessState, now: Clock, on_fork: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, log_vkey: str, signer: Signs, state: WitnessState, now: Clock, on_fork: Callable[[], None] = lambda: None) -> None:
         self._log_key, self._signer, self._state, self._now, self._on_fork = parse_vkey(log_vkey), signer, state, now, on_fork
 
     @property

@@ -1,6 +1,7 @@
 """A peer zone's node: ``python -m nodes.peering CONFIG``. Member, keys and public directory of its configuration are those in the *other* zone.
 
-``note.pem`` in the keys directory is the key with which it witnesses the other zone's log; without it, it does not.
+``note.pem`` in the keys directory is the key with which it witnesses the other zone's log; without it, it does not. ``next/`` in it may hold the
+keys that come after these.
 """
 
 from __future__ import annotations
@@ -8,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from crypto.notes import COSIGNATURE_V1, NoteSigner
 from nodes.auditor.evidence.sources import RpcStatements
 from nodes.auditor.witness import Witness, WitnessClient
 from nodes.auditor.witness_state import WitnessState
 from nodes.log.admission import PUBLIC_KINDS
 from nodes.peering.files import MirrorFiles
 from nodes.peering.items import ItemPuller, ItemStore
+from nodes.peering.keys import WitnessKeys
 from nodes.peering.members import OtherZone
 from nodes.peering.settings import PeeringSettings
 from nodes.peering.show import Show
@@ -28,7 +29,7 @@ from nodes.runtime.notices.board import BoardClient
 from nodes.runtime.notices.heads import HeadComparison, HeadLimits
 from nodes.runtime.notices.turn import Notices
 from nodes.runtime.peers import tls
-from nodes.runtime.peers.identity import Identity, load_note_signer, witness_name
+from nodes.runtime.peers.identity import Identity, witness_name
 from nodes.runtime.process import Process
 from nodes.runtime.replica.follower import LogFollower
 from nodes.runtime.replica.members import MissingStatements
@@ -41,22 +42,24 @@ def main(config: Path) -> int:
     """Run until stopped. Returns the exit code. Raises NodeError when it cannot start, RollbackError when what it keeps is an old copy."""
     settings = PeeringSettings.load(config)
     process, identity = Process(settings), Identity.load(settings)
-    signer = _witness_signer(settings)
-    other = OtherZone(settings.public_dir, settings.zone, settings.member, settings.peering.home, signer.key.to_vkey() if signer else "")
+    other = OtherZone(settings.public_dir, settings.zone, settings.member, settings.peering.home)
+    keys = _witness_keys(settings, other)
     announce_witnesses(other.genesis.witness_policy)
     engine = open_database(settings.state_dir, "peering", settings.database_url, schema=f"peering-{settings.zone}")
     process.on_stop(engine.dispose)
     replica, store = LogReplica(engine, settings.state_dir / "replica", other.genesis.log_vkey, PUBLIC_KINDS), ItemStore(engine)
     trust = Trust(settings.state_dir / "trust", now)
-    other.ask(MissingStatements(replica, identity, settings.peer("log")))
+    other.tell(identity.registered, MissingStatements(replica, identity, settings.peer("log")))
     follower = LogFollower(identity, settings.peer("log"), replica, other, other.genesis.witness_policy)
     follower.replay()
+    if keys is not None:
+        keys.check()
     files = MirrorFiles(settings.peering.mirror_dir, replica)
     show = Show(settings, other, follower, files, store, trust, now)
     watch = Watch(trust, settings.state_dir, process.stopping)
     watch.work(process, "follower", follower.run, follower.cancel)
-    if signer is not None:
-        watch.work(process, "witness", *_witness(settings, identity, other, signer, watch))
+    if keys is not None:
+        watch.work(process, "witness", *_witness(settings, identity, other, keys, watch))
     _pull(process, settings, identity, other, store, show)
     _notices(process, settings, identity, other, follower, watch)
     late = LateStatements(other, replica, files, _source(process, settings, identity))
@@ -65,16 +68,17 @@ def main(config: Path) -> int:
     return process.run()
 
 
-def _witness_signer(settings: PeeringSettings) -> NoteSigner | None:
-    path = settings.keys_dir / "note.pem"
-    return load_note_signer(witness_name(settings.zone, settings.member), COSIGNATURE_V1, path) if path.exists() else None
+def _witness_keys(settings: PeeringSettings, other: OtherZone) -> WitnessKeys | None:
+    if not WitnessKeys.there(settings.keys_dir):
+        return None
+    return WitnessKeys(witness_name(settings.zone, settings.member), settings.keys_dir, lambda: other.witness_vkey)
 
 
 def _witness(
-    settings: PeeringSettings, identity: Identity, other: OtherZone, signer: NoteSigner, watch: Watch
+    settings: PeeringSettings, identity: Identity, other: OtherZone, keys: WitnessKeys, watch: Watch
 ) -> tuple[Callable[[], None], Callable[[], None]]:
     state = WitnessState(settings.state_dir / "witness", settings.peering.pin or settings.keys_dir / "witness.pin")
-    client = WitnessClient(identity, settings.peer("log"), Witness(other.genesis.log_vkey, signer, state, now, watch.witness_saw_fork))
+    client = WitnessClient(identity, settings.peer("log"), Witness(other.genesis.log_vkey, keys, state, now, watch.witness_saw_fork))
     return client.run, client.cancel
 
 

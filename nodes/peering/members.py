@@ -20,10 +20,10 @@ class OtherZone:
     """A zone known by its pinned ``public_dir`` [F2] and by the changes of members that its log tells: the follower's sink. Its registry
     changes in one step, so that it may be read from any thread.
 
-    ``home`` and ``witness_vkey``: the zone for which this node must stand there, and the key of its witness, if it runs one.
+    ``home``: the zone for which this node must stand there.
     """
 
-    def __init__(self, public_dir: Path, zone: str, member: str, home: str, witness_vkey: str = "", min_key_bits: int = DEFAULT_MIN_BITS) -> None:
+    def __init__(self, public_dir: Path, zone: str, member: str, home: str, min_key_bits: int = DEFAULT_MIN_BITS) -> None:
         """Raises SettingsError unless the directory holds the registry of ``zone``."""
         self._genesis = read_public(public_dir / "registry.dsse.json")
         envelope = parse_envelope(self._genesis)
@@ -31,16 +31,15 @@ class OtherZone:
         if not isinstance(genesis, Registry) or genesis.zone != zone:
             raise SettingsError(f"{public_dir} does not hold the registry of zone {zone}")
         self.registry = MemberRegistry(genesis)
-        self._member, self._home, self._witness_vkey = member, home, witness_vkey
-        self._sink = MembersSink(self.registry, late=self._late, min_key_bits=min_key_bits)
-        self._missing: Callable[[int, str], bytes] = lambda _index, _digest: b""
+        self._member, self._home, self._min_key_bits = member, home, min_key_bits
+        self._sink = MembersSink(self.registry, min_key_bits=min_key_bits)
 
-    def ask(self, missing: Callable[[int, str], bytes]) -> None:
-        """Where to ask for a statement of members that came without its envelope. Before the log is replayed."""
-        self._missing = missing
-
-    def _late(self, index: int, digest: str) -> bytes:
-        return self._missing(index, digest)
+    def tell(self, registered: Callable[[Member, int], None], missing: Callable[[int, str], bytes]) -> None:
+        """Have ``registered`` told of every entry, with its leaf's time, and ask ``missing`` for a statement of members that came without its
+        envelope. Before the log is replayed."""
+        for member in self.genesis.members:
+            registered(member, 0)
+        self._sink = MembersSink(self.registry, registered, missing, self._min_key_bits)
 
     @property
     def genesis(self) -> Registry:
@@ -55,8 +54,8 @@ class OtherZone:
         entry = self.entry
         if entry is None or entry.peer is None:
             return
-        if entry.peer.zone != self._home or (self._witness_vkey and entry.peer.witness_vkey != self._witness_vkey):
-            raise IdentityError(f"{entry.id} is registered there for zone {entry.peer.zone} with witness key {entry.peer.witness_vkey or 'none'}")
+        if entry.peer.zone != self._home:
+            raise IdentityError(f"{entry.id} is registered there for zone {entry.peer.zone}")
 
     @contextmanager
     def reading(self) -> Iterator[OtherZone]:
@@ -67,6 +66,12 @@ class OtherZone:
     def entry(self) -> Member | None:
         """This node's own entry there, None before it joined and after it left."""
         return self.registry.members.get(self._member)
+
+    @property
+    def witness_vkey(self) -> str:
+        """The key of this node's witness by its entry there; empty where it has none."""
+        entry = self.entry
+        return "" if entry is None or entry.peer is None else entry.peer.witness_vkey
 
     @property
     def grants(self) -> frozenset[str]:

@@ -22,7 +22,7 @@ from nodes.runtime.settings import Peer
 from protos.v1 import federation_pb2, log_pb2, log_pb2_grpc
 from protos.v1.federation_pb2_grpc import FederationStub
 from scoring.disclosure.countersigning import embed
-from scoring.statements import Grant, MemberChange, PeerZone
+from scoring.statements import Grant, MemberChange, PeerZone, SigningKey
 from tests.scenario.log_witness import WitnessDouble
 from tests.scenario.log_zone import ZONE, LogProcess, Zone, connect, make_zone, start_log
 from tests.support.link import Link
@@ -86,12 +86,13 @@ class PeeredZone:
         """Log so many small statements; the tree's size after them."""
         return max(self.append(self.zone.refusal("bank-a")) for _ in range(count)) + 1
 
-    def admit(self, grants: Sequence[Grant] = ALL, **changes: Any) -> None:
-        """Have the custodian approve, and the authority log, the node's entry."""
+    def admit(self, grants: Sequence[Grant] = ALL, keys: Sequence[SigningKey] = (), **changes: Any) -> None:
+        """Have the custodian approve, and the authority log, the node's entry; with these signing keys, where there are any."""
         vkey = self.zone.witness_signer(NODE).key.to_vkey()
         said = {"zone": HOME, "registry": "ab" * 32, "log_vkey": OTHER_LOG.key.to_vkey(), "witness_vkey": vkey, "grants": tuple(grants)}
         member = next(item for item in self.zone.registry.members if item.id == NODE)
         member = member.model_copy(update={"roles": ("peer", "witness"), "peer": PeerZone.model_validate({**said, **changes})})
+        member = member.model_copy(update={"keys": tuple(keys) or member.keys})
         change = MemberChange(zone=ZONE, nonce=fresh_nonce(), action="rekey", member=member)
         approval = approve_change(change, "custodian-a", self.zone.identities["custodian-a"].signer)
         self.append(self.zone.sign("authority", change.model_copy(update={"approvals": embed([approval])})), "authority")

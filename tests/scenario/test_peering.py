@@ -11,6 +11,8 @@ from typing import Any
 
 import grpc
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from crypto import tiles
 from crypto.checkpoint import Checkpoint, check_witnessed, open_checkpoint, sign_checkpoint
@@ -21,12 +23,14 @@ from nodes.auditor.evidence.archive import Archive
 from nodes.auditor.evidence.tree import check_tree, entries_of
 from nodes.errors import NotFoundError, PeerUnavailableError, RpcRefusal
 from nodes.runtime.clock import now
+from nodes.runtime.files import make_private_directory, write_private
 from nodes.runtime.notices.board import BoardClient
 from nodes.runtime.peers import rpc
+from nodes.runtime.peers.identity import load_signing_key
 from nodes.runtime.peers.signing import fresh_nonce
 from nodes.runtime.settings import Peer
 from protos.v1 import board_pb2, board_pb2_grpc, exchange_pb2, exchange_pb2_grpc, federation_pb2, federation_pb2_grpc, log_pb2, log_pb2_grpc
-from scoring.statements import Head, parse_leaf
+from scoring.statements import Head, SigningKey, parse_leaf
 from tests.scenario.log_zone import ZONE, connect
 from tests.scenario.peer_zone import HOME, NODE, SHORT_S, PeeredZone, PeerProcess, peered_zone
 from tests.support.link import Link
@@ -251,6 +255,23 @@ def head_of(place: PeeredZone, member: str, leaves: list[bytes]) -> Head:
     signer = place.zone.log_signer
     note = sign_checkpoint(Checkpoint(signer.name, len(leaves), tree_root(leaves)), signer)
     return Head(zone=ZONE, nonce=fresh_nonce(), member=member, time=now(), checkpoint=note.decode())
+
+
+def test_the_node_goes_over_to_the_key_that_its_entry_names(place: PeeredZone, node: list[PeerProcess]) -> None:
+    """From ``next/``, without a restart. The entry has the new key alone, so it signs at once."""
+    ahead = make_private_directory(place.zone.root / "members" / NODE / "next") / "sign.pem"
+    write_private(ahead, Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    new = load_signing_key(NODE, ahead)
+    place.admit(keys=(SigningKey(key_id=new.key_id, algorithm=new.algorithm, public=new.public.hex()),))
+    custodian = BoardClient(place.zone.identities["custodian-a"], place.log.peer)
+
+    def signers() -> set[str]:
+        return {parse_envelope(raw).key_ids[0] for raw in custodian.exchange([])}
+
+    until(lambda: new.key_id in signers(), "the node's head is signed with the new key")
+    custodian.close()
+    assert [line["key"] for line in node[0].lines("key.turned")] == [new.key_id]
+    assert mirrored(place, node[0])
 
 
 # --- the end of it: the log shows its own members another history ---

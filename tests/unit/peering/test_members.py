@@ -32,7 +32,7 @@ def reshared(small_private_key: PrivateKey) -> MemoryZone:
 
 def mirrored(zone: MemoryZone, directory: Path) -> OtherZone:
     """The zone as a peer's node has it that was shown its log."""
-    other = OtherZone(write_public(zone, directory / "public"), ZONE, NODE, ORIGIN, min_key_bits=SMALL_BITS)
+    other = OtherZone(write_public(zone, directory / "public"), ZONE, NODE, ORIGIN, SMALL_BITS)
     for index, (leaf, envelope) in enumerate(zone.entries):
         other.apply(index, leaf, envelope if parse_leaf(leaf).kind in PUBLIC_KINDS else b"")
     return other
