@@ -27,6 +27,12 @@ MAX_SAID = 200
 Trust = ssl.SSLContext | bool
 _AGAIN = {429, 500, 502, 503, 504}
 _MOVED = {301, 302, 303, 307, 308}
+_WHY: dict[type[httpx.TransportError], str] = {
+    httpx.ConnectTimeout: "no connection within timeout_s",
+    httpx.ReadTimeout: "no answer within timeout_s",
+    httpx.RemoteProtocolError: "the connection broke off, or what answers does not speak HTTP",
+    httpx.ReadError: "the connection broke off",
+}
 _BACK_OFF = wait_exponential_jitter(multiplier=0.5, max=30, jitter=0.5)
 
 
@@ -196,9 +202,10 @@ def _distrusts(error: BaseException | None) -> bool:
 
 
 def _said(error: httpx.TransportError) -> str:
-    """What kind of trouble, and where no connection came about, why: other messages may hold what was asked."""
+    """What kind of trouble, and why where it is known: other messages may hold what was asked."""
     kind = type(error).__name__
-    return f"{kind}: {str(error)[:MAX_SAID]}" if isinstance(error, httpx.ConnectError) and str(error) else kind
+    why = str(error)[:MAX_SAID] if isinstance(error, httpx.ConnectError) else _WHY.get(type(error), "")
+    return f"{kind}: {why}" if why else kind
 
 
 def _pause(state: RetryCallState) -> float:

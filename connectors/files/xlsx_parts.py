@@ -40,10 +40,11 @@ class Sheet:
 class Workbook:
     """An opened workbook. ``from_1904``: its days are counted from 1904; ``dates``: of each style, whether it shows a date.
 
-    Raises DeliveryError when ``file`` is none, is encrypted, or is larger unpacked than what is read here.
+    Raises DeliveryError when ``file`` is none, is encrypted, or is larger unpacked than what is read here. ``most_bytes``: of each of its parts.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, most_bytes: int = MAX_PART_BYTES) -> None:
+        self._most_bytes = most_bytes
         if file.read(4) == _OLD_FORM:
             raise DeliveryError("an old .xls or an encrypted workbook: save it as .xlsx without a password")
         try:
@@ -82,8 +83,8 @@ class Workbook:
             with self._zip.open(part) as stream:
                 while chunk := stream.read(_CHUNK):
                     size += len(chunk)
-                    if size > limit:
-                        raise DeliveryError(f"a part of the workbook has more than {limit} bytes unpacked")
+                    if size > min(limit, self._most_bytes):
+                        raise DeliveryError(f"a part of the workbook has more than {min(limit, self._most_bytes)} bytes unpacked")
                     yield chunk
         except ZIP_FAULTS as error:
             raise DeliveryError("the workbook is damaged") from error

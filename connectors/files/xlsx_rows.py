@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from connectors.errors import DeliveryError
 from connectors.files.table import MAX_COLUMNS, Row
-from connectors.files.xlsx_parts import Workbook
+from connectors.files.xlsx_parts import MAX_PART_BYTES, Workbook
 from connectors.files.xml_parser import Parser
 from connectors.rows.cells import MAX_CELL, NOT_CALCULATED, text_of
 
@@ -25,12 +25,15 @@ _FIRST_TRUE_DAY = 61  # before it days are counted with a 29 February 1900 that 
 _LAST_DAY = 2_958_466
 
 
-def read_xlsx(file: BinaryIO, sheet: str | None) -> Iterator[Row]:
+UPLOADED_BYTES = 16 << 20  # of a part of a workbook that somebody sends to a page
+
+
+def read_xlsx(file: BinaryIO, sheet: str | None, most_bytes: int = MAX_PART_BYTES) -> Iterator[Row]:
     """Rows of ``sheet``, or of the only one that is not hidden, with their numbers. Of merged cells the first holds the value.
 
     Raises DeliveryError for what is no workbook that can be read, see ``Workbook``.
     """
-    book = Workbook(file)
+    book = Workbook(file, most_bytes)
     part = book.sheet(sheet).part
     parser = _Sheet(book)
     for chunk in book.chunks(part):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from connectors.errors import ConnectorError
-from connectors.files.xlsx_rows import read_xlsx
+from connectors.files.xlsx_rows import UPLOADED_BYTES, read_xlsx
 from connectors.outside import cell_text
 from scoring.policies.accounts import Outcome, yuan
 from scoring.policies.claims import Claim
@@ -65,7 +65,7 @@ def _of_workbook(content: bytes) -> list[list[str]]:
     """The rows of the only sheet, with the zeros that a spreadsheet leaves out of amounts; what follows the most lines is not unpacked."""
     lines: list[list[str]] = []
     try:
-        for row in islice(read_xlsx(io.BytesIO(content), None), MAX_LINES + 1):
+        for row in islice(read_xlsx(io.BytesIO(content), None, UPLOADED_BYTES), MAX_LINES + 1):
             if row.fault:
                 raise PolicyFormatError(f"line {row.number}: {row.fault}")
             cells = [*row.cells, *[""] * (len(ANSWER) - len(row.cells))]

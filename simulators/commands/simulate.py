@@ -20,6 +20,7 @@ from scoring.indicators.model import load_pack
 from simulators.commands.ending import end_on_sigterm
 from simulators.demo.options import DEFAULT_ENTERPRISES
 from simulators.demo.written.artifacts import write_json
+from simulators.departments.api import SETTINGS
 from simulators.departments.serving import Servers
 from simulators.departments.systems import Surroundings, System, write_systems
 from simulators.population import firm_panel
@@ -51,12 +52,12 @@ def departments(
     malformed: Annotated[int, typer.Option(help="Rows beside the others that no reader may take, dealt to the departments in turn.")] = 0,
     port: Annotated[int, typer.Option(help="First port of the HTTP APIs.")] = FIRST_PORT,
     database_url: Annotated[str, typer.Option(help="SQLAlchemy URL of a PostgreSQL for the views; a SQLite file each when absent.")] = "",
-    only_write: Annotated[bool, typer.Option("--only-write", help="Write everything and end; the HTTP APIs do not run.")] = False,
+    only_write: Annotated[bool, typer.Option("--only-write", help="Write everything and end; `simulate serve DIR` runs the HTTP APIs.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Departments' systems with invented enterprises: database views, CSV and XLSX drops, an HTTP API that pages, throttles and fails.
 
-    Prints what is where and the mapping by which a node reads it; the HTTP APIs run until Ctrl-C or SIGTERM.
+    Prints what is where and the mapping by which a node reads it; the HTTP APIs run until Ctrl-C or SIGTERM, and again by `simulate serve DIR`.
     """
     end_on_sigterm()
     with reporting(as_json) as report:
@@ -83,7 +84,20 @@ def departments(
         served = [item.serves for item in systems if item.serves is not None]
         if not only_write and served:
             _serve(served, report.progress, text)
-        report.result(document, "stopped" if served and not only_write else text)
+        again = f"\nHTTP APIs answer once they are started: xinqiao simulate serve {directory}" if served else ""
+        report.result(document, "stopped" if served and not only_write else text + again)
+
+
+@app.command("serve")
+def serve(directory: Annotated[Path, typer.Argument(help="What `simulate departments` wrote.")], as_json: JsonFlag = False) -> None:
+    """Run the HTTP APIs of stand-ins that were written before, until Ctrl-C or SIGTERM: the same records, ports, keys and tokens."""
+    end_on_sigterm()
+    with reporting(as_json) as report:
+        served = sorted(path.parent for path in (directory / "systems").glob(f"*/{SETTINGS}"))
+        if not served:
+            raise SettingsError(f"{directory} has no HTTP API of a stand-in: xinqiao simulate departments writes them where the model has one")
+        _serve(served, report.progress, "\n".join(map(str, served)))
+        report.result({"served": [str(path) for path in served]}, "stopped")
 
 
 def _serve(folders: list[Path], tell: Any, text: str) -> None:
@@ -106,6 +120,11 @@ def _lines(systems: Sequence[System]) -> Iterator[str]:
     """What stands where; for each department, what its node's configuration says of it."""
     for member in dict.fromkeys(system.member for system in systems):
         mine = [system for system in systems if system.member == member]
-        yield from (f"{system.member:24} {system.kind:13} {system.records:7} records  {system.where}" for system in mine)
+        yield from (f"{system.member:24} {system.kind:13} {system.records:7} {_counted(system):11}  {system.where}" for system in mine)
         mappings = ", ".join(f'"{system.mapping}"' for system in mine if system.mapping is not None)
         yield f"{'':24} [department] " + (f"connectors = [{mappings}]" if mappings else f'records_dir = "{Path(mine[0].where).parent}"')
+
+
+def _counted(system: System) -> str:
+    """What a system's number counts: a client's declarations make several records of one enterprise."""
+    return "enterprises" if system.kind == "single-window" else "records"

@@ -251,6 +251,12 @@ def test_what_others_wrote_is_text_and_nothing_else(still: Desk, reader: Visitor
         assert text.count("&lt;script&gt;alert(") == times
 
 
+def test_what_waits_in_quarantine_has_the_number_by_which_commands_name_it(still: Desk, reader: Visitor) -> None:
+    text = reader.get("/quarantine").text
+    assert "No." in text
+    assert all(f"<tr><td>{part.number}</td><td>{part.connector} " in text for part in still.aside)
+
+
 def test_the_reason_of_a_rejection_is_text_too(desk: Desk) -> None:
     visitor, contribution = desk.signed_in(), desk.held()[0]
     assert visitor.decide(LI, [contribution], "reject", HOSTILE).status_code == 303

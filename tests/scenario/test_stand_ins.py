@@ -37,6 +37,15 @@ def test_a_node_can_be_pointed_at_stand_ins_until_they_are_told_to_end(tmp_path:
         text, errors = process.communicate(timeout=END_S)
     assert process.returncode == 0, errors
     assert json.loads(text)["systems"] == systems
+    with begun(sys.executable, "-m", "xinqiao", "simulate", "serve", out, "--json") as process:  # what was written is served again
+        assert process.stderr is not None
+        while "Ctrl-C" not in process.stderr.readline():
+            assert process.poll() is None
+        code, document = run_command("connector", "check", systems[3]["mapping"])
+        assert (code, document["records"]) == (1, systems[3]["records"])
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=END_S)
+    assert process.returncode == 0
 
 
 def test_stand_ins_begin_in_a_new_directory(tmp_path: Path) -> None:

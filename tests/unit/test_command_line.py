@@ -72,6 +72,7 @@ COMMANDS: dict[str, Line] = {  # each with whatever it demands, none of which is
     "department reject": ["department", "reject", "ab" * 32, "--config", "nowhere.toml", "--person", "li-wei", "--reason", "no"],
     "simulate departments": ["simulate", "departments", "out", "--pack", "nowhere"],
     "simulate departments without enterprises": ["simulate", "departments", "out", "--enterprises", "-3"],
+    "simulate serve": ["simulate", "serve", "nowhere"],
     "key plan": ["key", "plan", "--config", "nowhere.toml", "--away", "tax"],
     "key plan on no date": ["key", "plan", "--config", "nowhere.toml", "--from", "Christmas"],
     "member update": ["member", "update", "https://127.0.0.1:1", "--public", "nowhere"],
@@ -249,3 +250,24 @@ def test_an_answer_that_cannot_be_written_is_no_traceback() -> None:
             cwd=Path(__file__).parents[2],
         )
     assert (done.returncode, done.stderr) == (70, b"xinqiao: [Errno 28] No space left on device\n")
+
+
+def test_a_password_that_nobody_enters_is_bad_input_and_no_internal_error() -> None:
+    program = """
+import typer
+from nodes.commands.departments.department import asked_password
+from nodes.commands.output import reporting, run
+
+app = typer.Typer()
+
+@app.command()
+def ask() -> None:
+    with reporting(True):
+        asked_password(None, confirm=True)
+
+raise SystemExit(run(app, []))
+"""
+    done = subprocess.run([sys.executable, "-c", program], stdin=subprocess.DEVNULL, capture_output=True, check=False, start_new_session=True)
+    assert done.returncode == 2, done.stderr
+    assert json.loads(done.stdout)["detail"] == "nothing was entered: give it as an option or at the prompt"
+    assert b"Traceback" not in done.stderr

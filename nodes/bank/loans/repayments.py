@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from typing import Final
 
 from connectors.errors import ConnectorError
-from connectors.files.xlsx_rows import read_xlsx
+from connectors.files.xlsx_rows import UPLOADED_BYTES, read_xlsx
 from nodes.bank.loans.counter import Counter
 from nodes.errors import NodeError, NotReadyError, PeerUnavailableError, RecordFileError
 from nodes.lending.book import Kept
@@ -49,7 +50,7 @@ class Booked:
 
 def read_repayments(content: bytes) -> list[Line]:
     """The lines of a file. Raises RecordFileError when it cannot be read as a whole, lacks a column, or has more than 10,000 lines."""
-    rows = list(_xlsx(content) if content.startswith(b"PK\x03\x04") else _csv(content))
+    rows = list(islice(_xlsx(content) if content.startswith(b"PK\x03\x04") else _csv(content), MOST_LINES + 2))  # more are not unpacked
     if not rows:
         raise RecordFileError("the file is empty")
     place = {cell.strip(): index for index, cell in enumerate(rows[0])}
@@ -117,7 +118,7 @@ def _csv(content: bytes) -> Iterator[list[str]]:
 
 def _xlsx(content: bytes) -> Iterator[list[str]]:
     try:
-        for row in read_xlsx(io.BytesIO(content), None):
+        for row in read_xlsx(io.BytesIO(content), None, UPLOADED_BYTES):
             if row.fault:
                 raise RecordFileError(f"line {row.number}: {row.fault}")
             yield list(row.cells)

@@ -74,11 +74,13 @@ def check(
 
 @dataclass
 class Trial:
-    """What a dry run has met so far. ``cut_short``: a limit left rows unseen."""
+    """What a dry run has met so far. ``cut_short``: a limit left rows unseen. ``about``: of each period, hashes of the enterprises that records
+    speak of: several may speak of one, as each message of a declaration does."""
 
     connector: str
     deliveries: list[dict[str, Any]] = field(default_factory=list)
     records: int = 0
+    about: dict[str, set[int]] = field(default_factory=dict)
     malformed: int = 0
     cut_short: bool = False
     fields: dict[str, Counter[str]] = field(default_factory=dict)
@@ -102,6 +104,7 @@ class Trial:
                 self.refused.append(read)
             return
         self.records += 1
+        self.about.setdefault(read.period, set()).add(hash(read.uscc))
         for name, value in read.values.items():
             self.fields.setdefault(name, Counter())["given" if value else "empty"] += 1
         if examine_uscc(read.uscc):
@@ -115,6 +118,7 @@ class Trial:
             "connector": self.connector,
             "deliveries": self.deliveries,
             "records": self.records,
+            "enterprises": {period: len(self.about[period]) for period in sorted(self.about)},
             "malformed": self.malformed,
             "complete": not self.cut_short,
             "fields": {name: {"given": count["given"], "empty": count["empty"]} for name, count in self.fields.items()},
@@ -134,6 +138,7 @@ class Trial:
     def text(self) -> str:
         """The answer for a person."""
         lines = [f"{self.connector}: {self.records} 条可读入 records would be read, {self.malformed} 条将隔离 rows quarantined"]
+        lines += [f"  其中 of which period {period}: {len(self.about[period])} 户 enterprises" for period in sorted(self.about)[-SHOWN:]]
         if self.cut_short:
             lines[0] += " (only the first rows of each delivery were looked at)"
         lines += [f"  {item['name']}: {_WORDS[item['outcome']]}{': ' if item['reason'] else ''}{item['reason']}" for item in self.deliveries]

@@ -35,6 +35,8 @@ def test_a_table_that_can_be_read_is_shown_by_a_sample(mapping: Path, capfd: pyt
     code, document, text = check(mapping, capfd)
     assert (code, document["records"], document["malformed"], document["complete"]) == (0, 2, 0, True)
     assert document["deliveries"] == [{"name": "a.csv", "outcome": "taken", "reason": "", "records": 2, "malformed": 0}]
+    assert document["enterprises"] == {"2023": 2}
+    assert "period 2023: 2 户 enterprises" in text
     assert document["fields"]["revenue"] == {"given": 1, "empty": 1}
     assert list(document["remarks"].values()) == [1]
     assert document["sample"][0]["values"]["revenue"] == "12345000"
