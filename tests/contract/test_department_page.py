@@ -254,7 +254,7 @@ def test_what_others_wrote_is_text_and_nothing_else(still: Desk, reader: Visitor
 def test_what_waits_in_quarantine_has_the_number_by_which_commands_name_it(still: Desk, reader: Visitor) -> None:
     text = reader.get("/quarantine").text
     assert "No." in text
-    assert all(f"<tr><td>{part.number}</td><td>{part.connector} " in text for part in still.aside)
+    assert all(f"<tr><td>{part.number}</td><td>{part.connector} " in text for part in OneIntake().aside)
 
 
 def test_the_reason_of_a_rejection_is_text_too(desk: Desk) -> None:
