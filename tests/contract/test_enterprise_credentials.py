@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -110,15 +111,25 @@ def test_a_receipt_on_an_earlier_key_is_told_to_need_a_new_score(between: Betwee
         between.pages.desks.credentials.make(between.uscc, between.receipt, HERE)
 
 
-def test_the_other_zones_refusal_comes_back_with_its_reason_and_nothing_counts_as_shown(between: Between, tmp_path: Path) -> None:
+def test_the_other_zones_refusal_comes_back_with_its_reason_and_it_has_seen_the_score_all_the_same(between: Between, tmp_path: Path) -> None:
+    desk = between.pages.desks.credentials
     (tmp_path / "other" / "peers" / ORIGIN).rename(tmp_path / "gone")
     with pytest.raises(GatewayRefusal) as refusal:
-        between.pages.desks.credentials.show(between.uscc, between.receipt, HERE)
+        desk.show(between.uscc, between.receipt, HERE)
     assert refusal.value.reason == "PEER_UNKNOWN"
     between.way.cut_before = True
     with pytest.raises(PeerUnavailableError):
-        between.pages.desks.credentials.show(between.uscc, between.receipt, HERE)
-    assert between.pages.desks.credentials.store.of(between.uscc) == []
+        desk.show(between.uscc, between.receipt, HERE)
+    assert [(item.zone, item.leaf_index) for item in desk.store.of(between.uscc)] == [(HERE, None)] * 2
+
+
+@pytest.mark.parametrize("said", [1 << 70, "7"])
+def test_a_zone_that_answers_nonsense_is_kept_as_one_that_has_seen_the_score(between: Between, said: object) -> None:
+    desk = between.pages.desks.credentials
+    answers = httpx.MockTransport(lambda _request: httpx.Response(201, json={"leaf_index": said}))
+    desk.zones = {HERE: OtherZone(Title(zh="他区", en="elsewhere"), GatewayClient(BASE, now=lambda: 0, transport=answers))}
+    assert desk.show(between.uscc, between.receipt, HERE).leaf_index is None
+    assert [item.zone for item in desk.store.of(between.uscc)] == [HERE]
 
 
 def test_the_staffs_interface_makes_files_to_carry_or_sends(between: Between) -> None:

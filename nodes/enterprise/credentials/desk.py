@@ -22,6 +22,7 @@ from scoring.errors import WrongSignerError
 from scoring.federation.credential import FORMAT, Credential, presentation_digest
 from scoring.statements import CredentialShown, Enrolment, Title, parse_statement
 
+MOST_LEAVES = 1 << 53
 LIFE_S = 900  # of a presentation: it is sent at once, or carried to a counter
 
 
@@ -81,20 +82,19 @@ class CredentialDesk:
     def show(self, uscc: str, receipt: bytes, zone: str) -> Shown:
         """Make a credential and show it to ``zone``, whose gateway took it when this returns.
 
-        Raises as ``make``; NotFoundError for a zone that is not in the configuration; GatewayRefusal with that zone's reason, PeerUnavailableError.
+        It is kept before it is sent: a zone that takes it and answers otherwise, or nothing, has seen it all the same. Raises as ``make``;
+        NotFoundError for a zone that is not in the configuration; GatewayRefusal with that zone's reason, PeerUnavailableError.
         """
         other = self.zones.get(zone)
         if other is None:
             raise NotFoundError(f"this service shows scores to {', '.join(sorted(self.zones)) or 'no other zone'}, not to {zone}")
         made = self.make(uscc, receipt, zone)
-        answer = other.gateway.submit("POST", "/v1/credentials", canonical_json(made.body()))
-        leaf_index = answer.get("leaf_index")
         shown = Shown(
-            presentation_digest(made.shown), uscc, zone, self._now(), made.shows.epoch, made.shows.total, made.shows.time,
-            leaf_index if isinstance(leaf_index, int) else None,
+            presentation_digest(made.shown), uscc, zone, self._now(), made.shows.epoch, made.shows.total, made.shows.time, None,
         )  # fmt: skip
         self.store.put(shown)
-        return shown
+        answer = other.gateway.submit("POST", "/v1/credentials", canonical_json(made.body()))
+        return self.store.logged(shown, _leaf_index(answer.get("leaf_index")))
 
     def _check_own(self, enterprise: Enterprise, shows: Verified, receipt: bytes) -> None:
         if shows.subject != enterprise.subject:
@@ -103,3 +103,8 @@ class CredentialDesk:
         enrolment = parse_statement(envelope.payload_type, envelope.payload)
         if not isinstance(enrolment, Enrolment) or enrolment.key.key_id != enterprise.key_id:
             raise WrongSignerError("the receipt rests on an earlier key of the enterprise: have a new score released")
+
+
+def _leaf_index(said: object) -> int | None:
+    """A place in the other zone's log, if what its gateway said can be one."""
+    return said if isinstance(said, int) and not isinstance(said, bool) and 0 <= said < MOST_LEAVES else None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Engine, Integer, MetaData, String, Table, desc, insert, select
+from sqlalchemy import BigInteger, Column, Engine, Integer, MetaData, String, Table, desc, insert, select, update
 
 from nodes.runtime.database import reading, writing
 
@@ -21,7 +21,7 @@ SHOWN = Table(
 @dataclass(frozen=True, slots=True)
 class Shown:
     """One score shown to one zone. ``digest``: of the presentation; ``scored``: when it was released here; ``leaf_index``: in the other zone's
-    log, None where that did not have it yet."""
+    log, None where that did not have it yet, or did not say that it took it."""
 
     digest: str
     uscc: str
@@ -47,6 +47,12 @@ class CredentialStore:
         """Keep that a score was shown."""
         with writing(self._engine) as connection:
             connection.execute(insert(SHOWN).values(asdict(shown)))
+
+    def logged(self, shown: Shown, leaf_index: int | None) -> Shown:
+        """Keep where the other zone's log has it, if it does; the whole."""
+        with writing(self._engine) as connection:
+            connection.execute(update(SHOWN).where(SHOWN.c.digest == shown.digest).values(leaf_index=leaf_index))
+        return replace(shown, leaf_index=leaf_index)
 
     def of(self, uscc: str) -> list[Shown]:
         """What one enterprise has shown, the last first."""
