@@ -63,7 +63,7 @@ def main(config: Path) -> int:
     _pull(process, settings, identity, other, store, show)
     _notices(process, settings, identity, other, follower, watch)
     late = LateStatements(other, replica, files, _source(process, settings, identity))
-    process.worker("statements", lambda: late.run(process.stopping))
+    watch.work(process, "statements", lambda: late.run(process.stopping), late.cancel)
     process.worker("show", lambda: show.run(process.stopping))
     return process.run()
 

@@ -26,10 +26,15 @@ class LateStatements:
     def __init__(self, other: OtherZone, replica: LogReplica, files: MirrorFiles, source: RpcStatements) -> None:
         self._other, self._replica, self._files, self._source = other, replica, files, source
         self._complete: frozenset[str] = PUBLIC_KINDS  # the replica demands these with their leaves
+        self._cancelled = threading.Event()
+
+    def cancel(self) -> None:
+        """End ``run`` at its next turn: the log is not trusted any more."""
+        self._cancelled.set()
 
     def run(self, stopping: threading.Event) -> None:
-        """Until ``stopping`` is set. Raises LogInconsistentError when the log hands over another envelope than a leaf names."""
-        while not stopping.wait(LOOK_S):
+        """Until ``stopping`` is set, or cancelled. Raises LogInconsistentError when the log hands over another envelope than a leaf names."""
+        while not stopping.wait(LOOK_S) and not self._cancelled.is_set():
             try:
                 self.turn()
             except (PeerUnavailableError, RpcRefusal) as error:

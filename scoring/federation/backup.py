@@ -142,6 +142,8 @@ class Reader:
             raise BackupError(f"chunk {number} is not the next of its part")
         self._part = part
         self._content += content
+        if len(self._content) > part.size:
+            raise BackupError(f"the part that goes on with chunk {number} is larger than it says")
         if part.place < part.count:
             return None
         whole, self._part, self._content = bytes(self._content), None, bytearray()

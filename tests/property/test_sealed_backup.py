@@ -123,3 +123,20 @@ def test_a_range_of_leaves_with_other_entries_is_refused() -> None:
     for part in (PARTS[1], replace(PARTS[0], name="0-3"), replace(PARTS[0], name="two"), replace(PARTS[0], content=PARTS[0].content[:-1])):
         with pytest.raises(BackupError):
             entries_of(part)
+
+
+def test_a_part_that_grows_beyond_what_it_says_is_refused_before_it_fills_the_memory() -> None:
+    """Whoever has the public half can seal: chunk after chunk of a part that never ends."""
+    place, reader = Place(), Reader(PRIVATE, ZONE, STREAM)
+    for number in (1, 2, 3):
+        inner = PartHead(kind="blob", name="ab" * 32, sha256="cd" * 32, size=9, place=number, count=1 << 40)
+        head = ChunkHead(format=backup.FORMAT, zone=ZONE, stream=STREAM, key=sha256(PUBLIC).hex(), number=number, previous=place.digest)
+        raw = canonical_json(head.model_dump(mode="json"))
+        enc, ciphertext = seal(PUBLIC, frame(label("backup-chunk")), raw, frame(canonical_json(inner.model_dump(mode="json")), b"four"))
+        chunk = frame(raw, enc + ciphertext)
+        place = Place(number, sha256(chunk).hex())
+        if number == 3:
+            with pytest.raises(BackupError, match="larger than it says"):
+                reader.take(chunk)
+        else:
+            assert reader.take(chunk) is None

@@ -129,6 +129,7 @@ HOSTILE = {
     "another file": {"sign.pem": b"x"},
     "a path within packs": {"packs/../../evil": b"x"},
     "a directory's name": {"packs/": b"x"},
+    "too much together": {f"packs/{number}.yaml": bytes(8 << 20) for number in range(9)},
 }
 
 
@@ -155,7 +156,8 @@ def test_a_file_that_is_none_of_roots_is_refused_and_writes_nothing(made: Zones,
             entry.type, entry.linkname = tarfile.SYMTYPE, "/etc/passwd"
             tar.addfile(entry)
     (tmp_path / "hostile.tar").write_bytes(b"no tar" if added == "no tar" else content.getvalue())
-    refused(2, "pin", tmp_path / "hostile.tar", "--registry", made.digest(made.river), "--public", public)
+    said = refused(2, "pin", tmp_path / "hostile.tar", "--registry", made.digest(made.river), "--public", public)
+    assert added not in HOSTILE or "has no place" in said, "nothing of it is read further"
     assert not (public / "peers").exists()
     assert not (tmp_path / "evil").exists()
 

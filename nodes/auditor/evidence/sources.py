@@ -61,7 +61,10 @@ class RpcStatements:
         """Envelopes by digest, in the order asked; None where there is none for this member."""
         request = log_pb2.EnvelopeRequest(digests=[bytes.fromhex(digest) for digest in digests])
         try:
-            return list(rpc.call(self._log.Envelopes, request, timeout_s=TIMEOUT_S).envelopes)
+            found = list(rpc.call(self._log.Envelopes, request, timeout_s=TIMEOUT_S).envelopes)
+            if len(found) != len(digests):
+                raise PeerUnavailableError(f"the log answers {len(found)} envelopes where {len(digests)} were asked for")
+            return list[bytes | None](found)
         except RpcRefusal as refusal:
             if refusal.reason not in {NOT_FOUND, TOO_LARGE}:
                 raise

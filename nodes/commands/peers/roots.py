@@ -19,7 +19,7 @@ from scoring.statements import Registry, parse_statement
 
 REGISTRY = "registry.dsse.json"
 NEEDED = (REGISTRY, "log.vkey", "witnesses.vkey", "witness-policy.json", "key.json", "ceremony.dsse.json", "ca.pem")
-LARGEST_FILE, MOST_FILES = 8 << 20, 256
+LARGEST_FILE, LARGEST, MOST_FILES = 8 << 20, 64 << 20, 256
 _PACK = re.compile(r"packs/[A-Za-z0-9][A-Za-z0-9@._-]{0,120}", re.ASCII)
 _DIR = 0o755
 
@@ -70,17 +70,19 @@ def registry_in(public_dir: Path) -> tuple[str, str, Registry]:
 
 
 def _unpacked(content: bytes) -> dict[str, bytes]:
-    """Files by name: only names that a public directory has, regular ones, of bounded size."""
+    """Files by name: only names that a public directory has, regular ones, of bounded size, each and together."""
     files: dict[str, bytes] = {}
+    left = LARGEST
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
             for entry in tar:
                 known = entry.name in NEEDED or _PACK.fullmatch(entry.name) is not None
-                if not known or not entry.isfile() or entry.size > LARGEST_FILE or entry.name in files or len(files) >= MOST_FILES:
+                if not known or not entry.isfile() or entry.size > min(LARGEST_FILE, left) or entry.name in files or len(files) >= MOST_FILES:
                     raise SettingsError(f"{entry.name!r} has no place in a zone's roots of trust")
                 reader = tar.extractfile(entry)
                 assert reader is not None  # it is a file
                 files[entry.name] = reader.read()
+                left -= entry.size
     except (tarfile.TarError, EOFError) as error:
         raise SettingsError(f"this is no file of a zone's roots: {error}") from error
     if missing := [name for name in NEEDED if name not in files]:
