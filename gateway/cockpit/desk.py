@@ -102,7 +102,7 @@ class Cockpit:
         return {
             **common, "tables": tables, "places": places, "place": place, "titles": {each.word: self.named(request, each) for each in places},
             "coverage": self.coverage(rating[0], person, place), "move": MOVE, "trend": TREND, "rows": tables.by_place([*below, *across]),
-            "lending": self.lending(request, person, stages, place), "policies": policy_money(self.policies, self.register, person),
+            "lending": self.lending(request, person, place), "policies": policy_money(self.policies, self.register, person),
             "steps": [(STEPS[name], count) for name in STEPS if (count := self.steps.counts().get(name))], "language": language, "own": own,
         }  # fmt: skip
 
@@ -113,12 +113,14 @@ class Cockpit:
         rated = self.results.rows(state)
         return sum(item.subject in rated for item in mine), len(mine)
 
-    def lending(self, request: Request, person: Person, stages: dict[str, str], place: Place) -> tuple[str, Tables] | None:
-        """The newest publication of the banks' loan books: (epoch, tables)."""
+    def lending(self, request: Request, person: Person, place: Place) -> tuple[str, Tables] | None:
+        """The newest publication of the banks' loan books, by the stages of the epoch that was rated last before: (epoch, tables)."""
         lendings = self.results.lendings()
         document = self.store.publication(lendings[-1][0].opened.epoch) if lendings else None
         if document is None or place.id not in {each.id for each in places_for(person, document)}:
             return None
+        rating = self.rating(document["previous"])
+        stages = {} if rating is None else {stage.id: own(stage.title, self.site.language(request)) for stage in rating[1].stages}
         return document["epoch"], Tables(document, stages, self.site.translator(request))
 
     def running(self) -> list[tuple[EpochState, Model]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from gateway.cockpit.questions import Asking, canonical_prefixes, edges_for, places_of
+from gateway.cockpit.questions import POINTS, STAGE, Asking, canonical_prefixes, edges_for, places_of
 from gateway.cockpit.results import Results
 from gateway.cockpit.store import CockpitStore
 from gateway.register.book import Register
@@ -14,7 +15,7 @@ from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
 from nodes.runtime.clock import Clock
 from scoring.disclosure.tables.exchanges import Recipe
-from scoring.disclosure.tables.figures import Cell, Figure, Item, sizes
+from scoring.disclosure.tables.figures import Cell, Figure, Item, Question, sizes
 from scoring.disclosure.tables.suppression import SMALLEST, Before, Publication, publish
 from scoring.errors import ScoringError
 from scoring.exchange.epoch import EpochState
@@ -63,25 +64,35 @@ class Publisher:
         return PAUSE_S if waiting else None
 
     def _publish(self, state: EpochState, kind: str) -> None:
-        earlier = self._store.publications()[-REMEMBERED:]
-        asking = self._asking(state, kind, earlier)
+        every = self._store.publications()
+        earlier = every[-REMEMBERED:]
+        asking = self._asking(state, kind, every)
         homes = self._homes(state)
-        items, canonical = self._items([*(Asking.of(document) for document in earlier), asking], homes)
+        asked = [*(Asking.of(document) for document in earlier), asking]
+        items, canonical = self._items(asked, homes)
         before = Before(
             [question for document in earlier for question in Asking.of(document).questions() if question.id not in document["withheld"]],
             frozenset(Cell(*cell) for document in earlier for *cell, _, _ in document["shown"]),
             frozenset(Cell(*cell) for document in earlier for cell in document["kept"]),
             {Cell(*cell): _recipe(names, pairs) for document in earlier for *cell, names, pairs in document["protections"]},
+            frozenset(f"{what}/{epoch}" for epoch in {each.previous for each in asked} - {each.epoch for each in asked} for what in (STAGE, POINTS)),
         )
         counted = [item for item in items if any(value is not None for name, value in item.values.items() if name.endswith(f"/{asking.epoch}"))]
-        done = publish(items, asking.questions(), before)
+        done = publish(items, self._questions(asking), before)
         document = _document(asking, state, done, counted, canonical) | {"time": self._now()}
         self._store.publish(asking.epoch, state.release_index or 0, document, homes)
         _log.info(TABLES_PUBLISHED, epoch=asking.epoch, shown=len(done.shown), kept=len(done.kept), withheld=len(done.withheld))
 
-    def _asking(self, state: EpochState, kind: str, earlier: Sequence[Mapping[str, Any]]) -> Asking:
+    def _questions(self, asking: Asking) -> list[Question]:
+        """Figures of loans only where the number of enterprises of the stage is shown too, which borrowers would bound from below [T2.5]."""
+        rated = self._store.publication(asking.previous) if asking.kind == "loans" and asking.previous else None
+        shown = [] if rated is None else [Cell(*cell) for *cell, _, _ in rated["shown"]]
+        stages = frozenset((cell.place, cell.group) for cell in shown if cell.question == f"{STAGE}/{asking.previous}")
+        return [question if asking.kind == "rating" else replace(question, only=stages) for question in asking.questions()]
+
+    def _asking(self, state: EpochState, kind: str, every: Sequence[Mapping[str, Any]]) -> Asking:
         epoch = state.opened.epoch
-        ratings = [document["epoch"] for document in earlier if document["kind"] == "rating"]
+        ratings = [document["epoch"] for document in every if document["kind"] == "rating"]
         models = {known.opened.epoch: model for known, model in self._results.ratings()}
         if kind == "loans":
             return Asking(epoch, kind, stages=(), previous=ratings[-1] if ratings else "")
@@ -105,14 +116,14 @@ class Publisher:
         ratings = {state.opened.epoch: state for state, _ in self._results.ratings()}
         lendings = {state.opened.epoch: state for state, _ in self._results.lendings()}
         for asking in asked:
+            for epoch in {asking.previous, asking.epoch} & ratings.keys() if asking.kind == "rating" else ():
+                for subject, row in self._results.rows(ratings[epoch]).items():
+                    answers[subject] |= {f"stage/{epoch}": row.stage, f"points/{epoch}": -1 if row.gated else row.hundredths}
             if asking.kind == "loans":
-                stages = self._results.rows(ratings[asking.previous]) if asking.previous else {}
+                for subject, row in self._results.rows(ratings[asking.previous]).items() if asking.previous else ():
+                    answers[subject][f"rated/{asking.epoch}"] = row.stage
                 for subject, loans in self._results.loans(lendings[asking.epoch]).items():
-                    stage = stages[subject].stage if subject in stages else "–"
-                    answers[subject][f"loans/{asking.epoch}"] = (stage, loans.balance_fen, loans.overdue)
-            else:
-                for subject, row in self._results.rows(ratings[asking.epoch]).items():
-                    answers[subject] |= {f"stage/{asking.epoch}": row.stage, f"points/{asking.epoch}": -1 if row.gated else row.hundredths}
+                    answers[subject][f"loans/{asking.epoch}"] = (loans.balance_fen, loans.repaid_fen, loans.overdue)
         canonical = canonical_prefixes({division for division, _ in homes.values()})
         names = {name for asking in asked for question in asking.questions() for name in question.reads}
         empty: dict[str, Hashable] = {name: None for name in sorted(names)}  # noqa: C420 - fromkeys would fix the values' type to None

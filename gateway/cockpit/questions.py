@@ -13,8 +13,10 @@ from typing import Any
 from scoring.disclosure.tables.figures import Answer, Question, Values
 
 STAGE, POINTS, GATED, MOVE, TREND = "stage", "points", "gated", "move", "trend"
-BALANCE, OVERDUE = "balance", "overdue"
+BALANCE, REPAID, OVERDUE = "balance", "repaid", "overdue"
 ROOT = "|"
+UNRATED = "–"
+"""The group of borrowers without a rated stage."""
 STEADY = 100
 """Hundredths: a total that moved by less than a point stayed where it was."""
 _STEPS = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000)
@@ -40,9 +42,10 @@ class Asking:
         """The questions, in the order of the page."""
         stage, points, loans = f"stage/{self.epoch}", f"points/{self.epoch}", f"loans/{self.epoch}"
         if self.kind == "loans":
+            rated = f"rated/{self.epoch}"  # the stage of the epoch rated before, which stands in lists by name [T4.2]
             return [
-                Question(f"{BALANCE}/{self.epoch}", (loans,), partial(_lent, loans, 1), sums=True),
-                Question(f"{OVERDUE}/{self.epoch}", (loans,), partial(_lent, loans, 2), sums=True),
+                Question(f"{name}/{self.epoch}", (rated, loans), partial(_lent, rated, loans, place), sums=True, known=frozenset({rated}))
+                for place, name in enumerate((BALANCE, REPAID, OVERDUE))
             ]
         found = [
             Question(f"{STAGE}/{self.epoch}", (stage,), partial(_stage, stage), frozenset({ROOT})),
@@ -120,8 +123,8 @@ def _trend(earlier: str, later: str, values: Values) -> Answer | None:
     return Answer("up" if after >= before + STEADY else "down" if after <= before - STEADY else "same")
 
 
-def _lent(name: str, place: int, values: Values) -> Answer | None:
-    said = values[name]
+def _lent(rated: str, name: str, place: int, values: Values) -> Answer | None:
+    said, stage = values[name], values[rated]
     if not isinstance(said, tuple) or not said[place]:
         return None
-    return Answer(said[0], said[place])
+    return Answer(UNRATED if stage is None else str(stage), said[place])

@@ -15,7 +15,7 @@ from scoring.exchange.epoch import EpochState, Phase
 from scoring.indicators.model import Model
 
 TOTAL = "total"
-BALANCE, LOANS, OVERDUE = "total", "loans-at-all", "overdue-at-all"
+BALANCE, REPAID, LOANS, OVERDUE = "total", "repaid-at-all", "loans-at-all", "overdue-at-all"
 FEN_A_HUNDREDTH = 1_000_000
 """A point of loan-performance is a million yuan, so a hundredth is 10,000 yuan."""
 
@@ -40,6 +40,7 @@ class Loans:
     """What all banks together have lent an enterprise, as released to the authority."""
 
     balance_fen: int
+    repaid_fen: int
     loans: int
     overdue: int
 
@@ -52,7 +53,7 @@ def is_rating(model: Model) -> bool:
 
 def is_lending(model: Model) -> bool:
     """Whether a model sums the banks' loan books."""
-    return model.contributors is not None and {BALANCE, LOANS, OVERDUE} <= set(model.functionals)
+    return model.contributors is not None and {BALANCE, REPAID, LOANS, OVERDUE} <= set(model.functionals)
 
 
 class Results:
@@ -105,13 +106,13 @@ class Results:
     def loans(self, state: EpochState) -> dict[str, Loans]:
         """Subject id -> loans of a released lending epoch; those without any are left out."""
         found: dict[str, list[int]] = {}
-        for place, functional in enumerate((BALANCE, LOANS, OVERDUE)):
+        for place, functional in enumerate((BALANCE, REPAID, LOANS, OVERDUE)):
             for total in self._store.totals(state.opened.epoch, functional):
-                found.setdefault(total.subject, [0, 0, 0])[place] = total.hundredths
+                found.setdefault(total.subject, [0, 0, 0, 0])[place] = total.hundredths
         return {
-            subject: Loans(balance * FEN_A_HUNDREDTH, loans // 100, overdue // 100)
-            for subject, (balance, loans, overdue) in found.items()
-            if balance or loans
+            subject: Loans(balance * FEN_A_HUNDREDTH, repaid * FEN_A_HUNDREDTH, loans // 100, overdue // 100)
+            for subject, (balance, repaid, loans, overdue) in found.items()
+            if balance or repaid or loans or overdue
         }
 
     def _released(self, wanted: Callable[[Model], bool]) -> list[tuple[EpochState, Model]]:

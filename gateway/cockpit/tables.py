@@ -8,13 +8,15 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from gateway.cockpit.questions import BALANCE, GATED, MOVE, OVERDUE, POINTS, STAGE
+from gateway.cockpit.questions import BALANCE, GATED, MOVE, OVERDUE, POINTS, REPAID, STAGE, UNRATED
 from gateway.cockpit.scope import Place
 from nodes.runtime.pages.charts import Chart, Series
 from nodes.runtime.pages.language import N_
 
 Translate = Callable[[str], str]
 CHANGES = {"up": N_("上升"), "same": N_("持平"), "down": N_("下降"), "new": N_("新进")}
+LENT = (BALANCE, REPAID, OVERDUE)
+"""What the banks' sums tell of loans, in the order of the table."""
 GATES = {"no": N_("未归零"), "yes": N_("一票归零")}
 
 
@@ -72,18 +74,22 @@ class Tables:
         """How many totals count as 0 by a gate, and how many do not."""
         return [(self.translate(GATES[group]), self.number(GATED, place, group)) for group in GATES if group in self._groups(GATED)]
 
-    def loans(self, place: Place) -> list[tuple[str, int | None, int | None, int | None, int | None]]:
-        """By stage: borrowers, balance in fen, borrowers with loans overdue, such loans."""
+    def loans(self, place: Place) -> list[tuple[str, list[tuple[int | None, int | None]]]]:
+        """By stage, of each of ``LENT`` how many enterprises and what it comes to: balance and repaid principal in fen, loans overdue."""
         order = {stage: number for number, stage in enumerate(self.stage_titles)}
-        groups = sorted({*self._groups(BALANCE), *self._groups(OVERDUE)}, key=lambda stage: order.get(stage, len(order)))
+        groups = sorted({group for question in LENT for group in self._groups(question)}, key=lambda stage: order.get(stage, len(order)))
+        titles = {UNRATED: self.translate(N_("未评价")), **self.stage_titles}
         return [
-            (
-                self.stage_titles.get(stage, stage),
-                self.number(BALANCE, place, stage), self.amount(BALANCE, place, stage),
-                self.number(OVERDUE, place, stage), self.amount(OVERDUE, place, stage),
-            )
+            (titles.get(stage, stage), [(self.number(question, place, stage), self.amount(question, place, stage)) for question in LENT])
             for stage in groups
-        ]  # fmt: skip
+        ]
+
+    def lent(self, place: Place) -> Chart:
+        """Balance and repaid principal by stage, in units of 10,000 yuan."""
+        told = self.loans(place)
+        rows = [(self.translate(N_("贷款余额（万元）")), 0), (self.translate(N_("已还本金（万元）")), 1)]
+        series = tuple(Series(name, tuple(_wan(figures[at][1]) for _, figures in told)) for name, at in rows)
+        return Chart("bar", self.translate(N_("各发展阶段贷款与还款")), tuple(title for title, _ in told), series, whole=True, height=300)
 
     def by_place(self, places: Sequence[Place]) -> list[tuple[Place, int | None, list[int | None]]]:
         """A line for each place: its enterprises, and how many are in each stage, in the order of ``stage_columns``."""
@@ -108,3 +114,8 @@ class Tables:
         name = f"{question}/{self.document['epoch']}"
         found = {cell[2] for part in ("shown", "kept") for cell in self.document[part] if cell[0] == name}
         return sorted(found)
+
+
+def _wan(fen: int | None) -> float | None:
+    """Fen in units of 10,000 yuan."""
+    return None if fen is None else fen / 1_000_000

@@ -53,7 +53,7 @@ def demo(
     policies: Annotated[
         bool | None,
         typer.Option(
-            "--policies/--no-policies", help="A policy and a library too, on invented records; by default where firm-panel is kept running."
+            "--policies/--no-policies", help="A policy, a library and loans too, on invented records; by default where firm-panel is kept running."
         ),
     ] = None,
     as_json: JsonFlag = False,

@@ -11,7 +11,8 @@ from pathlib import Path
 from nodes.errors import SettingsError
 from nodes.packs import lends, shipped_pack, shipped_packs
 from scoring.indicators.model import Model, load_pack
-from simulators.demo.policies import further_models
+from simulators.demo.applications.loans import loans_model
+from simulators.demo.applications.policies import further_models
 from simulators.population import firm_panel
 from simulators.population.beside import beside, with_fields
 from simulators.population.naming import BRANDS
@@ -34,7 +35,8 @@ GUIDELINES = ("national-2024", "sme-tech", "torch-20")
 class DemoOptions:
     """``consents``: enterprises that consent to a bank. ``out`` must be absent or empty. ``base_port``: None takes free ports.
 
-    ``policies``: evaluate a policy and a library too, on invented records. A zone that is kept running has an institution of every kind."""
+    ``policies``: evaluate a policy and a library too, on invented records, and the sum over banks' loan books. A zone that is kept running has an
+    institution of every kind."""
 
     out: Path
     pack: str = FIRM_PANEL
@@ -63,6 +65,11 @@ class DemoOptions:
     def further(self) -> tuple[Model, ...]:
         """The flag models of the run's policy and library."""
         return further_models() if self.policies else ()
+
+    @property
+    def summed(self) -> tuple[Model, ...]:
+        """The model of the banks' loan books, which lie with the banks."""
+        return (loans_model(),) if self.policies else ()
 
     @property
     def recorded(self) -> Model:

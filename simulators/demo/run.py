@@ -15,11 +15,12 @@ from nodes.errors import NodeError
 from nodes.packs import shipped_pack
 from nodes.runtime.files import PRIVATE_DIR, read_private, write_private
 from nodes.runtime.peers.identity import load_signing_key
+from simulators.demo.applications.loans import Lenders, flow_back
+from simulators.demo.applications.policies import Town, begin_for_visitors, evaluate_flags, pay_without_application
 from simulators.demo.holding import Running
 from simulators.demo.intake import FirstReading
 from simulators.demo.options import DemoOptions
 from simulators.demo.people import Authority, Bank, Desk, EnterpriseService
-from simulators.demo.policies import Town, begin_for_visitors, evaluate_flags, pay_without_application
 from simulators.demo.refused import Granted, refused_requests
 from simulators.demo.written import artifacts
 from simulators.demo.written.coverage import coverage
@@ -52,6 +53,7 @@ class DemoResult:
     refusals: list[dict[str, Any]] = field(default_factory=list)
     portrait: dict[str, Any] = field(default_factory=dict)
     policies: dict[str, Any] = field(default_factory=dict)
+    loans: str = ""
     draw: dict[str, Any] = field(default_factory=dict)
     audit: dict[str, Any] = field(default_factory=dict)
     tampering: list[dict[str, Any]] = field(default_factory=list)
@@ -85,6 +87,7 @@ def run_demo(options: DemoOptions, tell: Tell, linger: Callable[[DemoResult], No
         run.evaluate()
         run.release_scores()
         run.policies()
+        run.loans()
         run.audit()
         run.finish()
         linger(run.result)
@@ -93,7 +96,7 @@ def run_demo(options: DemoOptions, tell: Tell, linger: Callable[[DemoResult], No
 
 def _make_zone(options: DemoOptions, out: Path, systems: Sequence[System], meter: Meter) -> None:
     """The zone's members, key and configurations; meanwhile departments' nodes read their systems."""
-    packs = [shipped_pack(name) for name in (options.pack, *(model.id for model in options.further))]
+    packs = [shipped_pack(name) for name in (options.pack, *(model.id for model in (*options.further, *options.summed)))]
     mapped, bits = mappings_of(systems), options.key_bits
     with FirstReading(systems) as reading:
         with meter.step("ceremony", f"密钥仪式 key ceremony: 3 of 5, {bits} bits; members, certificates"):
@@ -115,7 +118,7 @@ class _Run:
         self._options, self._out, self._model, self._meter, self._processes = options, out, options.model, meter, processes
         roster_key = bytes.fromhex(read_private(out / "members" / "authority" / "roster.key").decode().strip())
         self._firms: dict[str, Firm] = {subject_id(roster_key, firm.uscc): firm for firm in population.firms}
-        self._period, self._systems = population.period, systems
+        self._population, self._period, self._systems = population, population.period, systems
         self._epoch = f"e{population.period}"
         self.result = DemoResult(options, len(population.firms))
         self._totals: list[dict[str, Any]] = []
@@ -197,6 +200,16 @@ class _Run:
             self.result.policies = pay_without_application(town, self._out, self.result.gateway)
         if self._options.keep_running:
             begin_for_visitors(self._out, self.result.gateway, self._epoch)
+
+    def loans(self) -> None:
+        """What became of the loans that banks gave, where the run has that: summed over all of their books, opened to the authority."""
+        product = next(iter(self._model.products), None)
+        if not self._options.summed or product is None:
+            return
+        institutions = [member.id for member in self._options.plan.with_role("bank")]
+        lenders = Lenders(self._authority, self._service, self._banks, institutions, self._firms, product, EPOCH_TIMEOUT_S)
+        with self._meter.step("loans", f"贷款回流 loans: the books of {len(institutions)} institutions, summed under encryption"):
+            self.result.loans = flow_back(lenders, self._population, self._totals, self._out, self._count("columns received or batches opened"))
 
     def audit(self) -> None:
         """What the auditor drew by lot; then it mirrors the log and gives a verdict, and three tamperings are tried."""

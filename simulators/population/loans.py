@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from simulators.population.tables import Population, Table
 
-FIELDS = ("loans_active", "loan_balance", "loans_overdue_90")
+FIELDS = ("loans_active", "loan_balance", "loan_repaid", "loans_overdue_90")
 BORROWING, OVERDUE = 0.6, 0.1
 LARGEST_YUAN = 20_000_000
 
@@ -28,6 +28,7 @@ def _book(population: Population, bank: str, seed: int) -> Table:
         active = draw.randint(1, 4)
         balance = min(LARGEST_YUAN, round(draw.lognormvariate(14.2, 1.0), 2))
         overdue = draw.randint(1, active) if draw.random() < OVERDUE else 0
-        if draw.random() < BORROWING:
-            rows.append((firm.uscc, population.period, str(active), f"{balance:.2f}", str(overdue)))
+        borrows, repaid = draw.random() < BORROWING, round(balance * draw.random(), 2)
+        if borrows:
+            rows.append((firm.uscc, population.period, str(active), f"{balance:.2f}", f"{repaid:.2f}", str(overdue)))
     return Table(bank, ("uscc", "period", *FIELDS), tuple(rows))

@@ -122,7 +122,7 @@ INSTITUTIONS = (
     MemberPlan("lessor", Title(zh="某融资租赁公司", en="A lessor"), ("bank",), kind="lessor"),
     MemberPlan("investor", Title(zh="某创投基金", en="An investor"), ("bank",), kind="investor"),
 )
-"""An institution of every other kind: for ``with_members``. They accept no model, so they contribute to no sum over banks [M7]."""
+"""An institution of every other kind: for ``with_members``. Where a model sums loan books, theirs are among them [M7]."""
 
 
 def plan_for(models: Sequence[Model], zone: str = "", *, threshold: int = 3, witnesses: int = 1, size: ZoneSize = USUAL) -> ZonePlan:

@@ -211,10 +211,10 @@ def test_contracts_become_the_records_that_the_bank_contributes(branch: Branch, 
     assert runner.run() == 0  # nothing was paid out yet
     branch.act("disburse", amount="1000000")
     assert runner.run() == 1
-    assert kept.find(uscc_of(0), year) == {"loans_active": "1", "loan_balance": "1000000.00", "loans_overdue_90": "0"}
+    assert kept.find(uscc_of(0), year) == {"loans_active": "1", "loan_balance": "1000000.00", "loan_repaid": "0.00", "loans_overdue_90": "0"}
     branch.act("repay", reference="1", principal="400000", interest="0", late="95")
     assert (runner.run(), runner.run()) == (1, 0)
-    assert kept.find(uscc_of(0), year) == {"loans_active": "1", "loan_balance": "600000.00", "loans_overdue_90": "1"}
+    assert kept.find(uscc_of(0), year) == {"loans_active": "1", "loan_balance": "600000.00", "loan_repaid": "400000.00", "loans_overdue_90": "1"}
 
 
 def upload(branch: Branch, rows: list[list[str]], form: str) -> httpx.Response:

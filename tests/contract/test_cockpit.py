@@ -13,23 +13,20 @@ import pytest
 
 from crypto.keygen import PrivateKey
 from gateway.cockpit.publisher import Publisher
-from gateway.cockpit.results import BALANCE, LOANS, OVERDUE, Loans, Results
+from gateway.cockpit.results import Results
 from gateway.cockpit.store import CockpitStore
 from gateway.register.book import Register
-from gateway.store import Store, Total
-from nodes.packs import shipped_pack
 from nodes.records.deliveries import Intake
 from nodes.records.store import RecordStore
 from nodes.runtime.pages.accounts import AUDITOR, AUTHORITY, CITY, COUNTY, PROVINCE
-from scoring.exchange.epoch import EpochState, Phase
-from scoring.indicators.model import Model, load_pack
-from tests.support.cockpit import PASSWORD, ROSTER_KEY, Board, another_epoch, board
+from tests.support.cockpit import PASSWORD, ROSTER_KEY, Board, another_epoch, board, lend
 from tests.support.databases import database_in
 from tests.support.epoch import EPOCH
 
 STAGES = ("S1",) * 34 + ("S2",) * 17 + ("S3",) * 8 + ("S4",) * 2
 PAGES = ("/cockpit/board", "/cockpit/enterprises", "/cockpit/supervision")
 COUNTIES = ("330108", "330109")
+LENT = "loans-1995"
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +163,8 @@ def test_a_publication_is_made_once(site: Board) -> None:
     store = site.front.cockpit.publisher._store
     before = store.publication(EPOCH)
     assert not site.front.cockpit.publisher.publish_all()
-    assert store.publications() == [before]
+    assert store.publication(EPOCH) == before
+    assert [document["epoch"] for document in store.publications()].count(EPOCH) == 1
 
 
 def test_every_look_at_an_enterprise_is_written_down(site: Board) -> None:
@@ -220,52 +218,37 @@ def test_tables_wait_until_the_register_is_read(site: Board, tmp_path: Path) -> 
     assert [document["epoch"] for document in store.publications()] == [EPOCH]
 
 
-class _Lent(Results):
-    """Released results of a zone that has, beside its own, an epoch of the banks' loan books, whose sums are in a real store of their own."""
-
-    lent: Results
-
-    def loans(self, state: EpochState) -> dict[str, Loans]:
-        return self.lent.loans(state)
-
-    def lendings(self) -> list[tuple[EpochState, Model]]:
-        ((rated, _),) = self.ratings()
-        said = rated.opened.model_copy(update={"epoch": "loans-1995"})
-        state = EpochState(said, 90, Phase.RELEASED, 91, "", 92, None)
-        return [(state, load_pack(shipped_pack("loan-performance")))]
-
-    def roster(self, state: EpochState) -> tuple[tuple[str, str, str], ...]:
-        ((rated, _),) = self.ratings()
-        return super().roster(rated)
-
-
-def test_loans_are_shown_by_stage_as_the_banks_sums_say(site: Board, tmp_path: Path) -> None:
-    """Two firms in three borrow; the only borrower of a stage, and a sum that one makes up, are on no table."""
+def test_loans_and_repayment_are_shown_by_stage_as_the_banks_sums_say(site: Board) -> None:
+    """Sums over two banks, opened from their ciphertexts; the only borrower of a stage, and a sum that one makes up, are on no table."""
     ((state, _),) = Results(site.front.zone_held, site.front.evaluation, site.front.store, site.register).ratings()
-    sums = Store(database_in(tmp_path, "gateway"))
-    results = _Lent(site.front.zone_held, site.front.evaluation, site.front.store, site.register)
-    stages = {subject: row.stage for subject, row in results.rows(state).items()}
-    lent = {subject: 1000 + 10 * place for place, subject in enumerate(sorted(stages)) if place % 3}
-    for functional, factor in ((BALANCE, 1), (LOANS, 0), (OVERDUE, 0)):
-        totals = [
-            Total(subject, place, "all", balance if factor else 100 * (functional == LOANS or place % 2), False)
-            for place, (subject, balance) in enumerate(lent.items())
-        ]
-        sums.keep_opened("loans-1995", functional, functional, b"", totals)
-    results.lent = Results(site.front.zone_held, site.front.evaluation, sums, site.register)
-    rated = CockpitStore(database_in(tmp_path, "gateway", name="cockpit"))
-    Publisher(results, site.register, rated, lambda: 0).publish_all()
-    document = rated.publication("loans-1995")
+    stages = {item["subject"]: item["stage"] for item in site.front.staff("GET", f"/v1/epochs/{EPOCH}/totals").json()["totals"]}
+    at_a = {subject: (1000 + 10 * place, 7 * place, 100, 0) for place, subject in enumerate(sorted(stages)) if place % 3}
+    at_b = {subject: (500, 50 + place, 200, 100 * (place % 2)) for place, subject in enumerate(sorted(stages)) if place % 4 == 1}
+    lend(site, LENT, {"bank-a": at_a, "bank-b": at_b})
+    document = site.front.cockpit.store.publication(LENT)
     assert document is not None
-    assert document["kind"] == "loans"
-    shown = {(place, group): (count, amount) for question, place, group, count, amount in document["shown"] if question == "balance/loans-1995"}
-    assert shown, document["withheld"]
-    for (place, stage), (count, amount) in shown.items():
-        if place == "|":
-            mine = [balance for subject, balance in lent.items() if stages[subject] == stage]
-            assert (count, amount) == (len(mine), sum(mine) * 1_000_000)
-        assert count >= 5
-    assert ("|", "S4") not in shown
+    assert (document["kind"], document["previous"], document["withheld"]) == ("loans", state.opened.epoch, [])
+    nothing = (0, 0, 0, 0)
+    sums = {subject: tuple(map(sum, zip(at_a.get(subject, nothing), at_b.get(subject, nothing), strict=True))) for subject in stages}
+    shown = {(question, group): (count, amount) for question, place, group, count, amount in document["shown"] if place == "|"}
+    for at, question, unit in ((0, "balance", 1_000_000), (1, "repaid", 1_000_000)):
+        for stage in ("S1", "S2"):
+            mine = [found[at] for subject, found in sums.items() if found[at] and stages[subject] == stage]
+            assert shown[f"{question}/{LENT}", stage] == (len(mine), unit * sum(mine))
+    assert all(count >= 5 for _, _, _, count, _ in document["shown"])
+    assert (f"balance/{LENT}", "S4") not in shown
+    page = site.get("chief", "/cockpit/board", english=True).text
+    count, amount = shown[f"repaid/{LENT}", "S1"]
+    assert f'<td class="number">{count}</td><td class="number">{amount / 100:,.2f}</td>' in page
+
+
+def test_no_other_stages_than_those_in_the_lists_protect_loans(site: Board) -> None:
+    """An official reads in lists by name who is in which stage: what protects a figure of loans leaves everybody there."""
+    document = site.front.cockpit.store.publication(LENT)
+    assert document is not None
+    protected = [recipe for question, _, _, *recipe in document["protections"] if question.endswith(f"/{LENT}")]
+    assert protected
+    assert {name for names, _ in protected for name in names} == {f"loans/{LENT}"}
 
 
 @pytest.mark.slow

@@ -7,7 +7,8 @@ what the exchange publishes itself. He never learns a figure that is kept back [
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.disclosure.tables.figures import Answer, Cell, Item, Question, Values, tabulate
+from scoring.disclosure.tables.figures import Answer, Cell, Item, Question, Values, possible, tabulate
 from scoring.disclosure.tables.suppression import Before, Publication, publish
 
 unhurried = settings(deadline=None, max_examples=12)
@@ -27,6 +28,7 @@ BIN = Question("bin", ("bin",), lambda values: Answer(str(values["bin"])))
 LOAN = Question("loan", ("loan",), lambda values: Answer("lent", int(str(values["loan"]))) if values["loan"] else None, sums=True)
 LATER = Question("later", ("later",), lambda values: Answer(str(values["later"])))
 MOVE = Question("move", ("bin", "later"), lambda values: Answer("same" if values["bin"] == values["later"] else "moved"))
+LENT = Question("lent", ("rated", "lent"), lambda values: Answer(str(values["rated"])) if values["lent"] == "x" else None, known=frozenset({"rated"}))
 FIRST, SECOND = (STAGE, BIN, LOAN), (LATER, MOVE)
 
 
@@ -127,6 +129,42 @@ def test_an_attacker_who_solves_all_tables_together_pins_no_kept_back_figure(ite
         assert low < high, cell
 
 
+def lending(items: Sequence[Item]) -> tuple[Sequence[Item], Publication, Publication, Question]:
+    """Stages published, then who borrows by stage, as the cockpit does: of a place and stage only where the number of its enterprises is shown."""
+    rated = [Item(item.id, item.places, {**item.values, "rated": item.values["stage"], "lent": "x" if item.values["loan"] else ""}) for item in items]
+    first = publish(rated, (STAGE,))
+    asked = replace(LENT, only=frozenset((cell.place, cell.group) for cell in first.shown))
+    return rated, first, publish(rated, (asked,), before((STAGE,), first)), asked
+
+
+def both(first: Publication, second: Publication) -> Publication:
+    """What stands published after both."""
+    return Publication({**first.shown, **second.shown}, first.kept | second.kept, second.protections, first.withheld | second.withheld)
+
+
+@settings(deadline=None, max_examples=6)
+@given(populations(most=40))
+def test_an_official_who_knows_every_stage_pins_no_number_of_borrowers(items: list[Item]) -> None:
+    """Lists by name tell officials the stage of each enterprise: borrowers by stage are protected against them too."""
+    rated, _first, second, lent = lending(items)
+    known = [Item(item.id, item.places, {**item.values, "stage": ""}) for item in rated]  # what is public of stages adds nothing to that
+    for cell in secret(second, (lent,)):
+        if cell in possible(rated, lent):
+            low, high = bounds(known, (lent,), second, cell, domains={"lent": ("", "x")}, told=("rated",))
+            assert low < high, cell
+
+
+@settings(deadline=None, max_examples=6)
+@given(populations(most=40))
+def test_borrowers_by_stage_give_no_number_of_a_stage_away(items: list[Item]) -> None:
+    """Somebody with tables alone, who knows that borrowers of a stage are enterprises of that stage."""
+    rated, first, second, lent = lending(items)
+    joint = replace(lent, answer=lambda values: Answer(str(values["stage"])) if values["lent"] == "x" else None)
+    for cell in secret(first, (STAGE,)):
+        low, high = bounds(rated, (STAGE, joint), both(first, second), cell, domains={"stage": STAGES, "lent": ("", "x")})
+        assert low < high, cell
+
+
 def test_the_attacker_is_one_who_succeeds_where_only_small_figures_are_kept_back() -> None:
     """The same attacker, before tables that keep back nothing but what is small: he computes it from a total and the rest of its line."""
     items = [firm(number, "AB"[number % 2], "CI"[number // 2 % 2], stage="ab"[number % 7 == 0], bin=BINS[number // 4 % 2]) for number in range(40)]
@@ -142,20 +180,23 @@ def test_the_attacker_is_one_who_succeeds_where_only_small_figures_are_kept_back
     assert all(low < high for cell in pinned for low, high in [bounds(items, asked, careful, cell)])
 
 
-def bounds(items: Sequence[Item], questions: Sequence[Question], done: Publication, target: Cell) -> tuple[int, int]:
-    """Least and greatest number of ``target`` over all populations that fit what the attacker knows."""
+def bounds(
+    items: Sequence[Item], questions: Sequence[Question], done: Publication, target: Cell,
+    domains: Mapping[str, str | tuple[str, ...]] = {"stage": STAGES, "bin": BINS}, told: tuple[str, ...] = (),
+) -> tuple[int, int]:  # fmt: skip
+    """Least and greatest number of ``target`` over all populations that fit what the attacker knows; ``told``: values that he knows of each."""
     asked = [question for question in questions if question.id not in done.withheld]
-    domains = {"stage": STAGES, "bin": BINS}
-    homes = Counter(item.places for item in items)
-    kinds = [(home, dict(zip(domains, values, strict=True))) for home in homes for values in product(*domains.values())]
+    homes = Counter((item.places, tuple((name, item.values[name]) for name in told)) for item in items)
+    drawn = [(home, dict(zip(domains, values, strict=True))) for home in homes for values in product(*domains.values())]
+    kinds: list[tuple[tuple[str, ...], Values]] = [(places, {**dict(values), **free}) for (places, values), free in drawn]
     solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]  # it has no types of its own
     solver.silent()
     variables: Any = solver.addIntegrals(list(range(len(kinds))), lb=0, ub=len(items))
     for home, number in homes.items():
-        solver.addConstr(sum(variables[at] for at, (place, _) in enumerate(kinds) if place == home) == number)
+        solver.addConstr(sum(variables[at] for at, (drawn_home, _) in enumerate(drawn) if drawn_home == home) == number)
     counts, _ = naive([(item, item.values) for item in items], asked)
     public = {(question.id, place) for question in asked for place in question.public_at}
-    groups = [(question, group) for question in asked for group in domains[question.id]]
+    groups = [(question, group) for question in asked for group in (BINS if question.id == "bin" else STAGES)]
     places = sorted({place for item in items for place in item.places})
     for question, group in groups:
         for place in places:

@@ -108,7 +108,7 @@ def test_sums_over_two_banks_equal_plain_sums_and_their_draw_agrees(zone: LiveZo
     found = {zone.subjects[item["subject"]]: item["hundredths"] for item in zone.authority.totals(LOANS_EPOCH)}
     assert {uscc: total for uscc, total in found.items() if total} == plain
     assert len(found) == len(zone.subjects) > len(plain) >= 3
-    for name in ("loans-at-all", "overdue-at-all"):
+    for name in ("repaid-at-all", "loans-at-all", "overdue-at-all"):
         assert len(zone.authority.call("GET", f"/v1/epochs/{LOANS_EPOCH}/totals?functional={name}")["totals"]) == len(zone.subjects)
     code, document = shown(zone, LOANS_EPOCH)
     (draw,) = document["draws"]

@@ -17,7 +17,7 @@ from nodes.packs import shipped_pack
 from nodes.runtime.files import make_private_directory, read_private
 from scoring.indicators.model import Model, load_pack
 from scoring.indicators.plain import score_plain
-from simulators.demo.policies import anywhere
+from simulators.demo.applications.policies import anywhere
 from simulators.population.beside import beside, with_fields
 from simulators.population.generate import generate
 from simulators.population.records import write_records

@@ -17,7 +17,7 @@ from scoring.statements.lending import InstitutionKind
 from simulators.demo.options import LENDING_PACKS
 from simulators.zone.configs import choose_addresses, write_configs
 from simulators.zone.layout import INSTITUTIONS, demo_plan, with_members
-from simulators.zone.products import DATA, products_of
+from simulators.zone.products import DATA, hotline_of, products_of
 
 KINDS = get_args(InstitutionKind)
 HOME = ("base-line", "zheke-loan")
@@ -27,7 +27,7 @@ HOME = ("base-line", "zheke-loan")
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_has_a_product_with_sound_terms_under_every_model_that_lends(kind: InstitutionKind, pack: str) -> None:
     model, published = read_pack(pack), dict[str, ProductTerms]()
-    for stated in products_of(kind, list(model.products)):
+    for stated in products_of(kind, list(model.products), hotline_of(1)):
         said = {
             **stated, "zone": "z", "nonce": "0" * 32, "institution": "i-1", "institution_kind": kind, "version": 1, "not_before": 0, "not_after": 1,
         }  # fmt: skip
@@ -39,7 +39,7 @@ def test_every_kind_has_a_product_with_sound_terms_under_every_model_that_lends(
 
 
 def test_the_home_zones_bank_has_the_loan_that_is_lifted_and_the_line_that_revolves() -> None:
-    found = {product["product"]: product for product in products_of("bank", HOME)}
+    found = {product["product"]: product for product in products_of("bank", HOME, hotline_of(1))}
     assert found["zheke-loan"]["uplift"] == {"amount_ratio": 13_000, "extra_months": 12}
     assert found["support-loan"]["revolving"]
 
@@ -48,13 +48,16 @@ def test_a_node_of_every_kind_takes_its_configuration(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     plan = with_members(demo_plan(), *INSTITUTIONS)
     configs = write_configs(plan, tmp_path, choose_addresses(plan), formulas=HOME)
-    kinds = {}
+    kinds, hotlines = {}, set()
     for member in plan.with_role("bank"):
         settings = BankSettings.load(configs[member.id])
         assert settings.bank.products is not None
         kinds[member.id] = settings.bank.kind
-        assert stated_terms(Path(settings.bank.products))
+        terms = stated_terms(Path(settings.bank.products))
+        assert all("虚构" in stated.source for stated in terms)
+        hotlines |= {stated.hotline for stated in terms}
     assert set(kinds.values()) == set(KINDS)
+    assert len(hotlines) == len(kinds), "each institution has its own"
 
 
 def test_every_kind_has_its_file() -> None:

@@ -31,9 +31,11 @@ class Exchange:
 
 
 class Exchanges:
-    """The exchanges that are possible among ``items``, by what they would change in the figures of ``questions``."""
+    """The exchanges that are possible among ``items``, by what they would change in the figures of ``questions``; values named in ``settled``
+    stay where they are."""
 
-    def __init__(self, items: Sequence[Item], questions: Sequence[Question]) -> None:
+    def __init__(self, items: Sequence[Item], questions: Sequence[Question], settled: frozenset[str] = frozenset()) -> None:
+        self._settled = settled
         self._items = sorted(items, key=lambda item: item.id)
         self._by_id = {item.id: item for item in self._items}
         self._questions = tuple(questions)
@@ -43,10 +45,13 @@ class Exchanges:
                 self._by_value[name] = (*self._by_value.get(name, ()), question)
         self._members: dict[Cell, list[Item]] = {}
         self._of_group: dict[tuple[str, str], list[Item]] = {}
+        self._of_none: dict[str, list[Item]] = {}
         for item in self._items:
             for question in self._questions:
                 answer = question.answer(item.values)
-                if answer is not None:
+                if answer is None:
+                    self._of_none.setdefault(question.id, []).append(item)
+                else:
                     self._of_group.setdefault((question.id, answer.group), []).append(item)
                     for place in item.places:
                         self._members.setdefault(Cell(question.id, place, answer.group), []).append(item)
@@ -59,6 +64,7 @@ class Exchanges:
         if inside:
             givers = spread(inside, breadth)
             takers = [item for key, members in self._of_group.items() if key[0] == cell.question and key[1] != cell.group for item in members]
+            takers += self._of_none.get(cell.question, [])
         else:  # nobody is there: somebody who is in the group elsewhere comes
             givers = spread(self._of_group.get((cell.question, cell.group), []), breadth)
             takers = [item for item in self._items if cell.place in item.places]
@@ -79,7 +85,7 @@ class Exchanges:
         if all(name in self._by_id for pair in recipe.pairs for name in pair):
             moves = tuple((self._by_id[one], self._by_id[other]) for one, other in recipe.pairs)
             linked = frozenset(name for question in self._questions if recipe.names & set(question.reads) for name in self._linked[question.id][0])
-            for names in dict.fromkeys((recipe.names, linked)):
+            for names in dict.fromkeys((recipe.names - self._settled, linked - self._settled)):
                 yield self._exchange(names, *moves)
 
     def _exchange(self, names: frozenset[str], *moves: tuple[Item, Item]) -> Exchange:
@@ -102,11 +108,13 @@ class Exchanges:
         return Exchange(recipe, moved, {cell: (count, amount) for cell, (count, amount) in changes.items() if count or amount})
 
     def _links(self, question: Question) -> tuple[frozenset[str], ...]:
-        """Sets of values that may be exchanged to change a question: all that hang together with what it reads, that alone, each by itself."""
+        """Sets of values that may be exchanged to change a question: all that hang together with what it reads, that alone, each by itself.
+        What its readers know is in none."""
         linked = set(question.reads)
         while more := {name for item in self._questions if linked & set(item.reads) for name in item.reads} - linked:
             linked |= more
-        return tuple(dict.fromkeys((frozenset(linked), frozenset(question.reads), *(frozenset({name}) for name in question.reads))))
+        sets = (frozenset(linked), frozenset(question.reads), *(frozenset({name}) for name in question.reads))
+        return tuple(names for names in dict.fromkeys(each - question.known - self._settled for each in sets) if names)
 
 
 def spread(items: Sequence[Item], count: int) -> Sequence[Item]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -39,7 +39,8 @@ class Question:
     """``answer`` reads the values named in ``reads`` and no others; None where an enterprise is in no group.
 
     ``public_at``: places whose figures of this question are published by the exchange itself: they cannot be kept back [T1.4].
-    ``sums``: amounts are shown beside numbers.
+    ``sums``: amounts are shown beside numbers. ``known``: values among ``reads`` that readers know of each enterprise anyway. ``only``: of which
+    places and groups figures may be shown at all; None: of every one.
     """
 
     id: str
@@ -47,6 +48,8 @@ class Question:
     answer: Callable[[Values], Answer | None] = field(repr=False)
     public_at: frozenset[str] = frozenset()
     sums: bool = False
+    known: frozenset[str] = frozenset()
+    only: frozenset[tuple[str, str]] | None = None
 
 
 @dataclass(slots=True)
@@ -77,6 +80,19 @@ def tabulate(items: Iterable[Item], questions: Iterable[Question]) -> dict[Cell,
             for place in item.places:
                 found.setdefault(Cell(question.id, place, answer.group), Figure()).add(answer.amount)
     return found
+
+
+def possible(items: Collection[Item], question: Question) -> set[Cell]:
+    """The cells of a question that may be other than empty to readers who know its ``known`` values of each enterprise: somebody is there who
+    could be in the group, since somebody whom they cannot tell apart is in it somewhere."""
+    alike: dict[tuple[Hashable, ...], tuple[set[str], set[str]]] = {}
+    for item in items:
+        groups, places = alike.setdefault(tuple(item.values[name] for name in sorted(question.known)), (set(), set()))
+        places.update(item.places)
+        answer = question.answer(item.values)
+        if answer is not None:
+            groups.add(answer.group)
+    return {Cell(question.id, place, group) for groups, places in alike.values() for group in groups for place in places}
 
 
 def sizes(items: Iterable[Item]) -> Counter[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from scoring.disclosure.tables.exchanges import Exchange, Exchanges, Recipe
-from scoring.disclosure.tables.figures import Cell, Figure, Item, Question, tabulate
+from scoring.disclosure.tables.figures import Cell, Figure, Item, Question, possible, tabulate
 
 SMALLEST = 5
 """Fewer enterprises than this are not shown [T1.1]."""
@@ -23,12 +23,14 @@ BREADTHS = (12, 40)
 @dataclass(frozen=True)
 class Before:
     """What earlier publications showed and kept back, of the questions that they asked: it cannot be taken back or shown any more [T3.1].
-    ``protections``: what protected each figure then."""
+    ``protections``: what protected each figure then. ``settled``: values of results of which other tables stand than these publications'; no
+    other population may have them elsewhere."""
 
     questions: Sequence[Question] = ()
     shown: frozenset[Cell] = frozenset()
     kept: frozenset[Cell] = frozenset()
     protections: Mapping[Cell, Recipe] = field(default_factory=dict, repr=False)
+    settled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -74,15 +76,20 @@ class _Suppression:
         questions = (*before.questions, *asked)
         self._asked = {question.id for question in asked}
         self._figures = tabulate(items, asked)
-        self._exchanges = Exchanges(items, questions)
+        self._known = {question.id: question.known for question in questions}
+        self._exchanges = Exchanges(items, questions, before.settled)
         places = sorted({place for item in items for place in item.places})
         groups = sorted({(cell.question, cell.group) for cell in self._figures})
         self._cells = [Cell(question, place, group) for question, group in groups for place in places]
         public = {(question.id, place) for question in questions for place in question.public_at}
         self._open = frozenset(self._cells)  # a group that is empty everywhere is known to be
-        self._fixed = before.shown | {cell for cell in (*self._cells, *before.kept) if (cell.question, cell.place) in public}
+        able = {question.id: possible(items, question) for question in questions if question.known}
+        told = {cell for cell in (*self._cells, *before.kept) if cell.question in able and cell not in able[cell.question]}  # nobody can be there
+        self._fixed = before.shown | told | {cell for cell in (*self._cells, *before.kept) if (cell.question, cell.place) in public}
         summed = {question.id for question in asked if question.sums}
+        only = {question.id: question.only for question in asked if question.only is not None}
         self._unfit = {cell for cell in self._cells if self._small(cell, smallest) or (cell.question in summed and self._dominated(cell))}
+        self._unfit |= {cell for cell in self._cells if cell.question in only and (cell.place, cell.group) not in only[cell.question]}
         self._kept = (set(before.kept) | self._unfit) - self._fixed
         self._protections: dict[Cell, Exchange] = {}
 
@@ -97,7 +104,7 @@ class _Suppression:
             fresh = [changed for changed in exchange.changes if changed not in self._kept]
             self._kept.update(fresh)
             for changed, (count, _) in exchange.changes.items():
-                if count:
+                if count and self._hides(exchange, changed):
                     self._protections.setdefault(changed, exchange)
             todo.extend(sorted(changed for changed in fresh if changed not in self._protections))
         new = frozenset(cell for cell in self._kept if cell.question in self._asked)
@@ -110,7 +117,7 @@ class _Suppression:
         best: tuple[tuple[int, int], Exchange] | None = None
         for candidates in self._candidates(cell):
             for exchange in candidates:
-                if cell not in exchange.changes or not exchange.changes[cell][0]:
+                if cell not in exchange.changes or not exchange.changes[cell][0] or not self._hides(exchange, cell):
                     continue
                 cost = self._cost(exchange.changes)
                 if cost is not None and (best is None or cost < best[0]):
@@ -120,6 +127,10 @@ class _Suppression:
             if best is not None:
                 return best[1]
         raise _UnprotectedError(cell)
+
+    def _hides(self, exchange: Exchange, cell: Cell) -> bool:
+        """Whether readers of a figure cannot rule an exchange out by what they know of each enterprise."""
+        return not exchange.recipe.names & self._known[cell.question]
 
     def _candidates(self, cell: Cell) -> Iterator[Iterable[Exchange]]:
         """What protected the cell before; then ever more of what else there is."""

@@ -222,7 +222,7 @@ def test_another_order_than_the_epochs_gets_no_column(bank: Lender) -> None:
     assert (bank.said(), bank.refusals()) == ({}, ["ROSTER_MISMATCH"])
     bank.zone.blobs |= {order: honest, sha256(forged).hex(): forged}
     bank.asked(changed_opening(bank, order=sha256(forged).hex()))
-    assert len(bank.exchange.sent("contribute")) == 3
+    assert len(bank.exchange.sent("contribute")) == 4
     assert not bank.zone.view.columns
 
 

@@ -246,7 +246,7 @@ def test_a_bank_contributes_what_is_out_what_was_given_up_and_what_came_late() -
     lost.say(Bad(principal_fen=100 * WAN))
     refused.until("contracted")
     record = performance(told.app for told in (paid_back, running, late, lost, refused))
-    assert record == {"loans_active": "3", "loan_balance": "2499999.99", "loans_overdue_90": "2"}
+    assert record == {"loans_active": "3", "loan_balance": "2499999.99", "loan_repaid": "1500000.01", "loans_overdue_90": "2"}
 
 
 def test_a_payment_counts_once_by_its_reference() -> None:

@@ -37,7 +37,7 @@ from tests.support.members import ORGANISATIONS, ZONE, Organisation
 from tests.support.zone import MemoryZone
 
 PACK = Path(__file__).parents[3] / "scoring" / "packs" / "loan-performance" / "loan-performance@1.yaml"
-LOANS, BALANCE, OVERDUE = "loans-active", "loan-balance", "loans-overdue"
+LOANS, BALANCE, REPAID, OVERDUE = "loans-active", "loan-balance", "loan-repaid", "loans-overdue"
 BANKS = ("bank-a", "bank-b")
 TEXT = PACK.read_text(encoding="utf-8")
 
@@ -53,7 +53,7 @@ def opened(small_private_key: PrivateKey) -> MemoryZone:
     zone.found()
     zone.open_epoch()
     for place, subject in enumerate(zone.subjects):  # what bank-b has is not what bank-a has
-        for name in (LOANS, BALANCE, OVERDUE):
+        for name in (LOANS, BALANCE, REPAID, OVERDUE):
             zone.points[subject][f"{name} of bank-b"] = (place * 137) % (zone.model.indicators[name].bounds[1] + 1)
     return zone
 
@@ -118,7 +118,7 @@ def test_bounds_count_every_bank(model: Model) -> None:
 def test_there_are_no_rows_and_nothing_for_anybody_but_the_authority(zone: MemoryZone) -> None:
     bank = zone.view.registry.member("bank-a")
     assert zone.model.disclosures("enterprise") == zone.model.disclosures("bank") == ()
-    assert len(owed_entries(zone.model, bank, zone.model.disclosures("authority"))) == 3
+    assert len(owed_entries(zone.model, bank, zone.model.disclosures("authority"))) == 4
     assert row_entries(zone.model, bank, ("total",)) == ()
     assert answering_epochs(zone.view) == []
 
@@ -130,7 +130,7 @@ def test_sums_over_two_banks_pass_the_lint_and_one_bank_with_the_authority_sees_
     report = lint(model)
     assert report.admissible
     leaks = {leak.indicator: leak for leak in report.audiences[0].stages[0].leaks}
-    assert set(leaks) == {f"{name} of bank {number}" for name in (LOANS, BALANCE, OVERDUE) for number in (1, 2)}
+    assert set(leaks) == {f"{name} of bank {number}" for name in (LOANS, BALANCE, REPAID, OVERDUE) for number in (1, 2)}
     joint = [finding for finding in report.findings if finding.rule == "isolated"]
     assert {(finding.audience, finding.outcome) for finding in joint} == {("authority+bank", "reported")}
 
@@ -208,7 +208,9 @@ def expected(zone: MemoryZone, name: str) -> list[int]:
     return [of[subject][name] + of[subject][f"{name} of bank-b"] for subject, _, _ in zone.stages.subjects]
 
 
-@pytest.mark.parametrize(("functional_name", "indicator"), [("loans-at-all", LOANS), ("total", BALANCE), ("overdue-at-all", OVERDUE)])
+@pytest.mark.parametrize(
+    ("functional_name", "indicator"), [("loans-at-all", LOANS), ("total", BALANCE), ("repaid-at-all", REPAID), ("overdue-at-all", OVERDUE)]
+)
 def test_totals_are_the_sums_over_all_banks(zone: MemoryZone, functional_name: str, indicator: str) -> None:
     closed(zone)
     values: list[int] = []
@@ -243,7 +245,7 @@ def test_without_a_banks_column_its_sum_is_not_opened_and_the_others_are(zone: M
     state = zone.view.epoch(EPOCH)
     assert zone.view.at(state.close_index or 0).statement.absent == ((OVERDUE, "-", "bank-b"),)
     assert list(closing_findings(zone.view)) == []
-    assert formed(zone.view, state) == ("total", "loans-at-all")
+    assert formed(zone.view, state) == ("total", "repaid-at-all", "loans-at-all")
     with pytest.raises(RowsAwaitedError, match="bank-b"):
         zone.bulk_ticket("overdue-at-all", zone.batches_of("all"))
     present = next(item for item in zone.view.contributions.values() if item.statement.header.entries[0].indicator == OVERDUE)
@@ -252,7 +254,7 @@ def test_without_a_banks_column_its_sum_is_not_opened_and_the_others_are(zone: M
     opening = ticket.openings[0].model_copy(update={"functionals": ("overdue-at-all",)})
     with pytest.raises((TicketInputsError, RowsAwaitedError)):
         zone.judge(altered(ticket, inputs=(alone,), openings=(opening,)), "coordinator")
-    for name in ("total", "loans-at-all"):
+    for name in formed(zone.view, state):
         zone.say(zone.bulk_ticket(name, zone.batches_of("all"))[0], "coordinator")
     zone.say(zone.release_statement(), "authority")
     assert list(release_findings(zone.view, {EPOCH})) == []
@@ -264,7 +266,7 @@ def test_a_closing_that_hides_the_absent_bank_is_found(zone: MemoryZone) -> None
             zone.say(zone.column(sender, entry), sender)
     zone.close_epoch()
     assert {finding.code for finding in closing_findings(zone.view)} == {"EPOCH_ABSENT"}
-    assert len(list(closing_findings(zone.view))) == 3
+    assert len(list(closing_findings(zone.view))) == 4
 
 
 # --- the order ---
