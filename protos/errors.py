@@ -155,6 +155,7 @@ _SCORING = {
     "RequestSignatureError": _unauthenticated("REQUEST_SIGNATURE_INVALID", "The request's signature does not verify."),
     "RequestExpiredError": _unauthenticated("REQUEST_EXPIRED", "The request is too old, from the future, or valid for too long."),
     "RequestReplayedError": _conflict("REQUEST_REPLAYED", "A request with this nonce was made before."),
+    "FourEyesError": _denied("SECOND_PERSON_NEEDED", "Another person than the one who proposed this lets it go."),
 }
 
 _CONNECTORS = {
@@ -220,7 +221,6 @@ _POLICIES = {
     "PolicyStateError": _state("POLICY_STATE", "The policy is not in the state that this step needs."),
     "ClaimStateError": _state("CLAIM_STATE", "The claim is not in the state that this step needs."),
     "BudgetError": _state("BUDGET_EXCEEDED", "The policy's budget does not cover this."),
-    "FourEyesError": _denied("SECOND_PERSON_NEEDED", "Another person than the one who proposed this releases it."),
     "ReconciliationError": _bad("PAYMENTS_DISAGREE", "The bank's answer does not agree with what was ordered; nothing of it was taken."),
     "StepOrderError": _state("STEP_ORDER", "The step does not follow the last one of this claim."),
 }

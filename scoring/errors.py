@@ -314,3 +314,7 @@ class LoanAmountError(ScoringError):
 
 class PoolError(ScoringError):
     """A claim on the risk-compensation pool, or a return to it, does not fit its rules or its balance [E6]."""
+
+
+class FourEyesError(ScoringError):
+    """Who proposed something would let it go too: another person has to."""

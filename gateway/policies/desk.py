@@ -13,9 +13,10 @@ from gateway.policies.courier import Courier
 from gateway.policies.matches import Matching
 from gateway.policies.store import BankFile, Change, Kept, PolicyStore, Sending
 from nodes.runtime.clock import Clock
+from scoring.four_eyes import check_second
 from scoring.policies.accounts import Account, Balance
 from scoring.policies.claims import Claim, Step
-from scoring.policies.errors import BudgetError, ClaimStateError, FourEyesError, PolicyStateError, PolicyUnknownError
+from scoring.policies.errors import BudgetError, ClaimStateError, PolicyStateError, PolicyUnknownError
 from scoring.policies.meaning import Meaning
 from scoring.policies.policy import Policy, policy_of, published
 from scoring.policies.reading.tagging import Tag, propose
@@ -153,8 +154,7 @@ class PolicyDesk:
         found = self._file(file)
 
         def plan(policy: Policy, account: Account, kept: Mapping[str, Kept]) -> Change:
-            if by == found.by:
-                raise FourEyesError(f"{by} has proposed file {file}")
+            check_second(found.by, by, f"file {file}")
             due = bank_files.ordered(found.content)
             if self.released(found) or any(kept[name].busy or not self._payable(kept[name].claim) for name in due):
                 raise ClaimStateError("the file was released, or not all of its claims may be paid any more: withdraw it and propose anew")

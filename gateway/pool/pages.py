@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from gateway import schemas
 from gateway.intake import Raw, SignedIntake, read_raw
 from gateway.pool.claims import Claimed, claim_of
+from gateway.pool.proposals import ACTS, proposed
 from gateway.pool.store import PoolStore
 from nodes.errors import FormError
 from nodes.runtime.clock import Clock
@@ -29,7 +30,9 @@ from scoring.statements import parse_record
 KINDS = {"deposit": N_("注入"), "compensation": N_("补偿"), "return": N_("返还")}
 STANDINGS = {"direct": N_("贷款机构"), "guarantor": N_("担保机构")}
 STATES = {"waiting": N_("待审核"), "paid": N_("已补偿"), "rejected": N_("未通过")}
-LONGEST = 200
+PROPOSED = {"deposit": N_("注入资金"), "pay": N_("审核通过并补偿"), "reject": N_("不予补偿"), "return": N_("登记返还")}
+ENDED = {"waiting": N_("待复核"), "released": N_("已复核"), "withdrawn": N_("已撤回")}
+LONGEST, SHOWN = 200, 50
 
 
 def pool(site: Site, zone: Zone, intake: SignedIntake, engine: Engine, now: Clock) -> APIRouter:
@@ -83,19 +86,31 @@ def _pages(site: Site, store: PoolStore, now: Clock) -> APIRouter:
         return file or site.page(
             request, "pool/pool.html.j2", pool=found, sums=_sums(found.entries), claims=store.claims(), due=compensation_fen,
             shown=listing.show(found.entries, request.query_params), standings=STANDINGS, states=STATES, chief=AUTHORITY in session.person.roles,
+            proposals=store.proposals()[:SHOWN], acts=PROPOSED, proposed=store.waiting(),
+            me=session.person.name, ended=ENDED,
         )  # fmt: skip
 
     @router.post("/pool")
     def act(session: Session = chief, form: Form = sent) -> Response:
-        what, place = form.one("act"), (form.one("application"), form.one("claimant"))
-        if what == "deposit":
-            store.deposit(_fen(form.one("amount")), form.one("party").strip()[:LONGEST] or session.person.name, now())
-        elif what in {"pay", "reject"}:
-            store.decide(*place, what == "pay", session.person.name, now())
-        elif what == "return":
-            store.returned(*place, _fen(form.one("recovered")), now())
-        else:
+        found = next((act for act in ACTS if act == form.one("act")), None)
+        if found is None:
             raise FormError("the page has no such act")
+        said: dict[str, Any] = {"application": form.one("application"), "claimant": form.one("claimant")}
+        if found == "deposit":
+            said = {"amount_fen": _fen(form.one("amount")), "party": form.one("party").strip()[:LONGEST] or session.person.name}
+        elif found == "return":
+            said["amount_fen"] = _fen(form.one("recovered"))
+        store.propose(proposed(found, session.person.name, now(), **said))
+        return RedirectResponse("/pool", 303)
+
+    @router.post("/pool/proposals/{proposal}")
+    def decide(proposal: str, session: Session = chief, form: Form = sent) -> Response:
+        if form.one("act") == "release":
+            store.release(proposal, session.person.name, now())
+        elif form.one("act") == "withdraw":
+            store.withdraw(proposal, session.person.name)
+        else:
+            raise FormError("a proposal is let go or withdrawn")
         return RedirectResponse("/pool", 303)
 
     return router

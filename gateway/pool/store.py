@@ -1,15 +1,19 @@
-"""The pool's ledger and the claims on it, in the gateway's database. Each change is one transaction, judged by ``scoring.lending.pool``."""
+"""The pool's ledger and the claims on it, in the gateway's database. Each change is one transaction, judged by ``scoring.lending.pool``,
+proposed by one official and let go by another [E6]."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Engine, Integer, MetaData, String, Table, insert, select, update
 
+from gateway.pool import proposals
+from gateway.pool.proposals import Proposal
 from nodes.errors import NotFoundError
 from nodes.runtime.database import reading, writing
 from scoring.errors import PoolError
+from scoring.four_eyes import check_second
 from scoring.lending.pool import Claim, Entry, Pool
 
 METADATA = MetaData()
@@ -81,30 +85,67 @@ class PoolStore:
                 connection.execute(insert(_claims).values(**values, time=now, state="waiting", by="", paid_fen=0))
         return known or KeptClaim(claim, now, "waiting", "", 0)
 
-    def decide(self, application: str, claimant: str, paid: bool, by: str, now: int) -> None:
-        """Pay a claim that waits, or reject it. Raises NotFoundError, PoolError when it was decided or cannot be paid."""
-        with writing(self._engine) as connection:
-            kept = next((kept for kept in _kept(connection) if _place(kept.claim) == (application, claimant)), None)
-            if kept is None:
-                raise NotFoundError("there is no such claim")
-            if kept.state != "waiting":
-                raise PoolError(f"the claim was {kept.state} before")
-            amount = 0
-            if paid:
-                entry = _append(connection, lambda pool: pool.compensate(kept.claim, now))
-                amount = -entry.amount_fen
-            here = (_claims.c.application == application) & (_claims.c.claimant == claimant)
-            connection.execute(update(_claims).where(here).values(state="paid" if paid else "rejected", by=by, paid_fen=amount))
+    def proposals(self) -> list[Proposal]:
+        """Every proposal, the last first."""
+        return proposals.listed(self._engine)
 
-    def deposit(self, amount_fen: int, party: str, now: int) -> None:
-        """Enter a deposit. Raises PoolError."""
-        with writing(self._engine) as connection:
-            _append(connection, lambda pool: pool.deposit(amount_fen, party, now))
+    def waiting(self) -> set[tuple[str, str]]:
+        """(application, claimant) of what is proposed and not decided yet."""
+        return {(each.application, each.claimant) for each in self.proposals() if each.state == proposals.WAITING}
 
-    def returned(self, application: str, claimant: str, recovered_fen: int, now: int) -> None:
-        """Enter what a claimant gives back of what it recovered. Raises PoolError."""
+    def propose(self, proposal: Proposal) -> None:
+        """Keep a proposal that could be let go as the ledger and the claims stand.
+
+        Raises PoolError when it could not, or when another one about the claim waits; NotFoundError for a claim that there is not.
+        """
         with writing(self._engine) as connection:
-            _append(connection, lambda pool: pool.returned(application, claimant, recovered_fen, now))
+            if proposal.act == "reject":
+                _undecided(connection, proposal)
+            else:
+                _change(connection, proposal)(_pool(connection))
+            proposals.keep(connection, proposal)
+
+    def release(self, proposal: str, by: str, now: int) -> None:
+        """Do what was proposed, at ``now``.
+
+        Raises NotFoundError, FourEyesError when ``by`` proposed it, PoolError when it cannot be done any more.
+        """
+        with writing(self._engine) as connection:
+            found = proposals.end(connection, proposal, proposals.RELEASED, by)
+            check_second(found.by, by, "this change of the pool")
+            kept = _undecided(connection, found) if found.act in {"pay", "reject"} else None
+            paid = 0
+            if found.act != "reject":
+                paid = -_append(connection, _change(connection, replace(found, time=now))).amount_fen
+            if kept is not None:
+                here = (_claims.c.application == found.application) & (_claims.c.claimant == found.claimant)
+                state = "paid" if found.act == "pay" else "rejected"
+                connection.execute(update(_claims).where(here).values(state=state, by=by, paid_fen=paid))
+
+    def withdraw(self, proposal: str, by: str) -> None:
+        """Give up a proposal that waits. Raises NotFoundError, PoolError."""
+        with writing(self._engine) as connection:
+            proposals.end(connection, proposal, proposals.WITHDRAWN, by)
+
+
+def _change(connection: Connection, proposal: Proposal) -> Callable[[Pool], Pool]:
+    """What a proposal does to the pool, at the time that it names. Raises as ``_undecided``."""
+    if proposal.act == "deposit":
+        return lambda pool: pool.deposit(proposal.amount_fen, proposal.party, proposal.time)
+    if proposal.act == "return":
+        return lambda pool: pool.returned(proposal.application, proposal.claimant, proposal.amount_fen, proposal.time)
+    claim = _undecided(connection, proposal).claim
+    return lambda pool: pool.compensate(claim, proposal.time)
+
+
+def _undecided(connection: Connection, proposal: Proposal) -> KeptClaim:
+    """The claim that a proposal is about, which waits. Raises NotFoundError, PoolError when it was decided."""
+    kept = next((kept for kept in _kept(connection) if _place(kept.claim) == (proposal.application, proposal.claimant)), None)
+    if kept is None:
+        raise NotFoundError("there is no such claim")
+    if kept.state != "waiting":
+        raise PoolError(f"the claim was {kept.state} before")
+    return kept
 
 
 def _append(connection: Connection, change: Callable[[Pool], Pool]) -> Entry:

@@ -23,10 +23,6 @@ class BudgetError(ScoringError):
     """A payment would go beyond the policy's budget."""
 
 
-class FourEyesError(ScoringError):
-    """A payment that one person proposed was to be released by the same person."""
-
-
 class ReconciliationError(ScoringError):
     """A bank's answer does not agree with what was ordered: nothing of it was taken."""
 

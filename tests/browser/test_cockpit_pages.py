@@ -94,9 +94,14 @@ def test_the_pools_ledger_and_a_policys_numbers_are_what_was_done(kept: KeptZone
     expect(visitor.page.get_by_text("10,000,000.00").first).to_be_visible()
     visitor.page.get_by_label("金额（元）").fill("1234.56")
     visitor.page.get_by_label("出资方").fill("=市财政局")
-    visitor.page.get_by_role("button", name="登记注入").dblclick()
+    visitor.page.get_by_role("button", name="提出注入").dblclick()
+    expect(visitor.page.get_by_text("须由另一人复核")).to_have_count(1)  # a double click is one proposal
+    second = visit(kept.endpoints["gateway"])
+    kept.sign_in(second, "deputy")
+    second.open("/pool")
+    second.page.get_by_role("button", name="复核通过").click()
+    visitor.open("/pool")
     expect(visitor.page.get_by_text("10,001,234.56").first).to_be_visible()
-    assert visitor.page.locator("table tbody tr").count() == 2, "a double click is one deposit"
     visitor.open("/policies")
     row = visitor.page.locator("tbody tr").first
     matched = visitor.page.request.get(f"{visitor.base}/policies/high-growth/matches?format=csv").text().splitlines()[1:]

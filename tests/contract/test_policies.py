@@ -14,7 +14,8 @@ from gateway.policies.courier import Courier
 from gateway.policies.desk import DAY_S, PolicyDesk
 from gateway.policies.store import BankFile
 from nodes.policies import shipped_policies
-from scoring.policies.errors import ClaimStateError, FourEyesError, PolicyStateError, ReconciliationError
+from scoring.errors import FourEyesError
+from scoring.policies.errors import ClaimStateError, PolicyStateError, ReconciliationError
 from tests.support.exchange import identity_of
 from tests.support.policies import FLAGS, PAYEE, SUBJECTS, Town, firm, town
 

@@ -21,6 +21,7 @@ from tests.support.zone import BASE, MemoryZone, released_zone
 pytestmark = pytest.mark.xdist_group("pool")  # in their order, on one place
 
 CHIEF = Person("chief", "科技局 主管", frozenset({AUTHORITY}), ("",), ("",))
+DEPUTY = Person("deputy", "科技局 副主管", frozenset({AUTHORITY}), ("",), ("",))
 OFFICER = Person("officer", "专员", frozenset({COUNTY}), ("",), ("",))
 
 
@@ -37,10 +38,19 @@ def branch(zone: MemoryZone, tmp_path: Path) -> Branch:
 @pytest.fixture
 def chief(branch: Branch) -> TestClient:
     site = branch.node.site
-    for person in (CHIEF, OFFICER):
+    for person in (CHIEF, DEPUTY, OFFICER):
         site.site.accounts.add(person, PASSWORD)
-    client = TestClient(site.client.app, BASE, headers={"accept": "text/html"}, follow_redirects=False, raise_server_exceptions=False)
-    sign_in(client, "chief")
+    return official(branch, "chief")
+
+
+@pytest.fixture
+def deputy(branch: Branch, chief: TestClient) -> TestClient:
+    return official(branch, "deputy")
+
+
+def official(branch: Branch, name: str) -> TestClient:
+    client = TestClient(branch.node.site.client.app, BASE, headers={"accept": "text/html"}, follow_redirects=False, raise_server_exceptions=False)
+    sign_in(client, name)
     return client
 
 
@@ -53,25 +63,32 @@ def lost(branch: Branch) -> None:
     assert branch.phase == "bad"
 
 
-def decide(chief: TestClient, act: str, **fields: str) -> int:
-    form = form_of(chief.get("/pool").text)
+def propose(who: TestClient, act: str, **fields: str) -> int:
     place = {"application": APPLICATION, "claimant": "bank-a"}
-    status: int = chief.post("/pool", data={"form": form, "act": act, **place, **fields}).status_code
+    status: int = who.post("/pool", data={"form": form_of(who.get("/pool").text), "act": act, **place, **fields}).status_code
     return status
 
 
-def test_a_claim_is_paid_once_and_recoveries_come_back_to_the_fen(branch: Branch, chief: TestClient) -> None:
+def second(who: TestClient, branch: Branch, act: str = "release") -> int:
+    """What ``who`` does with the proposal that waits."""
+    waiting = [each for each in PoolStore(branch.node.site.store._engine).proposals() if each.state == "waiting"]
+    form = {"form": form_of(who.get("/pool").text), "act": act}
+    status: int = who.post(f"/pool/proposals/{waiting[0].id}", data=form).status_code
+    return status
+
+
+def test_a_claim_is_paid_once_and_recoveries_come_back_to_the_fen(branch: Branch, chief: TestClient, deputy: TestClient) -> None:
     lost(branch)
     assert branch.act("claim").status_code == 303
     assert branch.node.counter.claim(APPLICATION, False) == {"application": APPLICATION, "state": "waiting", "due_fen": 21 * WAN, "paid_fen": 0}
-    assert decide(chief, "pay") == 409  # the pool is empty
-    assert decide(chief, "deposit", amount="1,000,000.01", party="市财政局") == 303
-    assert decide(chief, "pay") == 303
-    assert decide(chief, "pay") == 409
+    assert propose(chief, "pay") == 409  # the pool is empty
+    assert (propose(chief, "deposit", amount="1,000,000.01", party="市财政局"), second(deputy, branch)) == (303, 303)
+    assert (propose(chief, "pay"), second(deputy, branch)) == (303, 303)
+    assert propose(chief, "pay") == 409
     assert branch.node.counter.claim(APPLICATION, False)["paid_fen"] == 21 * WAN  # 30 % and 5 points: no security
     for recovered in ("100000.01", "499999.99"):
-        assert decide(chief, "return", recovered=recovered) == 303
-    assert decide(chief, "return", recovered="0.01") == 409
+        assert (propose(chief, "return", recovered=recovered), second(deputy, branch)) == (303, 303)
+    assert propose(chief, "return", recovered="0.01") == 409
     pool = PoolStore(branch.node.site.store._engine).pool()
     assert pool.balance_fen == 100 * WAN + 1
     assert [entry.amount_fen for entry in pool.entries][:2] == [100 * WAN + 1, -21 * WAN]
@@ -81,12 +98,33 @@ def test_a_claim_is_paid_once_and_recoveries_come_back_to_the_fen(branch: Branch
     assert lines[1].split(",")[-2:] == ["1000000.01", "1000000.01"]
 
 
-def test_a_rejected_claim_is_not_paid(branch: Branch, chief: TestClient) -> None:
+def test_nobody_lets_go_what_he_proposed_and_nothing_is_entered_before(branch: Branch, chief: TestClient, deputy: TestClient) -> None:
     lost(branch)
     branch.act("claim")
-    decide(chief, "deposit", amount="1000000", party="市财政局")
-    assert decide(chief, "reject") == 303
-    assert decide(chief, "pay") == 409
+    store = PoolStore(branch.node.site.store._engine)
+    propose(chief, "deposit", amount="1000000", party="市财政局")
+    assert store.pool().entries == ()
+    refused = chief.post(f"/pool/proposals/{store.proposals()[0].id}", data={"form": form_of(chief.get("/pool").text), "act": "release"})
+    assert (refused.status_code, "SECOND_PERSON_NEEDED" in refused.text) == (403, True)
+    assert second(deputy, branch) == 303
+    for act in ("pay", "reject"):
+        assert propose(chief, act) == 303
+        assert (second(chief, branch), branch.node.counter.claim(APPLICATION, False)["state"]) == (403, "waiting")
+        assert propose(deputy, "reject") == 409, "one proposal of a claim at a time"
+        assert second(deputy, branch, "withdraw") == 303
+    assert len(store.pool().entries) == 1
+    assert {(each.act, each.by, each.state, each.second) for each in store.proposals()} == {
+        ("deposit", "chief", "released", "deputy"), ("pay", "chief", "withdrawn", "deputy"), ("reject", "chief", "withdrawn", "deputy"),
+    }  # fmt: skip
+
+
+def test_a_rejected_claim_is_not_paid(branch: Branch, chief: TestClient, deputy: TestClient) -> None:
+    lost(branch)
+    branch.act("claim")
+    propose(chief, "deposit", amount="1000000", party="市财政局")
+    assert second(deputy, branch) == 303
+    assert (propose(chief, "reject"), second(deputy, branch)) == (303, 303)
+    assert propose(chief, "pay") == 409
     assert branch.node.counter.claim(APPLICATION, False)["state"] == "rejected"
 
 

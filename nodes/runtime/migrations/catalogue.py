@@ -60,6 +60,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
         "gateway.policies.store:METADATA",
         "gateway.cockpit.store:METADATA",
         "gateway.pool.store:METADATA",
+        "gateway.pool.proposals:METADATA",
         "gateway.recognition.store:METADATA",
     ),
     "pages": ("nodes.runtime.pages.accounts:METADATA", "nodes.runtime.pages.sessions:METADATA", "nodes.runtime.pages.views:METADATA"),

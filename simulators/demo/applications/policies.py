@@ -57,6 +57,10 @@ class Official:
         if not answer.is_redirect:
             raise RpcRefusal("FORM_REFUSED", f"{path}: {answer.status_code}", str(answer.status_code))
 
+    def forms(self, page: str) -> list[str]:
+        """Where the forms of a page below it lead."""
+        return re.findall(rf'action="({page}/[^"]+)"', self._client.get(page).text)
+
     def companies(self, path: str) -> set[str]:
         """The names in the first column of a list that pages offer as a file."""
         return {row[0] for row in csv.reader(self._client.get(path).text.lstrip("\ufeff").splitlines())}
@@ -89,16 +93,18 @@ def evaluate_flags(town: Town, tell: Callable[[int, int], None]) -> None:
 def begin_for_visitors(out: Path, gateway: str, epoch: str) -> None:
     """What people who come find begun: candidates of a list are asked for a week, and the compensation pool has its first deposit."""
     until = (datetime.now(CHINA) + timedelta(days=7)).date().isoformat()
-    with closing(_chief(out, gateway)) as official:
+    with closing(_official(out, gateway, "chief")) as official:
         words = {"zh": "科技企业500强（演示）", "en": "500 best enterprises (demonstration)"}
         official.send("/publications/new", "/publications/new", epoch=epoch, kind="best", count="500", until=until, **words)
         official.send("/pool", "/pool", act="deposit", amount="10000000", party="区财政局（演示）")
+    with closing(_official(out, gateway, "deputy")) as second:
+        second.send("/pool", second.forms("/pool")[0], act="release")
 
 
 def pay_without_application(town: Town, out: Path, gateway: str) -> dict[str, Any]:
     """The policy in force, its matches pushed, the first of them confirmed with its own key and put on public notice. What came of it."""
     town.authority.call("POST", "/v1/policies", _policy().model_dump(mode="json"))
-    with closing(_chief(out, gateway)) as official:
+    with closing(_official(out, gateway, "chief")) as official:
         page = f"/policies/{POLICY}"
         for action in ("confirm-rest", "publish", "compare-all"):
             official.send("/payments", f"{page}/{action}")
@@ -112,10 +118,10 @@ def pay_without_application(town: Town, out: Path, gateway: str) -> dict[str, An
         return {"policy": POLICY, "claims": matched["claims"]}
 
 
-def _chief(out: Path, gateway: str) -> Official:
+def _official(out: Path, gateway: str, name: str) -> Official:
     accounts = json.loads(read_private(out / "accounts.json"))
-    chief = next(account for account in accounts if account["name"] == "chief")
-    return Official(gateway, out / "public" / "ca.pem", chief["name"], chief["password"])
+    account = next(account for account in accounts if account["name"] == name)
+    return Official(gateway, out / "public" / "ca.pem", name, account["password"])
 
 
 def _policy() -> Policy:
