@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gateway.cockpit.questions import POINTS, STAGE, Asking, canonical_prefixes, edges_for, places_of
+from gateway.cockpit.questions import BALANCE, OVERDUE, POINTS, REPAID, STAGE, Asking, canonical_prefixes, edges_for, places_of
 from gateway.cockpit.results import Results
 from gateway.cockpit.store import CockpitStore
 from gateway.register.book import Register
@@ -123,7 +123,8 @@ class Publisher:
                 for subject, row in self._results.rows(ratings[asking.previous]).items() if asking.previous else ():
                     answers[subject][f"rated/{asking.epoch}"] = row.stage
                 for subject, loans in self._results.loans(lendings[asking.epoch]).items():
-                    answers[subject][f"loans/{asking.epoch}"] = (loans.balance_fen, loans.repaid_fen, loans.overdue)
+                    said = {BALANCE: loans.balance_fen, REPAID: loans.repaid_fen, OVERDUE: loans.overdue}
+                    answers[subject] |= {f"{name}/{asking.epoch}": amount for name, amount in said.items()}
         canonical = canonical_prefixes({division for division, _ in homes.values()})
         names = {name for asking in asked for question in asking.questions() for name in question.reads}
         empty: dict[str, Hashable] = {name: None for name in sorted(names)}  # noqa: C420 - fromkeys would fix the values' type to None

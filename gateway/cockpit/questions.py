@@ -40,13 +40,11 @@ class Asking:
 
     def questions(self) -> list[Question]:
         """The questions, in the order of the page."""
-        stage, points, loans = f"stage/{self.epoch}", f"points/{self.epoch}", f"loans/{self.epoch}"
+        stage, points = f"stage/{self.epoch}", f"points/{self.epoch}"
         if self.kind == "loans":
             rated = f"rated/{self.epoch}"  # the stage of the epoch rated before, which stands in lists by name [T4.2]
-            return [
-                Question(f"{name}/{self.epoch}", (rated, loans), partial(_lent, rated, loans, place), sums=True, known=frozenset({rated}))
-                for place, name in enumerate((BALANCE, REPAID, OVERDUE))
-            ]
+            told = [f"{name}/{self.epoch}" for name in (BALANCE, REPAID, OVERDUE)]
+            return [Question(name, (rated, name), partial(_lent, rated, name), sums=True, known=frozenset({rated})) for name in told]
         found = [
             Question(f"{STAGE}/{self.epoch}", (stage,), partial(_stage, stage), frozenset({ROOT})),
             Question(f"{POINTS}/{self.epoch}", (points,), partial(_class, points, self.edges)),
@@ -123,8 +121,8 @@ def _trend(earlier: str, later: str, values: Values) -> Answer | None:
     return Answer("up" if after >= before + STEADY else "down" if after <= before - STEADY else "same")
 
 
-def _lent(rated: str, name: str, place: int, values: Values) -> Answer | None:
-    said, stage = values[name], values[rated]
-    if not isinstance(said, tuple) or not said[place]:
+def _lent(rated: str, name: str, values: Values) -> Answer | None:
+    amount, stage = values[name], values[rated]
+    if not isinstance(amount, int) or not amount:
         return None
-    return Answer(UNRATED if stage is None else str(stage), said[place])
+    return Answer(UNRATED if stage is None else str(stage), amount)

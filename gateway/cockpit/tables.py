@@ -84,9 +84,11 @@ class Tables:
             for stage in groups
         ]
 
-    def lent(self, place: Place) -> Chart:
-        """Balance and repaid principal by stage, in units of 10,000 yuan."""
+    def lent(self, place: Place) -> Chart | None:
+        """Balance and repaid principal by stage, in units of 10,000 yuan; None where none of them may be shown."""
         told = self.loans(place)
+        if all(amount is None for _, figures in told for _, amount in figures[:2]):
+            return None
         rows = [(self.translate(N_("贷款余额（万元）")), 0), (self.translate(N_("已还本金（万元）")), 1)]
         series = tuple(Series(name, tuple(_wan(figures[at][1]) for _, figures in told)) for name, at in rows)
         return Chart("bar", self.translate(N_("各发展阶段贷款与还款")), tuple(title for title, _ in told), series, whole=True, height=300)

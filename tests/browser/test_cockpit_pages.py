@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Callable
+from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 from playwright.sync_api import expect
 
+from simulators.demo.people import Bank
 from tests.browser.looks import Look, every_look
 from tests.support.browser import Visit
 from tests.support.kept_zone import KeptZone
@@ -85,6 +88,32 @@ def test_the_board_prints_and_shows_no_small_figure(kept: KeptZone, visit: Calla
     visitor.page.emulate_media(media="print")
     assert not visitor.page.get_by_role("navigation").first.is_visible()
     assert visitor.page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
+
+
+def test_loans_and_repayment_by_stage_are_those_of_the_banks_books(kept: KeptZone, visit: Callable[..., Visit]) -> None:
+    """Of the stage in which most borrow: counted from the books of the borrowers who consented, bank by bank, in units of 10,000 yuan."""
+    stages = {row["uscc"]: row["stage"] for row in totals(kept)}
+    found: Counter[tuple[str, str]] = Counter()
+    borrowers: dict[str, set[str]] = {}
+    for bank in ("bank-a", "bank-b"):
+        desk = Bank(kept.endpoints["bank"][bank], kept.out / "public" / "ca.pem", kept.out / "state" / bank / "api.token")
+        known = {item["uscc"] for item in desk.call("GET", "/consents")["consents"]}
+        desk.close()
+        with (kept.out / "records" / bank / "loans.csv").open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                if row["uscc"] in known:
+                    borrowers.setdefault(stages[row["uscc"]], set()).add(row["uscc"])
+                    for name in ("loan_balance", "loan_repaid"):
+                        found[stages[row["uscc"]], name] += int((Decimal(row[name]) / 10_000).quantize(Decimal(1), ROUND_HALF_UP))
+    stage = max(borrowers, key=lambda each: len(borrowers[each]))
+    assert len(borrowers[stage]) >= 5
+    visitor = visit(kept.endpoints["gateway"], scripts=False)
+    kept.sign_in(visitor, "chief")
+    visitor.open("/cockpit/board")
+    lines = [row.locator("td").all_inner_texts() for row in visitor.page.locator("#loans ~ div table").first.locator("tbody tr").all()]
+    (shown,) = [cells for cells in lines if cells[0] != "–"]
+    assert shown[0] == str(len(borrowers[stage]))
+    assert [shown[1], shown[3]] == [f"{10_000 * found[stage, name]:,}.00" for name in ("loan_balance", "loan_repaid")]
 
 
 def test_the_pools_ledger_and_a_policys_numbers_are_what_was_done(kept: KeptZone, visit: Callable[..., Visit]) -> None:
