@@ -63,7 +63,12 @@ TABLES: Mapping[str, tuple[str, ...]] = {
         "gateway.pool.proposals:METADATA",
         "gateway.recognition.store:METADATA",
     ),
-    "pages": ("nodes.runtime.pages.accounts:METADATA", "nodes.runtime.pages.sessions:METADATA", "nodes.runtime.pages.views:METADATA"),
+    "pages": (
+        "nodes.runtime.pages.accounts:METADATA",
+        "nodes.runtime.pages.forms:METADATA",
+        "nodes.runtime.pages.sessions:METADATA",
+        "nodes.runtime.pages.views:METADATA",
+    ),
 }
 """Kind → where the tables are stated, as module and name. Named, not imported: a process loads only what it runs."""
 

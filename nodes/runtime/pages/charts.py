@@ -17,7 +17,9 @@ _STYLE = Style(
     colors=INK, font_family="'Noto Sans CJK SC', 'Source Han Sans SC', 'Microsoft YaHei', sans-serif", label_font_size=13, major_label_font_size=13,
     legend_font_size=13, value_font_size=12, opacity=".75", transition="none",
 )  # fmt: skip
-_DARK = "@media (prefers-color-scheme: dark) {{ {{{{ id }}}} text {{ fill: #d7dce2 !important }} }}"
+_DARK = (
+    "@media (prefers-color-scheme: dark) {{ {{{{ id }}}} text {{ fill: #d7dce2 !important }} {{{{ id }}}} .series {{ filter: brightness(1.9) }} }}"
+)
 _ROOM = {"line": {"margin_left": 48, "margin_right": 60}}  # for the first and the last label, which are centred on the ends of the line
 _KINDS = {"bar": pygal.Bar, "line": pygal.Line, "radar": pygal.Radar, "stacked": pygal.StackedBar, "horizontal": pygal.HorizontalBar}
 

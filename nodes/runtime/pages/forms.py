@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from fastapi import Request
+from sqlalchemy import Column, Connection, Engine, Integer, MetaData, String, Table, and_, delete, insert, select
+from sqlalchemy.exc import IntegrityError
 
+from crypto.encoding import sha256
 from nodes.errors import FormError, FormSentError
+from nodes.runtime.clock import Clock
+from nodes.runtime.database import writing
 
 MOST_FIELDS = 1000
-MOST_MARKS = 50_000
+MOST_MARKS = 1000  # of one session
+KEPT_S = 8 * 3600  # no session lasts longer
+
+METADATA = MetaData()
+MARKS = Table(
+    "marks",
+    METADATA,
+    Column("session", String(64), primary_key=True),
+    Column("mark", String(64), primary_key=True),
+    Column("sent", Integer, nullable=False, index=True),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +49,11 @@ class Form:
 
 
 class Marks:
-    """Marks of forms that were sent. Every form is drawn with its own, and acts once however often it is sent. In memory, thread-safe."""
+    """Marks of forms that were sent, in the process's database: every form is drawn with its own and acts once, however often it is sent and to
+    whichever of two instances."""
 
-    def __init__(self, most: int = MOST_MARKS) -> None:
-        self._most = most
-        self._sent: OrderedDict[tuple[str, str], None] = OrderedDict()
-        self._lock = threading.Lock()
+    def __init__(self, engine: Engine, now: Clock, most: int = MOST_MARKS) -> None:
+        self._engine, self._now, self._most = engine, now, most
 
     @contextmanager
     def once(self, session: str, mark: str) -> Iterator[None]:
@@ -52,19 +64,27 @@ class Marks:
         if not mark:
             yield
             return
-        key = (session, mark)
-        with self._lock:
-            if key in self._sent:
-                raise FormSentError("a second click or a page gone back to sends a form again")
-            self._sent[key] = None
-            while len(self._sent) > self._most:
-                self._sent.popitem(last=False)
+        found = {"session": sha256(session.encode()).hex(), "mark": sha256(mark.encode()).hex()}
+        here = and_(MARKS.c.session == found["session"], MARKS.c.mark == found["mark"])
+        try:
+            with writing(self._engine) as connection:
+                self._forget(connection, found["session"])
+                connection.execute(insert(MARKS).values(**found, sent=self._now()))
+        except IntegrityError as error:
+            raise FormSentError("a second click or a page gone back to sends a form again") from error
         try:
             yield
         except BaseException:
-            with self._lock:
-                self._sent.pop(key, None)
+            with writing(self._engine) as connection:
+                connection.execute(delete(MARKS).where(here))
             raise
+
+    def _forget(self, connection: Connection, session: str) -> None:
+        """Marks of sessions that are over, and the oldest of a session that has too many."""
+        connection.execute(delete(MARKS).where(MARKS.c.sent < self._now() - KEPT_S))
+        mine = select(MARKS.c.mark).where(MARKS.c.session == session).order_by(MARKS.c.sent.desc(), MARKS.c.mark).offset(self._most - 1)
+        for mark in connection.execute(mine).scalars().all():
+            connection.execute(delete(MARKS).where(MARKS.c.session == session, MARKS.c.mark == mark))
 
 
 async def read_form(request: Request) -> Form:

@@ -70,7 +70,7 @@ class Site:
         self.accounts = Accounts(engine)
         self.sessions = Sessions(engine, now, present or (lambda person: self.accounts.find(person.name)))
         self.views = ViewLog(engine, now)
-        self.marks = Marks()
+        self.marks = Marks(engine, now)
         self.cookie = f"xinqiao-{member}"
         self.secret = secret or secrets.token_bytes(32)
         self._is_page = is_page

@@ -16,6 +16,7 @@ from nodes.runtime.pages.forms import Form, Marks
 from nodes.runtime.pages.sessions import IDLE_S, LONGEST_S
 from nodes.runtime.pages.site import Site, local
 from scoring.errors import LoanStateError
+from tests.support.databases import database_in
 from tests.support.site import BASE, PASSWORD, Clock, browser_at, form_of, sign_in, site_in
 
 CHIEF = Person("chief", "主任", frozenset({AUTHORITY}), ("",), ("",))
@@ -151,9 +152,24 @@ def test_a_form_that_is_sent_twice_acts_once_and_again_where_it_did_not_act(clie
     again = client.post("/act", data={"what": "it", **form})
     assert (again.status_code, "FORM_SENT" in again.text) == (409, True)
     assert client.post("/act", data={"what": "it", **form, "mark": "second"}).status_code == 200
-    marks = Marks(most=2)
+
+
+def test_marks_are_kept_as_long_as_a_session_may_last_and_so_many_of_each(tmp_path: Path) -> None:
+    clock = Clock()
+    marks = Marks(database_in(tmp_path, "pages"), clock, most=2)
     with marks.once("session", "mark"), pytest.raises(FormSentError), marks.once("session", "mark"):
         pytest.fail("a second click while the first is acted on acts too")
+    for mark, later in (("second", 1), ("third", 1)):
+        clock.now += later
+        with marks.once("session", mark):
+            assert mark
+    with marks.once("session", "mark"):  # the oldest of a session that has too many is forgotten
+        assert clock.now
+    with pytest.raises(FormSentError), marks.once("session", "third"):
+        pytest.fail("the newest is kept")
+    clock.now += LONGEST_S + 1
+    with marks.once("session", "third"):
+        assert clock.now
 
 
 def test_the_site_answers_under_its_own_name_only(client: TestClient) -> None:
