@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from crypto.encoding import canonical_json, sha256
 from gateway.policies import bank_files
 from gateway.policies.courier import Courier
-from gateway.policies.matches import Matching
+from gateway.policies.matches import Enterprise, Matching
 from gateway.policies.store import BankFile, Change, Kept, PolicyStore, Sending
 from nodes.runtime.clock import Clock
 from scoring.four_eyes import check_second
@@ -145,11 +145,18 @@ class PolicyDesk:
         assert file is not None  # the plan makes one
         return file
 
-    def release(self, file: str, by: str) -> None:
-        """Give the orders of a proposed file, exactly as they were proposed.
+    def differing(self, file: BankFile) -> list[str]:
+        """The claims of a file whose account is not in the name that the register has of the enterprise."""
+        known, claims = self._matching.enterprises(), {item.claim.id: item.claim for item in self._store.claims(policy=file.policy)}
+        due = [claims[name] for name in bank_files.ordered(file.content)]
+        return [claim.id for claim in due if claim.payee is None or not claim.payee.is_named(_company(known.get(claim.subject)))]
 
-        Raises PolicyUnknownError, FourEyesError when ``by`` proposed it, and ClaimStateError when it was released before, or one of its claims
-        may not be paid any more.
+    def release(self, file: str, by: str, *, differing_seen: bool = False) -> None:
+        """Give the orders of a proposed file, exactly as they were proposed. ``differing_seen``: ``by`` was shown accounts in other names than the
+        register's, and lets them go all the same.
+
+        Raises PolicyUnknownError, FourEyesError when ``by`` proposed it, and ClaimStateError when it was released before, when one of its claims
+        may not be paid any more, or has such an account that ``by`` did not say a word about.
         """
         found = self._file(file)
 
@@ -158,6 +165,8 @@ class PolicyDesk:
             due = bank_files.ordered(found.content)
             if self.released(found) or any(kept[name].busy or not self._payable(kept[name].claim) for name in due):
                 raise ClaimStateError("the file was released, or not all of its claims may be paid any more: withdraw it and propose anew")
+            if not differing_seen and (others := self.differing(found)):
+                raise ClaimStateError(f"the accounts of {len(others)} claims are not in the name that the register has: look at them first")
             ordered = account.order(file, due, by, self._now(), f"提出 {found.by}").claims
             return Change([self._courier.signed(ordered[name], kept[name].last) for name in due])
 
@@ -232,3 +241,7 @@ class PolicyDesk:
         if found is None:
             raise PolicyUnknownError(f"there is no bank file {file!r}")
         return found
+
+
+def _company(enterprise: Enterprise | None) -> str:
+    return "" if enterprise is None else enterprise.company

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, replace
 
 from scoring.policies.errors import ClaimStateError
@@ -37,6 +38,14 @@ class Payee:
     name: str
     bank: str
     account: str
+
+    def is_named(self, company: str) -> bool:
+        """Whether the account's holder has this name, widths of characters and spaces aside.
+
+        >>> Payee("杭州示例（集团） 有限公司", "", "").is_named("杭州示例(集团)有限公司")
+        True
+        """
+        return bool(company) and _plain(self.name) == _plain(company)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +107,7 @@ class Claim:
             notice_ends=notice_ends or self.notice_ends,
             file=file or self.file,
         )
+
+
+def _plain(name: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", name).split())

@@ -87,7 +87,9 @@ def released_by_two(desk: PolicyDesk) -> BankFile:
         desk.release(first.id, OFFICIAL)
     desk.withdraw(first.id)
     first = desk.propose("neeq", OFFICIAL)
-    desk.release(first.id, SECOND)
+    with pytest.raises(ClaimStateError, match="1 claims are not in the name"):
+        desk.release(first.id, SECOND)
+    desk.release(first.id, SECOND, differing_seen=True)
     with pytest.raises(ClaimStateError, match="was released"):
         desk.release(first.id, SECOND)
     with pytest.raises(ClaimStateError, match="orders were given"):
@@ -129,7 +131,7 @@ def test_from_comparison_to_payment_every_step_is_in_the_log_and_the_money_agree
     desk.step(dispute.id, "dismissed", OFFICIAL, "经核实无误")
     place.settle()
     second = desk.propose("neeq", OFFICIAL)
-    desk.release(second.id, SECOND)
+    desk.release(second.id, SECOND, differing_seen=True)
     place.settle()
     answers = [(item.claim.id, "500000.00", "成功", f"R{at}") for at, item in enumerate(store.claims(policy="neeq"))]
     said = bank_answer(second.id, *answers)

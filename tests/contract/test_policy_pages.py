@@ -154,8 +154,13 @@ def test_notice_dispute_and_payment_on_the_pages(place: Town) -> None:
     assert send(chief, "/payments", f"/payments/{file.id}", act="release").status_code == 403
     assert chief.get(f"/payments/{file.id}.csv").status_code == 409
     deputy = browser(place, "deputy")
-    assert PAYEE["name"] in deputy.get("/payments").text
-    assert send(deputy, "/payments", f"/payments/{file.id}", act="release").status_code == 303
+    shown = deputy.get("/payments").text
+    assert PAYEE["name"] in shown
+    assert f"公司0 {CODES[0]}" in shown, "the name and code that the register has stand beside the account's"
+    assert "1 笔收款账户户名与公示登记不一致" in shown
+    refused = send(deputy, "/payments", f"/payments/{file.id}", act="release")
+    assert (refused.status_code, "look at them first" in refused.text) == (409, True)
+    assert send(deputy, "/payments", f"/payments/{file.id}", act="release", differing="seen").status_code == 303
     assert send(deputy, "/payments", f"/payments/{file.id}", act="withdraw").status_code == 409
     place.settle()
     csv = chief.get(f"/payments/{file.id}.csv").text

@@ -19,7 +19,7 @@ from nodes.runtime.pages.language import N_, day, exact, when, yuan
 from nodes.runtime.pages.listing import Column, Listing
 from nodes.runtime.pages.sessions import Session
 from nodes.runtime.pages.uploads import Upload, upload_of
-from scoring.policies.claims import STATES, Claim
+from scoring.policies.claims import STATES, Claim, Payee
 from scoring.policies.errors import PolicyFormatError
 from scoring.policies.steps import AUTHORITY as BY_AUTHORITY
 from scoring.policies.steps import CLAIM_STEPS
@@ -143,7 +143,7 @@ def _payments(router: APIRouter, desk: Desk) -> None:
     @router.post("/payments/{file}")
     def decide(file: FILE_ID, session: Session = paying, form: Form = checked) -> Response:
         if form.one("act") == "release":
-            policies.desk.release(file, session.person.name)
+            policies.desk.release(file, session.person.name, differing_seen=form.one("differing") == "seen")
         elif form.one("act") == "withdraw":
             policies.desk.withdraw(file)
         else:
@@ -159,13 +159,25 @@ def _payments(router: APIRouter, desk: Desk) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """One order: the account, the enterprise's name and code in the register, whether the holder's name is another, fen."""
+
+    payee: Payee
+    registered: str
+    differs: bool
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
-    """A bank file on the page: its orders (holder, end of the account, fen), the first of them, with number and sum of all."""
+    """A bank file on the page: its orders, first those in another name than the register has, with number and sum of all; ``differing``:
+    how many are in another name."""
 
     file: BankFile
     title: Title | None
     released: bool
-    lines: Sequence[tuple[str, str, int]]
+    lines: Sequence[Line]
+    differing: int
     count: int
     sum_fen: int
 
@@ -173,8 +185,18 @@ class Batch:
 def _batch(desk: Desk, file: BankFile, title: Title | None) -> Batch:
     known = {item.claim.id: item.claim for item in desk.policies.store.claims(policy=file.policy)}
     claims = [known[name] for name in bank_files.ordered(file.content)]
-    lines = [(claim.payee.name, claim.payee.account[-4:], claim.amount_fen) for claim in claims[:MOST_LINES_SHOWN] if claim.payee is not None]
-    return Batch(file, title, desk.policies.desk.released(file), lines, len(claims), sum(claim.amount_fen for claim in claims))
+    registered, differing = desk.policies.matching.enterprises(), set(desk.policies.desk.differing(file))
+    lines = [
+        Line(
+            claim.payee,
+            "–" if (found := registered.get(claim.subject)) is None else f"{found.company} {found.uscc}",
+            claim.id in differing,
+            claim.amount_fen,
+        )
+        for claim in sorted(claims, key=lambda claim: claim.id not in differing)[:MOST_LINES_SHOWN]
+        if claim.payee is not None
+    ]
+    return Batch(file, title, desk.policies.desk.released(file), lines, len(differing), len(claims), sum(claim.amount_fen for claim in claims))
 
 
 def _columns(desk: Desk, request: Request) -> list[Column[Row]]:

@@ -68,8 +68,9 @@ class Marks:
         here = and_(MARKS.c.session == found["session"], MARKS.c.mark == found["mark"])
         try:
             with writing(self._engine) as connection:
-                self._forget(connection, found["session"])
+                connection.execute(delete(MARKS).where(MARKS.c.sent < self._now() - KEPT_S))  # their sessions are over
                 connection.execute(insert(MARKS).values(**found, sent=self._now()))
+                self._bound(connection, found["session"])
         except IntegrityError as error:
             raise FormSentError("a second click or a page gone back to sends a form again") from error
         try:
@@ -79,10 +80,9 @@ class Marks:
                 connection.execute(delete(MARKS).where(here))
             raise
 
-    def _forget(self, connection: Connection, session: str) -> None:
-        """Marks of sessions that are over, and the oldest of a session that has too many."""
-        connection.execute(delete(MARKS).where(MARKS.c.sent < self._now() - KEPT_S))
-        mine = select(MARKS.c.mark).where(MARKS.c.session == session).order_by(MARKS.c.sent.desc(), MARKS.c.mark).offset(self._most - 1)
+    def _bound(self, connection: Connection, session: str) -> None:
+        """Forget the oldest of a session that has too many."""
+        mine = select(MARKS.c.mark).where(MARKS.c.session == session).order_by(MARKS.c.sent.desc(), MARKS.c.mark).offset(self._most)
         for mark in connection.execute(mine).scalars().all():
             connection.execute(delete(MARKS).where(MARKS.c.session == session, MARKS.c.mark == mark))
 
