@@ -57,7 +57,11 @@ FURTHER: Mapping[str, Mapping[str, str]] = {
     },
     "zone": {"expiry": f"{NODES}.members.registry:expiry", "renew": f"{NODES}.members.registry:renew", "extend": f"{NODES}.members.registry:extend"},
     "peer": {"items": f"{NODES}.peers.items:items", "adopt": f"{NODES}.peers.items:adopt"},
-    "connector": {"run": f"{NODES}.departments.quarantine:run", "quarantine": f"{NODES}.departments.quarantine:app"},
+    "connector": {
+        "run": f"{NODES}.departments.quarantine:run",
+        "quarantine": f"{NODES}.departments.quarantine:app",
+        "declarations": f"{NODES}.departments.declarations:declarations",
+    },
 }
 """What other modules add to a group."""
 

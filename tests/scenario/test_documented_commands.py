@@ -47,6 +47,7 @@ RESHARING = (
 INTAKE = (
     "connector run /etc/xinqiao/tax-hangzhou.toml --once",
     "connector quarantine list /etc/xinqiao/tax-hangzhou.toml",
+    "connector declarations /etc/xinqiao/customs-hangzhou.toml --exceptions",
     "connector quarantine export /etc/xinqiao/tax-hangzhou.toml -o waiting.csv",
     "connector quarantine retry /etc/xinqiao/tax-hangzhou.toml waiting.csv",
     "connector quarantine dismiss /etc/xinqiao/tax-hangzhou.toml 17 18",
@@ -112,7 +113,8 @@ NOT_RUN = {
         "needs a department's source; test_connector_command runs it on one"
     ),
     **dict.fromkeys(
-        (f"xinqiao {line}" for line in INTAKE), "needs what waits in a department's node; the tests of quarantine and of four eyes run it on one"
+        (f"xinqiao {line}" for line in INTAKE),
+        "needs what waits in a department's node; the tests of quarantine, declarations and four eyes run it on one",
     ),
     **dict.fromkeys(
         (f"xinqiao policy {line}" for line in POLICIES),

@@ -28,6 +28,7 @@ COMMANDS: dict[str, Line] = {  # each with whatever it demands, none of which is
     "values approve": ["values", "approve", "nowhere.toml", "1"],
     "values reject": ["values", "reject", "nowhere.toml", "1", "--note", "why"],
     "connector check": ["connector", "check", "nowhere.yaml"],
+    "connector declarations": ["connector", "declarations", "nowhere.toml"],
     "connector run": ["connector", "run", "nowhere.toml", "--once"],
     "connector quarantine list": ["connector", "quarantine", "list", "nowhere.toml"],
     "connector quarantine export": ["connector", "quarantine", "export", "nowhere.toml", "-o", "out.csv"],
