@@ -114,7 +114,7 @@ NOT_RUN = {
     ),
     **dict.fromkeys(
         (f"xinqiao {line}" for line in INTAKE),
-        "needs what waits in a department's node; the tests of quarantine, declarations and four eyes run it on one",
+        "needs what a department's node has taken; the tests of these commands run it on one",
     ),
     **dict.fromkeys(
         (f"xinqiao policy {line}" for line in POLICIES),
