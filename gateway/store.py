@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Boolean, Column, Engine, Integer, LargeBinary, MetaData, String, Table, delete, insert, select
+from sqlalchemy import BigInteger, Boolean, Column, Engine, Integer, LargeBinary, MetaData, String, Table, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from nodes.runtime.database import reading, writing
@@ -17,7 +17,7 @@ NONCES = Table(
     METADATA,
     Column("key_id", String(82), primary_key=True),
     Column("nonce", String(64), primary_key=True),
-    Column("expires", Integer, nullable=False, index=True),
+    Column("expires", BigInteger, nullable=False, index=True),
 )
 DOCUMENTS = Table(
     "epoch_stages",

@@ -9,6 +9,7 @@ import pytest
 
 from crypto.keygen import PrivateKey, generate_private_key
 from crypto.paillier import PublicKey
+from tests.support.databases import on_server
 from tests.support.postgresql import BINARIES, Server, running_server
 
 SMALL_BITS = 512
@@ -51,3 +52,20 @@ def postgresql_database(postgresql: Server) -> Iterator[str]:
     """URL of an empty database of the test's own."""
     with postgresql.database() as url:
         yield url
+
+
+def _both_engines(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Where ``tests.support.databases`` keeps databases: files, then schemas of the server's own database."""
+    if request.param == "sqlite":
+        yield
+        return
+    if request.node.get_closest_marker("on_files"):
+        pytest.skip("about SQLite's files")
+    with on_server(request.getfixturevalue("postgresql_url")):
+        yield
+
+
+_ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
+both_engines = pytest.fixture(_both_engines, params=_ENGINES, name="both_engines")
+both_engines_in_turn = pytest.fixture(_both_engines, params=_ENGINES, scope="module", name="both_engines_in_turn")
+"""For what all tests of a module share: all of them on the one, then all of them on the other."""

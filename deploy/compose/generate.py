@@ -58,6 +58,7 @@ def _process(zone: str, plan: ZonePlan, process: ProcessPlan) -> str:
         volumes.append(_volume(zone, f"pins/{name}"))
     if "gateway" in process.tables:
         volumes.append(_volume(zone, f"records/{process.member}"))  # the public register: files are put away when they were read
+        volumes.append(_volume(zone, "mirrors", read_only=True))  # of peers' logs: public/peers/ZONE/mirror leads there
     if "department" in process.tables:
         place = f"source: ../../records/{zone}/{name}, target: /zone/records/{name}"
         volumes.append(f"{{type: bind, {place}, read_only: true, bind: {{create_host_path: true}}}}")
@@ -81,6 +82,7 @@ def _peer(zone: str, other: str) -> str:
     places = {"LOG": f"{other}-log:{PORTS[other] + 2}", "COORDINATOR": f"{other}-coordinator:{PORTS[other] + 1}"}
     environment = {f"XINQIAO_PEERS__{role}__ADDRESS": address for role, address in places.items()}
     environment["XINQIAO_PEERING__PIN"] = f"/zone/pins/{name}/witness.pin"
+    environment["XINQIAO_PEERING__MIRROR_DIR"] = f"/zone/mirrors/{other}"
     writable = [_volume(zone, path) for path in (f"state/{name}", f"pins/{name}", f"mirrors/{other}")]
     return _service(
         zone,

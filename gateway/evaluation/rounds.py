@@ -16,7 +16,7 @@ from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.zone import Zone
-from scoring.custody.planning import Custody, plan
+from scoring.custody.planning import SILENCE_S, Custody, may_go, plan
 from scoring.custody.rounds import PendingRound
 from scoring.errors import KeyRoundError, RequestFormatError
 from scoring.exchange.view import Logged, ZoneView
@@ -62,7 +62,7 @@ class KeyRounds:
             custody = custody_of(view, together)
         unknown = sorted(({*away} | {name for group in together for name in group}) - {*custody.custodians})
         if unknown:
-            raise RequestFormatError(f"{', '.join(unknown)} hold no share of generation {custody.generation}: {', '.join(custody.custodians)} do")
+            raise RequestFormatError(f"no share of generation {custody.generation}: {', '.join(unknown)}; held by {', '.join(custody.custodians)}")
         if begin > end:
             raise RequestFormatError("an absence ends after it begins")
         found = plan(custody, frozenset(away), begin, end)
@@ -73,6 +73,8 @@ class KeyRounds:
             "holds": found.holds,
             "operators": {operator: [name for name in custody.custodians if custody.operator(name) == operator] for operator in operators},
             "spare": list(custody.spare),
+            "may_go": may_go(custody, end - begin),
+            "may_go_for_a_day": may_go(custody, min(end - begin, SILENCE_S)),
             **asdict(found),
         }
 

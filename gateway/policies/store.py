@@ -25,11 +25,11 @@ POLICIES = Table(
 CLAIMS = Table(
     "policy_claims", METADATA, Column("id", String(32), primary_key=True), Column("policy", String(64), nullable=False, index=True),
     Column("subject", String(32), nullable=False, index=True), Column("document", LargeBinary, nullable=False),
-    Column("last", String(64), nullable=False), Column("leaf", Integer, nullable=False),
+    Column("last", String(64), nullable=False), Column("leaf", BigInteger, nullable=False),
 )  # fmt: skip
 PAPERS = Table(
     "policy_papers", METADATA, Column("digest", String(64), primary_key=True), Column("claim", String(32), nullable=False, index=True),
-    Column("paper", LargeBinary, nullable=False), Column("envelope", LargeBinary, nullable=False), Column("leaf", Integer, nullable=False),
+    Column("paper", LargeBinary, nullable=False), Column("envelope", LargeBinary, nullable=False), Column("leaf", BigInteger, nullable=False),
 )  # fmt: skip
 OUTBOX = Table(
     "policy_outbox", METADATA, Column("place", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
@@ -38,7 +38,7 @@ OUTBOX = Table(
 )  # fmt: skip
 FILES = Table(
     "policy_bank_files", METADATA, Column("id", String(40), primary_key=True), Column("policy", String(64), nullable=False),
-    Column("by", String(63), nullable=False), Column("at", Integer, nullable=False), Column("answer", String(64), nullable=False),
+    Column("by", String(63), nullable=False), Column("at", BigInteger, nullable=False), Column("answer", String(64), nullable=False),
     Column("content", LargeBinary, nullable=False),
 )  # fmt: skip
 ACTIVITY = Table(

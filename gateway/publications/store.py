@@ -21,7 +21,7 @@ PUBLICATIONS = Table(
 STEPS = Table(
     "publication_steps", METADATA, Column("place", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("publication", String(32), nullable=False, index=True), Column("digest", String(64), nullable=False, unique=True),
-    Column("paper", LargeBinary, nullable=False), Column("envelope", LargeBinary, nullable=False), Column("leaf", Integer, nullable=False),
+    Column("paper", LargeBinary, nullable=False), Column("envelope", LargeBinary, nullable=False), Column("leaf", BigInteger, nullable=False),
 )  # fmt: skip
 UNSENT = -1
 _FORM = TypeAdapter(Publication)

@@ -6,8 +6,10 @@ other, without which each of them stops by itself since a split of the log could
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Literal
 
 SILENCE_S = 86_400
@@ -92,6 +94,18 @@ def plan(custody: Custody, away: frozenset[str], begin: int, end: int) -> Plan:
         first=first,
         advice=_advice(custody, gone, held, end),
     )
+
+
+def may_go(custody: Custody, span_s: int) -> tuple[tuple[str, ...], ...]:
+    """Who may be away at once for ``span_s`` seconds: every largest set of operators whose shares the others can do without; () for nobody."""
+    custodians = custody.custodians
+    spared = len(custodians) - needed(len(custodians), custody.threshold, span_s)
+    held = Counter(map(custody.operator, custodians))
+    found: list[tuple[str, ...]] = []
+    for count in range(len(held), 0, -1):
+        sets = (names for names in combinations(held, count) if sum(held[name] for name in names) <= spared)
+        found += [names for names in sets if not any(set(names) < set(larger) for larger in found)]
+    return tuple(found)
 
 
 def _first(custody: Custody, away: frozenset[str], margin: int, end: int) -> tuple[Step, ...]:

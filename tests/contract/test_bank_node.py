@@ -25,6 +25,7 @@ from scoring.errors import ConsentMissingError
 from scoring.indicators.functional import functional
 from scoring.statements import Band, QuantileTable, Refusal
 from tests.support.bank import BankNode, bank, bound_consent, roots_of, uscc_of
+from tests.support.databases import ON_BOTH
 from tests.support.epoch import GATED_FIRM
 from tests.support.gateway import front
 from tests.support.zone import PRODUCT, MemoryZone, closed_zone, released_zone
@@ -50,6 +51,7 @@ def told(node: BankNode, place: int = 0) -> str:
     return subject
 
 
+@ON_BOTH
 def test_a_query_gives_the_exact_weighted_total_and_a_receipt_that_a_stranger_verifies(node: BankNode) -> None:
     subject = told(node)
     answer = node.queries.answer(Query(PRODUCT, "loan", subject=subject))
@@ -129,6 +131,7 @@ def test_a_revoked_consent_is_refused_whether_or_not_the_notice_came(node: BankN
         assert refusal.value.reason == "CONSENT_REVOKED"
 
 
+@ON_BOTH
 def test_a_renewed_consent_is_used_instead_of_the_revoked_one(node: BankNode) -> None:
     """The renewed consent's rows are those that are there already."""
     subject, zone = node.site.zone.subjects[0], node.site.zone

@@ -20,7 +20,7 @@ from nodes.records.deliveries import Intake
 from nodes.records.store import RecordStore
 from nodes.runtime.pages.accounts import AUDITOR, AUTHORITY, CITY, COUNTY, PROVINCE
 from tests.support.cockpit import PASSWORD, ROSTER_KEY, Board, another_epoch, board, lend
-from tests.support.databases import database_in
+from tests.support.databases import ON_BOTH, database_in
 from tests.support.epoch import EPOCH
 
 STAGES = ("S1",) * 34 + ("S2",) * 17 + ("S3",) * 8 + ("S4",) * 2
@@ -205,6 +205,7 @@ def test_the_planned_closing_is_the_authoritys_to_set(site: Board) -> None:
     assert PASSWORD not in site.get("chief", "/cockpit/board").text
 
 
+@ON_BOTH
 def test_tables_wait_until_the_register_is_read(site: Board, tmp_path: Path) -> None:
     """Else everybody would be counted without a trade, for good."""
     engine = database_in(tmp_path, "records")

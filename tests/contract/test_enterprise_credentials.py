@@ -28,6 +28,7 @@ from tests.contract.test_enterprise_service import Network
 from tests.support.artifacts import write_public
 from tests.support.bank import bank, uscc_of
 from tests.support.credentials import HERE, ORIGIN, join_peer
+from tests.support.databases import ON_BOTH
 from tests.support.enterprise_pages import Pages, pages_before
 from tests.support.gateway import Front, front
 from tests.support.site import form_of
@@ -71,6 +72,7 @@ def between(zones: tuple[MemoryZone, MemoryZone], tmp_path: Path) -> Between:
     return Between(pages, uscc, node.receipts.document(answer["receipt_id"]), other, way)
 
 
+@ON_BOTH
 def test_an_enterprise_shows_its_score_and_sees_that_it_did(between: Between) -> None:
     desk = between.pages.desks.credentials
     shown = desk.show(between.uscc, between.receipt, HERE)

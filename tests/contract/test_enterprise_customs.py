@@ -18,10 +18,12 @@ from nodes.enterprise.settings import CustomsTable, EnterpriseTable
 from tests.contract.test_enterprise_service import Service, service
 from tests.support.bank import uscc_of
 from tests.support.customs import NOW, OTHER, Client, declaration, failure, memory_engine, receipt, response, zipped
-from tests.support.databases import database_in
+from tests.support.databases import ON_BOTH, database_in
 from tests.support.gateway import TOKEN, front
 from tests.support.waiting import until
 from tests.support.zone import MemoryZone, released_zone
+
+pytestmark = ON_BOTH
 
 UNSET = threading.Event()
 

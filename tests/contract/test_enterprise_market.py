@@ -26,7 +26,7 @@ from scoring.statements import parse_leaf
 from scoring.statements.lending import Contracted, Declined, Disbursed, LoanContent, Offered, Queried, Repaid, Surveyed
 from tests.contract.test_enterprise_service import SERVICE
 from tests.support.bank import uscc_of
-from tests.support.databases import database_in
+from tests.support.databases import ON_BOTH, database_in
 from tests.support.enterprise_pages import Pages, pages_in, posted
 from tests.support.exchange import identity_of
 from tests.support.lending import WAN
@@ -145,6 +145,7 @@ def test_without_a_portrait_no_line_is_told(pages: Pages, tmp_path: Path) -> Non
     assert "积分贷" in page
 
 
+@ON_BOTH
 @pytest.mark.slow
 def test_an_application_runs_from_the_page_to_the_last_repayment(pages: Pages, tmp_path: Path) -> None:
     pages.portrayed(0)

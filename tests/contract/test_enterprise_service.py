@@ -40,7 +40,7 @@ from scoring.errors import ConsentRevokedError, ConsentScopeError, NotDisclosedE
 from scoring.exchange.view import verify_key
 from scoring.statements import Binding, Enrolment, Head
 from tests.support.bank import bank, opener_of, roots_of, uscc_of
-from tests.support.databases import database_in
+from tests.support.databases import ON_BOTH, database_in
 from tests.support.exchange import HeldZone, identity_of
 from tests.support.gateway import Front, front
 from tests.support.members import CUSTODIANS, ZONE
@@ -195,6 +195,7 @@ def test_asking_again_sends_the_same_request_and_an_enrolled_one_nothing(desk: S
     assert len(desk.site.exchange.relayed) == sent
 
 
+@ON_BOTH
 def test_a_restarted_service_sends_its_open_requests_again(desk: Service) -> None:
     with pytest.raises(NotReadyError):
         desk.enrolments.enrol(uscc_of(0), 0.0)
@@ -337,6 +338,7 @@ def test_nothing_is_signed_for_who_is_not_enrolled(desk: Service) -> None:
         desk.consents.revoke("00" * 16)
 
 
+@ON_BOTH
 @pytest.mark.parametrize("lost", ["cut_before", "cut_after"])
 def test_a_consent_signed_before_an_outage_is_logged_once_after_it(desk: Service, lost: str) -> None:
     uscc = desk.enrolled()
@@ -395,6 +397,7 @@ def portrayed(desk: Service) -> tuple[Service, str]:
     return desk, uscc
 
 
+@ON_BOTH
 def test_a_portrait_shows_every_point_and_the_total(portrayed: tuple[Service, str]) -> None:
     desk, uscc = portrayed
     portrait = desk.portraits.make(uscc, 0.0)

@@ -22,9 +22,11 @@ from gateway.explorer.proofs import Prover
 from gateway.explorer.words import REASONS
 from nodes.runtime.pages.accounts import AUDITOR, COUNTY, Person
 from scoring.errors import LogInconsistentError
-from tests.support.databases import database_in
+from tests.support.databases import ON_BOTH, database_in
 from tests.support.gateway import ARTIFACTS, Front, front
 from tests.support.zone import released_zone
+
+pytestmark = ON_BOTH
 
 HTML = {"accept": "text/html"}
 CORPUS = [item for item in json.loads((ARTIFACTS / "index.json").read_text(encoding="utf-8")) if item["kind"] == "receipt"]

@@ -288,8 +288,14 @@ def test_staff_plan_which_custodians_may_be_away(offices: Offices) -> None:
     said = json.loads(week.stdout)
     assert (week.exit_code, said["first"], said["operators"]["tax"]) == (1, ["find-custodian", "reshare"], ["tax", "credit"])
     assert said["too_mighty"] == ["tax"]
+    assert (said["may_go"], said["may_go_for_a_day"]) == ([], [["notary"]])
     text = run_key(*asked[:-1], "--to", "2023-11-27", "--away", "notary", "--together", "tax,credit")
     assert (text.exit_code, "cannot go yet" in text.stdout, "opens everything alone" in text.stdout) == (1, True, True)
+    assert "2023-11-20 00:00 to 2023-11-27 00:00 UTC; generation 0: 2 of 3 open" in text.stdout
+    assert "for a day at most: notary" in text.stdout
+    nobody = run_key(*asked[:-1], "--to", "2023-11-21")
+    assert "1 may be away at once: any 1 of credit, notary, tax" in nobody.stdout
+    assert "away: " not in nobody.stdout.replace("may be away", "")
     stranger = run_key(*asked, "--away", "bank-a")
     assert (stranger.exit_code, json.loads(stranger.stdout)["error"]) == (3, "REQUEST_INVALID")
 

@@ -32,7 +32,7 @@ OFFICIAL, SECOND = "wang", "li"
 
 
 @pytest.fixture(scope="module")
-def built(small_private_key: PrivateKey, tmp_path_factory: pytest.TempPathFactory) -> Town:
+def built(both_engines_in_turn: None, small_private_key: PrivateKey, tmp_path_factory: pytest.TempPathFactory) -> Town:
     return town(small_private_key, tmp_path_factory.mktemp("town"), ROWS, MET)
 
 

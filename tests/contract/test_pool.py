@@ -26,7 +26,7 @@ OFFICER = Person("officer", "专员", frozenset({COUNTY}), ("",), ("",))
 
 
 @pytest.fixture(scope="module")
-def zone(small_private_key: PrivateKey) -> MemoryZone:
+def zone(both_engines_in_turn: None, small_private_key: PrivateKey) -> MemoryZone:
     return released_zone(small_private_key)
 
 

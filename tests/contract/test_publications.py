@@ -31,7 +31,7 @@ FLATS = (Offer("east", Title(zh="东苑", en="East"), 1), Offer("west", Title(zh
 
 
 @pytest.fixture(scope="module")
-def place(small_private_key: PrivateKey, tmp_path_factory: pytest.TempPathFactory) -> Town:
+def place(both_engines_in_turn: None, small_private_key: PrivateKey, tmp_path_factory: pytest.TempPathFactory) -> Town:
     return town(small_private_key, tmp_path_factory.mktemp("town"), [firm(at) for at in range(12)], MET)
 
 

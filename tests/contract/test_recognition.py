@@ -23,6 +23,7 @@ from scoring.statements import Recognition
 from tests.contract.test_gateway_http import refused
 from tests.support.artifacts import base64_of, put, write_public
 from tests.support.credentials import ORIGIN, Abroad, abroad, join_peer, part_from
+from tests.support.databases import ON_BOTH
 from tests.support.gateway import Front, front
 from tests.support.site import PASSWORD, sign_in
 from tests.support.zone import BASE, MemoryZone, released_zone
@@ -199,6 +200,7 @@ def test_a_pinned_zone_that_the_custodians_did_not_approve_or_that_has_left_is_n
     refused(here.send(credential, here.origin.shown(credential)), 403, "PEER_UNKNOWN")
 
 
+@ON_BOTH
 def test_while_the_log_is_away_the_credential_is_kept_and_logged_later(here: Here) -> None:
     credential = here.origin.credential()
     here.site.exchange.away = True

@@ -27,13 +27,16 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from nodes.commands.doctor import own
 from nodes.commands.doctor.command import CHECKS, examine
 from nodes.commands.doctor.findings import Finding
+from nodes.custodian.shares.holding import Holding, write_holding
 from nodes.errors import NotReadyError
 from nodes.runtime.database import open_database
+from nodes.runtime.files import write_private
 from nodes.runtime.observing import gauges
 from nodes.runtime.observing.http import health_app
 from nodes.runtime.peers.identity import load_private_key, member_uri
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.peers.revoked import LIST_NAME
+from nodes.runtime.process import READY_FILE
 from nodes.runtime.web.server import WebServer
 from simulators.zone.authority import CertificateAuthority
 from tests.scenario.log_witness import WitnessDouble
@@ -44,6 +47,7 @@ CHECKS_OF = {
     "files": ("private files",),
     "certificate": ("certificate",),
     "keys": ("keys",),
+    "share": ("share",),
     "disk": ("disk",),
     "database": ("databases",),
     "schema": ("versions of the databases",),
@@ -145,6 +149,7 @@ def admitted(zone: Zone, log: LogProcess, root: Path, member: str) -> Patient:
         encoding="utf-8",
     )
     open_database(root / "state", "bank").dispose()
+    write_private(root / "state" / READY_FILE, json.dumps({"pid": os.getpid()}).encode())
     return Patient(zone, root, config)
 
 
@@ -233,6 +238,19 @@ def test_a_damaged_or_foreign_registry_is_found(patient: Patient) -> None:
     wrong(patient, "registry", "")
     registry.unlink()
     wrong(patient, "registry", "is missing")
+
+
+def test_a_share_that_does_not_open_is_found(patient: Patient) -> None:
+    passphrase = patient.root / "passphrase"
+    patient.write(lambda text: text.partition("[bank]")[0] + f'[custodian]\npassphrase_file = "{passphrase}"\n')
+    wrong(patient, "share", "passphrase")
+    write_private(passphrase, b"of another custodian")
+    assert [finding.level for finding in of(patient.findings(only="share"), "share")] == ["warning"], "none yet"
+    (patient.state / "custodian").mkdir(mode=0o700)
+    write_holding(patient.state / "custodian" / "share.json", Holding(), b"its own")
+    wrong(patient, "share", "the passphrase is another one")
+    write_private(passphrase, b"its own\n")
+    assert [finding.level for finding in of(patient.findings(only="share"), "share")] == ["ok"]
 
 
 def test_a_disk_that_is_full_nearly_so_or_not_there_is_found(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -361,6 +379,21 @@ def test_a_gateway_that_is_away_not_ready_or_has_another_time_is_found(patient: 
         assert (found.level, "no usable key yet" in found.says) == ("warning", True)
         (patient.public / "ca.pem").write_bytes(CertificateAuthority.create("foreign").certificate.public_bytes(Encoding.PEM))
         wrong(patient, "peer", "its certificate is not of this zone's CA")
+
+
+def test_whether_the_process_runs_is_told(patient: Patient) -> None:
+    def said() -> tuple[str, str]:
+        (finding,) = of(patient.findings(only="process"), "process")
+        return finding.level, finding.says
+
+    (patient.state / READY_FILE).unlink()
+    assert said() == ("warning", "it does not run, or is not ready yet")
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for pid, found in ((os.getpid(), ("ok", f"it runs, as process {os.getpid()}")), (ended.pid, ("warning", "it does not run: "))):
+        write_private(patient.state / READY_FILE, json.dumps({"pid": pid}).encode())
+        assert said()[0] == found[0]
+        assert said()[1].startswith(found[1])
 
 
 def test_what_the_process_says_of_itself_is_told(patient: Patient) -> None:

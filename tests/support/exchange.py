@@ -12,9 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import create_engine
-from sqlalchemy.pool import StaticPool
-
 from crypto.checkpoint import Checkpoint, check_witnessed, cosign, sign_checkpoint
 from crypto.errors import CryptoError, MerkleError
 from crypto.merkle import MemoryTree, leaf_hash
@@ -26,7 +23,7 @@ from crypto.tiles import TILE_WIDTH, encode_entries, parse_path
 from nodes.auditor.evidence.tree import Hashes
 from nodes.coordinator.epochs import Epochs
 from nodes.coordinator.journal import Journal
-from nodes.coordinator.keeping.store import Store, metadata
+from nodes.coordinator.keeping.store import Store
 from nodes.coordinator.releasing.evidence import EvidenceDesk
 from nodes.coordinator.releasing.openings import Openings
 from nodes.coordinator.releasing.tickets import Issued, TicketOffice
@@ -49,6 +46,7 @@ from scoring.release.opening import SealedPartial
 from scoring.release.partials import sealing_aad, sealing_info
 from scoring.statements import Partial, Statement, parse_statement
 from tests.support.custody import Custody
+from tests.support.databases import fresh_database
 from tests.support.ledger import THRESHOLD, Ledger, actor
 from tests.support.members import CUSTODIANS, Keys
 from tests.support.zone import MemoryZone
@@ -149,9 +147,7 @@ class MemoryExchange:
         self.on_prepare: Callable[[], None] = lambda: None
         held = self._held = HeldZone(zone.view, log.lock)
         self._issued: dict[str, Issued] = {}
-        engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-        metadata.create_all(engine)
-        store, work = Store(engine), None
+        store, work = Store(fresh_database("coordinator")), None
         journal = Journal(held, log.client(), store, lambda: zone.now)
         placements = Placements(held, zone.blobs.__getitem__)
         ciphertexts = cast(Ciphertexts, zone.ciphertext)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
+import re
+import string
+import subprocess
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+import typer
 import yaml
 
 from nodes.runtime.settings import role_of
 from simulators.zone.configs import choose_addresses, write_configs
 from simulators.zone.layout import ProcessPlan, ZonePlan, demo_plan
 from tests.settings_classes import settings_class
+from xinqiao import application
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "compose"
@@ -112,7 +119,8 @@ def test_service_sees_only_its_own_directories(zone: str, process: ProcessPlan) 
     register = {f"/zone/records/{process.member}"} if "gateway" in process.tables else set()  # files are put away when they were read
     assert writable == {f"/zone/state/{process.name}"} | pins | register
     shared = {"/zone/config", "/zone/public", f"/zone/members/{process.member}"}
-    assert readable == (shared | {f"/zone/records/{process.member}"} if "department" in process.tables else shared)
+    own = {"department": {f"/zone/records/{process.member}"}, "gateway": {"/zone/mirrors"}}  # the gateway serves peers' logs as they were mirrored
+    assert readable == shared.union(*(own[table] for table in own.keys() & set(process.tables)))
     assert all(volume["volume"]["subpath"] for volume in volumes if volume["type"] == "volume"), "never the whole volume"
     assert {volume["source"] for volume in volumes if volume["type"] == "volume"} == {zone}, "never another zone's"
 
@@ -130,6 +138,57 @@ def test_a_peers_node_holds_its_own_zones_files_alone_and_dials_the_other(zone: 
     }
     assert addresses == listening
     assert service["networks"] == ["zones"]
+    assert service["environment"]["XINQIAO_PEERING__MIRROR_DIR"] == f"/zone/mirrors/{other}"
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_the_beginning_makes_every_directory_that_processes_are_given(zone: str, tmp_path: Path) -> None:
+    """The script of ``init`` as a shell runs it, with a zone that is there already, in a volume of this test's own."""
+    root = tmp_path / "zone"
+    for path in ("config", "public", "members", "records"):
+        (root / path).mkdir(parents=True)
+    (root / "public" / "ceremony.dsse.json").touch()
+    for process in plan_of(zone).processes:
+        (root / "config" / f"{process.name}.toml").touch()
+        for path in (f"members/{process.member}", f"records/{process.member}"):  # which `zone init` makes
+            (root / path).mkdir(exist_ok=True)
+    service = whole(f"{zone}-init")
+    script = service["command"][0].replace("$$", "$").replace("/zone/", f"{root}/")
+    for _ in range(2):  # a start again changes nothing
+        subprocess.run([*service["entrypoint"], script], check=True, env={"PATH": os.environ["PATH"], **service["environment"]})
+    given = [volume["volume"]["subpath"] for each in FILES[zone]["services"].values() for volume in each["volumes"] if "volume" in volume]
+    assert [path for path in given if not (root / path).is_dir()] == []
+    for other in service["environment"]["OTHER_ZONES"].split():
+        (root / "mirrors" / other / "status.json").write_text("{}")
+        assert (root / "public" / "peers" / other / "mirror" / "status.json").read_text() == "{}", "where the gateway looks"
+
+
+@pytest.mark.parametrize("line", sorted({" ".join(service["command"][:2]) for service in SERVICES.values() if "command" in service}))
+def test_a_command_is_one_of_the_program(line: str) -> None:
+    """The image's entry point is ``xinqiao``; a service's command is what follows it."""
+    (entry,) = re.findall(r"^ENTRYPOINT (.*)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert json.loads(entry) == ["xinqiao"]
+    check_line([*line.split(), "/zone/config/log.toml"])
+
+
+def test_the_beginning_and_the_health_check_call_what_is_there() -> None:
+    script = BASE["init"]["command"][0].replace("$$", "$")
+    lines = [found.split() for found in re.findall(r"xinqiao ([^|&;\n]+)", script)]
+    assert [line[:2] for line in lines] == [["zone", "init"]]
+    for zone in ZONES:
+        environment = SERVICES[f"{zone}-init"]["environment"]
+        check_line([string.Template(word.strip('"')).substitute(environment) for word in lines[0]])
+    test = BASE["process"]["healthcheck"]["test"]
+    assert test[:3] == ["CMD", "python", "-m"]
+    assert importlib.util.find_spec(test[3]) is not None
+
+
+def check_line(line: list[str]) -> None:
+    """Raises UsageError where the command, an option or an argument is none of the program's."""
+    command: Any = typer.main.get_command(application(line[0]))
+    while hasattr(command, "commands"):
+        command, line = command.commands[line[0]], line[1:]
+    command.make_context("xinqiao", line)
 
 
 @pytest.mark.parametrize(("zone", "process"), PROCESSES, ids=lambda part: part if isinstance(part, str) else part.name)

@@ -15,7 +15,9 @@ from nodes.runtime.peers.identity import Identity, SigningKeyPair, TlsFiles
 from nodes.runtime.peers.limits import RateLimit
 from scoring.errors import RequestReplayedError
 from scoring.statements import Refusal, parse_statement
-from tests.support.databases import database_in
+from tests.support.databases import ON_BOTH, database_in
+
+pytestmark = ON_BOTH
 
 PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(32))
 SIGNER = SigningKeyPair("authority~00", "ed25519", PRIVATE.public_key().public_bytes_raw(), PRIVATE)

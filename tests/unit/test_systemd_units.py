@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.scenario.log_zone import ZONE, make_zone
+from tests.unit.test_operator_guide import EXAMPLES
 
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "deploy" / "systemd" / "xinqiao@.service"
@@ -76,6 +81,37 @@ def test_systemd_measures_little_exposure(tmp_path: Path) -> None:
     named = place.rename(place.with_name("xinqiao-log.service"))
     ended = _analyse("security", "--offline=true", f"--threshold={EXPOSURE}", "--no-pager", str(named))
     assert ended.returncode == 0, ended.stdout[-400:]
+
+
+@pytest.mark.slow
+def test_the_unit_s_line_runs_the_log_of_the_guide_and_tells_systemd(tmp_path: Path) -> None:
+    """ExecStart and the configuration as they are printed, under a root of the test's own, with the socket that ``Type=notify`` gives."""
+    zone = make_zone(tmp_path / "zone")
+    example = next(text for text in EXAMPLES if "[log]" in text)
+    config = tmp_path / "etc" / "xinqiao" / "log.toml"
+    config.parent.mkdir(parents=True)
+    shutil.copytree(zone.root / "public", config.with_name("public"))
+    shutil.copytree(zone.root / "members" / "log", config.with_name("log"))
+    for path in ("srv/pin", "var/lib/xinqiao/log"):  # the last by StateDirectory=
+        (tmp_path / path).mkdir(parents=True, mode=0o700)
+    moved = {name: f"{tmp_path}{name}" for name in ("/var/lib", "/etc", "/srv")}
+    for said, here in {**moved, "0.0.0.0:8445": "127.0.0.1:0", "hangzhou-binjiang": ZONE}.items():
+        example = example.replace(said, here)
+    config.write_text(example, encoding="utf-8")
+    line = settings(UNIT, "Service")["ExecStart"][0].replace("%i", "log").replace("/etc", moved["/etc"]).split()
+    assert line.pop(0) == "/opt/xinqiao/bin/xinqiao"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+        told.bind(str(tmp_path / "notify"))
+        told.settimeout(60)
+        environment = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")}
+        with subprocess.Popen([sys.executable, "-m", "xinqiao", *line], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as process:
+            try:
+                assert b"READY=1" in told.recv(4096)
+                assert (tmp_path / "srv" / "pin" / "head.pin").exists()
+            finally:
+                process.terminate()
+            assert process.wait(30) == 0
+        assert b"STOPPING=1" in told.recv(4096)
 
 
 def _analyse(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -18,7 +18,7 @@ from nodes.commands.doctor.databases import check_databases, check_versions
 from nodes.commands.doctor.findings import Case, Finding, well, worst, wrong
 from nodes.commands.doctor.loghead import check_log, check_pins
 from nodes.commands.doctor.others import check_gateway, check_peers, check_running
-from nodes.commands.doctor.own import check_certificate, check_disk, check_files, check_keys
+from nodes.commands.doctor.own import check_certificate, check_disk, check_files, check_keys, check_share
 from nodes.commands.node import program_of
 from nodes.commands.output import ExitCode, JsonFlag, reporting
 from nodes.errors import NodeError, SettingsError
@@ -33,6 +33,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("private files", check_files),
     ("certificate", check_certificate),
     ("keys", check_keys),
+    ("share", check_share),
     ("disk", check_disk),
     ("databases", check_databases),
     ("versions of the databases", check_versions),
@@ -48,7 +49,7 @@ def doctor(
     config: Annotated[Path, typer.Option("--config", help="The process's TOML file.")],
     as_json: JsonFlag = False,
 ) -> None:
-    """Look at one process from its own machine: clock, certificate, keys, database, disk, peers, log, witnesses. Says what to do.
+    """Look at one process from its own machine: clock, certificate, keys, share, database, disk, peers, log, witnesses. Says what to do.
 
     Changes nothing, and may be run while the process runs, as its user. Exit code 1 when something is wrong; warnings alone are 0.
     """

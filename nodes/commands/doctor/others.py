@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,10 +22,12 @@ from nodes.commands.doctor.findings import ONCE, Case, Finding, soon, well, wron
 from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime.peers import rpc, tls
 from nodes.runtime.peers.identity import Identity, server_name
+from nodes.runtime.process import READY_FILE
 from nodes.runtime.settings import Peer
 
 CONNECT_S, CALL_S = 3.0, 8.0
 DAY_S, REGISTRY_DAYS = 86_400, 90
+START = "start it: systemctl start xinqiao@NAME, or xinqiao node run CONFIG; why it ended stands at the end of its own log"
 
 
 def check_peers(case: Case) -> Iterator[Finding]:
@@ -48,9 +53,10 @@ def check_gateway(case: Case) -> Iterator[Finding]:
 
 
 def check_running(case: Case) -> Iterator[Finding]:
-    """What the process says of itself, where ``[observe] listen`` lets it, and how long the registry holds that it sees in the log."""
+    """Whether the process runs; where ``[observe] listen`` lets it, what it says of itself and how long the registry holds that it sees."""
     address = case.settings.observe.listen
     if address is None or address.endswith(":0"):
+        yield _ready(case.settings.state_dir)
         return
     try:
         ready = httpx.get(f"http://{address}/readyz", timeout=CALL_S, trust_env=False)
@@ -60,7 +66,7 @@ def check_running(case: Case) -> Iterator[Finding]:
             "process",
             address,
             "it does not run, or has not taken [observe] listen yet",
-            "start it: systemctl start xinqiao@NAME, or xinqiao node run CONFIG",
+            START,
         )
         return
     if ready.status_code == httpx.codes.OK:
@@ -70,6 +76,20 @@ def check_running(case: Case) -> Iterator[Finding]:
     left = re.search(r"^xinqiao_registry_seconds_left (\S+)$", text, re.MULTILINE)
     if left is not None:
         yield _registry_left(float(left[1]) / DAY_S)
+
+
+def _ready(state_dir: Path) -> Finding:
+    """By the file that a process has in its state directory for as long as it serves."""
+    try:
+        pid = int(json.loads((state_dir / READY_FILE).read_text(encoding="utf-8"))["pid"])
+        os.kill(pid, 0)
+    except FileNotFoundError:
+        return soon("process", state_dir, "it does not run, or is not ready yet", START)
+    except ProcessLookupError:
+        return soon("process", state_dir, f"it does not run: {pid} was killed, or its machine", START)
+    except (ValueError, KeyError, OSError) as error:
+        return soon("process", state_dir, f"whether it runs cannot be seen: {error}", "run this as the user of the process")
+    return well("process", state_dir, f"it runs, as process {pid}")
 
 
 def _registry_left(days: float) -> Finding:
@@ -135,7 +155,7 @@ def _clock(case: Case, about: str, at: float, theirs: float, slack_s: float) -> 
 
 
 def _peer(identity: Identity, role: str, peer: Peer) -> Finding:
-    about = f"{role} {peer.member} at {peer.address}"
+    about = f"{role if role == peer.member else f'{role} {peer.member}'} at {peer.address}"
     host, _, port = peer.address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()

@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from nodes.commands.doctor.findings import Case, Finding, files_below, soon, well, wrong
+from nodes.custodian.shares.holding import read_holding
 from nodes.errors import IdentityError, NodeError, SecretFileError
 from nodes.runtime.files import check_private_directory, read_private
 from nodes.runtime.peers.identity import certificate_uris, is_anchored, load_private_key, load_signing_key, member_uri, server_name
@@ -18,6 +19,7 @@ from nodes.runtime.peers.revoked import LIST_NAME, revoked_by
 
 DAY_S = 86_400
 RENEW_DAYS = 30
+SHARE = "custodian/share.json"
 LEAST_BYTES, LOW_BYTES = 500 << 20, 5 << 30
 
 
@@ -68,7 +70,7 @@ def check_certificate(case: Case) -> Iterator[Finding]:
     if not faults and left_days < RENEW_DAYS:
         yield soon("certificate", file, f"it ends in {left_days:.0f} days", renew)
     elif not faults:
-        yield well("certificate", file, f"{leaf.subject.rfc4514_string()}, {left_days:.0f} days left")
+        yield well("certificate", file, f"{certificate_uris(leaf)[0]}, {left_days:.0f} days left")
 
 
 def check_keys(case: Case) -> Iterator[Finding]:
@@ -98,6 +100,33 @@ def check_keys(case: Case) -> Iterator[Finding]:
         yield soon("keys", "sign.pem", f"{mine} is not the key that the pinned registry names", register)
     if case.identity is not None and case.identity.hpke_public.hex() != entry.hpke:
         yield soon("keys", "hpke.pem", "it is not the key that the pinned registry names: what is sealed to that one cannot be opened", register)
+
+
+def check_share(case: Case) -> Iterator[Finding]:
+    """A custodian's share opens with the passphrase that is configured."""
+    table = getattr(case.settings, "custodian", None)
+    if table is None:
+        return
+    file = case.settings.state_dir / SHARE
+    try:
+        passphrase = read_private(table.passphrase_file).strip()
+        held = file.exists()
+        if held:
+            read_holding(file, passphrase)
+    except SecretFileError as error:
+        yield wrong(
+            "share",
+            table.passphrase_file,
+            str(error),
+            "put the passphrase back that this custodian had; if it or the share is lost, have the others deal a new one: xinqiao key reshare",
+        )
+        return
+    if held:
+        yield well("share", file, "opens with the passphrase")
+    else:
+        yield soon(
+            "share", file, "there is none yet", "right before the first start after the ceremony; else: xinqiao key status, xinqiao key reshare"
+        )
 
 
 def check_disk(case: Case) -> Iterator[Finding]:

@@ -34,7 +34,7 @@ def plan(
     together: Annotated[list[str] | None, typer.Option(metavar="ID,ID", help="Custodians that one operator runs; may be repeated.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Plan an absence of custodians: whether t shares stay reachable, what must be done first, whose failure would stop everything.
+    """Plan an absence of custodians: who may be away, whether t shares stay reachable, what must be done first, whose failure would stop everything.
 
     Exit code 0: they may go; 1: something has to be done first.
     """
@@ -43,7 +43,7 @@ def plan(
         asked = {"away": _names(away), "begin": start, "end": _moment(end, start + 7 * DAY_S), "together": [_names(item) for item in together or ()]}
         with front_client(config) as client:
             found = client.post(PATH, asked)
-        report.result(found, _text(found), ExitCode.DONE if found["holds"] else ExitCode.NOT_HOLDING)
+        report.result(found, _text(found, asked), ExitCode.DONE if found["holds"] else ExitCode.NOT_HOLDING)
 
 
 def _names(text: str) -> list[str]:
@@ -60,16 +60,31 @@ def _moment(text: str, default: int) -> int:
     return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
 
 
-def _text(found: dict[str, Any]) -> str:
+def _text(found: dict[str, Any], asked: dict[str, Any]) -> str:
     shares = len(found["away"]) + len(found["present"])
-    lines = [f"generation {found['generation']}: {found['threshold']} of {shares} open"]
-    lines.append(f"for so long {found['needed']} of them must be there, {found['may_be_away']} may be away")
-    verdict = "may go" if found["holds"] else "cannot go yet"
-    lines.append(f"away: {', '.join(found['away']) or 'nobody'}; there: {', '.join(found['present']) or 'nobody'}: they {verdict}")
+    spans = " to ".join(f"{datetime.fromtimestamp(asked[name], UTC):%Y-%m-%d %H:%M}" for name in ("begin", "end"))
+    lines = [f"{spans} UTC; generation {found['generation']}: {found['threshold']} of {shares} open"]
+    lines.append(f"for so long {found['needed']} of them must be there, {found['may_be_away']} may be away at once: {_sets(found['may_go'], found)}")
+    if found["may_go_for_a_day"] != found["may_go"]:
+        lines.append(f"for a day at most: {_sets(found['may_go_for_a_day'], found)}")
+    if found["away"]:
+        verdict = "they may go" if found["holds"] else "they cannot go yet"
+        lines.append(f"away: {', '.join(found['away'])}; there: {', '.join(found['present']) or 'nobody'}: {verdict}")
     lines += [f"  first: {SAID[step]}" for step in found["first"]]
     lines += [f"  advice: {SAID[step]}" for step in found["advice"]]
+    if found["spare"] and "reshare" in found["first"]:
+        lines.append(f"  custodians without a share, to whom it could go: {', '.join(found['spare'])}")
     if found["also_fatal"]:
         lines.append(f"  meanwhile nothing opens once one more fails: {', '.join(found['also_fatal'])}")
     lines += [f"  {name} holds {found['threshold']} shares or more: it opens everything alone" for name in found["too_mighty"]]
     lines += [f"  {operator} runs {', '.join(names)}" for operator, names in found["operators"].items() if len(names) > 1]
     return "\n".join(lines)
+
+
+def _sets(sets: list[list[str]], found: dict[str, Any]) -> str:
+    """Who may go together, each set once; in few words where all of them are alike."""
+    if not sets:
+        return "nobody"
+    if all(len(names) == 1 for names in found["operators"].values()):
+        return f"any {len(sets[0])} of {', '.join(sorted(found['operators']))}"
+    return "; or ".join(" and ".join(names) for names in sets)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from fastapi import Request
-from sqlalchemy import Column, Connection, Engine, Integer, MetaData, String, Table, and_, delete, insert, select
+from sqlalchemy import BigInteger, Column, Connection, Engine, MetaData, String, Table, and_, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from crypto.encoding import sha256
@@ -26,7 +26,7 @@ MARKS = Table(
     METADATA,
     Column("session", String(64), primary_key=True),
     Column("mark", String(64), primary_key=True),
-    Column("sent", Integer, nullable=False, index=True),
+    Column("sent", BigInteger, nullable=False, index=True),
 )
 
 

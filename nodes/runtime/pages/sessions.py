@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Engine, Integer, LargeBinary, MetaData, String, Table, delete, insert, select, update
+from sqlalchemy import BigInteger, Column, Engine, LargeBinary, MetaData, String, Table, delete, insert, select, update
 
 from crypto.encoding import canonical_json, sha256
 from nodes.errors import FormError, SignInError
@@ -25,8 +25,8 @@ SESSIONS = Table(
     Column("id", String(64), primary_key=True),  # of the token: what is looked up is no secret
     Column("person", LargeBinary, nullable=False),
     Column("form", String(64), nullable=False),
-    Column("begun", Integer, nullable=False),
-    Column("seen", Integer, nullable=False, index=True),
+    Column("begun", BigInteger, nullable=False),
+    Column("seen", BigInteger, nullable=False, index=True),
 )
 
 

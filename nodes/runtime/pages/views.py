@@ -19,7 +19,7 @@ VIEWS = Table(
     "views",
     METADATA,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    Column("time", Integer, nullable=False, index=True),
+    Column("time", BigInteger, nullable=False, index=True),
     Column("person", String(63), nullable=False),
     Column("page", String(200), nullable=False),
     Column("subject", String(32), nullable=False, index=True),

@@ -23,6 +23,7 @@ from scoring.exchange.view import Logged
 from scoring.statements import AuditCommit, AuditResult, AuditReveal, Refusal
 from simulators.population import firm_panel
 from simulators.population.tables import Population
+from tests.support.databases import ON_BOTH
 from tests.support.departments import EPOCH, MEMBER_OF, ROSTER_KEY, DepartmentZone, Node
 from tests.support.draws import DUE_S, WINDOW_S, Audited, close_epoch, contribute_rows, failed_ticket, loan_ticket, release_epoch
 from tests.support.ledger import Ledger
@@ -337,6 +338,7 @@ def test_the_epochs_secret_outlives_the_draws_and_is_erased_after_the_last(rowed
 # --- failed tickets [P2.4] ---
 
 
+@ON_BOTH
 def test_the_inputs_of_a_failed_ticket_are_opened_and_settle_it(rowed: Audited, firms: Population) -> None:
     zone, uscc = rowed.zone, firms.firms[0].uscc
     contribute_rows(zone, opening_of(zone), [uscc])

@@ -32,13 +32,15 @@ from protos.v1.exchange_pb2 import ConsentNotice, EpochClosed, WorkItem
 from scoring.exchange.view import Logged
 from scoring.statements import Column, Refusal, parse_statement
 from tests.support.bank import bound_consent, uscc_of
-from tests.support.databases import database_in
+from tests.support.databases import ON_BOTH, database_in
 from tests.support.departments import Exchange, columns_asked
 from tests.support.epoch import EPOCH, PERIOD
 from tests.support.exchange import identity_of
 from tests.support.ledger import SMALL_BITS
 from tests.support.members import ZONE
 from tests.support.zone import MemoryZone
+
+pytestmark = ON_BOTH
 
 PACK = Path(__file__).parents[3] / "scoring" / "packs" / "loan-performance" / "loan-performance@1.yaml"
 HEADER = "uscc,period,loans_active,loan_balance,loans_overdue_90"

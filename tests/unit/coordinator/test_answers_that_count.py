@@ -6,12 +6,10 @@ import threading
 from typing import cast
 
 import pytest
-from sqlalchemy import create_engine
-from sqlalchemy.pool import StaticPool
 
 from crypto.keygen import PrivateKey
 from nodes.coordinator.journal import Journal
-from nodes.coordinator.keeping.store import Store, metadata
+from nodes.coordinator.keeping.store import Store
 from nodes.coordinator.releasing.openings import Openings
 from nodes.coordinator.releasing.tickets import TicketOffice
 from nodes.coordinator.work import WorkQueue
@@ -20,9 +18,12 @@ from nodes.runtime.replica.material import Ciphertexts, Placements
 from scoring.errors import CustodiansMissingError
 from scoring.exchange.view import Logged
 from scoring.release.opening import SealedPartial
+from tests.support.databases import ON_BOTH, fresh_database
 from tests.support.exchange import HeldZone, MemoryLog, identity_of
 from tests.support.members import CUSTODIANS
 from tests.support.zone import MemoryZone, closed_zone
+
+pytestmark = ON_BOTH
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +38,7 @@ def zone(closed: MemoryZone) -> MemoryZone:
 
 @pytest.fixture
 def store() -> Store:
-    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-    metadata.create_all(engine)
-    return Store(engine)
+    return Store(fresh_database("coordinator"))
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
-from sqlalchemy.pool import StaticPool
 
 from crypto.errors import MerkleError
 from crypto.keygen import PrivateKey
@@ -15,12 +13,15 @@ from crypto.statements import countersign
 from nodes.coordinator.intake import Intake
 from nodes.coordinator.journal import Journal
 from nodes.coordinator.keeping.blobs import BlobStore
-from nodes.coordinator.keeping.store import Store, metadata
+from nodes.coordinator.keeping.store import Store
 from nodes.errors import RoleMissingError
 from protos.v1.exchange_pb2 import ContributionPart
 from scoring.errors import RevisionError, StatementReplayedError
+from tests.support.databases import ON_BOTH, fresh_database
 from tests.support.exchange import HeldZone, MemoryLog
 from tests.support.zone import MemoryZone, open_zone
+
+pytestmark = ON_BOTH
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +38,8 @@ class Door:
     """An intake over a memory zone. ``restart`` forgets what was only in memory; ``forget_receipts`` also what came after the log's answer."""
 
     def __init__(self, zone: MemoryZone, directory: Path) -> None:
-        engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-        metadata.create_all(engine)
         held = HeldZone(zone.view)
-        self.zone, self.store, self.blobs = zone, Store(engine), BlobStore(directory / "blobs")
+        self.zone, self.store, self.blobs = zone, Store(fresh_database("coordinator")), BlobStore(directory / "blobs")
         self.intake = Intake(held, self.store, self.blobs, Journal(held, MemoryLog(zone).client(), self.store, lambda: zone.now), lambda: zone.now)
 
     def column(self, revision: int = 0) -> tuple[str, bytes, bytes]:

@@ -5,20 +5,21 @@ from __future__ import annotations
 from typing import cast
 
 import pytest
-from sqlalchemy import create_engine
-from sqlalchemy.pool import StaticPool
 
 from crypto.encoding import sha256
 from crypto.keygen import PrivateKey
 from nodes.coordinator.journal import Journal
-from nodes.coordinator.keeping.store import Store, metadata
+from nodes.coordinator.keeping.store import Store
 from nodes.coordinator.releasing.tickets import TicketOffice
 from nodes.errors import NotReadyError, PeerUnavailableError, RpcRefusal
 from nodes.runtime.peers.log_client import Appended, LogClient
 from nodes.runtime.replica.material import Ciphertexts, Placements
 from scoring.statements import Ticket
+from tests.support.databases import ON_BOTH, fresh_database
 from tests.support.exchange import HeldZone, MemoryLog, identity_of
 from tests.support.zone import MemoryZone, closed_zone
+
+pytestmark = ON_BOTH
 
 
 class LateLog:
@@ -40,9 +41,7 @@ class Desk:
     """A coordinator's ticket office over a late log; ``restart`` forgets what was only in memory."""
 
     def __init__(self, zone: MemoryZone) -> None:
-        engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-        metadata.create_all(engine)
-        self.zone, self.log, self.store = zone, LateLog(zone), Store(engine)
+        self.zone, self.log, self.store = zone, LateLog(zone), Store(fresh_database("coordinator"))
         self.restart()
 
     def restart(self) -> None:

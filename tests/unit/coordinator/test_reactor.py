@@ -6,19 +6,20 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import create_engine
-from sqlalchemy.pool import StaticPool
 
 from crypto.keygen import PrivateKey
 from nodes.coordinator import reactor
-from nodes.coordinator.keeping.store import Store, metadata
+from nodes.coordinator.keeping.store import Store
 from nodes.coordinator.reactor import Reactor, work_for
 from nodes.coordinator.work import WorkQueue
 from scoring.exchange.view import Logged
 from scoring.statements import EpochClose
+from tests.support.databases import ON_BOTH, fresh_database
 from tests.support.epoch import EPOCH
 from tests.support.exchange import HeldZone
 from tests.support.zone import MemoryZone, open_zone
+
+pytestmark = ON_BOTH
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +65,7 @@ class Two:
     """Two instances of a coordinator over one database: the first leads."""
 
     def __init__(self, zone: MemoryZone) -> None:
-        engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-        metadata.create_all(engine)
-        self.store, self.zone = Store(engine), zone
+        self.store, self.zone = Store(fresh_database("coordinator")), zone
         work = WorkQueue(self.store, threading.Event())
         self.first, self.second = (Reactor(HeldZone(zone.view), work, leads=leads) for leads in (True, False))
 

@@ -28,6 +28,7 @@ from protos.v1.exchange_pb2 import EpochClosed, WorkItem
 from scoring.exchange.view import Logged
 from scoring.statements import Column, Leaf, Row, Title
 from simulators.population.tables import Population
+from tests.support.databases import ON_BOTH
 from tests.support.departments import EPOCH, PERIOD, ROSTER_KEY, DepartmentZone, Node, columns_asked
 from tests.support.desk import NAMES, key_of, password, people_in
 from tests.support.draws import close_epoch
@@ -406,11 +407,12 @@ def test_what_is_held_goes_when_the_policy_does_but_not_what_was_rejected(node: 
     assert [parse_envelope(envelope).said.hex() for envelope, _ in again.exchange.sent("contribute")] == [first.contribution]
 
 
+@ON_BOTH
 def test_a_signed_message_put_into_the_database_by_hand_is_not_sent(node: Node) -> None:
     first = held(node)[0]
     with node.engine.begin() as connection:
         forged = sign_envelope("application/vnd.xinqiao.column.v1+json", first.statement, node.office.identity.signer)
-        connection.exec_driver_sql("UPDATE outbox SET state = 'waiting', envelope = ? WHERE id = ?", (forged, first.id))
+        connection.execute(update(MESSAGES).where(MESSAGES.c.id == first.id).values(state="waiting", envelope=forged))
     node.office.outbox.waiting.set()
     node.flush()
     assert sent(node) == 0

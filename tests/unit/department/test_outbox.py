@@ -18,8 +18,10 @@ from nodes.contributing.sender import Sender
 from nodes.errors import PeerUnavailableError, RpcRefusal, SecretFileError, WireFormatError
 from nodes.runtime.peers.log_client import Appended
 from scoring.statements import Leaf
-from tests.support.databases import database_in
+from tests.support.databases import ON_BOTH, database_in
 from tests.support.departments import Acknowledged
+
+pytestmark = ON_BOTH
 
 
 @pytest.fixture

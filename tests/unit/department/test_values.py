@@ -33,7 +33,7 @@ from scoring.exchange.registry import MemberRegistry
 from scoring.exchange.view import verify_key
 from scoring.lifecycle import DAY_S, Filing
 from simulators.population.tables import Population
-from tests.support.databases import database_in
+from tests.support.databases import ON_BOTH, database_in
 from tests.support.departments import PERIOD, DepartmentZone, Node
 from tests.support.members import ZONE
 
@@ -168,6 +168,7 @@ def test_an_answer_to_a_value_that_was_corrected_meanwhile_is_refused_and_change
     assert place.state() == "certified"
 
 
+@ON_BOTH
 def test_what_an_enterprise_files_counts_only_once_its_owner_approved_it(place: Place) -> None:
     store = RecordStore(place.tax.records)
     before = store.find(place.uscc, PERIOD)

@@ -18,9 +18,11 @@ from nodes.enterprise.entrance.assertion import Assertion
 from nodes.enterprise.entrance.passkeys import CHOOSING_S, Passkeys
 from nodes.enterprise.entrance.representatives import DAY_S, Representatives
 from nodes.errors import AssertionInvalidError, NotFoundError, SignInError
-from tests.support.databases import database_in
+from tests.support.databases import ON_BOTH, database_in
 from tests.support.identity import ORIGIN, USCC_A, USCC_B
 from tests.support.site import Clock
+
+pytestmark = ON_BOTH
 
 ZHAO, SUN, QIAN = Assertion("person-zhao", "赵一", USCC_A), Assertion("person-sun", "孙三", USCC_A), Assertion("person-qian", "钱二", USCC_B)
 PRESENT_AND_VERIFIED, WITH_KEY = 0x05, 0x40

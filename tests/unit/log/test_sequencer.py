@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, update
 from sqlalchemy.exc import OperationalError
 
 from crypto import merkle
@@ -23,10 +22,12 @@ from crypto.errors import NoteError
 from nodes.errors import IdempotencyConflictError, LogForkError, NotReadyError, RollbackError, SecretFileError, StorageError
 from nodes.log.publication import FilePin, Publication
 from nodes.log.sequencer import Appended, Pin, Sequencer, Store, Submission, leaf_bytes
-from nodes.log.storage import Batch, Entry, Head, LogStore
+from nodes.log.storage import LEAVES, TILES, Batch, Entry, Head, LogStore
 from scoring.statements import BY_KIND, Leaf
-from tests.support.databases import database_in
+from tests.support.databases import ON_BOTH, ON_FILES, database_in, put_back, rows_of
 from tests.unit.log.small_zone import SmallZone
+
+pytestmark = ON_BOTH
 
 
 def submission(text: str | None = None, key: str | None = None, caller: str = "bank-a") -> Submission:
@@ -299,6 +300,7 @@ def test_everything_that_waited_is_answered_when_the_sequencer_stops(harness: Ha
             future.result(0)
 
 
+@ON_FILES
 def test_a_full_disk_stops_the_log_and_loses_nothing_that_was_answered(harness: Harness) -> None:
     append_all(harness, ["before"])
     full = database_in(harness.directory, "log")
@@ -338,40 +340,24 @@ def test_the_second_of_two_sequencers_on_one_database_stops_at_its_first_commit(
 # --- what a restart refuses ---
 
 
-def copy_database(harness: Harness, name: str) -> None:
-    """The database as a backup would have it."""
-    for engine in harness.engines:
-        engine.dispose()
-    shutil.copytree(harness.directory, harness.directory.with_name(name))
-
-
-def restore_database(harness: Harness, name: str) -> None:
-    for engine in harness.engines:
-        engine.dispose()
-    for path in harness.directory.glob("log.db*"):
-        path.unlink()
-    for path in harness.directory.with_name(name).glob("log.db*"):
-        shutil.copy(path, harness.directory)
-
-
 def test_a_restored_old_database_is_refused(harness: Harness) -> None:
     append_all(harness, ["a", "b"])
-    copy_database(harness, "backup")
+    backup = rows_of(harness.directory, "log")
     append_all(harness, ["c"])
-    restore_database(harness, "backup")
+    put_back(harness.directory, "log", backup)
     with pytest.raises(RollbackError, match="old copy"):
         harness.start()
 
 
-def test_an_old_database_that_grew_differently_is_recognised_as_a_fork(harness: Harness, tmp_path: Path) -> None:
+def test_an_old_database_that_grew_differently_is_recognised_as_a_fork(harness: Harness) -> None:
     append_all(harness, ["a"])
-    copy_database(harness, "backup")
+    backup, pin = rows_of(harness.directory, "log"), (harness.directory / "head.pin").read_bytes()
     append_all(harness, ["b", "c"])
-    other = Harness(tmp_path / "backup", harness.zone)
-    append_all(other, ["x", "y", "z"])
-    for engine in other.engines:
-        engine.dispose()
-    restore_database(harness, "backup")
+    newer = (harness.directory / "head.pin").read_bytes()
+    put_back(harness.directory, "log", backup)
+    (harness.directory / "head.pin").write_bytes(pin)
+    append_all(harness, ["x", "y", "z"])
+    (harness.directory / "head.pin").write_bytes(newer)
     with pytest.raises(LogForkError, match="another history"):
         harness.start()
 
@@ -402,7 +388,7 @@ def test_a_flipped_bit_on_the_trees_edge_is_noticed_at_the_start(harness: Harnes
     tile = bytearray(store.read_tile(0, 0, 3))
     tile[byte] ^= 1
     with store._engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE tiles SET hashes = ? WHERE level = 0 AND tile_index = 0", (bytes(tile),))
+        connection.execute(update(TILES).where(TILES.c.level == 0, TILES.c.tile_index == 0).values(hashes=bytes(tile)))
     with pytest.raises((StorageError, LogForkError)):
         harness.start()
 
@@ -411,7 +397,7 @@ def test_a_replaced_leaf_no_longer_hashes_to_its_tile(harness: Harness) -> None:
     append_all(harness, ["a", "b", "c"])
     store = harness.store()
     with store._engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE leaves SET leaf = ? WHERE leaf_index = 1", (b"another",))
+        connection.execute(update(LEAVES).where(LEAVES.c.leaf_index == 1).values(leaf=b"another"))
     assert merkle.leaf_hash(store.leaves(1, 2)[0]) != store.read_tile(0, 0, 3)[32:64]
 
 

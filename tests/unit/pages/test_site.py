@@ -16,7 +16,7 @@ from nodes.runtime.pages.forms import Form, Marks
 from nodes.runtime.pages.sessions import IDLE_S, LONGEST_S
 from nodes.runtime.pages.site import Site, local
 from scoring.errors import LoanStateError
-from tests.support.databases import database_in
+from tests.support.databases import ON_BOTH, database_in
 from tests.support.site import BASE, PASSWORD, Clock, browser_at, form_of, sign_in, site_in
 
 CHIEF = Person("chief", "主任", frozenset({AUTHORITY}), ("",), ("",))
@@ -88,6 +88,7 @@ def test_a_session_ends(client: TestClient, clock: Clock, leap: int) -> None:
     assert client.get("/secret").status_code == 303
 
 
+@ON_BOTH
 def test_a_session_that_is_used_goes_on_but_not_for_ever(client: TestClient, clock: Clock) -> None:
     sign_in(client, "chief")
     for _ in range(LONGEST_S // (IDLE_S - 100)):
@@ -97,6 +98,7 @@ def test_a_session_that_is_used_goes_on_but_not_for_ever(client: TestClient, clo
     assert client.get("/secret").status_code == 303
 
 
+@ON_BOTH
 def test_a_removed_account_loses_its_session(site: tuple[Site, FastAPI], client: TestClient) -> None:
     sign_in(client, "chief")
     site[0].accounts.remove("chief")

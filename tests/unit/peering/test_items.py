@@ -10,7 +10,9 @@ from crypto.encoding import sha256
 from nodes.errors import WireFormatError
 from nodes.peering.items import ItemStore
 from protos.v1.federation_pb2 import ReplicatedItem
-from tests.support.databases import database_in
+from tests.support.databases import ON_BOTH, database_in
+
+pytestmark = ON_BOTH
 
 KINDS = frozenset({"models", "backup"})
 

@@ -19,10 +19,12 @@ from scoring.errors import ApprovalError, LogInconsistentError, SignerUnknownErr
 from scoring.exchange.registry import MemberRegistry
 from scoring.statements import KeyActivated, KeyRound, MemberChange, parse_leaf
 from tests.support.custody import Custody
-from tests.support.databases import database_in
+from tests.support.databases import ON_BOTH, database_in
 from tests.support.ledger import SMALL_BITS, Ledger
 from tests.support.members import CUSTODIANS, ZONE
 from tests.support.zone import MemoryZone, open_zone
+
+pytestmark = ON_BOTH
 
 
 @pytest.fixture(scope="module")

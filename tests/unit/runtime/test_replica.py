@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, update
+from sqlalchemy import update
 
 from crypto.checkpoint import Checkpoint, cosign, sign_checkpoint
 from crypto.encoding import sha256
@@ -21,8 +20,9 @@ from nodes.runtime.database import writing
 from nodes.runtime.replica.store import ENTRIES, Entry, LogReplica
 from scoring.errors import LogInconsistentError
 from scoring.statements import Leaf
-from tests.support.databases import database_in
+from tests.support.databases import ON_BOTH, ON_FILES, database_in, put_back, rows_of
 
+pytestmark = ON_BOTH
 ORIGIN = "xinqiao/test-zone"
 LOG_KEY = secrets.token_bytes(32)
 SIGNER = NoteSigner(ORIGIN, ED25519, LOG_KEY)
@@ -90,10 +90,12 @@ def test_unconfirmed_entries_are_forgotten_by_a_new_connection_and_by_a_restart(
     assert again.accept(LOG[10:12], note(LOG[:12])) == again.head
 
 
+@ON_FILES  # by hundreds of restarts: what it is about is not where the copy lies
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.tuples(st.integers(0, 8), st.booleans(), st.booleans()), min_size=1, max_size=12))
 def test_however_the_log_is_cut_into_updates_the_copy_is_the_same(cuts: list[tuple[int, bool, bool]], tmp_path: Path) -> None:
-    shutil.rmtree(tmp_path / "state", ignore_errors=True)
+    (tmp_path / "state" / "log-head.json").unlink(missing_ok=True)
+    put_back(tmp_path / "state", "replica", {})
     replica, sent, confirmed = opened(tmp_path), 0, 0
     for count, signed, restarted in cuts:
         end = min(sent + count, len(LOG))
@@ -205,20 +207,16 @@ def test_a_fork_at_an_earlier_size_is_seen(tmp_path: Path) -> None:
 
 def test_a_restored_older_database_is_refused(tmp_path: Path) -> None:
     filled(tmp_path, 10)
-    shutil.copytree(tmp_path / "state", tmp_path / "backup")
+    backup = rows_of(tmp_path / "state", "replica")
     opened(tmp_path).accept(LOG[10:15], note(LOG[:15]))
-    for path in (tmp_path / "state").glob("replica.db*"):
-        path.unlink()
-    for path in (tmp_path / "backup").glob("replica.db*"):
-        shutil.copy(path, tmp_path / "state" / path.name)
+    put_back(tmp_path / "state", "replica", backup)
     with pytest.raises(RollbackError, match="holds 10 leaves of the log, 15 were pinned"):
         opened(tmp_path)
 
 
 def test_a_lost_database_is_refused(tmp_path: Path) -> None:
     filled(tmp_path, 10)
-    for path in (tmp_path / "state").glob("replica.db*"):
-        path.unlink()
+    put_back(tmp_path / "state", "replica", {})
     with pytest.raises(RollbackError, match="holds 0 leaves"):
         opened(tmp_path)
 
@@ -255,9 +253,8 @@ def test_another_history_of_the_same_size_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_changed_leaf_is_seen_at_the_next_start(tmp_path: Path) -> None:
-    filled(tmp_path, 10)
-    engine = create_engine(f"sqlite:///{tmp_path / 'state' / 'replica.db'}")
-    with engine.begin() as connection:
+    replica = filled(tmp_path, 10)
+    with writing(replica._engine) as connection:
         connection.execute(update(ENTRIES).where(ENTRIES.c.index == 4).values(leaf=LOG[5].leaf))
     with pytest.raises(RollbackError):
         opened(tmp_path)

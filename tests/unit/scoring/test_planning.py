@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations, product
 
-from scoring.custody.planning import KEY_LIFE_S, REFRESH_S, Custody, heads_needed, needed, plan
+from scoring.custody.planning import KEY_LIFE_S, REFRESH_S, Custody, heads_needed, may_go, needed, plan
 
 DAY, WEEK = 86_400, 7 * 86_400
 FIVE = ("tax", "credit", "notary", "archive", "university")
@@ -52,6 +52,20 @@ def test_what_needs_everybody_or_has_its_time_comes_first() -> None:
 
 def test_who_holds_no_share_changes_nothing() -> None:
     assert plan(custody(), frozenset({"bank-a"}), 0, WEEK).away == ()
+
+
+def test_who_may_go_is_every_largest_set_whose_absence_holds() -> None:
+    """Compared with the plan of every set of operators, on operators of one, two and three shares."""
+    for operators in ({}, {"tax": "bureau", "credit": "bureau"}, {"tax": "bureau", "credit": "bureau", "archive": "bureau"}):
+        known = custody(operators=operators)
+        runs = {operator: {name for name in FIVE if known.operator(name) == operator} for operator in map(known.operator, FIVE)}
+        for span in (DAY, WEEK):
+            sets = [set(names) for count in range(1, 6) for names in combinations(runs, count)]
+            good = [names for names in sets if plan(known, frozenset().union(*(runs[name] for name in names)), 0, span).holds]
+            largest = {frozenset(names) for names in good if not any(names < other for other in good)}
+            assert {frozenset(names) for names in may_go(known, span)} == largest
+            assert len(may_go(known, span)) == len(largest)
+    assert may_go(custody(threshold=5), WEEK) == ()
 
 
 def test_exactly_the_absences_that_leave_enough_hold() -> None:
