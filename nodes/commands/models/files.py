@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from nodes.commands.models.office import Wanted, read_office
 from nodes.commands.models.workbook import read_workbook, write_workbook
 from nodes.commands.output import JsonFlag, reporting
 from nodes.errors import SettingsError
@@ -18,6 +19,7 @@ from scoring.indicators.compare import differences
 from scoring.indicators.document import parse_document
 from scoring.indicators.model import Model, checked, load_pack
 from scoring.indicators.provenance import stale_claims
+from scoring.notation.office_table import office_table
 from scoring.notation.overview import overview_markdown
 from scoring.notation.pack_text import pack_text
 from scoring.notation.workbook.reading import read_sheets
@@ -30,6 +32,9 @@ GROUPS = {"packs": MODELS, "libraries": "Libraries of enterprises", "policies": 
 def export(
     pack: Annotated[str, typer.Argument(help="A shipped pack's id (or id@version), or the path of a pack.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The workbook to write, .xlsx.")],
+    table: Annotated[
+        bool, typer.Option("--table", help="Only the table of full marks by stage, as offices keep it; `import --base` reads it.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Write a model as a workbook (XLSX) that officials can read and edit: everything but comments; a pack that extends another one is resolved."""
@@ -38,30 +43,39 @@ def export(
         model = read_pack(pack)
         value = parse_document(pack_bytes(pack)).value
         assert isinstance(value, dict)
-        write_workbook(workbook_sheets(value), output)
+        write_workbook((office_table(value),) if table else workbook_sheets(value), output)
         report.result(_summary(model, output), f"{model.id}@{model.version}, {len(model.indicators)} indicators: {output}")
 
 
 def import_(
-    workbook: Annotated[Path, typer.Argument(help="A workbook as `model export` writes it.")],
+    workbook: Annotated[Path, typer.Argument(help="A workbook as `model export` writes it, or with --base an office's table of full marks.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The pack to write, .yaml.")],
+    base: Annotated[str, typer.Option(help="The pack whose indicators an office's table names: records, owners, stages and rules are its.")] = "",
+    id_: Annotated[str, typer.Option("--id", help="With --base: what the new pack is called.")] = "",
+    version: Annotated[str, typer.Option(help="With --base: its version.")] = "",
+    title: Annotated[str, typer.Option(help="With --base: its title; the base's when not given.")] = "",
+    source: Annotated[str, typer.Option(help="With --base: where the marks are published; without it they are illustrative.")] = "",
     as_json: JsonFlag = False,
 ) -> None:
     """Read a model from a workbook and write it as a pack.
 
-    Mistakes are named by sheet and cell, with what would be right; nothing is written then.
+    With --base the workbook is the table that offices keep: a row for each indicator with its full marks in each stage and, if wanted, the value
+    that earns them. Mistakes are named by sheet and cell, with what would be right; nothing is written then.
     """
     with reporting(as_json) as report:
+        wanted = Wanted(base, id_, version, title, source)
+        wanted.check()
         _check_new(output, ".yaml")
         with _named(workbook):
-            document = read_sheets(read_workbook(workbook))
+            document, remarks = read_office(workbook, wanted) if base else (read_sheets(read_workbook(workbook)), [])
             checked(document)
             assert isinstance(document.value, dict)
             text = pack_text(document.value)
             model = load_pack(text.encode())
             _check_claims(model, document.value)
         output.write_text(text, encoding="utf-8", newline="\n")
-        report.result(_summary(model, output), f"{model.id}@{model.version}, {len(model.indicators)} indicators, sha256 {model.sha256}: {output}")
+        told = f"{model.id}@{model.version}, {len(model.indicators)} indicators, sha256 {model.sha256}: {output}"
+        report.result(_summary(model, output) | {"remarks": remarks}, "\n".join([told, *remarks]))
 
 
 def overview(as_json: JsonFlag = False) -> None:
