@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 import grpc
 
 from nodes.coordinator.callers import Callers
-from nodes.coordinator.keeping.outbox import KINDS, Item, Outbox
-from nodes.errors import PeerNotEntitledError, WireFormatError
+from nodes.coordinator.keeping.outbox import BACKUP, KINDS, Item, Outbox
+from nodes.errors import PeerNotEntitledError, RoleMissingError, WireFormatError
 from protos.v1 import federation_pb2 as wire
 from protos.v1.federation_pb2_grpc import FederationServicer
 from scoring.exchange.peers import PEER
@@ -51,8 +51,11 @@ class FederationService(FederationServicer):
                 idle_s = 0.0
 
     def Offer(self, request: wire.OfferRequest, context: grpc.ServicerContext) -> wire.OfferReply:
-        """Put an item into the outbox. Raises RoleMissingError for whoever is not the authority's front, WireFormatError for what is no item."""
+        """Put an item into the outbox. Raises RoleMissingError for whoever is not the authority's front, or for a backup, which who has the data
+        seals: another chunk among them would end the stream [F20]. WireFormatError for what is no item."""
         self._callers.sent.take(self._callers.require(context, {"gateway"}))
+        if request.kind == BACKUP:
+            raise RoleMissingError("a backup is sealed by the coordinator, and offered by nobody")
         return wire.OfferReply(sequence=self._outbox.put(request.kind, request.name, request.content))
 
     def _check_granted(self, caller: str, kinds: Mapping[str, int]) -> None:

@@ -14,7 +14,7 @@ from typing import Annotated
 from pydantic import Field
 
 from crypto.encoding import canonical_json, sha256
-from nodes.coordinator.keeping.outbox import LARGEST_ITEM, LONGEST_NAME
+from nodes.coordinator.keeping.outbox import BACKUP, LARGEST_ITEM, LONGEST_NAME
 from nodes.errors import SettingsError
 from nodes.runtime.files import make_private_directory, write_private
 from scoring.errors import StatementFormatError
@@ -22,7 +22,6 @@ from scoring.federation.backup import read_head
 from scoring.statements import Grant, Hex32, Record, parse_record
 
 LIST = "items.json"
-BACKUP = "backup"
 LARGEST_LIST = 256 << 20
 _CHUNK = re.compile(r"[0-9]{12}\.chunk")
 

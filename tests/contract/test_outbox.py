@@ -59,7 +59,9 @@ def test_what_is_withdrawn_keeps_its_number_and_digest(outbox: Outbox) -> None:
     assert outbox.put("backup", "part 0", b"\x00") == 1
 
 
-@pytest.mark.parametrize(("kind", "name", "size"), [("log", "n", 1), ("rows", "n", 1), ("models", "", 1), ("models", "n" * 201, 1)])
+@pytest.mark.parametrize(
+    ("kind", "name", "size"), [("log", "n", 1), ("rows", "n", 1), ("models", "", 1), ("models", "n" * 201, 1), ("models", "a\0", 1)]
+)
 def test_what_is_no_item_is_refused(outbox: Outbox, kind: str, name: str, size: int) -> None:
     with pytest.raises(WireFormatError):
         outbox.put(kind, name, bytes(size))

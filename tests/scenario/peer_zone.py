@@ -15,7 +15,9 @@ from typing import Any
 from crypto.checkpoint import open_checkpoint
 from crypto.encoding import sha256
 from nodes.ceremony.countersigning import approve_change
+from nodes.coordinator.keeping.outbox import Outbox
 from nodes.peering.mirrored import MirroredLog
+from nodes.runtime.database import open_database
 from nodes.runtime.peers import rpc
 from nodes.runtime.peers.signing import fresh_nonce
 from nodes.runtime.settings import Peer
@@ -102,6 +104,14 @@ class PeeredZone:
         with connect(self.zone.identities["authority"], self.coordinator) as channel:
             request = federation_pb2.OfferRequest(kind=kind, name=name, content=content)
             return rpc.call(FederationStub(channel).Offer, request, timeout_s=SHORT_S).sequence
+
+    def back_up(self, name: str, content: bytes) -> int:
+        """Put a chunk of a backup into the coordinator's outbox, as the coordinator does that seals it."""
+        engine = open_database(self.zone.root / "state" / "coordinator", "coordinator")
+        try:
+            return Outbox(engine).put("backup", name, content)
+        finally:
+            engine.dispose()
 
     def leaves(self) -> list[bytes]:
         """Every leaf that was logged, as the log has it."""

@@ -120,7 +120,7 @@ def test_items_come_once_each_in_order_through_cuts_and_kills(place: PeeredZone,
 
 
 def test_a_backup_is_kept_and_not_shown(place: PeeredZone, node: list[PeerProcess]) -> None:
-    place.offer("backup", "part", b"sealed")
+    place.back_up("part", b"sealed")
     until(lambda: node[0].mirror.status()["items"].get("backup") == 1, "the backup came")
     with pytest.raises(NotFoundError):
         node[0].mirror.item("backup", sha256(b"sealed").hex())

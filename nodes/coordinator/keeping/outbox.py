@@ -20,6 +20,7 @@ from scoring.statements import Grant
 
 LARGEST_ITEM = 3 << 20
 LONGEST_NAME = 200
+BACKUP = "backup"
 KINDS: frozenset[str] = frozenset(get_args(Grant)) - {"log"}
 
 METADATA = sa.MetaData()
@@ -58,10 +59,12 @@ class Outbox:
     def put(self, kind: str, name: str, content: bytes) -> int:
         """Number of the item, a new one unless these bytes are of this kind already.
 
-        Raises WireFormatError for a kind that is none, a name that is empty or too long, or more than ``LARGEST_ITEM`` bytes.
+        Raises WireFormatError for a kind that is none, a name that is empty, too long or not printable, or more than ``LARGEST_ITEM`` bytes.
         """
-        if kind not in KINDS or not 0 < len(name) <= LONGEST_NAME or len(content) > LARGEST_ITEM:
-            raise WireFormatError(f"an item is of {', '.join(sorted(KINDS))}, has a name of up to {LONGEST_NAME} characters and {LARGEST_ITEM} bytes")
+        if kind not in KINDS or not (0 < len(name) <= LONGEST_NAME and name.isprintable()) or len(content) > LARGEST_ITEM:
+            raise WireFormatError(
+                f"an item is of {', '.join(sorted(KINDS))}, has a name of up to {LONGEST_NAME} printable characters and {LARGEST_ITEM} bytes"
+            )
         digest = sha256(content)
         with writing(self._engine) as connection:
             known: int | None = connection.execute(
