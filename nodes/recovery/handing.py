@@ -75,6 +75,8 @@ def listed_in(directory: Path) -> Sequence[Listed]:
         counted[item.kind] += 1
         if item.sequence != counted[item.kind]:
             raise SettingsError(f"{LIST} names {item.kind} {item.sequence} where {counted[item.kind]} follows: it is no list of an outbox")
+        if not item.name.isprintable():
+            raise SettingsError(f"{LIST} calls {item.kind} {item.sequence} what no item is called, and no peer would take")
     if len({(item.kind, item.digest) for item in items}) != len(items):
         raise SettingsError(f"{LIST} names an item twice: it is no list of an outbox")
     return items

@@ -87,6 +87,7 @@ def test_how_far_a_peer_says_that_the_log_was_sealed_is_not_believed(handed: Pat
 
 LIES: dict[str, Callable[[list[dict[str, Any]]], object]] = {
     "a number that no database takes": lambda items: items[-1].update(sequence=1 << 63),
+    "a name that no peer takes": lambda items: items[-1].update(name="a\0b"),
     "a gap": lambda items: items[-1].update(sequence=9),
     "a number twice": lambda items: items[-1].update(sequence=1),
     "an item twice": lambda items: items[-1].update(digest=items[-2]["digest"]),
