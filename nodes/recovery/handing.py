@@ -83,9 +83,10 @@ def listed_in(directory: Path) -> Sequence[Listed]:
 
 
 def chunks_in(directory: Path) -> list[Path]:
-    """The chunks, each stream from its first on. Raises SettingsError for none, or where one is not the item that the list names."""
+    """The chunks, each stream from its first on. Raises SettingsError for none, or where one is not the item that the list names, in its stream's
+    order."""
     listed = {item.sequence: item for item in listed_in(directory) if item.kind == BACKUP}
-    found: list[tuple[str, int, Path]] = []
+    found, last = list[tuple[str, int, Path]](), Counter[str]()
     for path in sorted(directory.iterdir()):
         if _CHUNK.fullmatch(path.name):
             content, item = read_chunk(path), listed.pop(int(path.stem), None)
@@ -97,6 +98,10 @@ def chunks_in(directory: Path) -> list[Path]:
             found.append((head.stream, head.number, path))
     if listed or not found:
         raise SettingsError(f"{directory} lacks chunks {', '.join(map(str, sorted(listed)[:5]))}…" if listed else f"{directory} holds no chunk")
+    for stream, number, path in found:
+        last[stream] += 1
+        if number != last[stream]:
+            raise SettingsError(f"{path} is chunk {number} of {stream} in the place of chunk {last[stream]}")
     return [path for _, _, path in sorted(found)]
 
 

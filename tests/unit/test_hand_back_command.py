@@ -107,6 +107,21 @@ def test_a_list_that_a_peer_made_up_is_refused_before_anything_is_restored_from_
         given_before(handed)
 
 
+def test_chunks_in_each_others_places_are_refused(handed: Path) -> None:
+    """Else the coordinator would go on behind one that is not the last."""
+    document = json.loads((handed / LIST).read_bytes())
+    first, second = document["items"][:2]
+    first["sequence"], second["sequence"] = 2, 1
+    document["items"][:2] = second, first
+    (handed / LIST).write_text(json.dumps(document))
+    one, two = chunks = sorted(handed.glob("*.chunk"))
+    contents = [path.read_bytes() for path in chunks]
+    one.write_bytes(contents[1])
+    two.write_bytes(contents[0])
+    with pytest.raises(SettingsError, match="is chunk 2 of coordinator"):
+        given_before(handed)
+
+
 def test_links_and_endless_files_are_not_read(config: Path, handed: Path) -> None:
     chunk = chunks_in(handed)[0]
     kept = chunk.read_bytes()
