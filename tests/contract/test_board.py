@@ -13,16 +13,17 @@ from crypto.encoding import sha256
 from crypto.keygen import PrivateKey
 from nodes.custodian.revocations import Revocations
 from nodes.errors import LogSplitError, PeerUnavailableError, RpcRefusal
-from nodes.runtime.notices.board import LARGEST_NOTICE, MOST_NOTICES, BoardClient, BoardService
+from nodes.runtime.notices.board import LARGEST_NOTICE, MOST_NOTICES, MOST_OF_A_PEER, BoardClient, BoardService
 from nodes.runtime.notices.heads import HeadComparison, HeadLimits
 from nodes.runtime.notices.turn import Notices
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.rpc import RpcServer
+from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.follower import LogFollower
 from nodes.runtime.replica.store import Entry, LogReplica
 from nodes.runtime.settings import Peer
 from protos.v1.board_pb2_grpc import add_BoardServicer_to_server
-from scoring.statements import Refusal
+from scoring.statements import Head, Refusal
 from tests.contract.conftest import ZONE
 from tests.support.databases import database_in
 from tests.support.exchange import HeldZone, MemoryLog
@@ -33,6 +34,8 @@ MakeIdentity = Callable[..., Identity]
 
 
 def has_role(member: str, *roles: str) -> bool:
+    if member == "other-node":
+        return "peer" in roles
     return member in ORGANISATIONS and not set(roles).isdisjoint(ORGANISATIONS[member].roles)
 
 
@@ -92,6 +95,17 @@ def test_the_board_is_not_for_everybody_and_bounded(client: Callable[[str], Boar
     for notices in ([b""] * (MOST_NOTICES + 1), [bytes(LARGEST_NOTICE + 1)], [bytes(LARGEST_NOTICE)] * 20):
         with pytest.raises(RpcRefusal, match="MESSAGE_INVALID"):
             client("tax").exchange(notices)
+
+
+def test_a_peer_zones_node_pins_its_head_and_nothing_else(client: Callable[[str], BoardClient], make_identity: MakeIdentity) -> None:
+    node = client("other-node")
+    said = Head(zone=ZONE, nonce=fresh_nonce(), member="other-node", time=1, checkpoint="x")
+    head = sign_statement(said, make_identity("other-node").signer)
+    node.exchange([head])
+    for notices in ([head] * (MOST_OF_A_PEER + 1), [head, b"garbage"]):
+        with pytest.raises(RpcRefusal, match="MESSAGE_INVALID"):
+            node.exchange(notices)
+    assert client("tax").exchange([]) == [head]
 
 
 # --- custodians at their boards ---

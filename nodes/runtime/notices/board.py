@@ -24,6 +24,7 @@ from scoring.statements import Head
 ROLES = ("custodian", "auditor", "enterprise-service", "peer")
 HEADS_FROM = ("custodian", "auditor", "peer")
 MOST_NOTICES, LARGEST_NOTICE, LARGEST_PINNED = 256, 32 << 10, 256 << 10
+MOST_OF_A_PEER = 4  # a peer zone's node pins its head alone: whatever more it sent, every custodian would read and report
 EXCHANGE_TIMEOUT_S = 5.0
 
 _NO_SECOND_TRY = threading.Event()
@@ -49,6 +50,8 @@ class BoardService(board_pb2_grpc.BoardServicer):
         notices = tuple(request.envelopes)
         if len(notices) > MOST_NOTICES or any(len(item) > LARGEST_NOTICE for item in notices) or sum(map(len, notices)) > LARGEST_PINNED:
             raise WireFormatError(f"a member pins at most {MOST_NOTICES} notices of {LARGEST_NOTICE} bytes, {LARGEST_PINNED} together")
+        if self._has_role(caller, "peer") and (len(notices) > MOST_OF_A_PEER or not all(map(_is_head, notices))):
+            raise WireFormatError(f"a peer zone's node pins heads, {MOST_OF_A_PEER} at most")
         with self._lock:
             self._pinned[caller] = notices
             names = sorted(self._pinned, key=lambda name: not self._has_role(name, *HEADS_FROM))  # heads come first
