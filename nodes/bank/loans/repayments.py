@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Final
 
 from connectors.errors import ConnectorError
+from connectors.files.table import MAX_COLUMNS
 from connectors.files.xlsx_rows import UPLOADED_BYTES, read_xlsx
 from nodes.bank.loans.counter import Counter
 from nodes.errors import NodeError, NotReadyError, PeerUnavailableError, RecordFileError
@@ -111,7 +112,8 @@ def _csv(content: bytes) -> Iterator[list[str]]:
     else:
         raise RecordFileError("the file is neither UTF-8 nor GB 18030")
     try:
-        yield from csv.reader(io.StringIO(text), strict=True)
+        for row in csv.reader(io.StringIO(text), strict=True):
+            yield row[:MAX_COLUMNS]
     except csv.Error as error:
         raise RecordFileError(f"the file is no CSV: {error}") from error
 
