@@ -108,10 +108,14 @@ class DepartmentRole:
         self.ready: dict[str, int] = {}
         if desk is not None and people is not None:
             from nodes.department.desk.app import create_app  # noqa: PLC0415  a department without a page starts a third faster without the web framework
+            from nodes.runtime.pages.entrance import Attempts  # noqa: PLC0415  the same
             from nodes.runtime.web.server import WebServer  # noqa: PLC0415  the same
 
             feeds = Records(sources, runner, quarantine)
-            page = create_app(identity.member, people, four_eyes, Outgoing(engine, Summaries(engine), four_eyes), feeds, settling)
+            pages, title = open_database(state_dir, "pages", settings.database_url), trust.registry.member(settings.member).title
+            process.on_stop(pages.dispose)
+            outgoing = Outgoing(engine, Summaries(engine), four_eyes)
+            page = create_app(identity.member, title, pages, people, four_eyes, outgoing, feeds, settling, now, Attempts())
             server = WebServer(page, desk.listen)
             server.attach(process)
             self.ready["port"] = server.port

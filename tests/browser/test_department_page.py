@@ -47,10 +47,10 @@ def served(small_private_key: PrivateKey, tmp_path: Path) -> Iterator[Served]:
 
 def sign_in(visitor: Visit, name: str) -> None:
     visitor.open("/")
-    assert visitor.page.url.endswith("/sign-in")
-    visitor.page.get_by_label("Name").fill(name)
-    visitor.page.get_by_label("Password").fill(password(name))
-    visitor.page.get_by_role("button", name="Sign in").click()
+    assert "/sign-in?" in visitor.page.url
+    visitor.page.get_by_label("姓名代号").fill(name)
+    visitor.page.get_by_label("密码").fill(password(name))
+    visitor.page.get_by_role("main").get_by_role("button", name="登录").click()
     assert visitor.page.url.endswith("/outgoing")
 
 
@@ -58,8 +58,8 @@ def decide(visitor: Visit, name: str, choice: str) -> None:
     for box in visitor.page.get_by_role("checkbox").all():
         box.check()
     visitor.page.get_by_label(choice).check()
-    visitor.page.get_by_label("Your password").fill(password(name))
-    visitor.page.get_by_role("button", name="Sign", exact=False).last.click()
+    visitor.page.get_by_label("您的密码").fill(password(name))
+    visitor.page.get_by_role("button", name="签署").last.click()
 
 
 def test_two_people_let_contributions_go_and_every_page_is_sound(served: Served, visit: Callable[..., Visit]) -> None:
@@ -68,30 +68,30 @@ def test_two_people_let_contributions_go_and_every_page_is_sound(served: Served,
     first.sound()
     sign_in(first, LI)
     first.sound()
-    decide(first, LI, "Let it go")
-    expect(first.page.get_by_text("proposed")).to_have_count(2)
+    decide(first, LI, "同意外发")
+    expect(first.page.locator("li", has_text="提交")).to_have_count(2)
     assert served.sent() == 0
     sign_in(second, WANG)
-    second.page.get_by_role("link", name="details").first.click()
+    second.page.get_by_role("link", name="明细").first.click()
     second.sound()
     second.open("/outgoing")
-    decide(second, WANG, "Let it go")
+    decide(second, WANG, "同意外发")
     assert served.sent() == 2
     second.page.reload()
-    expect(second.page.get_by_text("in the log")).to_have_count(2)
+    expect(second.page.get_by_text("已入日志")).to_have_count(2)
     for path in PAGES:
         second.open(path)
         second.sound()
-    second.page.get_by_role("button", name="Sign out").click()
+    second.page.get_by_role("button", name="退出").click()
     second.open("/quarantine")
-    assert second.page.url.endswith("/sign-in")
+    assert "/sign-in?" in second.page.url
 
 
 def test_the_page_works_without_scripts(served: Served, visit: Callable[..., Visit]) -> None:
     visitor = visit(served.base, scripts=False)
     sign_in(visitor, LI)
-    decide(visitor, LI, "Let it go")
-    expect(visitor.page.get_by_text("proposed")).to_have_count(2)
+    decide(visitor, LI, "同意外发")
+    expect(visitor.page.locator("li", has_text="提交")).to_have_count(2)
     assert (visitor.errors, visitor.foreign) == ([], [])
 
 

@@ -61,7 +61,7 @@ def test_disputes_are_listed_by_deadline_with_those_overdue_marked_and_filings_a
     text = desk.signed_in().get("/values").text
     late, fresh, filed = desk.node.settling.open()
     assert text.index(late.id) < text.index(fresh.id) < text.index(filed.id)
-    assert (text.count(">overdue<"), text.count(">逾期<")) == (1, 1)
+    assert text.count(">overdue<") == 1
     assert text.index("overdue") < text.index(fresh.id)
 
 
@@ -114,8 +114,8 @@ def test_a_form_of_another_site_or_session_settles_nothing(desk: Desk) -> None:
     }  # fmt: skip
     assert visitor.post("/settlements", data, origin="http://evil.example").status_code == 403
     stranger = desk.visitor()
-    assert stranger.post("/settlements", {**data, "form": "x"}).headers["location"] == "/sign-in"
-    assert stranger.get(f"/values/one?matter={matter.id}").headers["location"] == "/sign-in"
+    assert stranger.post("/settlements", {**data, "form": "x"}).headers["location"] == "/sign-in?next=/outgoing"
+    assert stranger.get(f"/values/one?matter={matter.id}").headers["location"] == "/sign-in?next=/values/one"
     assert all(not item.words for item in desk.node.settling.open())
 
 
@@ -123,10 +123,9 @@ def test_what_enterprises_wrote_is_text_and_nothing_else(desk: Desk) -> None:
     late, _, filed = desk.node.settling.open()
     visitor = desk.signed_in()
     for path in ("/values", f"/values/one?matter={late.id}", f"/values/one?matter={filed.id}"):
-        text = visitor.get(path).text
+        text = visitor.get(path).text.partition("<main")[2]
         assert not re.search(r"<script|<img|\sstyle=|\son[a-z]+=", " ".join(re.findall(r"<[^>]+>", text))), path
         assert "&lt;script&gt;alert(" in text
-        assert text.count('class="zh"') == text.count('class="en" lang="en"') > 5
 
 
 def test_views_and_settlements_are_logged_without_the_enterprise_or_the_value(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,9 +20,14 @@ from nodes.contributing.four_eyes.people import People, add_person
 from nodes.department.desk.app import create_app
 from nodes.department.desk.intake import Feed, Intake, SetAside
 from nodes.department.desk.outgoing import Outgoing
+from nodes.runtime.pages.entrance import Attempts
+from nodes.runtime.pages.language import ENGLISH
+from nodes.runtime.pages.site import LANGUAGE_COOKIE
 from nodes.runtime.peers.identity import SigningKeyPair
+from scoring.statements import Title
 from simulators.population import firm_panel
 from simulators.population.tables import Population
+from tests.support.databases import database_in
 from tests.support.departments import EPOCH, MEMBER_OF, DepartmentZone, Exchange, Node, columns_asked
 from tests.support.ledger import Ledger
 
@@ -61,8 +66,8 @@ class Visitor:
     """A browser without scripts: keeps cookies, sends forms as pages give them."""
 
     def __init__(self, app: object, base: str = BASE) -> None:
-        self.client = TestClient(app, base_url=base, follow_redirects=False)  # type: ignore[arg-type]
-        self.cookies: dict[str, str] = {}
+        self.client = TestClient(app, base_url=base, headers={"accept": "text/html"}, follow_redirects=False)  # type: ignore[arg-type]
+        self.cookies = {LANGUAGE_COOKIE: ENGLISH}
 
     def get(self, path: str, **headers: str) -> Response:
         return self._kept(self.client.get(path, headers=self._headers(headers)))
@@ -71,7 +76,7 @@ class Visitor:
         return self._kept(self.client.post(path, data=data, headers=self._headers(headers)))
 
     def sign_in(self, name: str, given: str = "") -> Response:
-        return self.post("/sign-in", {"form": self.form("/sign-in"), "name": name, "password": given or password(name)})
+        return self.post("/sign-in", {"form": self.form("/sign-in"), "next": "", "name": name, "password": given or password(name)})
 
     def form(self, path: str = "/outgoing") -> str:
         """The token in the forms of a page."""
@@ -98,11 +103,13 @@ class Visitor:
         return response
 
 
-def page_of(node: Node, people: People, intake: Intake, monotonic: object = None) -> object:
-    """The page of ``node`` as an application."""
+def page_of(node: Node, people: People, intake: Intake, directory: Path, time: Time) -> object:
+    """The page of ``node`` as an application, with its sessions in ``directory``."""
     outgoing = Outgoing(node.engine, node.summaries, node.four_eyes)
-    clock = {} if monotonic is None else {"monotonic": monotonic}
-    return create_app(node.name, people, node.four_eyes, outgoing, intake, node.settling, **clock)  # type: ignore[arg-type]
+    engine, title = database_in(directory, "pages"), Title(zh="某部门", en="a department")
+    return create_app(
+        node.name, title, engine, people, node.four_eyes, outgoing, intake, node.settling, lambda: int(time.now), Attempts(time)
+    )  # fmt: skip
 
 
 @dataclass
@@ -171,4 +178,4 @@ def desk_in(opened: DepartmentZone, directory: Path) -> Desk:
     node = Node(ledger, "ip", directory / "ip", Exchange(ledger, "ip", dict(opened.blobs)), policy=Policy(columns=True), people=people)
     node.do(columns_asked(ledger.view.at(ledger.view.epoch(EPOCH).open_index).envelope))
     time = Time()
-    return Desk(node, people, directory / "people", time, page_of(node, people, OneIntake(), time))
+    return Desk(node, people, directory / "people", time, page_of(node, people, OneIntake(), directory / "pages", time))

@@ -8,20 +8,17 @@ from __future__ import annotations
 import base64
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends, FastAPI, Header
+from fastapi import APIRouter, Depends, Header
 from pydantic import BaseModel, ConfigDict, Field
 
 from nodes.contributing.four_eyes.book import FourEyes
 from nodes.contributing.four_eyes.decisions import LONGEST_REASON
 from nodes.department.desk.outgoing import Outgoing
-from nodes.department.desk.sessions import Doorkeeper
+from nodes.department.desk.persons import Doorkeeper
 from nodes.errors import SignInError
-from nodes.runtime import logging
+from nodes.runtime.pages.site import Site
 from nodes.runtime.peers.identity import SigningKeyPair
 from scoring.statements import Hex32
-
-VIEWED = "desk.viewed"
-_log = logging.logger("department.desk")
 
 
 class DecisionBody(BaseModel):
@@ -34,29 +31,32 @@ class DecisionBody(BaseModel):
     reason: str = Field(default="", max_length=LONGEST_REASON)
 
 
-def add_api(app: FastAPI, doorkeeper: Doorkeeper, four_eyes: FourEyes, outgoing: Outgoing) -> None:
-    """Add the routes under /api."""
+def api(site: Site, doorkeeper: Doorkeeper, four_eyes: FourEyes, outgoing: Outgoing) -> APIRouter:
+    """The routes under /api."""
+    router = APIRouter()
 
     def person(authorization: Annotated[str | None, Header()] = None) -> SigningKeyPair:
         return doorkeeper.unlock(*_credentials(authorization))
 
     known: SigningKeyPair = Depends(person)
 
-    @app.get("/api/outgoing")
+    @router.get("/api/outgoing")
     def listed(key: SigningKeyPair = known) -> dict[str, Any]:
         """Epochs and what leaves the node in each, the newest first."""
-        _log.info(VIEWED, person=key.key_id, page="outgoing")
+        site.views.seen(doorkeeper.known(key.key_id), "/api/outgoing")
         closed = outgoing.closed()
         epochs = [
             {"epoch": epoch, "closed": epoch in closed, "contributions": [item.to_json() for item in items]} for epoch, items in outgoing.newest()
         ]
         return {"policy": "two-persons" if four_eyes.policy.columns else "none", "epochs": epochs}
 
-    @app.post("/api/decisions")
+    @router.post("/api/decisions")
     def decide(body: DecisionBody, key: SigningKeyPair = known) -> dict[str, Any]:
         """Propose, approve or reject."""
         made = four_eyes.decide(key, body.contributions, approve=body.verdict == "approve", reason=body.reason)
         return {"decisions": [{"contribution": item.contribution, "person": item.person, "act": item.act, "reason": item.reason} for item in made]}
+
+    return router
 
 
 def _credentials(authorization: str | None) -> tuple[str, str]:

@@ -1,56 +1,58 @@
-"""The department's page as one application: its parts put together, and how its errors look to people and to programs."""
+"""The department's page as one application: its parts put together on the pages that every process has [W]."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from typing import cast
+from pathlib import Path
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
-from starlette.responses import RedirectResponse, Response
+from fastapi import FastAPI
+from sqlalchemy import Engine
 
 from nodes.contributing.four_eyes.book import FourEyes
 from nodes.contributing.four_eyes.people import People
-from nodes.department.desk.api import add_api
-from nodes.department.desk.entrance import add_entrance
-from nodes.department.desk.guard import Guard
+from nodes.department.desk.api import api
 from nodes.department.desk.intake import Intake
 from nodes.department.desk.outgoing import Outgoing
-from nodes.department.desk.pages import Pages, add_pages
-from nodes.department.desk.sessions import Doorkeeper
-from nodes.department.desk.values import add_values
+from nodes.department.desk.pages import PAGES, pages
+from nodes.department.desk.persons import Doorkeeper
+from nodes.department.desk.values import value_pages
 from nodes.department.values.settling import Settling
-from nodes.errors import NodeError, SignInError
+from nodes.runtime.clock import Clock
+from nodes.runtime.pages.entrance import Attempts, entrance
+from nodes.runtime.pages.site import Site
 from nodes.runtime.web import problems
 from nodes.runtime.web.bounds import Bounds
-from scoring.errors import ScoringError
+from scoring.statements import Title
 
-Handler = Callable[[Request, Exception], Response]
+PROGRAMS = ("/api/", "/healthz")
+HOME = "/outgoing"
 
 
 def create_app(
     member: str,
+    title: Title,
+    engine: Engine,
     people: People,
     four_eyes: FourEyes,
     outgoing: Outgoing,
     intake: Intake,
     settling: Settling,
-    monotonic: Callable[[], float] = time.monotonic,
+    now: Clock,
+    attempts: Attempts,
 ) -> FastAPI:
-    """The ASGI application of one department's page. Nothing but the sign-in page, its style and the health answer is for strangers."""
+    """The ASGI application of one department's page; ``engine``: of its sessions and views. Nothing but the sign-in page, its files and the health
+    answer is for strangers."""
     app = FastAPI(title="Xinqiao department", version="1", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     problems.install(app)
-    pages = Pages(member)
-    for kind in (NodeError, ScoringError, problems.Refused, HTTPException, RequestValidationError):
-        app.add_exception_handler(kind, _shown(pages, cast(Handler, app.exception_handlers[kind])))
-    doorkeeper = Doorkeeper(people, monotonic)
-    add_api(app, doorkeeper, four_eyes, outgoing)
-    add_entrance(app, pages, doorkeeper)
-    add_pages(app, pages, doorkeeper, four_eyes, outgoing, intake)
-    add_values(app, pages, doorkeeper, settling)
-    app.add_middleware(Guard)
+    doorkeeper = Doorkeeper(people, attempts)
+    site = Site(member, title, engine, now, present=doorkeeper.present, is_page=lambda path: not path.startswith(PROGRAMS), home=HOME)
+    site.use("desk", Path(__file__).parent)
+    for path, text in PAGES:
+        site.entry(path, text)
+    app.include_router(api(site, doorkeeper, four_eyes, outgoing))
+    app.include_router(entrance(site, attempts, doorkeeper.check))
+    app.include_router(pages(site, doorkeeper, four_eyes, outgoing, intake))
+    app.include_router(value_pages(site, doorkeeper, settling))
+    site.install(app, all_paths=True)
     app.add_middleware(Bounds)
 
     @app.get("/healthz")
@@ -59,17 +61,3 @@ def create_app(
         return {"status": "ok"}
 
     return app
-
-
-def _shown(pages: Pages, otherwise: Handler) -> Handler:
-    """A handler that shows an error as a page, but to programs as ``otherwise`` does; who is not signed in is led to the sign-in page."""
-
-    def handle(request: Request, error: Exception) -> Response:
-        if request.url.path.startswith(("/api/", "/healthz")):
-            return otherwise(request, error)
-        if isinstance(error, SignInError) and request.url.path != "/sign-in":
-            return RedirectResponse("/sign-in", 303)
-        problem = otherwise(request, error)
-        return pages.error(problem, bytes(problem.body))
-
-    return handle

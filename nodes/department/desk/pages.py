@@ -1,144 +1,126 @@
-"""The pages themselves: server-rendered, without scripts, Chinese and English beside each other. Every view of the department's data is logged."""
+"""The department's pages of what leaves the node, what is missing and what came in. Every view is written down [A1, W4]."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from fastapi import Depends, FastAPI, Request
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from nodes.contributing.four_eyes.book import FourEyes
 from nodes.contributing.four_eyes.decisions import LONGEST_REASON
-from nodes.department.desk.api import VIEWED
-from nodes.department.desk.forms import one, read_form
-from nodes.department.desk.intake import Intake
+from nodes.department.desk.intake import Feed, Intake, SetAside
 from nodes.department.desk.outgoing import Outgoing
-from nodes.department.desk.sessions import Doorkeeper, Session, check_form
-from nodes.errors import FormError, SignInError
-from nodes.runtime import logging
-from nodes.runtime.peers.identity import SigningKeyPair
-from nodes.runtime.web.problems import Refused
+from nodes.department.desk.persons import STAFF, Doorkeeper
+from nodes.errors import FormError
+from nodes.runtime.pages.forms import Form
+from nodes.runtime.pages.language import N_
+from nodes.runtime.pages.listing import Column, Listing
+from nodes.runtime.pages.sessions import Session
+from nodes.runtime.pages.site import Site
 
-HERE = Path(__file__).parent
-SHOWN_ASIDE = 500
+PAGES: Final = (
+    ("/outgoing", N_("本期外发")), ("/coverage", N_("覆盖与缺失")), ("/values", N_("异议与填报")), ("/quarantine", N_("隔离区")),
+    ("/connectors", N_("接入")),
+)  # fmt: skip
+"""The navigation."""
 STATES = {
-    "held": ("等待复核", "waits for people"),
-    "rejected": ("已退回", "rejected"),
-    "missed": ("评价期已关闭，未能发出", "too late: the epoch is closed"),
-    "superseded": ("已被替代", "superseded"),
-    "waiting": ("等待发送", "waits to be sent"),
-    "sent": ("已入日志", "in the log"),
-    "refused": ("被拒收", "refused by the zone"),
-}
-FAULTS = {
-    "SIGN_IN_REQUIRED": "姓名或密码不对。",
-    "FORM_NOT_OURS": "表单无效或已过期，请重新打开页面。",
-    "DECISION_INVALID": "该意见无效。",
-    "VALUE_STATE": "该数据项的状态已变，或缺少理由。",
-    "RATE_LIMITED": "尝试过多，请稍后再试。",
-    "NOT_FOUND": "没有此页。",
-}
-ACTS = {"propose": ("提交", "proposed"), "approve": ("复核通过", "approved"), "reject": ("退回", "rejected")}
-_log = logging.logger("department.desk")
+    "held": N_("等待复核"), "rejected": N_("已退回"), "missed": N_("评价期已关闭，未能发出"), "superseded": N_("已被替代"), "waiting": N_("等待发送"),
+    "sent": N_("已入日志"), "refused": N_("被拒收"),
+}  # fmt: skip
+ACTS = {"propose": N_("提交"), "approve": N_("复核通过"), "reject": N_("退回")}
+_ASIDE: Listing[SetAside] = Listing("quarantine", (
+    Column("number", N_("编号"), lambda item: item.number, number=True),
+    Column("source", N_("来源"), lambda item: f"{item.connector} {item.delivery}", searched=True),
+    Column("place", N_("位置"), lambda item: item.place),
+    Column("field", N_("字段"), lambda item: item.field, searched=True),
+    Column("reason", N_("原因"), lambda item: item.reason, searched=True),
+    Column("content", N_("内容"), lambda item: item.content, searched=True),
+), "-number")  # fmt: skip
+_FEEDS: Listing[Feed] = Listing("connectors", (
+    Column("id", N_("名称"), lambda feed: feed.id, searched=True),
+    Column("source", N_("来源"), lambda feed: f"{feed.kind} {feed.source}", searched=True),
+    Column("last", N_("上次运行"), lambda feed: feed.last_run or None),
+    Column("cursor", N_("游标"), lambda feed: feed.cursor or None),
+    Column("deliveries", N_("已收批次"), lambda feed: feed.deliveries, number=True),
+    Column("aside", N_("隔离"), lambda feed: feed.set_aside, number=True),
+    Column("failure", N_("上次失败"), lambda feed: feed.failure or None, searched=True),
+), "id")  # fmt: skip
 
 
-class Pages:
-    """The templates. ``member``: whose page it is."""
-
-    def __init__(self, member: str) -> None:
-        self._templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-        self._templates.globals |= {"member": member, "states": STATES, "acts": ACTS, "when": _when, "path": ""}
-        self.cookie = f"xinqiao-{member}"
-
-    def page(self, name: str, session: Session | None, path: str = "", status: int = 200, **values: Any) -> HTMLResponse:
-        """One page; ``session`` is None for strangers."""
-        return HTMLResponse(self._templates.get_template(name).render(session=session, path=path, **values), status)
-
-    def error(self, problem: Response, document: bytes) -> HTMLResponse:
-        """An error for a person, from the problem document that a program would get."""
-        told: dict[str, Any] = json.loads(document)
-        shown = self.page("error.html.j2", None, status=problem.status_code, problem=told, zh=FAULTS.get(told["reason"], ""))
-        shown.headers.update({name: value for name, value in problem.headers.items() if name in {"retry-after", "connection"}})
-        return shown
+def pages(site: Site, doorkeeper: Doorkeeper, four_eyes: FourEyes, outgoing: Outgoing, intake: Intake) -> APIRouter:
+    """The routes, each of which needs a session."""
+    router = APIRouter(include_in_schema=False)
+    router.include_router(_leaving(site, doorkeeper, four_eyes, outgoing))
+    router.include_router(_coming(site, intake))
+    return router
 
 
-def signed_in(pages: Pages, doorkeeper: Doorkeeper) -> Callable[[Request], Session]:
-    """What gives a route the session of its visitor, and logs that the page was viewed: its path, never what was asked for in its query."""
+def _leaving(site: Site, doorkeeper: Doorkeeper, four_eyes: FourEyes, outgoing: Outgoing) -> APIRouter:
+    router = APIRouter()
+    signed: Session = Depends(site.signed_in(STAFF))
+    sent: Form = Depends(site.form)
+    common: dict[str, Any] = {"states": STATES, "acts": ACTS}
 
-    def find(request: Request) -> Session:
-        session = doorkeeper.session(request.cookies.get(pages.cookie, ""))
-        if request.method == "GET":
-            _log.info(VIEWED, person=session.person.name, page=request.url.path)
-        return session
+    @router.get("/")
+    def start() -> Response:
+        return RedirectResponse(site.home, 303)
 
-    return find
+    @router.get("/outgoing")
+    def outgoing_page(request: Request, session: Session = signed) -> Response:
+        site.views.seen(session.person, "/outgoing")
+        epochs = outgoing.epochs()
+        return site.page(request, "desk/outgoing.html.j2", epochs=epochs, closed=outgoing.closed(), two_persons=four_eyes.policy.columns, **common)
 
+    @router.get("/contributions/{contribution}")
+    def contribution_page(request: Request, contribution: str, session: Session = signed) -> Response:
+        site.views.seen(session.person, request.url.path)
+        return site.page(request, "desk/contribution.html.j2", item=outgoing.find(contribution), longest=LONGEST_REASON, **common)
 
-def unlock(doorkeeper: Doorkeeper, session: Session, form: Mapping[str, list[str]]) -> SigningKeyPair:
-    """The key of the person of ``session``, which the password in a form of one of its pages opens.
-
-    Raises FormError; Refused for another password: the session goes on, and its person is told instead of being led to sign in.
-    """
-    check_form(session, one(form, "form"))
-    try:
-        return doorkeeper.unlock(session.person.name, one(form, "password"))
-    except SignInError as error:
-        raise Refused.of(error) from error
-
-
-def add_pages(app: FastAPI, pages: Pages, doorkeeper: Doorkeeper, four_eyes: FourEyes, outgoing: Outgoing, intake: Intake) -> None:
-    """Add the routes of the pages, each of which needs a session."""
-    signed: Session = Depends(signed_in(pages, doorkeeper))
-    sent: dict[str, list[str]] = Depends(read_form)
-
-    @app.get("/")
-    def start() -> RedirectResponse:
-        return RedirectResponse("/outgoing", 303)
-
-    @app.get("/outgoing")
-    def outgoing_page(session: Session = signed) -> Response:
-        return pages.page(
-            "outgoing.html.j2", session, "/outgoing", epochs=outgoing.epochs(), closed=outgoing.closed(), two_persons=four_eyes.policy.columns
-        )
-
-    @app.get("/contributions/{contribution}")
-    def contribution_page(contribution: str, session: Session = signed) -> Response:
-        return pages.page("contribution.html.j2", session, "/outgoing", item=outgoing.find(contribution), longest=LONGEST_REASON)
-
-    @app.get("/contributions/{contribution}/decisions")
-    def evidence(contribution: str, session: Session = signed) -> Response:
+    @router.get("/contributions/{contribution}/decisions")
+    def evidence(request: Request, contribution: str, session: Session = signed) -> Response:
         """Decisions as they were signed, for an auditor to keep and to verify [A3]."""
+        site.views.seen(session.person, request.url.path)
         item = outgoing.find(contribution)
         decided = [{"envelope": json.loads(raw), "public": public} for raw, public in four_eyes.evidence(contribution)]
         found = {"contribution": contribution, "digest": item.digest, "leaf_index": item.leaf_index, "decisions": decided}
         return JSONResponse(found, headers={"content-disposition": f'attachment; filename="decisions-{contribution[:16]}.json"'})
 
-    @app.post("/decisions")
-    def decide(session: Session = signed, form: dict[str, list[str]] = sent) -> Response:
-        verdict, reason = one(form, "verdict"), one(form, "reason").strip()
+    @router.post("/decisions")
+    def decide(session: Session = signed, form: Form = sent) -> Response:
+        verdict, reason = form.one("verdict"), form.one("reason").strip()
         if verdict not in {"approve", "reject"} or len(reason) > LONGEST_REASON or (verdict == "reject" and not reason):
             raise FormError("choose approve or reject; a rejection gives its reason")
-        four_eyes.decide(unlock(doorkeeper, session, form), form.get("contribution", []), approve=verdict == "approve", reason=reason)
+        four_eyes.decide(doorkeeper.key_of(session, form), list(form.many("contribution")), approve=verdict == "approve", reason=reason)
         return RedirectResponse("/outgoing", 303)
 
-    @app.get("/coverage")
-    def coverage(session: Session = signed) -> Response:
-        return pages.page("coverage.html.j2", session, "/coverage", epochs=outgoing.newest())
+    @router.get("/coverage")
+    def coverage(request: Request, session: Session = signed) -> Response:
+        site.views.seen(session.person, "/coverage")
+        return site.page(request, "desk/coverage.html.j2", epochs=outgoing.newest())
 
-    @app.get("/quarantine")
-    def quarantine(session: Session = signed) -> Response:
-        aside = intake.set_aside()
-        return pages.page("quarantine.html.j2", session, "/quarantine", aside=aside[-SHOWN_ASIDE:][::-1], count=len(aside))
-
-    @app.get("/connectors")
-    def connectors(session: Session = signed) -> Response:
-        return pages.page("connectors.html.j2", session, "/connectors", feeds=intake.feeds())
+    return router
 
 
-def _when(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+def _coming(site: Site, intake: Intake) -> APIRouter:
+    router = APIRouter()
+    signed: Session = Depends(site.signed_in(STAFF))
+
+    @router.get("/quarantine")
+    def quarantine(request: Request, session: Session = signed) -> Response:
+        site.views.seen(session.person, "/quarantine")
+        aside, asked = intake.set_aside(), request.query_params
+        return _ASIDE.file(aside, asked, site.translator(request, "desk")) or site.page(
+            request, "desk/quarantine.html.j2", shown=_ASIDE.show(aside, asked)
+        )
+
+    @router.get("/connectors")
+    def connectors(request: Request, session: Session = signed) -> Response:
+        site.views.seen(session.person, "/connectors")
+        feeds, asked = intake.feeds(), request.query_params
+        return _FEEDS.file(feeds, asked, site.translator(request, "desk")) or site.page(
+            request, "desk/connectors.html.j2", shown=_FEEDS.show(feeds, asked)
+        )
+
+    return router

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from nodes.errors import FormError, RateLimitedError, SignInError
 from nodes.runtime import logging
+from nodes.runtime.pages.accounts import Person
 from nodes.runtime.pages.forms import Form, read_form
 from nodes.runtime.pages.language import N_
 from nodes.runtime.pages.sessions import IDLE_S
@@ -64,8 +65,9 @@ class Visitors:
             raise FormError("open the sign-in page again")
 
 
-def entrance(site: Site, attempts: Attempts | None = None) -> APIRouter:
-    """The sign-in page for accounts with passwords, and the way out for everybody."""
+def entrance(site: Site, attempts: Attempts | None = None, check: Callable[[str, str], Person] | None = None) -> APIRouter:
+    """The sign-in page for people with passwords, and the way out for everybody. ``check`` gives the person whose name and password these are,
+    or raises SignInError; by default the accounts'."""
     router, visitors, tries = APIRouter(include_in_schema=False), Visitors(site.secret), attempts or Attempts()
     sent: Form = Depends(read_form)
     checked: Form = Depends(site.form)
@@ -87,7 +89,7 @@ def entrance(site: Site, attempts: Attempts | None = None) -> APIRouter:
         address = request.client.host if request.client else ""
         try:
             tries.begin(name, address)
-            person = site.accounts.check(name, form.one("password"))
+            person = (check or site.accounts.check)(name, form.one("password"))
         except SignInError:
             _log.warning(SIGN_IN_REFUSED)  # not with what was typed: it may be a password
             return asking(request, site.text(request, _WRONG), 401, goal)

@@ -92,14 +92,15 @@ class Site:
         """Show what ``said`` gives, as long as it gives something, above every page of people with one of ``roles``."""
         self._alarms.append((said, frozenset(roles)))
 
-    def install(self, app: FastAPI, hosts: Sequence[str] = (), form_targets: Sequence[str] = ()) -> None:
+    def install(self, app: FastAPI, hosts: Sequence[str] = (), form_targets: Sequence[str] = (), *, all_paths: bool = False) -> None:
         """Let ``app`` show its errors as pages to people, serve the site's files, switch languages and hold the site's bounds.
 
-        To be called after ``problems.install``, which answers programs. ``hosts`` and ``form_targets`` as in ``Guard``.
+        To be called after ``problems.install``, which answers programs. ``hosts`` and ``form_targets`` as in ``Guard``;
+        ``all_paths``: programs' paths are guarded too.
         """
         for kind in _KINDS:
             app.add_exception_handler(kind, self._shown(cast(Handler, app.exception_handlers.get(kind))))
-        app.add_middleware(Guard, hosts=hosts, form_targets=form_targets, is_page=self._is_page)
+        app.add_middleware(Guard, hosts=hosts, form_targets=form_targets, is_page=every_path if all_paths else self._is_page)
 
         @app.get("/static/{part}/{name}", include_in_schema=False)
         def static(part: str, name: str) -> Response:
