@@ -129,6 +129,7 @@ def test_the_pools_ledger_and_a_policys_numbers_are_what_was_done(kept: KeptZone
     kept.sign_in(second, "deputy")
     second.open("/pool")
     second.page.get_by_role("button", name="复核通过").click()
+    expect(second.page.get_by_text("10,001,234.56").first).to_be_visible()
     visitor.open("/pool")
     expect(visitor.page.get_by_text("10,001,234.56").first).to_be_visible()
     visitor.open("/policies")

@@ -12,10 +12,12 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from nodes.packs import read_pack
 from scoring.disclosure.audiences import usual
 from scoring.disclosure.lint import lint
 from scoring.disclosure.views import Lineage
@@ -207,3 +209,22 @@ def test_where_an_exhaustive_attacker_is_certain_the_lint_has_refused(documents:
         assert not share or pinned[column], (column, share, documents)
         assert share < CLEAR or column in refused, (column, share, pinned[column], documents)
     event(f"refused: {bool(refused)}; of that without need: {bool(refused) and max(sure.values(), default=0) < NEED}")
+
+
+@pytest.mark.parametrize(
+    ("model", "beside"), [("policy-neeq", "policy-high-growth"), ("policy-high-growth", "policy-neeq"), ("policy-high-growth", "national-htc")]
+)
+def test_the_numbers_of_flags_of_a_policy_and_a_library_pin_as_many_flags_as_owners_were_told(model: str, beside: str) -> None:
+    """An official reads two numbers of each enterprise by name and subtracts: every combination of flags that gives them is enumerated."""
+    pair = (read_pack(model), read_pack(beside))
+    flags = [[(item.owner, repr(item.rules), item.fields) for item in each.indicators.values()] for each in pair]
+    every = list(dict.fromkeys(flag for each in flags for flag in each))
+    fitting: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
+    for values in product((0, 1), repeat=len(every)):
+        met = dict(zip(every, values, strict=True))
+        fitting.setdefault(tuple(sum(met[flag] for flag in each) for each in flags), []).append(values)
+    told = {leak.indicator: leak.pinned for leak in lint(pair[0], [pair[1]]).audiences[0].stages[0].leaks}
+    for name, flag in zip(pair[0].indicators, flags[0], strict=True):
+        place = every.index(flag)
+        certain = sum(len(worlds) for worlds in fitting.values() if len({world[place] for world in worlds}) == 1)
+        assert told[name] == -(-10_000 * certain // 2 ** len(every)), name
