@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from scoring.indicators.plain import score_plain
 from simulators.federation.plan import FederationOptions
 from tests.scenario.conftest import DemoRun, run_command, run_demo
 
 pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.xdist_group("federation"), pytest.mark.timeout(1800)]
+SCHEMA = Path(__file__).parents[2] / "docs" / "specs" / "schemas" / "federation.json"
 ZONES, ENTERPRISES, SEED = ("hangzhou-binjiang", "zhengzhou"), 12, 5
 
 
@@ -38,7 +40,9 @@ def test_the_run_succeeds_and_says_what_it_left(ran: DemoRun) -> None:
     report = json.loads((ran.out / "report.json").read_text(encoding="utf-8"))
     assert [zone["zone"] for zone in report["zones"]] == list(ZONES)
     assert ran.document["zones"] == report["zones"]
-    assert ran.document["federation"] == json.loads((ran.out / "federation.json").read_text(encoding="utf-8"))
+    federation = json.loads((ran.out / "federation.json").read_text(encoding="utf-8"))
+    assert ran.document["federation"] == federation
+    Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8"))).validate(federation)
     for zone in report["zones"]:
         assert zone["audit"]["verdict"] == "pass"
         assert json.loads((ran.out / zone["zone"] / "report.json").read_text(encoding="utf-8")) == zone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,14 @@ def test_statements_schema_covers_every_kind_and_accepts_what_the_code_writes() 
     Draft202012Validator(leaf).validate({"leaf": json.loads(Leaf(kind="refusal", actor="bank-a", time=1, digest="0" * 64).to_bytes())})
 
 
+def test_the_schema_of_a_federation_has_every_case_and_outcome_that_a_run_writes() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "simulators" / "federation").glob("*.py"))
+    written = re.findall(r'Case\(\s*"(\w+)",\s*"([\w ]+)"(?: if held else "(\w+)")?', sources)
+    item = schema("federation.json")["items"]["properties"]
+    assert {case for case, _, _ in written} == set(item["case"]["enum"])
+    assert {word for _, *words in written for word in words if word} == set(item["outcome"]["enum"])
+
+
 @pytest.mark.parametrize("change", [{"reason": "lower case"}, {"nonce": "00"}, {"extra": 1}, {"v": 2}])
 def test_statements_schema_refuses_what_the_code_refuses(change: dict[str, object]) -> None:
     refusal = Refusal(zone="z", nonce="0" * 32, member="bank-a", reason="CONSENT_MISSING")
@@ -57,6 +66,7 @@ def test_statements_schema_refuses_what_the_code_refuses(change: dict[str, objec
     [
         ("key.json", {"format": "xinqiao/public-key/v1", "bits": 3072, "n": "c0ffee", "h": "ab"}, {"n": "0xc0ffee"}),
         ("refusals.json", [{"case": "replay", "status": 409, "reason": "REQUEST_REPLAYED", "leaf_index": 7}], None),
+        ("federation.json", [{"case": "zone_killed", "outcome": "served", "reason": "at 2 peers", "command": "xinqiao audit"}], None),
         ("tampering.json", [{"case": "tile_bit", "command": "xinqiao audit log", "exit_code": 1, "reason": "TILE"}], None),
     ],
 )
