@@ -47,6 +47,8 @@ FURTHER: Mapping[str, Mapping[str, str]] = {
         "open": f"{NODES}.storage.recovery:open_",
         "recover": f"{NODES}.storage.recovery:recover",
         "hand-back": f"{NODES}.storage.hand_back:hand_back_",
+        "seal-receipts": f"{NODES}.storage.receipts:seal_receipts_",
+        "open-receipts": f"{NODES}.storage.receipts:open_receipts_",
     },
     "model": {
         "export": f"{NODES}.models.files:export",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +134,9 @@ class ReceiptStore:
         columns = (RECEIPTS.c.id, RECEIPTS.c.subject, RECEIPTS.c.product, RECEIPTS.c.ticket_leaf_index)
         with reading(self._engine) as connection:
             return [dict(row._mapping) for row in connection.execute(select(*columns).order_by(desc(RECEIPTS.c.ticket_leaf_index))).all()]
+
+    def documents(self) -> Iterator[tuple[str, bytes]]:
+        """Id and exact bytes of every kept receipt, by id."""
+        with reading(self._engine) as connection:
+            for row in connection.execute(select(RECEIPTS.c.id, RECEIPTS.c.document).order_by(RECEIPTS.c.id)):
+                yield row.id, row.document

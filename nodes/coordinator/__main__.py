@@ -86,7 +86,7 @@ def main(config: Path) -> int:
     callers = Callers(zone, RateLimit(table.sent_per_minute_per_member, time.monotonic))
     server = RpcServer(identity, table.listen, zone.admit, process.fatal, permit=while_leading(lease.check, permitting(zone.member)))
     server.add(add_ExchangeServicer_to_server, service)
-    server.add(add_FederationServicer_to_server, FederationService(callers, outbox, process.stopping))
+    server.add(add_FederationServicer_to_server, FederationService(callers, outbox, process.stopping, table.backup_held_by))
     server.add(add_BoardServicer_to_server, BoardService(settings.zone, zone.has_role))
     server.add(add_HealthServicer_to_server, HealthService(process.health, "xinqiao.v1.Exchange", "xinqiao.v1.Board"))
     process.health.require("lead", lease.check)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import grpc
 
@@ -20,11 +20,32 @@ HEARTBEAT_S = 10.0
 CURSORS = 1 << 63  # a database's integers end there
 
 
+class Copies:
+    """Which sealed chunks ``wanted`` peers hold, so that the outbox need not [F23]. Known from what they ask for next: a peer stores an item and its
+    cursor at once. 0 wanted: the outbox keeps everything."""
+
+    def __init__(self, outbox: Outbox, wanted: int) -> None:
+        self._outbox, self._wanted = outbox, wanted
+        self._lock = threading.Lock()
+        self._held: dict[str, int] = {}
+
+    def tell(self, caller: str, after: int, granted: Collection[str]) -> None:
+        """``caller`` has every chunk up to number ``after``; only what members in ``granted`` have counts."""
+        if not self._wanted:
+            return
+        with self._lock:
+            self._held[caller] = min(after, self._outbox.last(BACKUP))
+            counted = sorted((number for member, number in self._held.items() if member in granted), reverse=True)
+        if len(counted) >= self._wanted and counted[self._wanted - 1]:
+            self._outbox.withdraw(BACKUP, counted[self._wanted - 1])
+
+
 class FederationService(FederationServicer):
     """One method an RPC of federation.proto. Domain errors go up; the server turns them into refusals."""
 
-    def __init__(self, callers: Callers, outbox: Outbox, stopping: threading.Event) -> None:
+    def __init__(self, callers: Callers, outbox: Outbox, stopping: threading.Event, backup_held_by: int = 0) -> None:
         self._callers, self._outbox, self._stopping = callers, outbox, stopping
+        self._copies = Copies(outbox, backup_held_by)
 
     def Replicate(self, request: wire.ReplicateRequest, context: grpc.ServicerContext) -> Iterator[wire.ReplicatedItems]:
         """Items of the kinds asked for beyond the caller's cursors, in order, then new ones as they come, until the caller hangs up.
@@ -34,6 +55,9 @@ class FederationService(FederationServicer):
         """
         caller = self._callers.require(context, {PEER})
         cursors = _cursors(request)
+        self._check_granted(caller, cursors)
+        if BACKUP in cursors:
+            self._copies.tell(caller, cursors[BACKUP], self._granted(BACKUP))
         context.add_callback(self._outbox.wake)
         idle_s = 0.0
         while context.is_active() and not self._stopping.is_set():
@@ -57,6 +81,11 @@ class FederationService(FederationServicer):
         if request.kind == BACKUP:
             raise RoleMissingError("a backup is sealed by the coordinator, and offered by nobody")
         return wire.OfferReply(sequence=self._outbox.put(request.kind, request.name, request.content))
+
+    def _granted(self, kind: str) -> Collection[str]:
+        """Members that may have items of the kind now."""
+        with self._callers.zone.reading() as view:
+            return {member.id for member in view.registry.with_role(PEER) if member.peer is not None and kind in member.peer.grants}
 
     def _check_granted(self, caller: str, kinds: Mapping[str, int]) -> None:
         with self._callers.zone.reading() as view:

@@ -56,11 +56,16 @@ def hand_back(items: Iterable[Held], directory: Path) -> int:
     chunks = 0
     for item in items:
         listed.append(item.listed)
-        if item.listed.kind == BACKUP:
+        if item.listed.kind == BACKUP and item.content:  # none: it was withdrawn before this peer had it
             write_private(directory / f"{item.listed.sequence:012}.chunk", item.content)
             chunks += 1
-    write_private(directory / LIST, canonical_json({"items": [item.model_dump(mode="json") for item in listed]}))
+    write_list(listed, directory)
     return chunks
+
+
+def write_list(listed: Iterable[Listed], directory: Path) -> None:
+    """Write the list of what is in ``directory``."""
+    write_private(directory / LIST, canonical_json({"items": [item.model_dump(mode="json") for item in listed]}))
 
 
 def listed_in(directory: Path) -> Sequence[Listed]:

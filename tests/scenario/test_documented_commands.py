@@ -90,6 +90,9 @@ BACKUPS = (
     "xinqiao backup restore /mnt/backup/log-2026-11-25 --config /etc/xinqiao/log.toml --checkpoint newest",
     "xinqiao backup open CHUNKS --keys PUBLIC --recovery-key /media/recovery.key --checkpoint CHECKPOINT -o ARCHIVE",
     "xinqiao audit ARCHIVE --keys PUBLIC",
+    "xinqiao backup seal-receipts /etc/xinqiao/bank-a.toml --recovery-key /etc/xinqiao/bank-a/recovery.pub --to /mnt/backup/receipts",
+    "xinqiao backup open-receipts /mnt/backup/receipts --keys PUBLIC --recovery-key /media/recovery.key -o receipts"
+    " --config /etc/xinqiao/bank-a.toml",
     "xinqiao backup recover ARCHIVE --log log.toml --coordinator coordinator.toml --chunks CHUNKS",
 )
 SERVICES = (

@@ -50,6 +50,8 @@ COMMANDS: dict[str, Line] = {  # each with whatever it demands, none of which is
     "backup key": ["backup", "key", "--zone", "river-zone", "--private", "nowhere/recovery.key", "--public", "nowhere/recovery.pub"],
     "backup open": ["backup", "open", "nowhere", "--keys", "nowhere", "--recovery-key", "nowhere", "--checkpoint", "nowhere", "-o", "out"],
     "backup hand-back": ["backup", "hand-back", "nowhere.toml", "--out", "nowhere"],
+    "backup seal-receipts": ["backup", "seal-receipts", "nowhere.toml", "--recovery-key", "nowhere.pub", "--to", "nowhere"],
+    "backup open-receipts": ["backup", "open-receipts", "nowhere", "--keys", "nowhere", "--recovery-key", "nowhere", "-o", "out"],
     "backup recover": ["backup", "recover", "nowhere", "--log", "nowhere.toml", "--coordinator", "nowhere.toml"],
     "peer items": ["peer", "items", "river-zone", "--public", "nowhere"],
     "peer adopt": ["peer", "adopt", "river-zone", "pack@1", "--public", "nowhere", "-o", "packs"],

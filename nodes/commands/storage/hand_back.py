@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from nodes.commands.output import JsonFlag, reporting
+from nodes.coordinator.keeping.outbox import BACKUP
 from nodes.errors import SettingsError
 from nodes.peering.items import ItemStore
 from nodes.peering.settings import PeeringSettings
-from nodes.recovery.handing import BACKUP, Held, Listed, hand_back
+from nodes.recovery.handing import Held, Listed, hand_back
 from nodes.runtime.database import open_database
 
 KIND = "peering"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import Final, get_args
 
 import sqlalchemy as sa
 
@@ -20,7 +20,7 @@ from scoring.statements import Grant
 
 LARGEST_ITEM = 3 << 20
 LONGEST_NAME = 200
-BACKUP = "backup"
+BACKUP: Final = "backup"
 KINDS: frozenset[str] = frozenset(get_args(Grant)) - {"log"}
 
 METADATA = sa.MetaData()
@@ -91,9 +91,11 @@ class Outbox:
                 connection.execute(sa.insert(ITEMS), rows)
 
     def withdraw(self, kind: str, through: int) -> None:
-        """Forget the content of the kind's items up to number ``through``: a later one has taken their place. Numbers and digests stay."""
+        """Forget the content of the kind's items up to number ``through``: later ones have taken their place, or others hold it. Numbers and digests
+        stay."""
+        here = (ITEMS.c.kind == kind, ITEMS.c.sequence <= through, ITEMS.c.content.is_not(None))
         with writing(self._engine) as connection:
-            connection.execute(sa.update(ITEMS).where(ITEMS.c.kind == kind, ITEMS.c.sequence <= through).values(content=None, size=0))
+            connection.execute(sa.update(ITEMS).where(*here).values(content=None, size=0))
 
     def after(self, kind: str, sequence: int, most_bytes: int, most_items: int = 256) -> Sequence[Item]:
         """Items of the kind beyond ``sequence``, in order: as many as have ``most_bytes`` in all, at least one where there is one."""

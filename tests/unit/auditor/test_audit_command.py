@@ -18,9 +18,15 @@ import typer
 from cryptography.hazmat.primitives.serialization import Encoding
 from typer.testing import CliRunner, Result
 
+from nodes.auditor.evidence.roots import Roots
 from nodes.auditor.report import page
+from nodes.bank.receipts import ReceiptStore
 from nodes.commands.auditing.audit import audit
 from nodes.commands.auditing.verify import verify
+from nodes.commands.storage.receipts import open_receipts_, seal_receipts_
+from nodes.recovery.keys import make_recovery_key
+from nodes.runtime.database import open_database
+from scoring.release.receipt import Receipt
 from simulators.tampering import Attempt, flip_tile_bit, forge_opening, substitute_ciphertext
 from simulators.zone.authority import CertificateAuthority
 from tests.support.artifacts import receipt_of, records_of, tables_of, write_zone
@@ -30,6 +36,8 @@ from tests.support.zone import closed_zone
 app = typer.Typer()
 app.command("audit")(audit)
 app.command("verify")(verify)
+app.command("seal-receipts")(seal_receipts_)
+app.command("open-receipts")(open_receipts_)
 
 
 @pytest.fixture(scope="module")
@@ -248,3 +256,32 @@ def test_opening_of_an_epoch_record_is_forged_where_no_bank_asked(run: Path, tmp
     ended = invoke(*forge_opening(run, tmp_path).arguments)
     assert ended.exit_code == 1
     assert [item["code"] for item in json.loads(ended.stdout)["findings"]] == ["OPENING_INVALID"]
+
+
+def test_a_bank_seals_its_receipts_and_puts_them_back_into_an_empty_state(finished: Path, tmp_path: Path) -> None:
+    (receipt,) = (finished / "receipts").glob("*.json")
+    found, name = Receipt.model_validate_json(receipt.read_bytes()), receipt.stem[:32]
+    config = tmp_path / "bank.toml"
+    config.write_text(
+        f'member = "bank-a"\nzone = "{found.zone}"\nstate_dir = "state"\nkeys_dir = "keys"\npublic_dir = "{finished / "public"}"\n\n'
+        '[bank]\nlisten = "127.0.0.1:0"\ngateway = "https://127.0.0.1:1"\n',
+        encoding="utf-8",
+    )
+
+    def kept() -> ReceiptStore:
+        return ReceiptStore(open_database(tmp_path / "state", "bank"), tmp_path / "state" / "receipts", Roots.load(finished / "public"))
+
+    kept().keep(name, found)
+    document = kept().document(name)
+    private, public, chunks = tmp_path / "recovery.key", tmp_path / "recovery.pub", tmp_path / "chunks"
+    make_recovery_key(found.zone, private, public)
+    for count in (1, 0):
+        sealed = invoke("seal-receipts", config, "--recovery-key", public, "--to", chunks, "--json")
+        assert (sealed.exit_code, json.loads(sealed.stdout.splitlines()[-1])["sealed"]) == (0, count)
+    shutil.rmtree(tmp_path / "state")
+    words = ("open-receipts", chunks, "--keys", finished / "public", "--recovery-key", private, "--config", config, "--json")
+    opened = invoke(*words, "-o", tmp_path / "opened")
+    assert (opened.exit_code, json.loads(opened.stdout.splitlines()[-1])["receipts"]) == (0, 1)
+    assert (tmp_path / "opened" / f"{name}.json").read_bytes() == document == kept().document(name)
+    again = invoke(*words, "-o", tmp_path / "opened")
+    assert (again.exit_code, "fresh directory" in again.stdout) == (2, True)
