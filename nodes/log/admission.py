@@ -1,17 +1,17 @@
 """Who may put what into the log, and who may read which envelope: registered keys and roles, nothing more [L2].
 
-The log checks form, signer and submitter. Whether a statement holds (its epoch is open, its consent stands) is judged by those
-who replay the log: ``scoring.exchange.view``. Only statements that change keys are judged here too, since the log itself relies on them.
+The log checks form, signer and submitter. Whether a statement holds (its epoch is open, its consent stands) is judged by those who replay the
+log: ``scoring.exchange.view``. Who is a member, and whose approvals count, is judged here by the same rules: the log itself relies on it.
 """
 
 from __future__ import annotations
 
-import copy
 import threading
 from dataclasses import dataclass
 
 from crypto.encoding import sha256
 from crypto.errors import CryptoError
+from crypto.paillier import DEFAULT_MIN_BITS
 from crypto.statements import Envelope, VerifyKey, check_signature, parse_envelope
 from nodes.errors import MemberLeftError, MemberUnknownError, RoleMissingError, WireFormatError
 from nodes.log.sequencer import Submission
@@ -25,18 +25,15 @@ from scoring.errors import (
     WrongSignerError,
     ZoneMismatchError,
 )
-from scoring.exchange.membership import MEMBERSHIP
+from scoring.exchange.membership import MEMBERSHIP, Membership
 from scoring.exchange.peers import PEER, readable_kinds
 from scoring.exchange.registry import MemberRegistry, is_enterprise_key
 from scoring.statements import (
     LOGGED,
-    Ceremony,
     Column,
     Consent,
     Enrolment,
     Failure,
-    KeyActivated,
-    KeyRound,
     LoanStep,
     Member,
     MemberChange,
@@ -53,7 +50,7 @@ from scoring.statements import (
     parse_statement,
 )
 
-KEY_CHANGING_KINDS = (MemberChange.kind, Enrolment.kind, KeyRound.kind, KeyActivated.kind, Ceremony.kind)
+KEY_CHANGING_KINDS = (*sorted(MEMBERSHIP), Enrolment.kind)
 PUBLIC_KINDS = MEMBERSHIP | {"registry", "model", "registry-renewal", "registry-extension"}
 """Kinds whose envelopes every member may read: they say who the zone is, who holds its key and who may change it."""
 
@@ -82,8 +79,9 @@ class _Signer:
 class Admission:
     """Members and keys as the log has them. Thread-safe; ``apply`` follows the tree, in order."""
 
-    def __init__(self, genesis: bytes) -> None:
-        """``genesis``: the pinned registry envelope. Raises StatementFormatError, SignerUnknownError or SignatureError when it is not one."""
+    def __init__(self, genesis: bytes, min_key_bits: int = DEFAULT_MIN_BITS) -> None:
+        """``genesis``: the pinned registry envelope; ``min_key_bits``: the shortest key that a ceremony may make. Raises StatementFormatError,
+        SignerUnknownError or SignatureError when it is no registry."""
         envelope = parse_envelope(genesis)
         statement = parse_statement(envelope.payload_type, envelope.payload)
         if not isinstance(statement, Registry):
@@ -91,11 +89,9 @@ class Admission:
         self.genesis = genesis
         self.registry_statement = statement
         self._lock = threading.Lock()
-        self._registry = MemberRegistry(statement)
+        self._membership = Membership(MemberRegistry(statement), min_key_bits=min_key_bits)
         self._enrolled: dict[str, Enrolment] = {}
         self._left: set[str] = set()
-        self._dealt = False
-        self._rounds: dict[str, KeyRound] = {}  # by digest
         self._said: set[bytes] = set()  # changes of keys that were made: each counts once, whatever envelope it comes in
         self.authority = self._check_signer(envelope).member
         self._require_role(self.authority, "authority")
@@ -105,43 +101,33 @@ class Admission:
         return self.registry_statement.zone
 
     def apply(self, entry: Entry) -> None:
-        """Take a logged change of keys into account; other kinds change nothing."""
+        """Take a logged change of keys or custodians into account, if it holds; other kinds change nothing."""
         if entry.kind not in KEY_CHANGING_KINDS:
             return
         envelope = parse_envelope(entry.envelope)
-        statement = parse_statement(envelope.payload_type, envelope.payload)
         with self._lock:
             if envelope.said in self._said:
                 return
             self._said.add(envelope.said)
+            if entry.kind in MEMBERSHIP:
+                self._apply_membership(entry)
+                return
+            statement = parse_statement(envelope.payload_type, envelope.payload)
             if isinstance(statement, Enrolment):
                 self._enrolled.setdefault(statement.key.key_id, statement)
-            elif isinstance(statement, MemberChange):
-                self._apply_change(statement, entry.index)
-            elif isinstance(statement, Ceremony):
-                self._apply_ceremony(statement, envelope.key_ids[0])
-            elif isinstance(statement, KeyRound):
-                self._rounds[sha256(entry.envelope).hex()] = statement
-            elif isinstance(statement, KeyActivated) and statement.round in self._rounds:
-                renewed = self._rounds[statement.round]
-                self._registry.appoint(renewed.custodians, renewed.threshold)
 
-    def _apply_change(self, change: MemberChange, index: int) -> None:
+    def _apply_membership(self, entry: Entry) -> None:
         try:
-            self._registry = _changed(self._registry, change, index)
-        except (ScoringError, CryptoError) as error:  # admitted together with a change that contradicts it: in the log, but without effect
-            _log.warning(CHANGE_VOID, leaf_index=index, member=change.member.id, error=str(error))
+            said = self._membership.take(entry.index, entry.leaf, entry.envelope).statement
+        except (ScoringError, CryptoError) as error:  # admitted together with one that contradicts it: in the log, but without effect
+            _log.warning(CHANGE_VOID, leaf_index=entry.index, kind=entry.kind, error=str(error))
             return
-        (self._left.add if change.action == "leave" else self._left.discard)(change.member.id)
+        if isinstance(said, MemberChange):
+            (self._left.add if said.action == "leave" else self._left.discard)(said.member.id)
 
-    def _apply_ceremony(self, ceremony: Ceremony, key_id: str) -> None:
-        """The first ceremony of the authority names those who approve changes of the registry from then on [P7.1]."""
-        known = self._registry.members
-        if self._dealt or key_id not in {key.key_id for member in self._registry.with_role("authority") for key in member.keys}:
-            return
-        if all(name in known and "custodian" in known[name].roles for name in ceremony.custodians):
-            self._registry.appoint(ceremony.custodians, ceremony.threshold)
-            self._dealt = True
+    @property
+    def _registry(self) -> MemberRegistry:
+        return self._membership.registry
 
     def check_member(self, member_id: str) -> None:
         """Returns when ``member_id`` may call. Raises MemberLeftError, MemberUnknownError."""
@@ -244,9 +230,8 @@ class Admission:
         if isinstance(statement, Registry) and raw != self.genesis:
             raise WrongSignerError("the registry is stated once, as leaf 0; later changes are member statements")
         if isinstance(statement, MemberChange):
-            self._require_role(signer.member, "authority")
             with self._lock:
-                _changed(self._registry, statement, 0)
+                self._membership.check(raw)
         elif isinstance(statement, Enrolment):
             self._check_enrolment(statement, signer)
         return signer.member
@@ -262,13 +247,3 @@ class Admission:
     def _require_role(self, member_id: str, role: str) -> None:
         if not self.has_role(member_id, role):
             raise WrongSignerError(f"{member_id} does not have the role {role}")
-
-
-def _changed(registry: MemberRegistry, change: MemberChange, index: int) -> MemberRegistry:
-    """The registry after a change, the old one untouched.
-
-    Raises as ``MemberRegistry.check``.
-    """
-    after = copy.deepcopy(registry)
-    after.apply(change, index)
-    return after

@@ -49,6 +49,10 @@ class Membership:
         """Members now. It goes on changing: copy it to keep it."""
         return self._view.registry
 
+    def check(self, envelope: bytes) -> None:
+        """The statement in ``envelope``, of a kind in MEMBERSHIP, holds if it is logged next. Raises as ``ZoneView.judge``."""
+        self._view.judge(envelope, 0)  # no rule of these kinds asks for the time
+
     def take(self, index: int, leaf: bytes, envelope: bytes) -> Logged:
         """Take the statement at ``index``, of a kind in MEMBERSHIP; what it says, once it holds and has had its effect.
 

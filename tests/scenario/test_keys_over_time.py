@@ -196,6 +196,19 @@ def test_an_auditor_finds_nothing_in_all_of_it_but_the_liar(zone: LiveZone, tmp_
     assert document["kinds"]["key-activate"] >= 1 + len(WRITES) + 3
 
 
+@pytest.mark.nightly
+def test_those_who_read_little_of_the_log_judged_all_of_it_alike(zone: LiveZone) -> None:
+    """Departments, banks and the enterprise service follow the rounds by their statements: to none of them was a step void, or missing."""
+    wrong = {"statement.void", "statement.missing"}
+    for name in (BANK, "tax-hangzhou", "ip-zhejiang", "enterprise-binjiang"):
+        lines = (json.loads(line) for line in zone.processes.log_file(name).read_text().splitlines() if line.startswith("{"))
+        found = [line for line in lines if line["event"] in wrong and line["component"] == "members"]
+        assert found == [], name
+    code, told = run_command("member", "update", zone.gateway.base, "--public", str(zone.out / "public"))
+    assert code == 0, told
+    assert (told["approvers"], told["threshold"]) == (sorted(CUSTODIANS), 4)
+
+
 def audited(zone: LiveZone, copy: Path) -> dict[str, Any]:
     identity, public = zone.out / "members" / "auditor", zone.out / "public"
     code, document = run_command("audit", zone.gateway.base, "--keys", str(public), "--identity", str(identity), "--mirror", str(copy))

@@ -73,7 +73,7 @@ class RunningLog:
     """The log's own service over mutual TLS, beginning with every statement of ``ledger``."""
 
     def __init__(self, ledger: Ledger, identity: Identity, directory: Path, appends: RateLimit | None = None) -> None:
-        self._admission, self._publication = Admission(ledger.entries[0][1]), Publication()
+        self._admission, self._publication = Admission(ledger.entries[0][1], SMALL_BITS), Publication()
         store = LogStore(database_in(directory, "log"))
         reader = Reader(store, self._publication)
 

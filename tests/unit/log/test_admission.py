@@ -2,37 +2,55 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from crypto.encoding import sha256
 from crypto.errors import EnvelopeFormatError, SignatureError
+from crypto.keygen import PrivateKey
 from crypto.statements import countersign, sign_envelope
 from nodes.errors import MemberLeftError, MemberUnknownError, RoleMissingError, WireFormatError
 from nodes.log.admission import Admission
 from nodes.log.sequencer import Submission
 from nodes.log.storage import Entry
-from scoring.errors import ApprovalError, SignerUnknownError, StatementFormatError, StatementReplayedError, WrongSignerError, ZoneMismatchError
+from scoring.errors import (
+    ApprovalError,
+    CustodianNeededError,
+    SignerUnknownError,
+    StatementFormatError,
+    StatementReplayedError,
+    WrongSignerError,
+    ZoneMismatchError,
+)
 from scoring.statements import (
     Binding,
-    Ceremony,
     Consent,
     Enrolment,
     Failure,
+    KeyActivated,
+    KeyRound,
+    Leaf,
+    MemberChange,
     Refusal,
     Revocation,
     RosterCompiled,
     SigningKey,
     StagesPublished,
     Statement,
+    parse_leaf,
 )
+from tests.support.custody import Custody
+from tests.support.ledger import SMALL_BITS
+from tests.support.zone import MemoryZone, open_zone
 from tests.unit.log.small_zone import ROLES, ZONE, SmallZone, make_key
 
 SUBJECT = "ab" * 16
+PLACES = itertools.count(1)
 
 
 @pytest.fixture
@@ -41,12 +59,13 @@ def admission(small_zone: SmallZone) -> Admission:
 
 
 def entry(index: int, submission: Submission) -> Entry:
-    return Entry(index, b"", submission.digest, submission.kind, submission.parties, submission.envelope)
+    leaf = Leaf(kind=submission.kind, actor=submission.actor, time=index, digest=submission.digest.hex()).to_bytes()
+    return Entry(index, leaf, submission.digest, submission.kind, submission.parties, submission.envelope)
 
 
 def put(admission: Admission, caller: str, envelope: bytes) -> Entry:
     """Admit and commit."""
-    found = entry(1, admission.admit(caller, envelope, "k"))
+    found = entry(next(PLACES), admission.admit(caller, envelope, "k"))
     admission.apply(found)
     return found
 
@@ -270,20 +289,78 @@ def test_a_key_that_too_few_custodians_approved_is_not_logged(admission: Admissi
         admission.check_member("bank-b")
 
 
-def test_after_the_ceremony_its_threshold_approves(admission: Admission, small_zone: SmallZone) -> None:
-    """A ceremony by another than the authority, or for others than custodians, appoints nobody."""
-    said: dict[str, Any] = {
-        "zone": ZONE, "bits": 2048, "n": "1", "h": "1", "key_proof": (), "base": "1", "v_i": (), "sealed_shares": (),
-    }  # fmt: skip
-    joining = small_zone.sign("authority", small_zone.change("bank-c", make_key("bank-c")))
-    for signer, custodians in (("bank-a", ("custodian-a", "custodian-a")), ("authority", ("custodian-a", "bank-a")), ("authority", ("stranger",))):
-        ceremony = Ceremony(nonce=secrets.token_hex(16), threshold=2, custodians=custodians, **said)
-        put(admission, signer, small_zone.sign(signer, ceremony))
-        admission.admit("authority", joining, "k")
-    ceremony = Ceremony(nonce=secrets.token_hex(16), threshold=2, custodians=("custodian-a",), **said)
-    put(admission, "authority", small_zone.sign("authority", ceremony))
-    with pytest.raises(ApprovalError, match="1 of 2"):
-        admission.admit("authority", joining, "k")
+# --- whose approvals count ---
+
+
+@pytest.fixture(scope="module")
+def dealt(small_private_key: PrivateKey) -> Custody:
+    """A zone with its key, of which insurance is a custodian too, without a share."""
+    custody = Custody(open_zone(small_private_key))
+    custody.employ("insurance")
+    return custody
+
+
+def following(zone: MemoryZone) -> Admission:
+    """The log's admission once it has the zone's leaves."""
+    admission = Admission(zone.entries[0][1], SMALL_BITS)
+    for index in range(1, len(zone.entries)):
+        follow(admission, zone, index)
+    return admission
+
+
+def follow(admission: Admission, zone: MemoryZone, index: int) -> None:
+    leaf, envelope = zone.entries[index]
+    said = parse_leaf(leaf)
+    admission.apply(Entry(index, leaf, bytes.fromhex(said.digest), said.kind, (said.actor,), envelope))
+
+
+def rekeyed(zone: MemoryZone, custodians: Sequence[str]) -> bytes:
+    zone.keys.make("ip")
+    change = MemberChange(zone=zone.name, nonce=secrets.token_hex(16), action="rekey", member=zone.keys.member("ip"))
+    return zone.envelope(zone.approved(change, custodians), "authority")
+
+
+def test_after_a_re_sharing_the_log_takes_approvals_of_the_custodians_of_today(dealt: Custody) -> None:
+    zone = dealt.zone.fork()
+    before = following(zone)
+    with pytest.raises(ApprovalError):
+        before.admit("authority", rekeyed(zone, ("notary", "insurance")), "k")
+    before.admit("authority", rekeyed(zone, ("notary", "tax")), "k")
+    Custody(zone).play(("credit", "notary", "insurance"), 2)
+    after = following(zone)
+    with pytest.raises(ApprovalError):
+        after.admit("authority", rekeyed(zone, ("notary", "tax")), "k")
+    after.admit("authority", rekeyed(zone, ("notary", "insurance")), "k")
+
+
+def test_a_ceremony_or_a_round_that_is_void_appoints_nobody(dealt: Custody) -> None:
+    """The coordinator submits rounds: the log does not take its word, nor the authority's, for those who hold the key."""
+    zone = dealt.zone.fork()
+    admission, start = following(zone), len(zone.entries)
+    ceremony = zone.view.ceremony
+    assert ceremony is not None
+    zone.say_void(ceremony.statement.model_copy(update={"nonce": secrets.token_hex(16), "threshold": 1, "custodians": ("tax",)}), "authority")
+    said: dict[str, Any] = {"zone": zone.name, "generation": 1}
+    round_ = KeyRound(nonce=secrets.token_hex(16), action="reshare", threshold=1, custodians=("tax",), dealers=("credit", "notary"), **said)
+    begun = zone.say(round_, "authority")
+    zone.say_void(KeyActivated(nonce=secrets.token_hex(16), round=begun.digest, acknowledgements=(), **said), "authority")
+    for index in range(start, len(zone.entries)):
+        follow(admission, zone, index)
+    with pytest.raises(ApprovalError):
+        admission.admit("authority", rekeyed(zone, ("tax",)), "k")
+    admission.admit("authority", rekeyed(zone, ("credit", "notary")), "k")
+
+
+def test_a_custodian_without_whom_nothing_could_be_opened_does_not_leave_the_log_either(dealt: Custody) -> None:
+    zone = dealt.zone.fork()
+    zone.say(MemberChange(zone=zone.name, nonce=secrets.token_hex(16), action="leave", member=zone.keys.member("tax")), "authority")
+    admission = following(zone)
+    leaves = MemberChange(zone=zone.name, nonce=secrets.token_hex(16), action="leave", member=zone.keys.member("notary"))
+    with pytest.raises(CustodianNeededError):
+        admission.admit("authority", zone.envelope(leaves, "authority"), "k")
+    zone.say_void(leaves, "authority")
+    follow(admission, zone, len(zone.entries) - 1)
+    admission.check_member("notary")
 
 
 def test_a_change_that_cannot_take_effect_is_refused(admission: Admission, small_zone: SmallZone) -> None:
@@ -312,7 +389,10 @@ def test_an_old_joining_in_a_new_envelope_does_not_bring_a_member_back(admission
     again = countersign(joining.envelope, small_zone.keys["coordinator"])
     with pytest.raises(StatementReplayedError):
         admission.admit("coordinator", again, "k")
-    admission.apply(Entry(3, b"", sha256(again), "member", ("authority",), again))  # admitted by an earlier version, or together with the first
+    leaf = Leaf(kind="member", actor="authority", time=9, digest=sha256(again).hex()).to_bytes()
+    admission.apply(
+        Entry(next(PLACES), leaf, sha256(again), "member", ("authority",), again)
+    )  # admitted by an earlier version, or together with the first
     with pytest.raises(MemberLeftError):
         admission.check_member("bank-c")
 
