@@ -20,6 +20,7 @@ from nodes.runtime.clock import now
 from nodes.runtime.entry import run_program
 from nodes.runtime.notices.board import BoardClient
 from nodes.runtime.notices.heads import HeadComparison, HeadLimits
+from nodes.runtime.notices.kept import kept_notes
 from nodes.runtime.notices.turn import Notices
 from nodes.runtime.peers.identity import Identity, load_note_signer, witness_name
 from nodes.runtime.process import Process
@@ -76,7 +77,8 @@ def _follow(process: Process, identity: Identity, settings: AuditorSettings, zon
     follower.attach(process)
     heads = HeadComparison(zone, replica, identity.member, settings.state_dir / "heads", now, HeadLimits())
     boards = [BoardClient(identity, peer) for peer in (settings.peers.coordinator, settings.peers.log) if peer is not None]
-    notices = Notices(identity, boards, follower, heads, None, now)
+    kept = [settings.state_dir / "witness" / "evidence", settings.state_dir / "replica" / "evidence"]
+    notices = Notices(identity, boards, follower, heads, None, now, lambda: kept_notes(*kept))
 
     def compare() -> None:
         """Until the process ends. A witness does not go on signing a log that shows others another history."""

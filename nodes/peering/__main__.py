@@ -94,7 +94,7 @@ def _pull(process: Process, settings: PeeringSettings, identity: Identity, other
 def _notices(process: Process, settings: PeeringSettings, identity: Identity, other: OtherZone, follower: LogFollower, watch: Watch) -> None:
     heads = HeadComparison(other, follower.replica, settings.member, settings.state_dir / "heads", now, HeadLimits())
     boards = [BoardClient(identity, settings.peer(role)) for role in ("coordinator", "log")]
-    notices = Notices(identity, boards, follower, heads, None, now)
+    notices = Notices(identity, boards, follower, heads, None, now, watch.evidence)
     process.worker("notices", lambda: watch.notices(notices, heads, settings.peering.notices_s))
     for board in boards:
         process.on_stop(board.close)

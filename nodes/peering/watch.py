@@ -9,6 +9,7 @@ from pathlib import Path
 from nodes.errors import LogForkError
 from nodes.peering.trust import Trust
 from nodes.runtime.notices.heads import HeadComparison
+from nodes.runtime.notices.kept import kept_notes
 from nodes.runtime.notices.turn import Notices
 from nodes.runtime.process import Process
 from scoring.errors import LogInconsistentError
@@ -34,6 +35,13 @@ class Watch:
         self._trust.on_loss(cancel)
         process.on_stop(cancel)
         process.worker(name, trusted)
+
+    def evidence(self) -> list[bytes]:
+        """Notes of two histories that mirror, witness or comparison kept: for the other zone's custodians to hold against their copies [F7]."""
+        if self._trust.lost is None:
+            return []
+        places = ("replica/evidence", "witness/evidence", "heads")
+        return kept_notes(*(self._state_dir / place for place in places))
 
     def witness_saw_fork(self) -> None:
         """The log asked for a cosignature of another history than the one cosigned."""

@@ -68,7 +68,7 @@ from scoring.statements.registry import (
     TenThousandths,
     WitnessPolicy,
 )
-from scoring.statements.releases import Binding, Consent, Enrolment, Head, Input, Partial, Refusal, Revocation, Ticket, TicketOpening
+from scoring.statements.releases import Binding, Consent, Enrolment, Head, Input, Partial, Refusal, Revocation, Split, Ticket, TicketOpening
 from scoring.statements.sharing import SharedItem, SharedKind
 
 __all__ = [
@@ -153,6 +153,7 @@ __all__ = [
     "SharedItem",
     "SharedKind",
     "SigningKey",
+    "Split",
     "StageId",
     "StagesPublished",
     "Statement",

@@ -39,7 +39,7 @@ from scoring.statements.registry import (
     RegistryExtension,
     RegistryRenewal,
 )
-from scoring.statements.releases import Binding, Consent, Enrolment, Head, Partial, Refusal, Revocation, Ticket
+from scoring.statements.releases import Binding, Consent, Enrolment, Head, Partial, Refusal, Revocation, Split, Ticket
 from scoring.statements.sharing import SharedItem
 
 T = TypeVar("T", bound="Record")
@@ -57,7 +57,7 @@ LOGGED: tuple[type[Statement], ...] = (
 )  # fmt: skip
 
 
-PRIVATE: tuple[type[Statement], ...] = (Partial, Binding, ModelAcceptance, ChangeApproval, Head, LoanPaper, CredentialShown, SharedItem)
+PRIVATE: tuple[type[Statement], ...] = (Partial, Binding, ModelAcceptance, ChangeApproval, Head, Split, LoanPaper, CredentialShown, SharedItem)
 
 
 BY_KIND: dict[str, type[Statement]] = {cls.kind: cls for cls in (*LOGGED, *PRIVATE)}

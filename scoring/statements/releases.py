@@ -125,3 +125,12 @@ class Head(Statement):
     time: Time
     checkpoint: Annotated[str, StringConstraints(max_length=1 << 14)]  # the log's signed note, with the cosignatures it has
     held: Annotated[tuple[Hex32, ...], Field(max_length=1024)] = ()
+
+
+class Split(Statement):
+    """Notes of the log's own key that a witness or follower kept because its history contradicts them, posted for others to hold against their
+    copies; never logged [L5]. Who posts them is not believed: the log's signatures are."""
+
+    kind = "split"
+    member: MemberId
+    notes: Annotated[tuple[Annotated[str, StringConstraints(max_length=1 << 14)], ...], Field(min_length=1, max_length=8)]

@@ -11,10 +11,13 @@ import pytest
 
 from crypto.encoding import sha256
 from crypto.keygen import PrivateKey
+from nodes.auditor.witness import Witness
+from nodes.auditor.witness_state import WitnessState
 from nodes.custodian.revocations import Revocations
 from nodes.errors import LogSplitError, PeerUnavailableError, RpcRefusal
 from nodes.runtime.notices.board import LARGEST_NOTICE, MOST_NOTICES, MOST_OF_A_PEER, BoardClient, BoardService
 from nodes.runtime.notices.heads import HeadComparison, HeadLimits
+from nodes.runtime.notices.kept import kept_notes
 from nodes.runtime.notices.turn import Notices
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.rpc import RpcServer
@@ -167,6 +170,30 @@ def test_a_split_is_found_through_either_board(
     for party in parties:
         with pytest.raises(LogSplitError):
             party.heads.check()
+
+
+def test_a_fork_that_a_witness_alone_was_asked_to_cosign_reaches_the_custodians(
+    released: MemoryZone, boards: Boards, client: Callable[..., BoardClient], make_identity: MakeIdentity, tmp_path: Path
+) -> None:
+    """All see one history; the log asks one witness to cosign another. Its notes go by one board, the other being silent."""
+    boards.servers["log"].stop(0)
+    here, other = released.fork(), released.fork()
+    for zone, nonce in ((here, "00" * 16), (other, "11" * 16)):
+        zone.say(Refusal(zone=ZONE, nonce=nonce, member="bank-a", reason="NOT_READY"), "bank-a")
+    notary = custodian("notary", here, make_identity("notary"), [client("notary", keeper) for keeper in boards.servers], tmp_path)
+    auditor = custodian("auditor", here, make_identity("auditor"), [client("auditor", keeper) for keeper in boards.servers], tmp_path)
+    kept = tmp_path / "witness" / "evidence"
+    auditor.notices._evidence = lambda: kept_notes(kept)
+    witness = Witness(here.log_signer.key.to_vkey(), here.witness_signer, WitnessState(kept.parent, tmp_path / "witness.pin"), lambda: here.now)
+    assert witness.add(0, [], Following(here).note()).status == 200
+    for party in (auditor, notary, auditor, notary):
+        party.notices.turn()
+        party.heads.check()
+    assert witness.add(witness.size, [], Following(other).note()).status == 409
+    for party in (auditor, notary):
+        party.notices.turn()
+    with pytest.raises(LogSplitError):
+        notary.heads.check()
 
 
 def test_custodians_with_one_history_agree(

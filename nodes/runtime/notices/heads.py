@@ -1,9 +1,9 @@
 """Comparing heads: what the log shows to others must be what it shows to us [L5].
 
 Every custodian, auditor and peer zone's node posts the newest checkpoint that it has, signed by itself, and holds everybody else's against
-its own copy of the log. Two roots at one size, both signed by the log, are a split: both notes are kept as evidence, and nothing is opened
-until people have looked at them. A head that is beyond ours is waited for. Heads that are missing, which is all that whoever passes them on can
-bring about, are reported, and beyond a limit they stop releases too: so a split cannot be kept hidden for longer than that.
+its own copy of the log; so it does with notes that another one's witness or mirror kept. Two roots at one size, both signed by the log, are a
+split: both notes are kept as evidence, and nothing is opened until people have looked at them. A head that is beyond ours is waited for. Heads
+that are missing, which is all that whoever passes them on can bring about, are reported, and beyond a limit they stop releases too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import threading
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from crypto import merkle
 from crypto.checkpoint import Checkpoint, open_checkpoint
@@ -29,12 +29,14 @@ from scoring.custody.planning import SILENCE_S, heads_needed
 from scoring.errors import ScoringError
 from scoring.exchange.registry import MemberRegistry
 from scoring.exchange.view import verify_key
-from scoring.statements import Head, parse_statement
+from scoring.statements import Head, Split, parse_statement
 
 POSTERS = frozenset({"custodian", "auditor", "peer"})
 SAVE_S = 60
 CLOCKS_S = 120  # that another's clock may be ahead of ours: more than for requests, since nothing is opened on the strength of it
 SPLIT_FILE = "split.json"
+MOST_SHOWN = 64
+S = TypeVar("S", Head, Split)
 
 _log = logging.logger("heads")
 
@@ -80,6 +82,7 @@ class HeadComparison:
         self._directory = make_private_directory(directory)
         self._lock = threading.RLock()
         self._ahead: dict[str, _Ahead] = {}
+        self._shown: dict[tuple[int, bytes], tuple[str, _Ahead]] = {}  # notes beyond our copy that a member kept of two histories, by size and root
         self._missing: set[str] = set()
         self._split = (directory / SPLIT_FILE).exists()
         self._since, self._heard = self._load()
@@ -95,7 +98,8 @@ class HeadComparison:
     def take(self, raw: bytes) -> Head | None:
         """Compare a posted head; None for what is none, or is not signed by its member now. Does not raise for what others post."""
         try:
-            head, checkpoint = self._authentic(raw)
+            head, log_vkey = self._authentic(raw, Head)
+            checkpoint = open_checkpoint(head.checkpoint.encode(), log_vkey)
         except (CryptoError, ScoringError) as error:
             _log.info(logging.HEAD_INVALID, error=str(error))
             return None
@@ -104,9 +108,25 @@ class HeadComparison:
                 self._compare(head.member, _Ahead(checkpoint, head.checkpoint, head.time, self._now()))
         return head
 
+    def take_split(self, raw: bytes) -> None:
+        """Hold notes that a member kept of two histories against our copy. It is not believed, the log's signature on each is. Does not raise."""
+        try:
+            split, log_vkey = self._authentic(raw, Split)
+            notes = [(open_checkpoint(note.encode(), log_vkey), note) for note in split.notes]
+        except (CryptoError, ScoringError) as error:
+            _log.info(logging.HEAD_INVALID, error=str(error))
+            return
+        with self._lock:
+            for checkpoint, note in notes:
+                if len(self._shown) < MOST_SHOWN:
+                    said = _Ahead(checkpoint, note, self._now(), self._now())
+                    self._shown.setdefault((checkpoint.size, checkpoint.root), (split.member, said))
+            self._hold_shown()
+
     def turn(self) -> None:
         """Compare what was beyond our copy and no longer is, and report who is missing and who is back. Once a round of notices."""
         with self._lock:
+            self._hold_shown()
             for member, ahead in list(self._ahead.items()):
                 self._compare(member, ahead)
             now = self._now()
@@ -128,7 +148,7 @@ class HeadComparison:
             if self._split:
                 raise LogSplitError(f"the log showed two histories: see {self._directory}")
             now = self._now()
-            for member, ahead in self._ahead.items():
+            for member, ahead in (*self._ahead.items(), *self._shown.values()):
                 if now - ahead.since > self._limits.lag_s:
                     raise NotReadyError(f"{member} has {ahead.checkpoint.size} leaves of the log, we have {self._replica.head.size}")
             silent = [member for member in self._custodians() if now - self._last(member) > self._limits.silence_s]
@@ -138,21 +158,31 @@ class HeadComparison:
 
     # --- comparing ---
 
-    def _authentic(self, raw: bytes) -> tuple[Head, Checkpoint]:
-        """A head and its checkpoint. Raises unless its member signed the one and the log the other."""
+    def _authentic(self, raw: bytes, kind: type[S]) -> tuple[S, str]:
+        """What a member posted, and the key of the log whose notes are in it. Raises unless the member itself signed it."""
         envelope = parse_envelope(raw)
-        head = parse_statement(envelope.payload_type, envelope.payload)
-        if not isinstance(head, Head):
-            raise ScoringError(f"a {head.kind} is not a head")
+        said = parse_statement(envelope.payload_type, envelope.payload)
+        if not isinstance(said, kind):
+            raise ScoringError(f"a {said.kind} is no {kind.kind}")
         with self._zone.reading() as view:
             signer = view.registry.key(envelope.key_ids[0])
             genesis = view.registry.genesis
-        if signer.member.id != head.member or head.zone != genesis.zone or not POSTERS & set(signer.member.roles):
-            raise ScoringError(f"a head of {head.member} is signed by {signer.member.id}")
+        if signer.member.id != said.member or said.zone != genesis.zone or not POSTERS & set(signer.member.roles):
+            raise ScoringError(f"a {said.kind} of {said.member} is signed by {signer.member.id}")
         check_signature(envelope, verify_key(signer.key))
-        if head.time > self._now() + CLOCKS_S:
-            raise ScoringError(f"the head of {head.member} is from the future")
-        return head, open_checkpoint(head.checkpoint.encode(), genesis.log_vkey)
+        if isinstance(said, Head) and said.time > self._now() + CLOCKS_S:
+            raise ScoringError(f"the head of {said.member} is from the future")
+        return said, genesis.log_vkey
+
+    def _hold_shown(self) -> None:
+        """Compare the notes shown of two histories that our copy reaches by now."""
+        for key, (member, said) in list(self._shown.items()):
+            if said.checkpoint.size > self._replica.head.size:
+                continue
+            root = self._replica.root_at(said.checkpoint.size)
+            if root != said.checkpoint.root:
+                self._keep_split(member, said, root)
+            del self._shown[key]
 
     def _compare(self, member: str, said: _Ahead) -> None:
         checkpoint, here = said.checkpoint, self._replica.head

@@ -12,10 +12,11 @@ from nodes.runtime import logging
 from nodes.runtime.clock import Clock
 from nodes.runtime.notices.board import BoardClient
 from nodes.runtime.notices.heads import HeadComparison
+from nodes.runtime.notices.kept import Evidence, nothing_kept
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.follower import LogFollower
-from scoring.statements import Head, Revocation
+from scoring.statements import Head, Revocation, Split, Statement
 
 _log = logging.logger("notices")
 
@@ -31,7 +32,8 @@ class Straight(Protocol):
 
 
 class Notices:
-    """Posts for one member and compares. ``revocations``: of a custodian; an auditor has none to keep."""
+    """Posts for one member and compares. ``revocations``: of a custodian; an auditor has none to keep. ``evidence``: notes of two histories that
+    this member keeps; the others hold them against their own copies."""
 
     def __init__(
         self,
@@ -41,9 +43,10 @@ class Notices:
         heads: HeadComparison,
         revocations: Straight | None,
         now: Clock,
+        evidence: Evidence = nothing_kept,
     ) -> None:
         self._identity, self._boards, self._follower, self._heads = identity, boards, follower, heads
-        self._revocations, self._now = revocations, now
+        self._revocations, self._now, self._evidence = revocations, now, evidence
         self._silent: set[str] = set()
 
     def turn(self) -> None:
@@ -60,15 +63,18 @@ class Notices:
         self._heads.turn()
 
     def _own(self) -> list[bytes]:
-        """Our head, once there is one, and the revocations that others may have missed."""
-        checkpoint = self._follower.checkpoint
+        """Our head, once there is one, evidence of two histories, and the revocations that others may have missed."""
+        checkpoint, notes = self._follower.checkpoint, self._evidence()
         held = self._revocations.held() if self._revocations else ()
+        said: list[Statement] = []
+        if checkpoint:
+            zone, member = self._identity.zone, self._identity.member
+            said.append(Head(zone=zone, nonce=fresh_nonce(), member=member, time=self._now(), checkpoint=checkpoint, held=held))
+        if notes:
+            shown = tuple(note.decode() for note in notes)
+            said.append(Split(zone=self._identity.zone, nonce=fresh_nonce(), member=self._identity.member, notes=shown))
         pinned = list(self._revocations.pinned()) if self._revocations else []
-        if not checkpoint:
-            return pinned
-        identity = self._identity
-        head = Head(zone=identity.zone, nonce=fresh_nonce(), member=identity.member, time=self._now(), checkpoint=checkpoint, held=held)
-        return [sign_statement(head, identity.signer), *pinned]
+        return [*(sign_statement(statement, self._identity.signer) for statement in said), *pinned]
 
     def _take(self, notice: bytes) -> None:
         try:
@@ -77,6 +83,8 @@ class Notices:
             return
         if kind == Head.payload_type():
             self._heads.take(notice)
+        elif kind == Split.payload_type():
+            self._heads.take_split(notice)
         elif kind == Revocation.payload_type() and self._revocations:
             self._revocations.take(notice)
 

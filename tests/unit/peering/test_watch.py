@@ -64,6 +64,7 @@ def test_a_log_that_asks_for_two_histories_is_not_trusted_after_a_restart_either
     state = WitnessState(tmp_path / "witness", tmp_path / "keys" / "witness.pin")
     witness = Witness(LOG.key.to_vkey(), COSIGNER, state, lambda: NOW, watch.witness_saw_fork)
     assert witness.add(0, [], note(5, "true")).status == 200
+    assert watch.evidence() == []
     assert trust.lost is None
     proof = consistency_proof(5, size, tree(size, "other").hashes)
     assert witness.add(5, proof, note(size, "other")).status == (409 if size == 5 else 422)
@@ -73,6 +74,7 @@ def test_a_log_that_asks_for_two_histories_is_not_trusted_after_a_restart_either
         assert (again.lost["found_by"], again.lost["time"]) == ("witness", NOW)
     kept = {file.read_bytes() for file in Path(trust_in(tmp_path).lost["evidence"]).iterdir()}  # type: ignore[index]  # it is lost
     assert kept == {note(5, "true"), note(size, "other")}
+    assert set(Watch(trust_in(tmp_path), tmp_path, threading.Event()).evidence()) == kept  # what its custodians are shown
 
 
 @pytest.mark.parametrize("error", [LogForkError("two roots"), LogInconsistentError("another registry")])

@@ -13,6 +13,7 @@ import pytest
 from crypto.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from crypto.keygen import PrivateKey
 from crypto.merkle import check_consistency, root
+from crypto.notes import ED25519, NoteSigner
 from nodes.errors import HeadsMissingError, LogSplitError, NotReadyError, StorageError
 from nodes.runtime.files import write_private
 from nodes.runtime.notices.heads import HeadComparison, HeadLimits
@@ -20,7 +21,7 @@ from nodes.runtime.peers.identity import log_name
 from nodes.runtime.peers.signing import fresh_nonce
 from nodes.runtime.replica.store import Entry, LogReplica
 from scoring.custody.planning import heads_needed
-from scoring.statements import Head, MemberChange, Refusal
+from scoring.statements import Head, MemberChange, Refusal, Split
 from tests.support.databases import database_in
 from tests.support.exchange import HeldZone
 from tests.support.ledger import START, Ledger
@@ -61,6 +62,11 @@ class Place:
         checkpoint = note(shown, len(shown.entries) if size is None else size).decode()
         said = {"zone": ZONE, "nonce": fresh_nonce(), "member": member, "time": self.now, "checkpoint": checkpoint}
         return self.ledger.envelope(Head.model_validate({**said, **changes}), member)
+
+    def split(self, member: str, *notes: bytes, signer: str = "") -> bytes:
+        """Notes that ``member`` shows."""
+        said = Split(zone=ZONE, nonce=fresh_nonce(), member=member, notes=tuple(item.decode() for item in notes))
+        return self.ledger.envelope(said, signer or member)
 
     def hear_all(self) -> None:
         for member in (OTHER, THIRD):
@@ -123,6 +129,44 @@ def test_two_histories_are_found_at_any_size_and_both_notes_are_kept(place: Plac
     proof = [bytes.fromhex(item) for item in split["consistency_proof"]]
     check_consistency(split["size"], ours.size, proof, bytes.fromhex(split["root_here"]), ours.root)  # ours goes on from another tree
     assert split["root_here"] != split["root_there"]
+
+
+@pytest.mark.parametrize("size", ["same", "smaller", "larger, then caught up"])
+def test_notes_that_a_witness_kept_stop_releases_whoever_shows_them(place: Place, size: str) -> None:
+    """The head of who shows them may agree with ours: its witness alone was asked to cosign the other history."""
+    other, here = forked(place), len(place.ledger.entries)
+    place.hear_all()
+    said = {"same": here, "smaller": here - 1, "larger, then caught up": here + 1}[size]
+    place.heads.take_split(place.split(OTHER, note(place.ledger, here), note(other, said)))
+    if said > here:
+        place.heads.check()
+        place.now += LIMITS.lag_s + 1
+        place.hear_all()
+        with pytest.raises(NotReadyError):  # the log has signed what it does not show
+            place.heads.check()
+        refuse(place.ledger)
+        place.follow()
+        place.heads.turn()
+    with pytest.raises(LogSplitError):
+        place.heads.check()
+    split = json.loads((place.directory / "heads" / "split.json").read_bytes())
+    assert (split["peer"], split["size"]) == (OTHER, said)
+
+
+def test_who_shows_notes_is_not_believed(place: Place) -> None:
+    """Notes of our own history, or of another log's key, change nothing; nor does what its member has not signed, or is no poster."""
+    here, other = len(place.ledger.entries), forked(place)
+    stranger = NoteSigner(log_name(ZONE), ED25519, b"s" * 32)
+    foreign = sign_checkpoint(Checkpoint(log_name(ZONE), here, root([b"leaf"] * here)), stranger)
+    place.heads.take_split(place.split(OTHER, note(place.ledger, here), note(place.ledger, here - 2)))
+    place.heads.take_split(place.split(OTHER, foreign))
+    place.heads.take_split(place.split(OTHER, note(other, here), signer=THIRD))
+    place.heads.take_split(place.split("bank-a", note(other, here)))
+    place.heads.take_split(place.head(OTHER, other, here))
+    place.hear_all()
+    place.now += LIMITS.lag_s + 1
+    place.heads.check()
+    assert not place.heads.split
 
 
 def test_a_split_stops_releases_after_a_restart_too(place: Place) -> None:
