@@ -26,7 +26,7 @@ from nodes.runtime.replica.follower import LogFollower
 from nodes.runtime.replica.store import Entry, LogReplica
 from nodes.runtime.settings import Peer
 from protos.v1.board_pb2_grpc import add_BoardServicer_to_server
-from scoring.statements import Head, Refusal
+from scoring.statements import Head, Refusal, Split
 from tests.contract.conftest import ZONE
 from tests.support.databases import database_in
 from tests.support.exchange import HeldZone, MemoryLog
@@ -100,15 +100,18 @@ def test_the_board_is_not_for_everybody_and_bounded(client: Callable[[str], Boar
             client("tax").exchange(notices)
 
 
-def test_a_peer_zones_node_pins_its_head_and_nothing_else(client: Callable[[str], BoardClient], make_identity: MakeIdentity) -> None:
+def test_a_peer_zones_node_pins_its_head_and_what_splits_it_and_nothing_else(
+    client: Callable[[str], BoardClient], make_identity: MakeIdentity
+) -> None:
     node = client("other-node")
     said = Head(zone=ZONE, nonce=fresh_nonce(), member="other-node", time=1, checkpoint="x")
     head = sign_statement(said, make_identity("other-node").signer)
-    node.exchange([head])
+    split = sign_statement(Split(zone=ZONE, nonce=fresh_nonce(), member="other-node", notes=("x",)), make_identity("other-node").signer)
+    node.exchange([head, split])
     for notices in ([head] * (MOST_OF_A_PEER + 1), [head, b"garbage"]):
         with pytest.raises(RpcRefusal, match="MESSAGE_INVALID"):
             node.exchange(notices)
-    assert client("tax").exchange([]) == [head]
+    assert client("tax").exchange([]) == [head, split]
 
 
 # --- custodians at their boards ---

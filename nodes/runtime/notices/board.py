@@ -19,12 +19,12 @@ from nodes.runtime.peers.identity import Identity
 from nodes.runtime.settings import Peer
 from protos.v1 import board_pb2 as wire
 from protos.v1 import board_pb2_grpc
-from scoring.statements import Head
+from scoring.statements import Head, Split, Statement
 
 ROLES = ("custodian", "auditor", "enterprise-service", "peer")
 HEADS_FROM = ("custodian", "auditor", "peer")
 MOST_NOTICES, LARGEST_NOTICE, LARGEST_PINNED = 256, 32 << 10, 256 << 10
-MOST_OF_A_PEER = 4  # a peer zone's node pins its head alone: whatever more it sent, every custodian would read and report
+MOST_OF_A_PEER = 4  # a peer zone's node pins its head, and a split that it found: whatever more it sent, every custodian would read and report
 EXCHANGE_TIMEOUT_S = 5.0
 
 _NO_SECOND_TRY = threading.Event()
@@ -50,14 +50,14 @@ class BoardService(board_pb2_grpc.BoardServicer):
         notices = tuple(request.envelopes)
         if len(notices) > MOST_NOTICES or any(len(item) > LARGEST_NOTICE for item in notices) or sum(map(len, notices)) > LARGEST_PINNED:
             raise WireFormatError(f"a member pins at most {MOST_NOTICES} notices of {LARGEST_NOTICE} bytes, {LARGEST_PINNED} together")
-        if self._has_role(caller, "peer") and (len(notices) > MOST_OF_A_PEER or not all(map(_is_head, notices))):
-            raise WireFormatError(f"a peer zone's node pins heads, {MOST_OF_A_PEER} at most")
+        if self._has_role(caller, "peer") and (len(notices) > MOST_OF_A_PEER or not all(_is(item, Head, Split) for item in notices)):
+            raise WireFormatError(f"a peer zone's node pins heads and splits, {MOST_OF_A_PEER} at most")
         with self._lock:
             self._pinned[caller] = notices
             names = sorted(self._pinned, key=lambda name: not self._has_role(name, *HEADS_FROM))  # heads come first
             others = [item for name in names if name != caller and self._has_role(name, *ROLES) for item in self._pinned[name]]
         if self._has_role(caller, "peer"):
-            others = [item for item in others if _is_head(item)]  # the rest is between the zone's own members [F3]
+            others = [item for item in others if _is(item, Head)]  # the rest is between the zone's own members [F3]
         return wire.Notices(envelopes=_within(others, tls.MESSAGE_LIMIT - LARGEST_PINNED))
 
 
@@ -79,9 +79,9 @@ class BoardClient:
         self._channel.close()
 
 
-def _is_head(notice: bytes) -> bool:
+def _is(notice: bytes, *kinds: type[Statement]) -> bool:
     try:
-        return parse_envelope(notice).payload_type == Head.payload_type()
+        return parse_envelope(notice).payload_type in {kind.payload_type() for kind in kinds}
     except CryptoError:
         return False
 
