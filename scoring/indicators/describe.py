@@ -165,11 +165,8 @@ def _learns(model: Model, audience: str) -> dict[str, list[str]]:
     """What an audience may be given: functionals, indicators by themselves; ``exposed``: those that totals show beyond the zone's policy."""
     given = model.disclosures(audience)
     more = dict.fromkeys(exposure.indicator for exposure in model.pack.exposures if audience in exposure.audiences)
-    return {
-        "functionals": [name for name in given if name in model.functionals],
-        "single": [name for name in given if name not in model.functionals],
-        "exposed": list(more),
-    }
+    functionals, single = ([name for name in given if (name in model.functionals) is wanted] for wanted in (True, False))
+    return {"functionals": functionals, "single": single, "exposed": list(more)}
 
 
 def _product(model: Model, product: Product) -> dict[str, Any]:

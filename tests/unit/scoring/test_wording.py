@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import re
 from ast import literal_eval
 
@@ -46,3 +48,10 @@ functionals: 3
         assert not re.search(r"Input should|String should|\^\[|pydantic", line), line
         assert OTHER_FORM not in line
         assert re.search("[一-龥]", line), line
+
+
+@pytest.mark.parametrize("module", ["scoring.wording", "scoring.notation.workbook.places", "nodes.commands.models.tables"])
+def test_examples_in_docstrings_hold(module: str) -> None:
+    result = doctest.testmod(importlib.import_module(module))
+    assert result.attempted > 0
+    assert result.failed == 0
