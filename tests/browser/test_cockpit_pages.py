@@ -87,6 +87,7 @@ def test_the_board_prints_and_shows_no_small_figure(kept: KeptZone, visit: Calla
         assert text == "–" or int(text.replace(",", "")) >= 5
     visitor.page.emulate_media(media="print")
     assert not visitor.page.get_by_role("navigation").first.is_visible()
+    assert visitor.page.locator("figure.chart table").first.is_visible()  # on paper nobody opens a chart's table
     assert visitor.page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
 
 
