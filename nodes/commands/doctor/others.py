@@ -82,13 +82,16 @@ def _ready(state_dir: Path) -> Finding:
     """By the file that a process has in its state directory for as long as it serves."""
     try:
         pid = int(json.loads((state_dir / READY_FILE).read_text(encoding="utf-8"))["pid"])
-        os.kill(pid, 0)
     except FileNotFoundError:
         return soon("process", state_dir, "it does not run, or is not ready yet", START)
-    except ProcessLookupError:
-        return soon("process", state_dir, f"it does not run: {pid} was killed, or its machine", START)
     except (ValueError, KeyError, OSError) as error:
         return soon("process", state_dir, f"whether it runs cannot be seen: {error}", "run this as the user of the process")
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return soon("process", state_dir, f"it does not run: {pid} was killed, or its machine", START)
+    except PermissionError:
+        return soon("process", state_dir, f"whether {pid} is this process cannot be seen", "run this as the user of the process")
     return well("process", state_dir, f"it runs, as process {pid}")
 
 
