@@ -241,7 +241,7 @@ _FEDERATION = {
     "CredentialTooOldError": _denied("CREDENTIAL_TOO_OLD", "The score is older than this zone takes."),
     "NotTheHolderError": _denied("NOT_THE_HOLDER", "The credential is not shown by the enterprise that it is about."),
     "PresentationAudienceError": _denied("PRESENTATION_AUDIENCE", "The credential is shown to another zone."),
-    "SharedItemError": _bad("SHARED_ITEM_INVALID", "An item of a peer zone is not what that zone's authority signed."),
+    "SharedItemError": _bad("SHARED_ITEM_INVALID", "An item of a peer zone is not what that zone's authority signed with a key that it has now."),
     "BackupError": _bad("BACKUP_INVALID", "The backup is not whole, not in its order, or not of this zone and key."),
     "PresentationExpiredError": _denied("PRESENTATION_EXPIRED", "The presentation is not in force now: show the credential anew."),
 }

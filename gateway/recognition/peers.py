@@ -14,6 +14,7 @@ from crypto.paillier import DEFAULT_MIN_BITS
 from nodes.auditor.evidence.receipt import verify_receipt
 from nodes.auditor.evidence.roots import Roots
 from nodes.errors import NodeError, SettingsError
+from nodes.peering.members_now import MembersNow
 from nodes.peering.mirrored import MirroredLog
 from nodes.runtime import logging
 from scoring.errors import ScoringError
@@ -27,10 +28,11 @@ _log = logging.logger("recognition")
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A pinned zone: what a verifier pins of it, and that in the form in which credentials are judged."""
+    """A pinned zone: what a verifier pins of it, that in the form in which credentials are judged, and whose keys count there now by its mirror."""
 
     roots: Roots
     pinned: PinnedPeer
+    members: MembersNow
 
     @property
     def title(self) -> Title:
@@ -71,11 +73,12 @@ class Peers:
     def _load(self, name: str) -> Peer | None:
         try:
             roots = _roots(self._directory / name, self._min_bits)
+            members = MembersNow(self._directory / name / PUBLIC, self.mirror(name), self._min_bits)
         except (NodeError, ScoringError, CryptoError) as error:
             _log.warning(PEER_UNREADABLE, zone=name, error=type(error).__name__)
             return None
         verify = partial(verify_receipt, roots=roots)
-        return Peer(roots, PinnedPeer(roots.registry, sha256(roots.genesis).hex(), verify, roots.first_generation))
+        return Peer(roots, PinnedPeer(roots.registry, sha256(roots.genesis).hex(), verify, roots.first_generation), members)
 
 
 def _roots(directory: Path, min_bits: int) -> Roots:

@@ -32,7 +32,8 @@ Found = tuple[SharedKind, str, bytes]
 
 
 class Offering:
-    """Offers each item once. ``offer`` puts it into the coordinator's outbox, where the same bytes are one item; ``packs``: their directory."""
+    """Offers each item once, and once more under each later key: peers believe none that the authority gave up. ``offer`` puts it into the
+    coordinator's outbox, where the same bytes are one item; ``packs``: their directory."""
 
     def __init__(
         self, identity: Identity, zone: Zone, offer: Callable[[str, str, bytes], int], packs: Path, cockpit: CockpitStore, policies: PolicyStore
@@ -46,12 +47,13 @@ class Offering:
         """Offer everything that was not, while the zone has a peer that may have something. Raises RpcRefusal, PeerUnavailableError."""
         with self._zone.reading() as view:
             granted = {grant for member in view.registry.members.values() if member.peer is not None for grant in member.peer.grants}
+        signer = self._identity.signer
         for kind, name, content in self._found() if granted - {"log", "backup"} else ():
-            digest = sha256(canonical_json([kind, name, sha256(content).hex()])).hex()
+            digest = sha256(canonical_json([signer.key_id, kind, name, sha256(content).hex()])).hex()
             if kind not in granted or digest in self._offered:
                 continue
             try:
-                item = share(self._identity.zone, kind, name, content, lambda statement: sign_statement(statement, self._identity.signer))
+                item = share(self._identity.zone, kind, name, content, lambda statement: sign_statement(statement, signer))
             except SharedItemError as error:
                 _log.error(ITEM_TOO_LARGE, kind=kind, name=name, detail=str(error))
             else:

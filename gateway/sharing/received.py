@@ -39,13 +39,13 @@ def received(peers: Peers, approved: Mapping[str, Peer]) -> list[Received]:
 
 
 def content_of(peers: Peers, approved: Mapping[str, Peer], zone: str, digest: str) -> Shared:
-    """The item of ``zone`` with this digest, once its signature holds. Raises NotFoundError, SharedItemError."""
+    """The item of ``zone`` with this digest, once a key that the zone's authority has now signed it. Raises NotFoundError, SharedItemError."""
     found = next((item for item in received(peers, approved) if (item.zone, item.digest) == (zone, digest)), None)
     if found is None:
         raise NotFoundError("no such item of that zone is here")
     data = peers.mirror(zone).item(found.kind, digest)
     try:
-        return read_shared(data, found.kind, found.name, approved[zone].roots.registry)
+        return read_shared(data, found.kind, found.name, approved[zone].members.registry())
     except SharedItemError as error:
         _log.warning(ITEM_REFUSED, zone=zone, kind=found.kind, name=found.name, detail=str(error))
         raise

@@ -33,6 +33,7 @@ class MirrorFiles:
             path.mkdir(mode=_DIR, parents=True, exist_ok=True)
             path.chmod(_DIR)  # the process's umask keeps others out, which is not what these are for
         self._edge = self._written()
+        self._write_statements(0, self._edge.size)  # one may have come, or be readable to this version, only after its leaf was shown
 
     @property
     def size(self) -> int:
@@ -86,8 +87,9 @@ class MirrorFiles:
 
     def _write_statements(self, start: int, end: int) -> None:
         for entry in self._replica.entries(start, end):
-            if entry.envelope:
-                self._write(Path("statements") / parse_leaf(entry.leaf).digest, entry.envelope)
+            name = Path("statements") / parse_leaf(entry.leaf).digest if entry.envelope else None
+            if name is not None and not (self._directory / name).exists():
+                self._write(name, entry.envelope)
 
     def _put(self, address: TileAddress, data: bytes) -> None:
         self._write(Path("log") / address.path(), data)

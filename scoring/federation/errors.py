@@ -44,4 +44,4 @@ class BackupError(FederationError):
 
 
 class SharedItemError(FederationError):
-    """An item of a peer zone is not what that zone's authority signed, or too large."""
+    """An item of a peer zone is not what that zone's authority signed, cannot be shown to be, or is too large."""

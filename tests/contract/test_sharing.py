@@ -11,14 +11,15 @@ from fastapi.testclient import TestClient
 
 from crypto.encoding import canonical_json, sha256
 from crypto.keygen import PrivateKey
-from gateway.sharing.offering import SHOWN, shown_of
+from crypto.sealing import public_key
+from gateway.sharing.offering import SHOWN, Offering, shown_of
 from nodes.commands.output import run
 from nodes.errors import PeerUnavailableError
 from nodes.packs import pack_bytes
 from nodes.peering.files import MirrorFiles
-from nodes.runtime.database import open_database
 from nodes.runtime.pages.accounts import AUTHORITY, CLERK, Person
-from nodes.runtime.replica.store import LogReplica
+from nodes.runtime.peers.identity import Identity, TlsFiles
+from nodes.runtime.standing.keyring import Held, KeyRing
 from scoring.disclosure.lint import lint
 from scoring.federation.errors import SharedItemError
 from scoring.federation.items import LARGEST_CONTENT, read_shared, share
@@ -29,6 +30,7 @@ from tests.support.credentials import HERE, ORIGIN, join_peer, part_from
 from tests.support.epoch import EPOCH
 from tests.support.gateway import Front, front
 from tests.support.lending import terms_of
+from tests.support.mirrors import MirroredZone, rotate
 from tests.support.mutations import changed_scalar, leaves
 from tests.support.site import PASSWORD, sign_in
 from tests.support.zone import BASE, MemoryZone, released_zone
@@ -93,6 +95,24 @@ def test_a_restart_offers_the_same_bytes_so_that_the_outbox_has_one_item(origin:
     again = front(origin.zone, tmp_path / "again")
     again.offering.turn()
     assert again.exchange.offered == before
+
+
+def test_what_was_offered_is_offered_once_more_under_the_next_key(origin: Front) -> None:
+    """By the same process, which goes over to the key without a restart: peers do not believe the one before any more."""
+    zone, exchange = origin.zone, origin.exchange
+    old, new, leaf = rotate(zone)
+    sealing = zone.keys.hpke["authority"]
+    ring = KeyRing(lambda: Held((old, new), (sealing,)))
+    identity = Identity(zone.name, "authority", old, sealing, public_key(sealing), TlsFiles(b"", b"", b""), ring)
+    offering = Offering(identity, origin.zone_held, exchange.client().offer, zone.pack.parent, origin.cockpit.store, origin.policies.store)
+    offering.turn()
+    count = len(exchange.offered)
+    identity.registered(zone.view.registry.members["authority"], zone.view.at(leaf).time)
+    for _ in range(2):
+        offering.turn()
+    assert count
+    assert [item[:2] for item in exchange.offered[count:]] == [item[:2] for item in exchange.offered[:count]]
+    assert all(read_shared(content, kind, name, zone.view.registry) for kind, name, content in exchange.offered[count:])
 
 
 def test_nothing_is_offered_that_no_peer_is_granted(origin: Front, zones: tuple[MemoryZone, MemoryZone]) -> None:
@@ -161,6 +181,7 @@ class Here:
 
     site: Front
     public: Path
+    mirrored: MirroredZone
     mirror: MirrorFiles
 
     def browser(self, name: str) -> TestClient:
@@ -178,8 +199,9 @@ def here(zones: tuple[MemoryZone, MemoryZone], origin: Front, tmp_path: Path) ->
         site.site.accounts.add(Person(name, name, frozenset({role}), ("",), ("",)), PASSWORD)
     place = tmp_path / "here" / "peers" / ORIGIN
     write_public(origin.zone, place / "public")
-    replica = LogReplica(open_database(tmp_path / "node", "peering"), tmp_path / "node" / "replica", origin.zone.log_signer.key.to_vkey())
-    mirror = MirrorFiles(place / "mirror", replica)
+    mirrored = MirroredZone(origin.zone, tmp_path / "node", place / "mirror")
+    mirrored.grow()
+    mirror = mirrored.files
     origin.offering.turn()
     index: dict[str, dict[str, dict[str, object]]] = {}
     for number, (kind, name, content) in enumerate(origin.exchange.offered, 1):
@@ -187,7 +209,7 @@ def here(zones: tuple[MemoryZone, MemoryZone], origin: Front, tmp_path: Path) ->
         mirror.put_item(kind, digest, content)
         index.setdefault(kind, {})[name] = {"sequence": number, "digest": digest}
     mirror.put_index(index)
-    return Here(site, tmp_path / "here", mirror)
+    return Here(site, tmp_path / "here", mirrored, mirror)
 
 
 def test_officials_see_whose_each_item_is_and_take_its_exact_bytes(here: Here, origin: Front) -> None:
@@ -219,12 +241,29 @@ def test_an_item_that_its_zone_did_not_sign_is_shown_to_nobody(here: Here, origi
     assert answer.status_code == 400
 
 
+def test_an_item_of_a_key_that_its_authority_gave_up_is_shown_to_nobody(here: Here, origin: Front, capfd: pytest.CaptureFixture[str]) -> None:
+    browser = here.browser("chief")
+    digest = next(sha256(content).hex() for kind, _, content in origin.exchange.offered if kind == "models")
+    assert browser.get(f"/shared/{ORIGIN}/{digest}").status_code == 200
+    rotate(origin.zone)
+    here.mirrored.grow()
+    assert browser.get(f"/shared/{ORIGIN}/{digest}").status_code == 400
+    code, said = command("peer", "items", ORIGIN, "--public", str(here.public), "--kind", "models", capfd=capfd)
+    assert (code, said["items"][0]["sha256"]) == (1, "")  # type: ignore[index]  # a list of items
+    renewed = share(ORIGIN, "models", "firm-panel@1", origin.zone.pack.read_bytes(), lambda statement: origin.zone.envelope(statement, "authority"))
+    here.mirror.put_item("models", sha256(renewed).hex(), renewed)
+    here.mirror.put_index({"models": {"firm-panel@1": {"sequence": 99, "digest": sha256(renewed).hex()}}})
+    assert browser.get(f"/shared/{ORIGIN}/{sha256(renewed).hex()}").status_code == 200
+    assert command("peer", "items", ORIGIN, "--public", str(here.public), capfd=capfd)[0] == 0
+
+
 def test_items_of_a_zone_that_has_left_are_not_shown(here: Here) -> None:
     part_from(here.site.zone)
     assert ORIGIN not in here.browser("chief").get("/shared").text
 
 
 def command(*line: str, capfd: pytest.CaptureFixture[str]) -> tuple[int, dict[str, object]]:
+    capfd.readouterr()  # what the gateway logged before
     code = run(application("peer", "model"), [*line, "--json"])
     said: dict[str, object] = json.loads(capfd.readouterr().out)
     return code, said

@@ -9,11 +9,10 @@ import typer
 
 from crypto.encoding import sha256
 from nodes.commands.output import ExitCode, JsonFlag, of_form, reporting
-from nodes.commands.peers.roots import registry_in
 from nodes.errors import NotFoundError, SettingsError
+from nodes.peering.members_now import MembersNow
 from nodes.peering.mirrored import MirroredLog
 from nodes.runtime.files import write_public
-from scoring.exchange.registry import MemberRegistry
 from scoring.federation.errors import SharedItemError
 from scoring.federation.items import Shared, read_shared
 from scoring.indicators.model import load_pack
@@ -30,7 +29,9 @@ def items(
     kind: Annotated[str, typer.Option(help="Only of this kind: models, catalog, policies or statistics.")] = "",
     as_json: JsonFlag = False,
 ) -> None:
-    """List what a peer zone let this one have, each item judged by its signature. Exit code 1 when one is not that zone's own."""
+    """List what a peer zone let this one have, each item judged by its signature, under the keys that its authority has by the mirrored log now.
+
+    Exit code 1 when one is not that zone's own."""
     with reporting(as_json) as report:
         peer = _Peer(public, zone)
         found = [_judged(peer, each, name, place) for each, names in peer.index().items() if kind in {"", each} for name, place in names.items()]
@@ -70,9 +71,10 @@ class _Peer:
         place = public / "peers" / zone
         if not (place / "public").is_dir():
             raise SettingsError(f"{zone} is not pinned in {place}: xinqiao peer pin")
-        self._registry, self._mirror = MemberRegistry(registry_in(place / "public")[2]), MirroredLog(place / "mirror")
-        if self._registry.genesis.zone != zone:
-            raise SettingsError(f"{place} pins zone {self._registry.genesis.zone}")
+        self._mirror = MirroredLog(place / "mirror")
+        self._members = MembersNow(place / "public", self._mirror)
+        if self._members.zone != zone:
+            raise SettingsError(f"{place} pins zone {self._members.zone}")
 
     def index(self) -> dict[str, dict[str, dict[str, Any]]]:
         return self._mirror.items()
@@ -82,7 +84,7 @@ class _Peer:
         place = self.index().get(kind, {}).get(name)
         if place is None:
             raise NotFoundError(f"no item {name} of {kind} has come: {', '.join(sorted(self.index().get(kind, {}))) or 'there is none'}")
-        return read_shared(self._mirror.item(kind, str(place["digest"])), kind, name, self._registry)
+        return read_shared(self._mirror.item(kind, str(place["digest"])), kind, name, self._members.registry())
 
 
 def _judged(peer: _Peer, kind: str, name: str, place: dict[str, Any]) -> dict[str, Any]:
