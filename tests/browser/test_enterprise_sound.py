@@ -16,7 +16,7 @@ from nodes.runtime.web.server import WebServer
 from scoring.statements.lending import Contracted
 from simulators.zone.configs import free_ports
 from tests.browser.looks import Look, every_look
-from tests.contract.test_enterprise_market import act, bank_of, offered
+from tests.contract.enterprise.test_enterprise_market import act, bank_of, offered
 from tests.support.bank import uscc_of
 from tests.support.browser import Visit
 from tests.support.enterprise_pages import Pages, pages_in

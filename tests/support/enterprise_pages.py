@@ -24,7 +24,7 @@ from nodes.lending.service import ServiceAdmission
 from nodes.runtime.web.gateway_client import GatewayClient
 from scoring.statements import parse_leaf
 from simulators.identity.accounts import STAFF, Account, Represented
-from tests.contract.test_enterprise_service import SERVICE, Service, service
+from tests.contract.enterprise.test_enterprise_service import SERVICE, Service, service
 from tests.support.bank import roots_of, uscc_of
 from tests.support.databases import database_in
 from tests.support.exchange import identity_of

@@ -15,7 +15,7 @@ from simulators.sandbox.trial import RunningZone, chosen, try_cases
 from tests.support.gateway import Front, front
 from tests.support.zone import BASE, MemoryZone, released_zone
 
-SPEC = Path(__file__).parents[2] / "docs" / "specs" / "signed-requests.md"
+SPEC = Path(__file__).parents[3] / "docs" / "specs" / "signed-requests.md"
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from tests.support.intake import MakeIdentity, Sent, Site, intake_site
 
 pytest.importorskip("phe")
 pytestmark = pytest.mark.interop
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "interop-phe.md").read_text(encoding="utf-8")
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "interop-phe.md").read_text(encoding="utf-8")
 SENDER = re.findall(r"^```python\n(.*?)^# ---- The zone:", DOCUMENT, re.MULTILINE | re.DOTALL)[0]
 MEMBER = "ip"
 

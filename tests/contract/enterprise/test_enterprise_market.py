@@ -24,7 +24,7 @@ from scoring.lending.terms import amount_of
 from scoring.rules.credit import line_fen
 from scoring.statements import parse_leaf
 from scoring.statements.lending import Contracted, Declined, Disbursed, LoanContent, Offered, Queried, Repaid, Surveyed
-from tests.contract.test_enterprise_service import SERVICE
+from tests.contract.enterprise.test_enterprise_service import SERVICE
 from tests.support.bank import uscc_of
 from tests.support.databases import ON_BOTH, database_in
 from tests.support.enterprise_pages import Pages, pages_in, posted

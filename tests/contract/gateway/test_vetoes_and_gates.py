@@ -17,7 +17,7 @@ from tests.support.bank import BankNode, bank, bound_consent, roots_of, uscc_of
 from tests.support.gateway import front
 from tests.support.zone import MemoryZone
 
-PACK = Path(__file__).parents[2] / "scoring" / "packs" / "hangzhou-binjiang" / "hangzhou-binjiang@1.yaml"
+PACK = Path(__file__).parents[3] / "scoring" / "packs" / "hangzhou-binjiang" / "hangzhou-binjiang@1.yaml"
 FLOOR_FEN = 500_000 * 100
 RECORDS: dict[str, dict[str, str]] = {
     "grade C": {"credit_grade": "C", "court_enforced": "0", "zero_filing_months": ""},

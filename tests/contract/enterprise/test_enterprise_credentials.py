@@ -24,7 +24,7 @@ from nodes.runtime.web import problems
 from nodes.runtime.web.gateway_client import GatewayClient, GatewayRefusal
 from scoring.errors import ReceiptError, SubjectUnknownError, WrongSignerError
 from scoring.statements import Recognition, Title
-from tests.contract.test_enterprise_service import Network
+from tests.contract.enterprise.test_enterprise_service import Network
 from tests.support.artifacts import write_public
 from tests.support.bank import bank, uscc_of
 from tests.support.credentials import HERE, ORIGIN, join_peer

@@ -20,7 +20,7 @@ from nodes.runtime.pages.accounts import AUTHORITY, CLERK, COUNTY, Person
 from nodes.runtime.pages.language import day
 from scoring.errors import StatementReplayedError, WrongSignerError, ZoneMismatchError
 from scoring.statements import Recognition
-from tests.contract.test_gateway_http import refused
+from tests.contract.gateway.test_gateway_http import refused
 from tests.support.artifacts import base64_of, put, write_public
 from tests.support.credentials import ORIGIN, Abroad, abroad, join_peer, part_from
 from tests.support.databases import ON_BOTH

@@ -15,7 +15,7 @@ from crypto.keygen import PrivateKey
 from nodes.enterprise.api import create_app
 from nodes.enterprise.customs import CustomsDesk
 from nodes.enterprise.settings import CustomsTable, EnterpriseTable
-from tests.contract.test_enterprise_service import Service, service
+from tests.contract.enterprise.test_enterprise_service import Service, service
 from tests.support.bank import uscc_of
 from tests.support.customs import NOW, OTHER, Client, declaration, failure, memory_engine, receipt, response, zipped
 from tests.support.databases import ON_BOTH, database_in

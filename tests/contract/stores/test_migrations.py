@@ -20,7 +20,7 @@ from nodes.runtime.migrations.agreement import differences
 from nodes.runtime.migrations.catalogue import HERE, TABLES, metadata_of, revisions, versions_of
 from nodes.runtime.migrations.upgrading import VERSION_TABLE, bring_up_to_date, configuration, downgrade, is_current, revision_of
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])

@@ -23,7 +23,7 @@ from nodes.runtime.database import open_database, reading, writing
 from nodes.runtime.files import make_private_directory, write_private
 from nodes.runtime.migrations.upgrading import VERSION_TABLE
 from nodes.runtime.process import take_state
-from tests.contract.test_log_store import Writer
+from tests.contract.stores.test_log_store import Writer
 from tests.support.zone import MemoryZone
 
 ZONE = "test-zone"
