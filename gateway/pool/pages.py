@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from gateway import schemas
 from gateway.intake import Raw, SignedIntake, read_raw
 from gateway.pool.claims import Claimed, claim_of
-from gateway.pool.proposals import ACTS, proposed
+from gateway.pool.proposals import ACTS, Act, proposed
 from gateway.pool.store import PoolStore
 from nodes.errors import FormError
 from nodes.runtime.clock import Clock
@@ -92,7 +92,7 @@ def _pages(site: Site, store: PoolStore, now: Clock) -> APIRouter:
 
     @router.post("/pool")
     def act(session: Session = chief, form: Form = sent) -> Response:
-        found = next((act for act in ACTS if act == form.one("act")), None)
+        found: Act | None = next((each for each in ACTS if each == form.one("act")), None)
         if found is None:
             raise FormError("the page has no such act")
         said: dict[str, Any] = {"application": form.one("application"), "claimant": form.one("claimant")}

@@ -46,7 +46,7 @@ def office_table(value: Mapping[str, Any]) -> Sheet:
     rows: list[tuple[Cell, ...]] = [(GROUP[0], NAME[0], *(stage["title"]["zh"] for stage in stages.values()), REFERENCE[0])]
     for spec in scored(value).values():
         weights = spec["weights"]
-        by_stage = weights if isinstance(weights, Mapping) else dict.fromkeys(stages, weights)
+        by_stage: Mapping[str, Any] = weights if isinstance(weights, Mapping) else dict.fromkeys(stages, weights)
         marks = [_cents(_most(rule) * by_stage.get(stage, 0)) for stage, rule in _rules(spec, stages).items()]
         references = {rule.get("reference") for rule in _rules(spec, stages).values()} if linear(spec) else set()
         group = value["dimensions"][spec["dimension"]]["zh"]
@@ -64,7 +64,8 @@ def read_office_table(sheet: Sheet, base: Mapping[str, Any], own: Identity) -> t
     if table.mistakes or not rows:
         raise ModelError("\n".join(table.mistakes[:MAX_SHOWN]) or f"sheet {sheet.name}: it has no indicator 没有指标")
     value = _pack(rows, base, own)
-    cells: dict[Path, str] = {(): f"sheet {sheet.name}"} | {("indicators", row.indicator): f"sheet {sheet.name}, row {row.number}" for row in rows}
+    cells: dict[Path, str] = {("indicators", row.indicator): f"sheet {sheet.name}, row {row.number}" for row in rows}
+    cells[()] = f"sheet {sheet.name}"
     return CellDocument(value, dict.fromkeys(_paths(value, ()), 0), cells=cells), [*table.remarks, *_left_out(rows, base)]
 
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -37,7 +37,7 @@ def somebody() -> Iterator[Callable[[str], str]]:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_: Any) -> None:
+            def log_message(self, format: str, *_args: object) -> None:  # noqa: A002 - as in the class above it
                 """Says nothing."""
 
         servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
