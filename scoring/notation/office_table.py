@@ -46,8 +46,9 @@ def office_table(value: Mapping[str, Any]) -> Sheet:
     rows: list[tuple[Cell, ...]] = [(GROUP[0], NAME[0], *(stage["title"]["zh"] for stage in stages.values()), REFERENCE[0])]
     for spec in scored(value).values():
         weights = spec["weights"]
-        by_stage: Mapping[str, Any] = weights if isinstance(weights, Mapping) else dict.fromkeys(stages, weights)
-        marks = [_cents(_most(rule) * by_stage.get(stage, 0)) for stage, rule in _rules(spec, stages).items()]
+        marks = [
+            _cents(_most(rule) * (weights.get(stage, 0) if isinstance(weights, Mapping) else weights)) for stage, rule in _rules(spec, stages).items()
+        ]
         references = {rule.get("reference") for rule in _rules(spec, stages).values()} if linear(spec) else set()
         group = value["dimensions"][spec["dimension"]]["zh"]
         rows.append((group, spec["title"]["zh"], *marks, references.pop() if len(references) == 1 else None))
