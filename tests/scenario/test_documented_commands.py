@@ -102,6 +102,15 @@ SERVICES = (
     "install -m 0644 deploy/systemd/xinqiao@.service /etc/systemd/system/",
     "systemctl daemon-reload && systemctl enable --now xinqiao@log",
 )
+KEYS_BY_HAND = (
+    "openssl genpkey -algorithm ED25519 -out sign.pem",
+    "openssl genpkey -algorithm X25519 -out hpke.pem",
+    "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out tls-key.pem",
+    'openssl req -new -key tls-key.pem -subj "/CN=xinqiao member" -out request.pem',
+    "chmod 600 sign.pem hpke.pem tls-key.pem",
+    'echo "subjectAltName=URI:xinqiao://zhengzhou/bank-a" > names',
+    "openssl x509 -req -in request.pem -CA ca.pem -CAkey ca-key.pem -days 90 -extfile names -out cert.pem",
+)
 NOT_RUN = {
     "make demo": "CI's last step; test_demo runs the command behind it",
     "make test": "runs the quick suite, which CI runs with the slow tests",
@@ -126,6 +135,7 @@ NOT_RUN = {
     **dict.fromkeys((f"xinqiao {line}" for line in REGISTRY), "needs days to pass; test_front_commands and test_rotation_live run them"),
     **dict.fromkeys((f"xinqiao database {line}" for line in DATABASES), "test_database_commands runs them on both engines"),
     **dict.fromkeys(BACKUPS, "needs a second place and what was lost; test_backups, test_recovery and test_zone_databases run them"),
+    **dict.fromkeys(KEYS_BY_HAND, "test_operator_guide runs them as printed and has a node take what they made"),
     **dict.fromkeys(SERVICES, "changes the machine; test_systemd_units has the unit verified"),
     "xinqiao member update https://gateway.example:8443 --public /etc/xinqiao/public": "is of use after a re-sharing; test_front_commands runs it",
     "xinqiao doctor --config /etc/xinqiao/bank-a.toml": "test_doctor runs it on a log, sound and unsound",
