@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 from crypto.checkpoint import Checkpoint, WitnessedCheckpoint, check_witnessed, cosign, sign_checkpoint
 from crypto.encoding import sha256
 from crypto.merkle import root
+from crypto.tiles import TILE_WIDTH
 from gateway.mirrors import peer_logs
 from gateway.recognition.peers import Peers
 from nodes.commands.auditing.audit import audit
@@ -141,7 +142,7 @@ def test_statements_that_the_node_may_read_are_there_for_its_own_zone_alone(plac
 
 
 def test_a_mirror_that_was_changed_is_found(place: Mirrored) -> None:
-    place.grow(1)
+    place.grow(max(1, TILE_WIDTH - place.replica.next_index()))
     tile = place.mirror.directory / "log" / "tile" / "0" / "000"
     data = tile.read_bytes()
     tile.write_bytes(bytes([data[0] ^ 1]) + data[1:])

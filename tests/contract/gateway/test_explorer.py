@@ -22,11 +22,11 @@ from gateway.explorer.proofs import Prover
 from gateway.explorer.words import REASONS
 from nodes.runtime.pages.accounts import AUDITOR, COUNTY, Person
 from scoring.errors import LogInconsistentError
-from tests.support.databases import ON_BOTH, database_in
+from tests.support.databases import ON_FILES, database_in
 from tests.support.gateway import ARTIFACTS, Front, front
 from tests.support.zone import released_zone
 
-pytestmark = ON_BOTH
+pytestmark = pytest.mark.usefixtures("both_engines_in_turn")
 
 HTML = {"accept": "text/html"}
 CORPUS = [item for item in json.loads((ARTIFACTS / "index.json").read_text(encoding="utf-8")) if item["kind"] == "receipt"]
@@ -35,7 +35,7 @@ WRONG = [(item["file"], item["reason"]) for item in CORPUS if not item["valid"]]
 
 
 @pytest.fixture(scope="module")
-def site(small_private_key: PrivateKey, tmp_path_factory: pytest.TempPathFactory) -> Front:
+def site(both_engines_in_turn: None, small_private_key: PrivateKey, tmp_path_factory: pytest.TempPathFactory) -> Front:
     made = front(released_zone(small_private_key), tmp_path_factory.mktemp("explorer"))
     assert made.explorer.index.update() == len(made.zone.entries)
     return made
@@ -187,6 +187,7 @@ def test_every_reason_of_the_verifier_has_words() -> None:
     assert found == set(REASONS)
 
 
+@ON_FILES
 def test_uploads_are_bounded_and_kept_nowhere(site: Front, tmp_path: Path) -> None:
     marker = b"receipt-marker-4711"
     assert "RECEIPT_FORMAT" in send(site, b'{"x": "' + marker + b'"}').text
