@@ -65,7 +65,7 @@ def _both_engines(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
-_ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
+_ENGINES = ["sqlite", pytest.param("postgresql", marks=[pytest.mark.slow, pytest.mark.nightly])]
 both_engines = pytest.fixture(_both_engines, params=_ENGINES, name="both_engines")
 both_engines_in_turn = pytest.fixture(_both_engines, params=_ENGINES, scope="module", name="both_engines_in_turn")
 """For what all tests of a module share: all of them on the one, then all of them on the other."""

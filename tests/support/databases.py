@@ -18,7 +18,7 @@ from nodes.runtime.database import open_database, reading, writing
 from nodes.runtime.migrations.catalogue import metadata_of
 
 ON_BOTH = pytest.mark.usefixtures("both_engines")
-"""Every test of the module runs twice: on SQLite, and in the slow run on PostgreSQL."""
+"""Every test of the module runs twice: on SQLite, and at night on PostgreSQL. By day the suites of log, records, outbox, blobs and lease do so."""
 
 ON_FILES = pytest.mark.on_files
 """Of such a module, a test about SQLite's files alone."""
