@@ -33,7 +33,7 @@ from simulators.zone.layout import demo_plan
 from tests.support.commands import begun
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("guide"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.xdist_group("guide"), pytest.mark.timeout(900)]
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "docs/operator-guide.md")
 FIRMS, TIMEOUT_S = 40, 600.0

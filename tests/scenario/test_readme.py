@@ -46,7 +46,7 @@ def test_command_of_the_readme_succeeds(command: str, demo: DemoRun, tmp_path: P
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("arguments", INDEPENDENT)
+@pytest.mark.parametrize("arguments", [pytest.param(item, marks=pytest.mark.nightly) if item.startswith("run ") else item for item in INDEPENDENT])
 def test_the_second_verifier_of_the_readme_agrees(arguments: str, demo: DemoRun, tmp_path: Path) -> None:
     (tmp_path / "run").symlink_to(demo.out)
     line = f"{shlex.quote(sys.executable)} -I -S {shlex.quote(str(PATH))} {arguments}"

@@ -185,6 +185,7 @@ def fork_of(zone: LiveZone) -> tuple[ZoneProcesses, Peer]:
     return ZoneProcesses({"log-fork": config}, zone.out / "state"), Peer(member="log", address=address)
 
 
+@pytest.mark.nightly
 def test_a_log_that_shows_one_custodian_another_history_is_caught_though_witnesses_collude(zone: LiveZone, granted: tuple[str, str]) -> None:
     subject, consent = granted
     vkey = (zone.out / "public" / "log.vkey").read_text().strip()

@@ -8,6 +8,7 @@ from simulators.benchmarks.pages import TARGET_MS, explorer_figures
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_pages_of_a_long_log_are_looked_at() -> None:
     told: list[str] = []
     figures = explorer_figures(1_000, told.append)
