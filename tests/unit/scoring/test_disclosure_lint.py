@@ -344,6 +344,8 @@ def test_a_stage_that_leaves_an_indicator_one_point_tells_it() -> None:
     assert {(finding.indicators, finding.value) for finding in report.findings if finding.rule == "pinned"} == {(("by-size",), 10_000)}
 
 
+@pytest.mark.slow
+@pytest.mark.nightly
 def test_what_is_too_large_to_be_measured_is_refused() -> None:
     """A range beyond every size that is computed: nothing is taken to be harmless unseen."""
     weights = zip(("tax", "science", "ip"), (1, 10_001, 60_000), strict=True)
