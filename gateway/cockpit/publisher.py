@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from gateway.cockpit.questions import BALANCE, OVERDUE, POINTS, REPAID, STAGE, Asking, canonical_prefixes, edges_for, places_of
 from gateway.cockpit.results import Results
@@ -127,7 +127,7 @@ class Publisher:
                     answers[subject] |= {f"{name}/{asking.epoch}": amount for name, amount in said.items()}
         canonical = canonical_prefixes({division for division, _ in homes.values()})
         names = {name for asking in asked for question in asking.questions() for name in question.reads}
-        empty: dict[str, Hashable] = {name: None for name in sorted(names)}  # noqa: C420 - fromkeys would fix the values' type to None
+        empty = dict.fromkeys(sorted(names), cast(Hashable, None))
         items = [Item(subject, places_of(*homes[subject], canonical), {**empty, **values}) for subject, values in sorted(answers.items()) if values]
         return items, canonical
 

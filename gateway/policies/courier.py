@@ -28,11 +28,10 @@ _log = logging.logger("policies")
 def paper_of(claim: Claim) -> PolicyPaper:
     """What the last step of a claim says, with a fresh nonce."""
     step, payee = claim.history[-1], claim.payee
-    return PolicyPaper(
-        claim=claim.id, policy=claim.policy, subject=claim.subject, amount_fen=claim.amount_fen, step=step.name, by=step.by, at=step.at,  # type: ignore[arg-type]  # a step of CLAIM_STEPS
-        note=step.note, payee=None if payee is None else PaperPayee(name=payee.name, bank=payee.bank, account=payee.account),
-        notice_ends=claim.notice_ends, file=claim.file, nonce=fresh_nonce(),
-    )  # fmt: skip
+    said = {"claim": claim.id, "policy": claim.policy, "subject": claim.subject, "amount_fen": claim.amount_fen, "file": claim.file}
+    said |= {"step": step.name, "by": step.by, "at": step.at, "note": step.note, "notice_ends": claim.notice_ends, "nonce": fresh_nonce()}
+    paid_to = None if payee is None else PaperPayee(name=payee.name, bank=payee.bank, account=payee.account)
+    return PolicyPaper.model_validate(said | {"payee": paid_to})
 
 
 class Courier:
@@ -47,10 +46,9 @@ class Courier:
         """The claim's last step as the authority says it. ``previous``: digest of the step before."""
         paper = paper_of(claim).to_bytes()
         step = claim.history[-1].name
-        statement = PolicyStep(
-            zone=self._identity.zone, nonce=fresh_nonce(), claim=claim.id, step=step, previous=previous, paper=sha256(paper).hex(),  # type: ignore[arg-type]  # a step of CLAIM_STEPS
-            notice_ends=claim.notice_ends if step == "noticed" else 0,
-        )  # fmt: skip
+        said = {"zone": self._identity.zone, "nonce": fresh_nonce(), "claim": claim.id, "step": step, "previous": previous}
+        ends = claim.notice_ends if step == "noticed" else 0
+        statement = PolicyStep.model_validate(said | {"paper": sha256(paper).hex(), "notice_ends": ends})
         return Sending(claim, paper, sign_statement(statement, self._identity.signer))
 
     def send_now(self, sending: Sending) -> int:

@@ -26,10 +26,7 @@ def generate_in_parallel(bits: int, found: Callable[[int], None], workers: int =
     if bits < 256 or bits % 16:
         raise ValueError(f"modulus of {bits} bits: expected a multiple of 16, at least 256")
     command = [sys.executable, "-m", "nodes.ceremony.primes", str(bits // 2)]
-    searches = [
-        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)  # noqa: S603 - our own program
-        for _ in range(workers or os.cpu_count() or 1)
-    ]
+    searches = [subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) for _ in range(workers or os.cpu_count() or 1)]
     try:
         return _collect([cast(IO[bytes], search.stdout) for search in searches], found)
     finally:

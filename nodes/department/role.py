@@ -107,16 +107,13 @@ class DepartmentRole:
         gauges.gauges("xinqiao_quarantine_parts", "Parts of deliveries that wait in quarantine for a person", "connector", quarantine.count)
         self.ready: dict[str, int] = {}
         if desk is not None and people is not None:
-            from nodes.department.desk.app import create_app  # noqa: PLC0415  a department without a page starts a third faster without the web framework
-            from nodes.runtime.pages.entrance import Attempts  # noqa: PLC0415  the same
-            from nodes.runtime.web.server import WebServer  # noqa: PLC0415  the same
+            from nodes.department.desk.app import create_app, served  # noqa: PLC0415 - without a page a department starts a third faster
 
             feeds = Records(sources, runner, quarantine)
             pages, title = open_database(state_dir, "pages", settings.database_url), trust.registry.member(settings.member).title
             process.on_stop(pages.dispose)
             outgoing = Outgoing(engine, Summaries(engine), four_eyes)
-            page = create_app(identity.member, title, pages, people, four_eyes, outgoing, feeds, settling, now, Attempts())
-            server = WebServer(page, desk.listen)
+            server = served(create_app(identity.member, title, pages, people, four_eyes, outgoing, feeds, settling, now), desk.listen)
             server.attach(process)
             self.ready["port"] = server.port
 

@@ -7,7 +7,7 @@ false, integers, decimals (exact, never binary floats) or text; quoted scalars a
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -49,9 +49,9 @@ class Document:
         value = self.value
         lacking: list[str] = []
         for part in location:
-            inside = (isinstance(value, dict) and part in value) or (isinstance(value, tuple) and isinstance(part, int) and part < len(value))
-            if inside:
-                value = value[part]  # type: ignore[index]
+            inside: Mapping[object, object] = dict(enumerate(value)) if isinstance(value, tuple) else value if isinstance(value, dict) else {}
+            if part in inside:
+                value = inside[part]
                 path, lacking = (*path, part), []
             else:
                 lacking = [str(part)]

@@ -164,7 +164,7 @@ def _over_network(zone: _Zone, turns: int) -> float:
         f'member = "log"\nzone = "{ZONE}"\nstate_dir = "state/log"\nkeys_dir = "members/log"\npublic_dir = "public"\n'
         'log_level = "error"\n[log]\nlisten = "127.0.0.1:0"\nappends_per_minute_per_member = 100_000_000\n'
     )
-    process = subprocess.Popen([sys.executable, "-m", "nodes.log", str(config)])  # noqa: S603 - our own program
+    process = subprocess.Popen([sys.executable, "-m", "nodes.log", str(config)])
     try:
         peer = Peer(member="log", address=f"127.0.0.1:{_port(zone.root / 'state' / 'log' / 'ready', process)}")
         clients = [LogClient(zone.identity, peer) for _ in range(CHANNELS)]

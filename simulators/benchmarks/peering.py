@@ -127,7 +127,7 @@ def _common(member: str, state: str) -> str:
 @contextmanager
 def _process(root: Path, name: str, program: str, config: Path) -> Iterator[int]:
     """A process that is ready; its port, 0 for one that does not listen."""
-    process, ready = subprocess.Popen([sys.executable, "-m", program, str(config)]), root / "state" / name / "ready"  # noqa: S603 - our own program
+    process, ready = subprocess.Popen([sys.executable, "-m", program, str(config)]), root / "state" / name / "ready"
     try:
         timer = Timer(START_TIMEOUT_S)
         while not ready.exists():

@@ -257,7 +257,7 @@ class _Run:
         eligible = sorted((total["subject"] for total in self._totals if not total["gated"]), key=lambda subject: self._firms[subject].uscc)
         if len(eligible) < count:
             raise NodeError(f"{len(eligible)} enterprises are not gated, {count} are needed: lower --consents")
-        return random.Random(self._options.seed).sample(eligible, count)  # noqa: S311 - a choice for show
+        return random.Random(self._options.seed).sample(eligible, count)
 
     def _count(self, what: str) -> Callable[[int, int], None]:
         last: list[int] = []

@@ -61,7 +61,7 @@ class Servers:
     def _start(self, folder: Path) -> None:
         environment = {key: value for key, value in os.environ.items() if not key.startswith(ENV_PREFIX)}
         command = [sys.executable, "-m", api.__name__, str(folder)]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)  # noqa: S603 - our own program
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
         self._running.append(process)
         assert process.stdout is not None
         if process.stdout.readline().strip() != api.READY:

@@ -53,7 +53,7 @@ def accounts_of(firms: Sequence[Firm], seed: int) -> tuple[Account, ...]:
 
     Names follow from the seed; passwords do not.
     """
-    chance = random.Random(f"people {seed}")  # noqa: S311 - invented names
+    chance = random.Random(f"people {seed}")
     found = []
     for place, firm in enumerate(firms):
         name = chance.choice(SURNAMES) + "".join(chance.sample(GIVEN, chance.choice((1, 2))))

@@ -87,7 +87,7 @@ class Standin:
         """Start it; afterwards it answers. Raises PeerUnavailableError when it does not."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith(ENV_PREFIX)}
         command = [sys.executable, "-m", Standin.__module__, str(self._folder)]
-        self._running = subprocess.Popen(  # noqa: S603 - our own program
+        self._running = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
         )
         assert self._running.stdout is not None

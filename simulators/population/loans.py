@@ -22,7 +22,7 @@ def loan_books(population: Population, banks: Sequence[str], seed: int = 0) -> t
 
 
 def _book(population: Population, bank: str, seed: int) -> Table:
-    draw = random.Random(f"{seed}/{population.pack}/{population.period}/{bank}")  # noqa: S311 - an invented book, the same for a seed
+    draw = random.Random(f"{seed}/{population.pack}/{population.period}/{bank}")
     rows = []
     for firm in population.firms:
         active = draw.randint(1, 4)

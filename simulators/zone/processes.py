@@ -184,7 +184,7 @@ class ZoneProcesses:
         environment = {key: value for key, value in os.environ.items() if not key.startswith(ENV_PREFIX)}
         descriptor = os.open(state / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "ab") as output:
-            process = subprocess.Popen(  # noqa: S603 - our own program
+            process = subprocess.Popen(
                 [sys.executable, "-m", program_of(role_of(config)), str(config)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -21,6 +21,7 @@ from nodes.runtime.pages.entrance import Attempts, entrance
 from nodes.runtime.pages.site import Site
 from nodes.runtime.web import problems
 from nodes.runtime.web.bounds import Bounds
+from nodes.runtime.web.server import WebServer
 from scoring.statements import Title
 
 PROGRAMS = ("/api/", "/healthz")
@@ -37,12 +38,13 @@ def create_app(
     intake: Intake,
     settling: Settling,
     now: Clock,
-    attempts: Attempts,
+    attempts: Attempts | None = None,
 ) -> FastAPI:
     """The ASGI application of one department's page; ``engine``: of its sessions and views. Nothing but the sign-in page, its files and the health
     answer is for strangers."""
     app = FastAPI(title="Xinqiao department", version="1", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     problems.install(app)
+    attempts = attempts or Attempts()
     doorkeeper = Doorkeeper(people, attempts)
     site = Site(member, title, engine, now, present=doorkeeper.present, is_page=lambda path: not path.startswith(PROGRAMS), home=HOME)
     site.use("desk", Path(__file__).parent)
@@ -61,3 +63,8 @@ def create_app(
         return {"status": "ok"}
 
     return app
+
+
+def served(page: FastAPI, listen: str) -> WebServer:
+    """What serves ``page`` at an address of this machine. Raises SettingsError when that is none, or taken."""
+    return WebServer(page, listen)

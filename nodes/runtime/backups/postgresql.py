@@ -45,6 +45,6 @@ def _run(program: str, url: str, *arguments: str) -> None:
         environment |= {"PGPASSWORD": str(parsed.password)} if parsed.password else {}
         place = [f"--dbname={parsed._replace(password=None).render_as_string(hide_password=False)}"]
     command = [path, *place, *arguments]
-    ended = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)  # noqa: S603 - PostgreSQL's own programs
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
     if ended.returncode:
         raise BackupUnusableError(f"{program}: {ended.stderr.strip()}")

@@ -11,17 +11,18 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from alembic import command
+
 from nodes.runtime.database import connect
 from nodes.runtime.migrations.catalogue import TABLES, metadata_of, revisions, versions_of
-from nodes.runtime.migrations.upgrading import bring_up_to_date, configuration
+from nodes.runtime.migrations.history import configuration
+from nodes.runtime.migrations.upgrading import bring_up_to_date
 
 USAGE = f'usage: python -m nodes.runtime.migrations KIND "what changes"\nkinds: {", ".join(TABLES)}'
 
 
 def write_migration(kind: str, message: str) -> Path | None:
     """Write the next revision of ``kind``, from what its history makes to what its tables are now. None when nothing differs."""
-    from alembic import command  # noqa: PLC0415 - as in upgrading
-
     known = revisions(kind)
     versions_of(kind).mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as directory:
@@ -59,7 +60,7 @@ def _tidied(path: Path) -> Path:
     """Without Alembic's notes to whoever runs it, and in the project's format."""
     path.write_text("".join(line for line in path.read_text().splitlines(keepends=True) if not line.lstrip().startswith("# ###")))
     for step in (("format",), ("check", "--fix")):
-        subprocess.run([sys.executable, "-m", "ruff", *step, "--quiet", str(path)], check=True)  # noqa: S603 - our own tool
+        subprocess.run([sys.executable, "-m", "ruff", *step, "--quiet", str(path)], check=True)
     return path
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine
 
 from nodes.runtime.migrations.catalogue import metadata_of
@@ -9,9 +11,6 @@ from nodes.runtime.migrations.catalogue import metadata_of
 
 def differences(engine: Engine, kind: str) -> list[str]:
     """What the database lacks, has in another form, or has too much, against the tables of ``kind``; empty where both agree."""
-    from alembic.autogenerate import compare_metadata  # noqa: PLC0415 - as in upgrading
-    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415 - the same
-
     with engine.connect() as connection:
         found = compare_metadata(MigrationContext.configure(connection), metadata_of(kind))
     return [_sentence(each) for each in found]

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, Engine, column, inspect, select, table
 
 from nodes.errors import DatabaseNewerError
 from nodes.runtime import logging
 from nodes.runtime.files import PRIVATE_FILE, sync_directory
-from nodes.runtime.migrations.catalogue import HERE, revisions, versions_of
+from nodes.runtime.migrations.catalogue import revisions
 
 WRITE_LOCK = 0x78696E71  # "xinq": ours among the advisory locks of a PostgreSQL database
 WRITES = "xinqiao_begin"  # execution option of a transaction that may write: the statement that begins it on SQLite
@@ -26,7 +24,6 @@ WRITING = {WRITES: "BEGIN IMMEDIATE"}
 """Options of a connection whose transactions take SQLite's write lock at their beginning."""
 UPGRADED, DOWNGRADED = "database.upgraded", "database.downgraded"
 VERSION_TABLE = "alembic_version"
-_alembic = threading.Lock()  # its operations act on one context for all threads
 _log = logging.logger("database")
 
 
@@ -81,23 +78,10 @@ def lock_writers(connection: Connection) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITE_LOCK}, hashtext(current_setting('search_path')))")
 
 
-def configuration(kind: str, **attributes: Any) -> Any:
-    """Alembic's configuration for the history of ``kind``; ``attributes`` are for the environment."""
-    from alembic.config import Config  # noqa: PLC0415 - needed where something changes, which is seldom
-
-    config = Config()
-    for option, value in {"script_location": HERE, "version_locations": versions_of(kind), "path_separator": "newline"}.items():
-        config.set_main_option(option, str(value).replace("%", "%%"))
-    config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
-    config.attributes.update(attributes)
-    return config
-
-
 def _run(step: str, connection: Connection, kind: str, revision: str) -> None:
-    from alembic import command  # noqa: PLC0415 - the same
+    from nodes.runtime.migrations import history  # noqa: PLC0415 - brings Alembic, which is needed where something changes: seldom
 
-    with _alembic:
-        getattr(command, step)(configuration(kind, connection=connection), revision)
+    history.run(step, connection, kind, revision)
 
 
 def _revision(connection: Connection) -> str | None:

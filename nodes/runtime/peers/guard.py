@@ -68,24 +68,25 @@ class Guard(grpc.ServerInterceptor):
 
     def _single(self, inner: Behaviour, method: str, streamed: bool) -> Behaviour:
         def answer(request: Any, context: grpc.ServicerContext) -> Any:
-            try:
-                with self._entered(context, method, LONGEST_ANSWER_S):
-                    return inner(self._admitted(request, context, method) if streamed else _readable(request), context)
-            except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes one refusal
-                self._refuse(error, context, method)
+            with self._refusing(context, method), self._entered(context, method, LONGEST_ANSWER_S):
+                return inner(self._admitted(request, context, method) if streamed else _readable(request), context)
 
         return answer
 
     def _streaming(self, inner: Behaviour, method: str, streamed: bool) -> Behaviour:
         def answer(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-            try:
-                with self._entered(context, method, LONGEST_STREAM_S):
-                    asked = self._admitted(request, context, method) if streamed else _readable(request)
-                    yield from self._admitted(inner(asked, context), context, method)
-            except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes one refusal
-                self._refuse(error, context, method)
+            with self._refusing(context, method), self._entered(context, method, LONGEST_STREAM_S):
+                asked = self._admitted(request, context, method) if streamed else _readable(request)
+                yield from self._admitted(inner(asked, context), context, method)
 
         return answer
+
+    @contextmanager
+    def _refusing(self, context: grpc.ServicerContext, method: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes one refusal
+            self._refuse(error, context, method)
 
     @contextmanager
     def _entered(self, context: grpc.ServicerContext, method: str, longest_s: float) -> Iterator[None]:

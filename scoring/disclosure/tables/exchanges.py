@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 from scoring.disclosure.tables.figures import Cell, Item, Question, Values
@@ -70,7 +71,7 @@ class Exchanges:
             takers = [item for item in self._items if cell.place in item.places]
         for giver in givers:
             outside = [item for item in takers if (cell.place in item.places) != (cell.place in giver.places)]
-            near = sorted(spread(outside, 4 * breadth), key=lambda item, giver=giver: _apart(giver, item))  # type: ignore[misc]
+            near = sorted(spread(outside, 4 * breadth), key=partial(_apart, giver))
             for taker in islice(near, 2 * breadth):
                 for names in self._linked[question.id]:
                     yield self._exchange(names, (giver, taker), (taker, giver))

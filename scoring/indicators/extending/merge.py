@@ -166,10 +166,10 @@ class _Merge:
         """``value`` at ``path``, its line that of the extension where the extension has the path."""
         line = self.document.lines.get(path)
         self.places[path] = self.base.places[path] if line is None else (self.name, line)
-        holder = self.value
+        holder: Any = self.value
         for part in path[:-1]:
-            holder = holder[part]  # type: ignore[index]
-        holder[path[-1]] = value  # type: ignore[index]
+            holder = holder[part]
+        holder[path[-1]] = value
 
     def _take(self, path: Path, value: Any) -> None:
         self._put(path, value)

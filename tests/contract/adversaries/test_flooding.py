@@ -8,9 +8,10 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import pytest
@@ -23,6 +24,7 @@ from nodes.errors import RpcRefusal
 from nodes.runtime.peers import rpc, tls
 from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.peers.signing import fresh_nonce
+from nodes.runtime.settings import Peer
 from nodes.runtime.web.request_document import SCORES, SCORES_BATCH
 from nodes.runtime.web.signed_requests import sign_request
 from protos.v1 import exchange_pb2, log_pb2
@@ -36,6 +38,7 @@ from tests.support.members import ZONE
 from tests.support.zone import BASE, PRODUCT, open_zone
 
 MEMBER_BURST, KEY_BURST, FLOOD = 5, 3, 16
+Stub = TypeVar("Stub")
 NARROW = CoordinatorTable(listen="127.0.0.1:0", sent_per_minute_per_member=6 * MEMBER_BURST, statements_per_minute_per_key=6 * KEY_BURST)
 
 
@@ -72,32 +75,31 @@ def slowed(site: Site, answers: Counter[str], burst: int) -> bool:
     return burst <= answers["ok"] < FLOOD if site.coordinator_table is NARROW else answers["ok"] == FLOOD
 
 
-@pytest.fixture
-def exchange(site: Site) -> Iterator[Callable[[str], ExchangeStub]]:
+@contextmanager
+def stubs(site: Site, peer: Peer, stub: Callable[[grpc.Channel], Stub]) -> Iterator[Callable[[str], Stub]]:
+    """What makes a member's stub for ``peer``, over one channel a member."""
     channels: dict[str, grpc.Channel] = {}
 
-    def stub(member: str) -> ExchangeStub:
+    def of(member: str) -> Stub:
         if member not in channels:
-            channels[member] = tls.channel(site.identities(member), site.coordinator.peer.address, "coordinator")
-        return ExchangeStub(channels[member])
+            channels[member] = tls.channel(site.identities(member), peer.address, peer.member)
+        return stub(channels[member])
 
-    yield stub
+    yield of
     for channel in channels.values():
         channel.close()
+
+
+@pytest.fixture
+def exchange(site: Site) -> Iterator[Callable[[str], ExchangeStub]]:
+    with stubs(site, site.coordinator.peer, ExchangeStub) as found:
+        yield found
 
 
 @pytest.fixture
 def log(site: Site) -> Iterator[Callable[[str], LogStub]]:
-    channels: dict[str, grpc.Channel] = {}
-
-    def stub(member: str) -> LogStub:
-        if member not in channels:
-            channels[member] = tls.channel(site.identities(member), site.log.peer.address, "log")
-        return LogStub(channels[member])
-
-    yield stub
-    for channel in channels.values():
-        channel.close()
+    with stubs(site, site.log.peer, LogStub) as found:
+        yield found
 
 
 def test_contributions(site: Site, exchange: Callable[[str], ExchangeStub]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Mapping
 
 import pytest
 
@@ -24,11 +25,11 @@ def site(small_private_key: PrivateKey, tmp_path_factory: pytest.TempPathFactory
     return front(open_zone(small_private_key), tmp_path_factory.mktemp("gateway") / "state")
 
 
-def with_lone(document: object, member: str) -> bytes:
+def with_lone(document: Mapping[str, object], member: str) -> bytes:
     """The document as JSON, with a lone surrogate as the value of ``member``, or as a further member's name when it is empty."""
     if not member:
-        return json.dumps({**document, "LONE": 1}).replace("LONE", LONE).encode()  # type: ignore[dict-item]
-    return json.dumps({**document, member: "LONE"}).replace("LONE", LONE).encode()  # type: ignore[dict-item]
+        return json.dumps({**document, "LONE": 1}).replace("LONE", LONE).encode()
+    return json.dumps({**document, member: "LONE"}).replace("LONE", LONE).encode()
 
 
 @pytest.mark.parametrize("member", ["", *SCORE])

@@ -259,10 +259,10 @@ def test_what_was_signed_before_an_outage_is_logged_once_when_it_is_over(parties
         real(envelope)  # logged, but the answer does not come
         raise PeerUnavailableError("the answer was lost")
 
-    parties.exchange.submit = lost  # type: ignore[method-assign]  # the network between us and the coordinator
-    with pytest.raises(PeerUnavailableError):
-        parties.own(Withdrawn())
-    parties.exchange.submit = real  # type: ignore[method-assign]  # the network is back
+    with pytest.MonkeyPatch.context() as network:  # between us and the coordinator
+        network.setattr(parties.exchange, "submit", lost)
+        with pytest.raises(PeerUnavailableError):
+            parties.own(Withdrawn())
     parties.desk.resume()
     parties.deliver()
     assert agree(parties) == "withdrawn"
@@ -271,16 +271,15 @@ def test_what_was_signed_before_an_outage_is_logged_once_when_it_is_over(parties
 
 def test_while_it_is_not_known_what_became_of_a_step_no_other_is_made(parties: LoanParties) -> None:
     to_offer(parties)
-    real = parties.exchange.submit
 
     def away(_envelope: bytes) -> Any:
         raise RpcRefusal("NOT_READY", "not now", "UNAVAILABLE")
 
-    parties.exchange.submit = away  # type: ignore[method-assign, assignment]  # a coordinator that starts
-    for _ in range(2):
-        with pytest.raises(NotReadyError):
-            parties.own(Withdrawn())
-    parties.exchange.submit = real  # type: ignore[method-assign]  # it has started
+    with pytest.MonkeyPatch.context() as starting:
+        starting.setattr(parties.exchange, "submit", away)
+        for _ in range(2):
+            with pytest.raises(NotReadyError):
+                parties.own(Withdrawn())
     parties.desk.resume()
     parties.deliver()
     assert agree(parties) == "withdrawn"

@@ -23,9 +23,8 @@ METADATA = MetaData()
 ROWS = Table("database_test_rows", METADATA, Column("id", Integer, primary_key=True))
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    url = request.getfixturevalue("postgresql_database") if request.param == "postgresql" else ""
+@pytest.fixture
+def engine(url: str, tmp_path: Path) -> Iterator[Engine]:
     engine = opened(tmp_path, url)
     yield engine
     engine.dispose()

@@ -44,9 +44,9 @@ class Kept:
         return result.exit_code, json.loads(result.stdout)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
-    return Kept(tmp_path, request.getfixturevalue("postgresql_database") if request.param == "postgresql" else "")
+@pytest.fixture
+def kept(url: str, tmp_path: Path) -> Kept:
+    return Kept(tmp_path, url)
 
 
 def test_current_names_every_database_with_its_revision(kept: Kept) -> None:

@@ -18,10 +18,9 @@ from nodes.log.tree import Edge
 from nodes.runtime.database import open_database
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+@pytest.fixture
+def engine(url: str, tmp_path: Path) -> Iterator[Engine]:
     """A database with the log's tables, empty."""
-    url = request.getfixturevalue("postgresql_database") if request.param == "postgresql" else ""
     engine = open_database(tmp_path / "state", "log", url)
     yield engine
     engine.dispose()

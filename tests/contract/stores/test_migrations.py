@@ -18,14 +18,10 @@ from nodes.errors import DatabaseNewerError
 from nodes.runtime.database import connect, open_database, reading, writing
 from nodes.runtime.migrations.agreement import differences
 from nodes.runtime.migrations.catalogue import HERE, TABLES, metadata_of, revisions, versions_of
-from nodes.runtime.migrations.upgrading import VERSION_TABLE, bring_up_to_date, configuration, downgrade, is_current, revision_of
+from nodes.runtime.migrations.history import configuration
+from nodes.runtime.migrations.upgrading import VERSION_TABLE, bring_up_to_date, downgrade, is_current, revision_of
 
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def url(request: pytest.FixtureRequest) -> str:
-    return request.getfixturevalue("postgresql_database") if request.param == "postgresql" else ""
 
 
 @pytest.fixture

@@ -15,9 +15,8 @@ from nodes.errors import WireFormatError
 from nodes.runtime.database import open_database
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    url = request.getfixturevalue("postgresql_database") if request.param == "postgresql" else ""
+@pytest.fixture
+def engine(url: str, tmp_path: Path) -> Iterator[Engine]:
     engine = open_database(tmp_path / "state", "coordinator", url)
     yield engine
     engine.dispose()

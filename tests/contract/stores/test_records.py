@@ -23,11 +23,6 @@ USCCS = sorted(firm.uscc for firm in binjiang.generate(40, seed=3).firms)
 A, B = USCCS[:2]
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def url(request: pytest.FixtureRequest) -> str:
-    return request.getfixturevalue("postgresql_database") if request.param == "postgresql" else ""
-
-
 @pytest.fixture
 def engine(url: str, tmp_path: Path) -> Iterator[Engine]:
     """A database with the tables of records, empty."""
