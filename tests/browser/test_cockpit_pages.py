@@ -31,7 +31,7 @@ def epoch(kept: KeptZone) -> str:
     return found
 
 
-def fits(visitor: Visit, path: str) -> None:
+def assert_sound_and_fitting(visitor: Visit, path: str) -> None:
     visitor.sound()
     assert visitor.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, path
 
@@ -44,7 +44,7 @@ def test_every_page_is_sound_in_both_languages(kept: KeptZone, visit: Callable[.
     look.choose(visitor, "/")
     for path in (*COCKPIT, *EXPLORER, f"/cockpit/epochs/{epoch(kept)}", f"/cockpit/enterprises/{one}"):
         visitor.open(path)
-        fits(visitor, path)
+        assert_sound_and_fitting(visitor, path)
 
 
 def test_the_totals_shown_are_those_of_the_run(kept: KeptZone, visit: Callable[..., Visit]) -> None:

@@ -20,11 +20,11 @@ from nodes.runtime.pages.accounts import AUTHORITY, CLERK, COUNTY, Person
 from nodes.runtime.pages.language import day
 from scoring.errors import StatementReplayedError, WrongSignerError, ZoneMismatchError
 from scoring.statements import Recognition
-from tests.contract.gateway.test_gateway_http import refused
 from tests.support.artifacts import base64_of, put, write_public
 from tests.support.credentials import ORIGIN, Abroad, abroad, join_peer, part_from
 from tests.support.databases import ON_BOTH
 from tests.support.gateway import Front, front
+from tests.support.refusals import assert_refused
 from tests.support.site import PASSWORD, sign_in
 from tests.support.zone import BASE, MemoryZone, released_zone
 
@@ -117,7 +117,7 @@ def test_the_same_showing_in_another_envelope_is_the_same_showing(here: Here) ->
     assert len(here.site.zone.entries) == size
     assert len(here.site.recognition.store.listed()) == 1
     unsigned = canonical_json(document | {"signatures": [document["signatures"][0] | {"sig": base64_of(bytes(64))}]})
-    refused(here.send(credential, unsigned), 403, "NOT_THE_HOLDER")
+    assert_refused(here.send(credential, unsigned), 403, "NOT_THE_HOLDER")
 
 
 def test_one_enterprise_cannot_fill_the_log_and_the_disk_with_one_score(here: Here) -> None:
@@ -129,7 +129,7 @@ def test_one_enterprise_cannot_fill_the_log_and_the_disk_with_one_score(here: He
     for number in range(MOST_A_DAY - 1):  # shown so often more
         store.keep(replace(first, shows=replace(first.shows, shown=f"{number:064}")), Proof(b"", b"", b""))
         store.sent(f"{number:064}", 0)
-    refused(here.send(credential, here.origin.shown(credential)), 429, "RATE_LIMITED")
+    assert_refused(here.send(credential, here.origin.shown(credential)), 429, "RATE_LIMITED")
     assert here.send(credential, shown).status_code == 201  # asks again for its answer
     here.site.zone.now += 86_400
     later = here.origin.shown(credential, not_before=here.site.zone.now - 60, not_after=here.site.zone.now + 60)
@@ -148,7 +148,7 @@ def test_the_proof_is_kept_as_it_came(here: Here) -> None:
 def test_nothing_of_a_zone_whose_log_showed_two_histories_is_taken(here: Here) -> None:
     credential = here.origin.credential()
     put(here.peers / ORIGIN / "mirror" / "status.json", canonical_json({"state": "split"}))
-    refused(here.send(credential, here.origin.shown(credential)), 403, "PEER_UNKNOWN")
+    assert_refused(here.send(credential, here.origin.shown(credential)), 403, "PEER_UNKNOWN")
     put(here.peers / ORIGIN / "mirror" / "status.json", canonical_json({"state": "mirroring"}))
     assert here.send(credential, here.origin.shown(credential)).status_code == 201
 
@@ -168,12 +168,12 @@ def test_refusals_have_their_own_reasons_and_are_logged(here: Here) -> None:
         (b"{}", origin.shown(credential), 400, "CREDENTIAL_INVALID"),
     )
     for data, shown, status, reason in cases:
-        problem = refused(here.send(data, shown), status, reason)
+        problem = assert_refused(here.send(data, shown), status, reason)
         assert isinstance(problem["leaf_index"], int)
-    refused(here.site.client.post("/v1/credentials", content=b"[]"), 400, "CREDENTIAL_INVALID")
+    assert_refused(here.site.client.post("/v1/credentials", content=b"[]"), 400, "CREDENTIAL_INVALID")
     here.site.zone.now += 400 * 86_400
     late = origin.shown(credential, not_before=here.site.zone.now - 60, not_after=here.site.zone.now + 60)
-    refused(here.send(credential, late), 403, "CREDENTIAL_TOO_OLD")
+    assert_refused(here.send(credential, late), 403, "CREDENTIAL_TOO_OLD")
     assert here.site.recognition.store.listed() == []
 
 
@@ -182,10 +182,10 @@ def test_a_zone_counts_as_peer_only_while_it_is_pinned_whole_and_under_its_own_n
     registry = here.peers / ORIGIN / "public" / "registry.dsse.json"
     kept = registry.read_bytes()
     registry.unlink()
-    refused(here.send(credential, here.origin.shown(credential)), 403, "PEER_UNKNOWN")
+    assert_refused(here.send(credential, here.origin.shown(credential)), 403, "PEER_UNKNOWN")
     put(registry, kept)
     (here.peers / ORIGIN).rename(here.peers / "third-zone")
-    refused(here.send(credential, here.origin.shown(credential)), 403, "PEER_UNKNOWN")
+    assert_refused(here.send(credential, here.origin.shown(credential)), 403, "PEER_UNKNOWN")
     (here.peers / "third-zone").rename(here.peers / ORIGIN)
     assert here.send(credential, here.origin.shown(credential)).status_code == 201
 
@@ -193,11 +193,11 @@ def test_a_zone_counts_as_peer_only_while_it_is_pinned_whole_and_under_its_own_n
 def test_a_pinned_zone_that_the_custodians_did_not_approve_or_that_has_left_is_no_peer(here: Here) -> None:
     credential = here.origin.credential()
     part_from(here.site.zone)
-    refused(here.send(credential, here.origin.shown(credential)), 403, "PEER_UNKNOWN")
+    assert_refused(here.send(credential, here.origin.shown(credential)), 403, "PEER_UNKNOWN")
     other = here.origin.zone.fork()
     other.view.genesis = b"another registry"  # what the custodians approved is not what is pinned
     join_peer(here.site.zone, other, "further-node")
-    refused(here.send(credential, here.origin.shown(credential)), 403, "PEER_UNKNOWN")
+    assert_refused(here.send(credential, here.origin.shown(credential)), 403, "PEER_UNKNOWN")
 
 
 @ON_BOTH
@@ -247,7 +247,7 @@ def test_a_recognised_score_gives_no_score_here_without_a_new_consent(here: Here
     zone.enrol(subject)
     asked = zone.consent_statement(subject).model_copy(update={"id": abroad_consent.id})
     without = zone.fork().say(asked, zone.own_key[subject])  # as though it had been given here: only to sign the request
-    refused(here.site.send(zone.request(without)), 403, "CONSENT_MISSING")
+    assert_refused(here.site.send(zone.request(without)), 403, "CONSENT_MISSING")
     assert not [ticket for ticket in zone.view.tickets.values() if ticket.statement.subject]
     assert here.site.send(zone.request(zone.consent(subject))).status_code == 200
 
