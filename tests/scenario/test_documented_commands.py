@@ -138,7 +138,7 @@ NOT_RUN = {
     **dict.fromkeys(KEYS_BY_HAND, "test_operator_guide runs them as printed and has a node take what they made"),
     **dict.fromkeys(SERVICES, "changes the machine; test_systemd_units has the unit verified"),
     "xinqiao member update https://gateway.example:8443 --public /etc/xinqiao/public": "is of use after a re-sharing; test_front_commands runs it",
-    "xinqiao doctor --config /etc/xinqiao/bank-a.toml": "test_doctor runs it on a log, sound and unsound",
+    "xinqiao doctor --config /etc/xinqiao/bank-a.toml": "scenario/doctor runs it on a log, sound and unsound",
     "xinqiao audit https://gateway.suzhou.example:8443/peers/hangzhou-binjiang --keys public/peers/hangzhou-binjiang/public --ca public/ca.pem": (
         "needs a second zone; test_peer_mirror and test_federation audit a mirror"
     ),

@@ -32,6 +32,7 @@ from tests.support.departments import EPOCH, MEMBER_OF, DepartmentZone, Exchange
 from tests.support.ledger import Ledger
 
 NAMES = ("li-wei", "wang-fang", "zhao-min")
+PAGES = ("/outgoing", "/coverage", "/values", "/quarantine", "/connectors")
 HOSTILE = '<script>alert("杭州")</script><img src=x onerror=alert(1)>'
 BASE = "http://127.0.0.1:8460"
 FORM = re.compile(r'name="form" value="([^"]+)"')

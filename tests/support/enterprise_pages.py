@@ -24,9 +24,9 @@ from nodes.lending.service import ServiceAdmission
 from nodes.runtime.web.gateway_client import GatewayClient
 from scoring.statements import parse_leaf
 from simulators.identity.accounts import STAFF, Account, Represented
-from tests.contract.enterprise.test_enterprise_service import SERVICE, Service, service
 from tests.support.bank import roots_of, uscc_of
 from tests.support.databases import database_in
+from tests.support.enterprise_service import SERVICE, Service, service
 from tests.support.exchange import identity_of
 from tests.support.gateway import Front, front
 from tests.support.identity import ORIGIN, Standin, standin, table_in

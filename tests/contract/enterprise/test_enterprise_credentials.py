@@ -24,12 +24,12 @@ from nodes.runtime.web import problems
 from nodes.runtime.web.gateway_client import GatewayClient, GatewayRefusal
 from scoring.errors import ReceiptError, SubjectUnknownError, WrongSignerError
 from scoring.statements import Recognition, Title
-from tests.contract.enterprise.test_enterprise_service import Network
 from tests.support.artifacts import write_public
 from tests.support.bank import bank, uscc_of
 from tests.support.credentials import HERE, ORIGIN, join_peer
 from tests.support.databases import ON_BOTH
 from tests.support.enterprise_pages import Pages, pages_before
+from tests.support.enterprise_service import Network
 from tests.support.gateway import Front, front
 from tests.support.site import form_of
 from tests.support.zone import BASE, PRODUCT, MemoryZone, released_zone

@@ -15,10 +15,10 @@ from crypto.keygen import PrivateKey
 from nodes.enterprise.api import create_app
 from nodes.enterprise.customs import CustomsDesk
 from nodes.enterprise.settings import CustomsTable, EnterpriseTable
-from tests.contract.enterprise.test_enterprise_service import Service, service
 from tests.support.bank import uscc_of
 from tests.support.customs import NOW, OTHER, Client, declaration, failure, memory_engine, receipt, response, zipped
 from tests.support.databases import ON_BOTH, database_in
+from tests.support.enterprise_service import Service, service
 from tests.support.gateway import TOKEN, front
 from tests.support.waiting import until
 from tests.support.zone import MemoryZone, released_zone

@@ -24,10 +24,10 @@ from scoring.lending.terms import amount_of
 from scoring.rules.credit import line_fen
 from scoring.statements import parse_leaf
 from scoring.statements.lending import Contracted, Declined, Disbursed, LoanContent, Offered, Queried, Repaid, Surveyed
-from tests.contract.enterprise.test_enterprise_service import SERVICE
 from tests.support.bank import uscc_of
 from tests.support.databases import ON_BOTH, database_in
 from tests.support.enterprise_pages import Pages, pages_in, posted
+from tests.support.enterprise_service import SERVICE
 from tests.support.exchange import identity_of
 from tests.support.lending import WAN
 from tests.support.loan_parties import DAY_S, stated

@@ -20,10 +20,10 @@ from nodes.runtime.replica.relay import VALUE_ANSWERS, VALUES, VALUES_REQUEST
 from nodes.runtime.replica.value_messages import ShownValue, ValueAnswers, Values, ValuesRequest
 from protos.v1.exchange_pb2 import Sealed, WorkItem
 from scoring.exchange.view import verify_key
-from tests.contract.enterprise.test_enterprise_service import SERVICE
 from tests.support.bank import bank, uscc_of
 from tests.support.customs import Client, declaration, receipt, response, zipped
 from tests.support.enterprise_pages import Pages, pages_in, posted
+from tests.support.enterprise_service import SERVICE
 from tests.support.site import form_of
 from tests.support.waiting import until
 from tests.support.zone import PRODUCT, MemoryZone, released_zone

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings  # noqa: E402
 
 from crypto.keygen import PrivateKey  # noqa: E402
 from nodes.enterprise.api import create_app as create_enterprise_app  # noqa: E402
-from tests.contract.enterprise.test_enterprise_service import service  # noqa: E402
 from tests.support.bank import bank  # noqa: E402
+from tests.support.enterprise_service import service  # noqa: E402
 from tests.support.gateway import TOKEN, front  # noqa: E402
 from tests.support.zone import released_zone  # noqa: E402
 
