@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -36,10 +37,13 @@ def make_identity(authority: CertificateAuthority, tmp_path_factory: pytest.Temp
     ca_file = directory / "ca.pem"
     ca_file.write_bytes(authority.certificate.public_bytes(Encoding.PEM))
 
+    making = threading.Lock()  # threads of a test may ask for the same member first
+
     def make(member: str, *, listens: bool = False) -> Identity:
         keys_dir = directory / (f"{member}-listening" if listens else member)  # another certificate than for calling alone
-        if not keys_dir.exists():
-            make_member(authority, ZONE, MemberPlan(member, Title(zh=member, en=member), (), listens=listens), keys_dir)
+        with making:
+            if not keys_dir.exists():
+                make_member(authority, ZONE, MemberPlan(member, Title(zh=member, en=member), (), listens=listens), keys_dir)
         return load_identity(ZONE, member, keys_dir, ca_file)
 
     return make
