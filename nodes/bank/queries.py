@@ -106,7 +106,7 @@ class Queries:
         try:
             released = self._opener.open(answer, self._identity.hpke_private)
             receipt = build_receipt(released, self._opener.key, product, document)
-            receipt_id = released.digest[:32]
+            receipt_id = receipt.id
             verified = self._receipts.keep(receipt_id, receipt)
         except (ScoringError, CryptoError, NodeError, ValueError, LookupError) as error:  # the answer is the gateway's word: anything may be in it
             raise self._failed(error, released) from error

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from crypto.encoding import sha256
-from nodes.auditor.evidence.receipt import verify_receipt
+from nodes.auditor.evidence.receipt import parse_receipt, verify_receipt
 from nodes.auditor.evidence.roots import Roots
 from nodes.coordinator.keeping.outbox import BACKUP
 from nodes.errors import SettingsError
@@ -46,7 +46,7 @@ def open_receipts(directory: Path, private: bytes, roots: Roots) -> Iterator[tup
     """(id, document) of every receipt that was sealed, each verified as by a stranger.
 
     Raises SettingsError for what is no such directory, BackupError for a chunk that is missing, changed, or sealed by or to another one, and for a
-    receipt that does not hold.
+    receipt that does not hold, or is sealed under another name than its own.
     """
     readers = dict[str, Reader]()
     for path in chunks_in(directory):
@@ -59,9 +59,12 @@ def open_receipts(directory: Path, private: bytes, roots: Roots) -> Iterator[tup
             raise BackupError(f"{path} holds {part.kind}: open the zone's own backup with xinqiao backup open")
         try:
             verify_receipt(part.content, roots)
+            name = parse_receipt(part.content).id
         except ReceiptError as error:
-            raise BackupError(f"receipt {part.name} does not hold: {error.reason}") from error
-        yield part.name, part.content
+            raise BackupError(f"the receipt that ends with {path.name} does not hold: {error.reason}") from error
+        if part.name != name:  # files are called so: whoever has the public half can seal under any name, one that leads elsewhere too
+            raise BackupError(f"the receipt that ends with {path.name} is not called {name}, as a bank calls it")
+        yield name, part.content
 
 
 def _last(directory: Path, listed: list[Listed], recovery_key: bytes, zone: str, bank: str) -> Place:

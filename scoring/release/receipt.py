@@ -6,11 +6,12 @@ refers to the receipt's checkpoint. Schema: docs/specs/receipt.md.
 
 from __future__ import annotations
 
+import base64
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from crypto.encoding import canonical_json
+from crypto.encoding import canonical_json, sha256
 from scoring.statements import Hex16, Hex32, MemberId, Name, Record, StageId
 
 FORMAT: Literal["xinqiao/receipt/v1"] = "xinqiao/receipt/v1"
@@ -166,3 +167,8 @@ class Receipt(Record):
     checkpoint: str
     tlog_proof: str
     members: MemberChanges = Field(default=(), exclude_if=_is_empty)
+
+    @property
+    def id(self) -> str:
+        """How its bank calls it: half of the ticket's digest, in hex. Raises ValueError when the ticket is no base64."""
+        return sha256(base64.b64decode(self.ticket, validate=True)).hex()[:32]

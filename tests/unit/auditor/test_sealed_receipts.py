@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from crypto.sealing import generate_key
+from nodes.auditor.evidence.receipt import parse_receipt
 from nodes.errors import SettingsError
 from nodes.recovery.receipts import open_receipts, seal_receipts
 from scoring.federation.errors import BackupError
@@ -20,9 +21,9 @@ BANK = "bank-a"
 
 @pytest.fixture
 def receipts(finished: Path) -> list[tuple[str, bytes]]:
-    found = [(path.stem, path.read_bytes()) for path in sorted((finished / "receipts").glob("*.json"))]
-    assert len(found) > 1
-    return found
+    documents = [path.read_bytes() for path in sorted((finished / "receipts").glob("*.json"))]
+    assert len(documents) > 1
+    return sorted((parse_receipt(document).id, document) for document in documents)
 
 
 def test_what_was_sealed_is_opened_to_the_byte_and_the_next_time_goes_on_behind_it(
@@ -65,5 +66,15 @@ def test_what_is_sealed_and_is_no_receipt_of_the_zone_is_refused(receipts: list[
     """Whoever has the public half can seal: what opens is believed only once it verifies."""
     name, document = receipts[0]
     seal_receipts([(name, document.replace(b'"line_fen": "', b'"line_fen": "9'))], tmp_path / "chunks", PUBLIC, zone.name, BANK)
-    with pytest.raises(BackupError, match=f"receipt {name} does not hold"):
+    with pytest.raises(BackupError, match="ends with 000000000001.chunk does not hold"):
+        list(open_receipts(tmp_path / "chunks", PRIVATE, roots_of(zone)))
+
+
+@pytest.mark.parametrize("name", ["../public/key", "/etc/xinqiao/bank-a", "0" * 32, ""])
+def test_a_receipt_under_another_name_than_its_own_is_put_nowhere(
+    receipts: list[tuple[str, bytes]], zone: MemoryZone, tmp_path: Path, name: str
+) -> None:
+    """Files are called by it: whoever keeps the chunks and has the public half seals a receipt that holds under a name that leads elsewhere."""
+    seal_receipts([(name, receipts[0][1])], tmp_path / "chunks", PUBLIC, zone.name, BANK)
+    with pytest.raises(BackupError, match=f"is not called {receipts[0][0]}"):
         list(open_receipts(tmp_path / "chunks", PRIVATE, roots_of(zone)))
