@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from nodes.contributing.four_eyes.book import FourEyes
@@ -35,8 +35,8 @@ def api(site: Site, doorkeeper: Doorkeeper, four_eyes: FourEyes, outgoing: Outgo
     """The routes under /api."""
     router = APIRouter()
 
-    def person(authorization: Annotated[str | None, Header()] = None) -> SigningKeyPair:
-        return doorkeeper.unlock(*_credentials(authorization))
+    def person(request: Request, authorization: Annotated[str | None, Header()] = None) -> SigningKeyPair:
+        return doorkeeper.unlock(*_credentials(authorization), request.client.host if request.client else "")
 
     known: SigningKeyPair = Depends(person)
 

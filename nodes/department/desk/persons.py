@@ -39,18 +39,18 @@ class Doorkeeper:
             raise SignInError("sign in again: your key is another one now")
         return known
 
-    def unlock(self, name: str, password: str) -> SigningKeyPair:
-        """The key of a person who gives the right password; a right one is not counted.
+    def unlock(self, name: str, password: str, whence: str) -> SigningKeyPair:
+        """The key of a person who gives the right password; a right one is not counted. ``whence``: with whom it is counted besides: an address.
 
         Raises SignInError; RateLimitedError when there were too many wrong ones, of this name or of all.
         """
-        self._attempts.begin(name, "")
+        self._attempts.begin(name, whence)
         try:
             key = self._people.unlock(name, password)
         except SignInError:
             _log.warning(SIGN_IN_REFUSED)  # not with what was typed: it may be a password
             raise
-        self._attempts.succeeded(name, "")
+        self._attempts.succeeded(name, whence)
         return key
 
     def key_of(self, session: Session, form: Form) -> SigningKeyPair:
@@ -59,6 +59,6 @@ class Doorkeeper:
         Raises Refused for another password: the session goes on, and its person is told instead of being led to sign in.
         """
         try:
-            return self.unlock(session.person.name, form.one("password"))
+            return self.unlock(session.person.name, form.one("password"), f"session of {session.person.name}")  # strangers use up none of it
         except SignInError as error:
             raise Refused.of(error) from error

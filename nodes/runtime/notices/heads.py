@@ -8,8 +8,8 @@ that are missing, which is all that whoever passes them on can bring about, are 
 
 from __future__ import annotations
 
-import json
 import threading
+from collections import Counter
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +20,11 @@ from crypto.checkpoint import Checkpoint, open_checkpoint
 from crypto.encoding import canonical_json, sha256
 from crypto.errors import CryptoError
 from crypto.statements import check_signature, parse_envelope
-from nodes.errors import HeadsMissingError, LogSplitError, NotReadyError, StorageError
+from nodes.errors import HeadsMissingError, LogSplitError, NotReadyError
 from nodes.runtime import logging
 from nodes.runtime.clock import Clock
-from nodes.runtime.files import make_private_directory, read_private, write_private
+from nodes.runtime.files import make_private_directory, write_private
+from nodes.runtime.notices.heard import SAVE_S, Heard
 from nodes.runtime.replica.store import LogReplica
 from scoring.custody.planning import SILENCE_S, heads_needed
 from scoring.errors import ScoringError
@@ -32,10 +33,11 @@ from scoring.exchange.view import verify_key
 from scoring.statements import Head, Split, parse_statement
 
 POSTERS = frozenset({"custodian", "auditor", "peer"})
-SAVE_S = 60
 CLOCKS_S = 120  # that another's clock may be ahead of ours: more than for requests, since nothing is opened on the strength of it
 SPLIT_FILE = "split.json"
 MOST_SHOWN = 64
+MOST_COMPARED = 16  # of one member in a turn: a root of the past is hashed from up to a thousand leaves
+MOST_AGREED = 4096
 S = TypeVar("S", Head, Split)
 
 _log = logging.logger("heads")
@@ -83,11 +85,11 @@ class HeadComparison:
         self._lock = threading.RLock()
         self._ahead: dict[str, _Ahead] = {}
         self._shown: dict[tuple[int, bytes], tuple[str, _Ahead]] = {}  # notes beyond our copy that a member kept of two histories, by size and root
+        self._agreed: dict[tuple[int, bytes], None] = {}  # notes shown that are of our history, the oldest first: they are shown again each turn
+        self._compared = Counter[str]()  # heads and notes of each member in this turn
         self._missing: set[str] = set()
         self._split = (directory / SPLIT_FILE).exists()
-        self._since, self._heard = self._load()
-        self._saved = 0
-        self._save()
+        self._heard = Heard(self._directory, now)
 
     @property
     def split(self) -> bool:
@@ -104,12 +106,13 @@ class HeadComparison:
             _log.info(logging.HEAD_INVALID, error=str(error))
             return None
         with self._lock:
-            if head.time > self._heard.get(head.member, 0):
+            if head.time > self._heard.at(head.member) and self._may_compare(head.member):
                 self._compare(head.member, _Ahead(checkpoint, head.checkpoint, head.time, self._now()))
         return head
 
     def take_split(self, raw: bytes) -> None:
-        """Hold notes that a member kept of two histories against our copy. It is not believed, the log's signature on each is. Does not raise."""
+        """Hold notes that a member kept of two histories against our copy: of many, some in each turn. It is not believed, the log's signature on
+        each is. Does not raise."""
         try:
             split, log_vkey = self._authentic(raw, Split)
             notes = [(open_checkpoint(note.encode(), log_vkey), note) for note in split.notes]
@@ -118,26 +121,26 @@ class HeadComparison:
             return
         with self._lock:
             for checkpoint, note in notes:
-                if len(self._shown) < MOST_SHOWN:
-                    said = _Ahead(checkpoint, note, self._now(), self._now())
-                    self._shown.setdefault((checkpoint.size, checkpoint.root), (split.member, said))
+                key = checkpoint.size, checkpoint.root
+                if key not in self._agreed and key not in self._shown and len(self._shown) < MOST_SHOWN and self._may_compare(split.member):
+                    self._shown[key] = split.member, _Ahead(checkpoint, note, self._now(), self._now())
             self._hold_shown()
 
     def turn(self) -> None:
         """Compare what was beyond our copy and no longer is, and report who is missing and who is back. Once a round of notices."""
         with self._lock:
+            self._compared.clear()
             self._hold_shown()
             for member, ahead in list(self._ahead.items()):
                 self._compare(member, ahead)
             now = self._now()
             for member in self._expected(POSTERS):
-                gone = now - self._last(member) > self._limits.report_s
+                gone = now - self._heard.last(member) > self._limits.report_s
                 if gone != (member in self._missing):
                     report, event = (_log.warning, logging.HEAD_MISSING) if gone else (_log.info, logging.HEAD_RETURNED)
-                    report(event, member=member, last_heard=self._heard.get(member, 0))
+                    report(event, member=member, last_heard=self._heard.at(member))
                     (self._missing.add if gone else self._missing.discard)(member)
-            if now - self._saved >= SAVE_S:
-                self._save()
+            self._heard.save(SAVE_S)
 
     def check(self) -> None:
         """Nothing speaks against opening: no split, no head long beyond ours, and enough custodians heard of.
@@ -151,7 +154,7 @@ class HeadComparison:
             for member, ahead in (*self._ahead.items(), *self._shown.values()):
                 if now - ahead.since > self._limits.lag_s:
                     raise NotReadyError(f"{member} has {ahead.checkpoint.size} leaves of the log, we have {self._replica.head.size}")
-            silent = [member for member in self._custodians() if now - self._last(member) > self._limits.silence_s]
+            silent = [member for member in self._custodians() if now - self._heard.last(member) > self._limits.silence_s]
             heard = len(self._custodians()) - len(silent)
             if heard < self._needed():
                 raise HeadsMissingError(f"heads of {heard} other custodians are known, {self._needed()} are needed; missing: {', '.join(silent)}")
@@ -182,7 +185,16 @@ class HeadComparison:
             root = self._replica.root_at(said.checkpoint.size)
             if root != said.checkpoint.root:
                 self._keep_split(member, said, root)
+            else:
+                self._agreed[key] = None
             del self._shown[key]
+        while len(self._agreed) > MOST_AGREED:
+            del self._agreed[next(iter(self._agreed))]
+
+    def _may_compare(self, member: str) -> bool:
+        """Whether something more of the member is compared in this turn: a flood of one member's holds up nobody else's, nor releases."""
+        self._compared[member] += 1
+        return self._compared[member] <= MOST_COMPARED
 
     def _compare(self, member: str, said: _Ahead) -> None:
         checkpoint, here = said.checkpoint, self._replica.head
@@ -195,7 +207,7 @@ class HeadComparison:
             return
         if member in self._ahead and checkpoint.size >= self._ahead[member].checkpoint.size:
             del self._ahead[member]
-        self._heard[member] = max(min(said.time, self._now()), self._heard.get(member, 0))
+        self._heard.heard(member, said.time)
 
     def _keep_split(self, member: str, said: _Ahead, root: bytes) -> None:
         """Evidence first, alarm second: the two notes, and how ours continues the tree that theirs contradicts."""
@@ -228,23 +240,3 @@ class HeadComparison:
         with self._zone.reading() as view:
             custodians, threshold = view.registry.approvers, view.registry.threshold
         return heads_needed(len(custodians), threshold) if self._member in custodians else 0
-
-    def _last(self, member: str) -> int:
-        """When the member was heard of last; who was never heard of counts from our first start."""
-        return max(self._heard.get(member, 0), self._since)
-
-    # --- storage ---
-
-    def _load(self) -> tuple[int, dict[str, int]]:
-        path = self._directory / "heard.json"
-        if not path.exists():
-            return self._now(), {}
-        try:
-            document = json.loads(read_private(path))
-            return int(document["since"]), {str(name): int(time) for name, time in document["heard"].items()}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StorageError(f"{path} cannot be read") from error
-
-    def _save(self) -> None:
-        self._saved = self._now()
-        write_private(self._directory / "heard.json", canonical_json({"since": self._since, "heard": self._heard}))

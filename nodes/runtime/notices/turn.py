@@ -12,7 +12,7 @@ from nodes.runtime import logging
 from nodes.runtime.clock import Clock
 from nodes.runtime.notices.board import BoardClient
 from nodes.runtime.notices.heads import HeadComparison
-from nodes.runtime.notices.kept import Evidence, nothing_kept
+from nodes.runtime.notices.kept import Evidence, nothing_kept, showable
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica.follower import LogFollower
@@ -69,10 +69,11 @@ class Notices:
         said: list[Statement] = []
         if checkpoint:
             zone, member = self._identity.zone, self._identity.member
-            said.append(Head(zone=zone, nonce=fresh_nonce(), member=member, time=self._now(), checkpoint=checkpoint, held=held))
+            shown = showable(checkpoint.encode()).decode()
+            said.append(Head(zone=zone, nonce=fresh_nonce(), member=member, time=self._now(), checkpoint=shown, held=held))
         if notes:
-            shown = tuple(note.decode() for note in notes)
-            said.append(Split(zone=self._identity.zone, nonce=fresh_nonce(), member=self._identity.member, notes=shown))
+            kept = tuple(note.decode() for note in notes)
+            said.append(Split(zone=self._identity.zone, nonce=fresh_nonce(), member=self._identity.member, notes=kept))
         pinned = list(self._revocations.pinned()) if self._revocations else []
         return [*(sign_statement(statement, self._identity.signer) for statement in said), *pinned]
 

@@ -16,7 +16,7 @@ from crypto.merkle import check_consistency, root
 from crypto.notes import ED25519, NoteSigner
 from nodes.errors import HeadsMissingError, LogSplitError, NotReadyError, StorageError
 from nodes.runtime.files import write_private
-from nodes.runtime.notices.heads import HeadComparison, HeadLimits
+from nodes.runtime.notices.heads import MOST_COMPARED, HeadComparison, HeadLimits
 from nodes.runtime.peers.identity import log_name
 from nodes.runtime.peers.signing import fresh_nonce
 from nodes.runtime.replica.store import Entry, LogReplica
@@ -151,6 +151,51 @@ def test_notes_that_a_witness_kept_stop_releases_whoever_shows_them(place: Place
         place.heads.check()
     split = json.loads((place.directory / "heads" / "split.json").read_bytes())
     assert (split["peer"], split["size"]) == (OTHER, said)
+
+
+class Counting(LogReplica):
+    """A copy that counts how often a root of the past is asked for."""
+
+    asked = 0
+
+    def root_at(self, size: int) -> bytes:
+        self.asked += 1
+        return super().root_at(size)
+
+
+def test_a_flood_of_notes_takes_bounded_work_each_turn_and_hides_nothing(place: Place) -> None:
+    """One of the log's own witnesses has as many of its notes as there were checkpoints: each root of the past is hashed from many leaves."""
+    refuse(place.ledger, 40)
+    place.follow()
+    copy = Counting(database_in(place.directory / "state", "replica"), place.directory / "state", place.ledger.log_signer.key.to_vkey())
+    place.replica = copy
+    place.restart()
+    other, copy.asked = forked(place), 0
+    shown = [note(place.ledger, size) for size in range(1, len(place.ledger.entries))] + [note(other, len(place.ledger.entries))]
+    flood = [place.split(OTHER, *shown[at : at + 8]) for at in range(0, len(shown), 8)]
+    turns = 0
+    while not place.heads.split:
+        before, turns = copy.asked, turns + 1
+        for _board in ("coordinator", "log"):
+            for notice in flood:
+                place.heads.take_split(notice)
+            place.heads.take_split(place.split(THIRD, note(place.ledger, 1)))
+        place.heads.turn()
+        assert copy.asked - before <= 2 * MOST_COMPARED
+    assert turns == -(-len(shown) // MOST_COMPARED)
+
+
+def test_a_flood_of_heads_takes_bounded_work_each_turn(place: Place) -> None:
+    """Each is later than the one before, and all are from a moment that our clock has not reached."""
+    copy = Counting(database_in(place.directory / "state", "replica"), place.directory / "state", place.ledger.log_signer.key.to_vkey())
+    place.replica = copy
+    place.restart()
+    copy.asked = 0
+    for later in range(1, 100):
+        place.heads.take(place.head(OTHER, size=3, time=place.now + later))
+    assert copy.asked == MOST_COMPARED
+    place.heads.take(place.head(THIRD))
+    assert copy.asked == MOST_COMPARED + 1
 
 
 def test_who_shows_notes_is_not_believed(place: Place) -> None:

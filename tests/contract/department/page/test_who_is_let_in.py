@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 
 import pytest
@@ -80,6 +81,15 @@ def test_guessing_is_slowed_down_and_a_right_password_waits_as_well(door: Desk) 
     assert door.visitor().sign_in(WANG).status_code == 303  # nobody is locked out by guesses at another's
     door.time.now += 6
     assert door.visitor().sign_in(LI).status_code == 303
+
+
+def test_guesses_of_strangers_hold_up_nobody_who_is_signed_in(door: Desk) -> None:
+    """They share the machine and its address, not what a person of a session may get wrong."""
+    signed, statuses = door.signed_in(WANG), list[int]()
+    while 429 not in statuses[-1:]:
+        given = base64.b64encode(f"stranger-{len(statuses)}:guess".encode()).decode()
+        statuses.append(door.visitor().get("/api/outgoing", authorization=f"Basic {given}").status_code)
+    assert signed.decide(WANG, ["ab" * 32]).status_code == 409  # nothing of that name waits, which only its own people are told
 
 
 def test_a_right_password_is_never_too_often(door: Desk) -> None:
