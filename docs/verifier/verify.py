@@ -910,6 +910,7 @@ class Members:
         self.shares: Shares | None = None  # of the zone's key, so that it takes t of the custodians to open anything
         self.accepted: set[str] = set()  # custodians that hold theirs of the ceremony
         self.round: Round | None = None
+        self.made: frozenset[str] = frozenset()  # changes, by what was approved: approvals serve once
 
     def _put(self, member: dict[str, Any]) -> None:
         self.members[member["id"]] = member
@@ -929,6 +930,7 @@ class Members:
             require(not taken and len(set(names)) == len(names), void, "a key id is registered twice")
             require(not any(map(is_enterprise_key, (member["id"], *names))), void, "the id is of the form of an enterprise's key")
             self._check_peer(member)
+            require(self.approved(change) not in self.made, "STATEMENT_VOID_STATEMENT_REPLAYED", "this change was made before, with other approvals")
             if before is None or self._adds_power(before, member):
                 self.check_countersigned(change)
         if self.shares and member["id"] in self.approvers and (action == "leave" or "custodian" not in member["roles"]):
@@ -936,8 +938,14 @@ class Members:
             require(len(left) >= self.threshold, "STATEMENT_VOID_CUSTODIAN_NEEDED", f"{len(left)} custodians would be left [P10.4]")
         self.keys = {name: entry for name, entry in self.keys.items() if entry[1] != member["id"]}
         self.members.pop(member["id"], None)
+        self.made |= {self.approved(change)}
         if action != "leave":
             self._put(member)
+
+    @staticmethod
+    def approved(change: dict[str, Any]) -> str:
+        """What custodians approve: the digest of the change without their approvals."""
+        return sha256(canonical(change | {"approvals": []})).hex()
 
     @staticmethod
     def _adds_power(before: dict[str, Any], after: dict[str, Any]) -> bool:
@@ -968,8 +976,7 @@ class Members:
         require(key.public not in taken and all(item == key for item in counted if item.name == name), reason, "the key is another witness's")
 
     def check_countersigned(self, change: dict[str, Any]) -> None:
-        named = sha256(canonical(change | {"approvals": []})).hex()
-        found = set()
+        named, found = self.approved(change), set()
         for said, member in self.countersigned(change.get("approvals", []), "change-approval", "STATEMENT_VOID_CHANGE_NOT_APPROVED"):
             fits = (said["custodian"], said["change"]) == (member, named) and member in self.approvers and "custodian" in self.roles(member)
             require(

@@ -21,7 +21,7 @@ from nodes.auditor.evidence.receipt import verify_receipt
 from nodes.auditor.evidence.roots import Roots
 from nodes.bank.queries import Query
 from nodes.runtime.peers.signing import fresh_nonce
-from scoring.errors import ApprovalError, ReceiptError
+from scoring.errors import ApprovalError, ReceiptError, StatementReplayedError
 from scoring.statements import KeyActivated, KeyRound, MemberChange
 from tests.support import independent
 from tests.support.artifacts import note_of, write_zone
@@ -120,6 +120,16 @@ def test_the_whole_log_is_judged_by_the_custodians_of_each_leaf(reshared: tuple[
     void = zone.say_void(rekeyed(zone, "science", (LEFT, "notary")), "authority")
     assert isinstance(zone.view.void[void], ApprovalError)
     assert verify_log(zone, verifier, tmp_path / "bad") == {("STATEMENT_VOID_CHANGE_NOT_APPROVED", void)}
+
+
+def test_approvals_serve_once_whatever_others_come_with_them(reshared: tuple[MemoryZone, Custody], verifier: ModuleType, tmp_path: Path) -> None:
+    """Else the authority brings back keys that were given up since, by a statement that differs in its approvals alone."""
+    zone = reshared[0].fork()
+    change = rekeyed(zone, "ip", ("notary", NEW))
+    zone.say(change, "authority")
+    void = zone.say_void(zone.approved(change, STAYING), "authority")
+    assert isinstance(zone.view.void[void], StatementReplayedError)
+    assert verify_log(zone, verifier, tmp_path / "run") == {("STATEMENT_VOID_STATEMENT_REPLAYED", void)}
 
 
 def verify_log(zone: MemoryZone, verifier: ModuleType, directory: Path) -> set[tuple[str, int | None]]:
