@@ -66,7 +66,7 @@ def test_what_is_sealed_and_is_no_receipt_of_the_zone_is_refused(receipts: list[
     """Whoever has the public half can seal: what opens is believed only once it verifies."""
     name, document = receipts[0]
     seal_receipts([(name, document.replace(b'"line_fen": "', b'"line_fen": "9'))], tmp_path / "chunks", PUBLIC, zone.name, BANK)
-    with pytest.raises(BackupError, match="ends with 000000000001.chunk does not hold"):
+    with pytest.raises(BackupError, match=r"ends with 000000000001\.chunk does not hold"):
         list(open_receipts(tmp_path / "chunks", PRIVATE, roots_of(zone)))
 
 
