@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -27,3 +28,8 @@ class GatewayTable(Table):
 
 class GatewaySettings(NodeSettings):
     gateway: GatewayTable
+
+    @property
+    def written(self) -> dict[str, Path]:
+        token = self.gateway.admin_token_file
+        return {**super().written} if token.exists() else {**super().written, "gateway.admin_token_file": token}

@@ -62,7 +62,7 @@ def main(config: Path) -> int:
     signer = load_note_signer(witness_name(settings.zone, settings.member), COSIGNATURE_V1, settings.keys_dir / "note.pem")
     if signer.key.to_vkey() not in genesis.witness_policy.witnesses:
         raise IdentityError(f"note.pem is the key {signer.key.to_vkey()}, which the registry's witness policy does not name")
-    state = WitnessState(settings.state_dir / "witness", settings.auditor.pin or settings.keys_dir / "witness.pin")
+    state = WitnessState(settings.state_dir / "witness", settings.pin)
     WitnessClient(identity, settings.peer("log"), Witness(genesis.log_vkey, signer, state, now)).attach(process)
     return process.run()
 

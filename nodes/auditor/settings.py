@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -29,3 +30,12 @@ class AuditorTable(Table):
 
 class AuditorSettings(NodeSettings):
     auditor: AuditorTable
+
+    @property
+    def pin(self) -> Path:
+        """Where the witness's head is pinned."""
+        return self.auditor.pin or self.keys_dir / "witness.pin"
+
+    @property
+    def written(self) -> dict[str, Path]:
+        return {**super().written, "auditor.pin": self.pin}

@@ -58,6 +58,15 @@ class LogTable(Table):
 class LogSettings(NodeSettings):
     log: LogTable
 
+    @property
+    def pin(self) -> Path:
+        """Where the last signed checkpoint is pinned."""
+        return self.log.pin or self.state_dir / "head.pin"
+
+    @property
+    def written(self) -> dict[str, Path]:
+        return {**super().written, "log.pin": self.pin}
+
 
 def main(config_path: Path) -> int:
     """Run the log until it is told to stop. Returns the exit code. Raises NodeError when it cannot start."""
@@ -81,7 +90,7 @@ def main(config_path: Path) -> int:
         reader.remember(entries)
         observed.count(entries)
 
-    pin = FilePin(settings.log.pin or settings.state_dir / "head.pin")
+    pin = FilePin(settings.pin)
     sequencer = Sequencer(store, pin, signer, publication, now, on_commit)
     _begin(store, sequencer, admission)
     rounds = _rounds(settings, admission, publication, reader, store)

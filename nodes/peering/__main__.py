@@ -77,7 +77,7 @@ def _witness_keys(settings: PeeringSettings, other: OtherZone) -> WitnessKeys | 
 def _witness(
     settings: PeeringSettings, identity: Identity, other: OtherZone, keys: WitnessKeys, watch: Watch
 ) -> tuple[Callable[[], None], Callable[[], None]]:
-    state = WitnessState(settings.state_dir / "witness", settings.peering.pin or settings.keys_dir / "witness.pin")
+    state = WitnessState(settings.state_dir / "witness", settings.pin)
     client = WitnessClient(identity, settings.peer("log"), Witness(other.genesis.log_vkey, keys, state, now, watch.witness_saw_fork))
     return client.run, client.cancel
 

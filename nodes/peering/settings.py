@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -24,3 +25,12 @@ class PeeringTable(Table):
 
 class PeeringSettings(NodeSettings):
     peering: PeeringTable
+
+    @property
+    def pin(self) -> Path:
+        """Where the witness's head is pinned."""
+        return self.peering.pin or self.keys_dir / "witness.pin"
+
+    @property
+    def written(self) -> dict[str, Path]:
+        return {**super().written, "peering.pin": self.pin, "peering.mirror_dir": self.peering.mirror_dir}

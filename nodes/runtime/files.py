@@ -12,7 +12,7 @@ import stat
 import threading
 from pathlib import Path
 
-from nodes.errors import SecretFileError
+from nodes.errors import SecretFileError, SettingsError
 
 PRIVATE_DIR = 0o700
 PRIVATE_FILE = 0o600
@@ -62,6 +62,20 @@ def write_private(path: Path, data: bytes) -> None:
 def write_public(path: Path, data: bytes) -> None:
     """Replace ``path`` by ``data`` with mode 0644: after return it is on disk; after a crash it is whole, old or new."""
     _replace(path, data, PUBLIC_FILE)
+
+
+def check_writable(key: str, path: Path) -> None:
+    """This process may write into ``path`` where it is a directory, else make it or replace it, by the modes and file systems there are now. Raises
+    SettingsError naming ``key``, which led here."""
+    here = [each for each in (path, *path.absolute().parents) if os.access(each, os.F_OK, effective_ids=True)]
+    place = here[1] if here[0] == path and path.is_file() else here[0]
+    if not place.is_dir():
+        raise SettingsError(f"{key}: {path} cannot be there: {place} is no directory")
+    if not os.access(place, os.W_OK | os.X_OK, effective_ids=True):
+        raise SettingsError(
+            f"{key}: {path} cannot be written, since {place} is closed to this process: a process under systemd writes below "
+            "/var/lib/xinqiao/NAME, /var/lib/xinqiao-pins/NAME and /srv/xinqiao/NAME alone (operator guide, As services)"
+        )
 
 
 def _check_access(path: Path, info: os.stat_result, wanted: str) -> None:

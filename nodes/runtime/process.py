@@ -23,7 +23,7 @@ from nodes.errors import LeaseLostError, SettingsError, StateInUseError
 from nodes.runtime import logging
 from nodes.runtime.clock import Timer
 from nodes.runtime.entry import EXIT_AGAIN, EXIT_FATAL
-from nodes.runtime.files import make_private_directory, write_private
+from nodes.runtime.files import check_writable, make_private_directory, write_private
 from nodes.runtime.observing.health import READY, STOPPING, Health
 from nodes.runtime.observing.own import tell_of
 from nodes.runtime.settings import NodeSettings
@@ -43,7 +43,7 @@ class Process:
 
     Threads have ``stop_grace_s`` to end after ``stopping`` is set; then the process ends without them.
     Making it takes the state directory for this process alone. Raises StateInUseError when another holds it, SecretFileError
-    when others may enter it, SettingsError when what ``[observe]`` names cannot be had.
+    when others may enter it, SettingsError when what ``[observe]`` names cannot be had, or what it has to write cannot be written.
     """
 
     def __init__(self, settings: NodeSettings, stop_grace_s: float = STOP_GRACE_S) -> None:
@@ -52,6 +52,8 @@ class Process:
         self.settings = settings
         self._stop_grace_s = stop_grace_s
         self.stopping = threading.Event()
+        for key, path in settings.written.items():
+            check_writable(key, path)
         self._state_dir = make_private_directory(settings.state_dir)
         self._lock = take_state(self._state_dir)
         self._ready_file = self._state_dir / READY_FILE

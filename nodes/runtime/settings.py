@@ -120,6 +120,11 @@ class NodeSettings(BaseSettings):
         finally:
             _base_dir.reset(token)
 
+    @property
+    def written(self) -> dict[str, Path]:
+        """Every file and directory that the process writes, by the key that names it; a role with more of them adds its own."""
+        return {"state_dir": self.state_dir}
+
     def peer(self, role: Literal["coordinator", "log"]) -> Peer:
         """The configured peer of ``role``. Raises SettingsError when the file does not name it."""
         peer = self.peers.coordinator if role == "coordinator" else self.peers.log

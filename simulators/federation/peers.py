@@ -18,7 +18,7 @@ from nodes.runtime.settings import read_toml
 from scoring.statements import Grant, MemberChange, PeerZone, Role
 from simulators.federation.plan import node_of
 from simulators.federation.zone import FederatedZone
-from simulators.zone.configs import to_toml
+from simulators.zone.configs import PINS, to_toml
 
 PEERS, MIRROR = "peers", "mirror"
 GRANTS: tuple[Grant, ...] = get_args(Grant)
@@ -75,6 +75,7 @@ def node_keys(home: FederatedZone, origin: FederatedZone) -> Path:
 def write_nodes(zones: Sequence[FederatedZone], addresses: Mapping[tuple[str, str], Mapping[str, str]]) -> None:
     """The configuration of every zone's node in every other; ``addresses``: by (home, origin), of the origin's coordinator and log over the link."""
     for home, origin in permutations(zones, 2):
+        make_private_directory(home.out / PINS / process_of(origin.id))
         write_private(home.config_of(process_of(origin.id)), to_toml(node_settings(home, origin, addresses[home.id, origin.id])).encode())
 
 
@@ -88,7 +89,12 @@ def node_settings(home: FederatedZone, origin: FederatedZone, addresses: Mapping
         "keys_dir": f"../{PEERS}/{origin.id}",
         "public_dir": f"../public/{PEERS}/{origin.id}/public",
         "peers": {role: {"member": origin.plan.with_role(role)[0].id, "address": addresses[role]} for role in roles},
-        "peering": {"home": home.id, "mirror_dir": f"../public/{PEERS}/{origin.id}/{MIRROR}", "notices_s": 1.0},
+        "peering": {
+            "home": home.id,
+            "mirror_dir": f"../public/{PEERS}/{origin.id}/{MIRROR}",
+            "pin": f"../{PINS}/{process_of(origin.id)}/witness.pin",
+            "notices_s": 1.0,
+        },
     }
 
 

@@ -19,6 +19,7 @@ from simulators.zone.register import prepare_register, register_table
 
 HOST = "127.0.0.1"
 LAST_PORT = 65_535
+PINS = "pins"
 ORDER = ("gateway", "coordinator", "log")
 
 
@@ -79,6 +80,8 @@ def write_configs(
     write_products(plan, config_dir, formulas)
     files = {}
     for process in plan.processes:
+        if "auditor" in process.tables:
+            make_private_directory(make_private_directory(directory / PINS) / process.name)
         document = process_settings(plan, process, addresses)
         if names := (mapped or {}).get(process.member):
             document["department"].pop("records_dir")
@@ -129,7 +132,7 @@ def _role_table(table: str, process: ProcessPlan, addresses: Addresses) -> dict[
         "gateway": {"listen": here, "public_base": gateway, "admin_token_file": f"{state}/admin.token"},
         "bank": {"listen": here, "gateway": gateway, "records_dir": f"../records/{process.member}"},
         "enterprise": {"listen": here, "gateway": gateway},
-        "auditor": {},
+        "auditor": {"pin": f"../{PINS}/{process.name}/witness.pin"},
     }
     return tables[table]
 

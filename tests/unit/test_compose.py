@@ -206,6 +206,9 @@ def test_configuration_with_the_services_environment_is_accepted_by_its_program(
     assert not any(address.startswith("127.0.0.1") for address in peers), "a container's loopback is its own"
     assert {address.rpartition(":")[0] for address in peers} <= {f"{zone}-log", f"{zone}-coordinator"}, "of its own zone"
     assert (settings.database_url, settings.observe.listen) == ("", "127.0.0.1:9464")
+    given = [volume["target"] for volume in service["volumes"] if not volume.get("read_only")]
+    written = [Path(str(path).replace(str(tmp_path), "/zone")) for path in settings.written.values()]
+    assert all(any(path.is_relative_to(place) for place in given) for path in written), "what it writes is given to it"
     for table in {"bank", "enterprise"} & set(process.tables):
         gateway = SERVICES[f"{zone}-gateway"]
         assert getattr(settings, table).gateway == gateway["environment"]["XINQIAO_GATEWAY__PUBLIC_BASE"]

@@ -17,7 +17,7 @@ from tests.unit.test_operator_guide import EXAMPLES
 
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "deploy" / "systemd" / "xinqiao@.service"
-DROP_IN = UNIT.with_name("custodian.conf")
+DROP_IN, PEER = UNIT.with_name("custodian.conf"), UNIT.with_name("peer.conf")
 EXPOSURE = 25  # tenths of systemd's measure from 0 (closed) to 10 (open)
 ANALYSE = shutil.which("systemd-analyze")
 with_systemd = pytest.mark.skipif(ANALYSE is None, reason="systemd is not on this machine")
@@ -46,11 +46,12 @@ def installed(tmp_path: Path) -> Path:
 
 def test_the_unit_confines_the_process() -> None:
     service = settings(UNIT, "Service")
-    wanted = {"ProtectSystem": "strict", "StateDirectory": "xinqiao/%i", "StateDirectoryMode": "0700", "CapabilityBoundingSet": ""}
+    wanted = {"ProtectSystem": "strict", "StateDirectory": "xinqiao/%i xinqiao-pins/%i", "StateDirectoryMode": "0700", "CapabilityBoundingSet": ""}
     wanted |= dict.fromkeys(("NoNewPrivileges", "PrivateTmp", "ProtectHome", "PrivateDevices", "RestrictNamespaces", "LockPersonality"), "yes")
     assert {key: service[key] for key in wanted} == {key: [value] for key, value in wanted.items()}
     assert service["User"] == ["xq-%i"], "each process has a user of its own"
-    assert "ReadWritePaths" not in service
+    assert service["ReadWritePaths"] == ["-/srv/xinqiao/%i"], "what its own department's or bank's systems leave it, where there is such a folder"
+    assert settings(PEER, "Service") == {"CacheDirectory": ["xinqiao/%i"], "CacheDirectoryMode": ["0755"]}
 
 
 def test_the_unit_says_what_the_program_does() -> None:
@@ -67,6 +68,7 @@ def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
     drop_ins = place.with_name("xinqiao@notary.service.d")
     drop_ins.mkdir()
     shutil.copy(DROP_IN, drop_ins)
+    shutil.copy(PEER, drop_ins)
     for instance in ("log", "notary"):
         shutil.copy(place, place.with_name(f"xinqiao@{instance}.service"))
         ended = _analyse("verify", "--man=no", f"{tmp_path}/xinqiao@{instance}.service")
@@ -92,9 +94,9 @@ def test_the_unit_s_line_runs_the_log_of_the_guide_and_tells_systemd(tmp_path: P
     config.parent.mkdir(parents=True)
     shutil.copytree(zone.root / "public", config.with_name("public"))
     shutil.copytree(zone.root / "members" / "log", config.with_name("log"))
-    for path in ("srv/pin", "var/lib/xinqiao/log"):  # the last by StateDirectory=
+    for path in ("var/lib/xinqiao-pins/log", "var/lib/xinqiao/log"):  # by StateDirectory=
         (tmp_path / path).mkdir(parents=True, mode=0o700)
-    moved = {name: f"{tmp_path}{name}" for name in ("/var/lib", "/etc", "/srv")}
+    moved = {name: f"{tmp_path}{name}" for name in ("/var/lib", "/etc")}
     for said, here in {**moved, "0.0.0.0:8445": "127.0.0.1:0", "hangzhou-binjiang": ZONE}.items():
         example = example.replace(said, here)
     config.write_text(example, encoding="utf-8")
@@ -107,7 +109,7 @@ def test_the_unit_s_line_runs_the_log_of_the_guide_and_tells_systemd(tmp_path: P
         with subprocess.Popen([sys.executable, "-m", "xinqiao", *line], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as process:
             try:
                 assert b"READY=1" in told.recv(4096)
-                assert (tmp_path / "srv" / "pin" / "head.pin").exists()
+                assert (tmp_path / "var" / "lib" / "xinqiao-pins" / "log" / "head.pin").exists()
             finally:
                 process.terminate()
             assert process.wait(30) == 0

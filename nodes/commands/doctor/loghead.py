@@ -88,10 +88,7 @@ def _pins(case: Case, head: Checkpoint) -> Iterator[Finding]:
 
 
 def _pin_files(case: Case) -> list[Path]:
-    table = getattr(case.settings, case.role, None)
-    witness = case.settings.keys_dir / "witness.pin"
-    default = {"log": case.settings.state_dir / "head.pin", "auditor": witness, "peering": witness}.get(case.role)
-    file = getattr(table, "pin", None) or default
+    file: Path | None = getattr(case.settings, "pin", None)
     begun = case.settings.state_dir.is_dir() and any(case.settings.state_dir.rglob("*.db"))
     return [file] if file is not None and begun else []
 

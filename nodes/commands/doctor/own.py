@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from nodes.commands.doctor.findings import Case, Finding, files_below, soon, well, wrong
 from nodes.custodian.shares.holding import read_holding
-from nodes.errors import IdentityError, NodeError, SecretFileError
-from nodes.runtime.files import check_private_directory, read_private
+from nodes.errors import IdentityError, NodeError, SecretFileError, SettingsError
+from nodes.runtime.files import check_private_directory, check_writable, read_private
 from nodes.runtime.peers.identity import certificate_uris, is_anchored, load_private_key, load_signing_key, member_uri, server_name
 from nodes.runtime.peers.revoked import LIST_NAME, revoked_by
 
@@ -24,7 +24,7 @@ LEAST_BYTES, LOW_BYTES = 500 << 20, 5 << 30
 
 
 def check_files(case: Case) -> Iterator[Finding]:
-    """Keys and state belong to this user alone."""
+    """Keys and state belong to this user alone, and what the process writes can be written."""
     for directory in (case.settings.keys_dir, case.settings.state_dir):
         try:
             check_private_directory(directory)
@@ -46,6 +46,11 @@ def check_files(case: Case) -> Iterator[Finding]:
             )
         if not open_to_others:
             yield well("files", directory, "for its owner alone")
+    for key, path in case.settings.written.items():
+        try:
+            check_writable(key, path)
+        except SettingsError as error:
+            yield wrong("files", path, str(error), f"name a place in {key} that the process's user may write, or open this one to it")
 
 
 def check_certificate(case: Case) -> Iterator[Finding]:

@@ -82,7 +82,7 @@ def _pin(config: Path) -> Path | None:
     if role_of(config) != "log":
         return None
     settings = LogSettings.load(config)
-    return settings.log.pin or settings.state_dir / "head.pin"
+    return settings.pin
 
 
 def _document(place: Path, manifest: Manifest) -> dict[str, object]:

@@ -99,7 +99,7 @@ def recover(
             found,
             admission,
             LogStore(open_database(at_log.state_dir, "log", at_log.database_url)),
-            FilePin(at_log.log.pin or at_log.state_dir / "head.pin"),
+            FilePin(at_log.pin),
             _progress(report),
         )
         engine = open_database(at_coordinator.state_dir, "coordinator", at_coordinator.database_url)
