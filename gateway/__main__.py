@@ -25,8 +25,8 @@ from gateway.register.office import add_register
 from gateway.releases import Releases
 from gateway.settings import GatewaySettings
 from gateway.store import Store
-from nodes.auditor.evidence.roots import Roots
 from nodes.errors import NotReadyError
+from nodes.evidence.roots import Roots
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program

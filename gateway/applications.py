@@ -31,7 +31,7 @@ from gateway.register.book import Register
 from gateway.sharing.offering import Offering
 from gateway.sharing.pages import pages as shared_pages
 from gateway.store import Store
-from nodes.auditor.evidence.roots import Roots
+from nodes.evidence.roots import Roots
 from nodes.runtime.clock import Clock
 from nodes.runtime.pages.site import Site
 from nodes.runtime.peers.exchange_client import ExchangeClient

@@ -22,8 +22,8 @@ from crypto.bignum import power
 from crypto.encoding import from_fixed
 from crypto.paillier import PublicKey, encode_ciphertext
 from crypto.statements import parse_envelope
-from nodes.auditor.evidence.archive import Archive
 from nodes.errors import NodeError, NotFoundError
+from nodes.evidence.archive import Archive
 from scoring.statements import Column, Row, parse_statement
 
 AT_ONCE = 2

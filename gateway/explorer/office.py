@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from gateway.explorer.index import LeafIndex
 from gateway.explorer.pages import Explorer, costly_limit, routes
 from gateway.explorer.proofs import Prover
-from nodes.auditor.evidence.roots import Roots
+from nodes.evidence.roots import Roots
 from nodes.runtime.clock import Clock
 from nodes.runtime.pages.language import N_
 from nodes.runtime.pages.site import Site

@@ -16,9 +16,9 @@ from gateway.explorer.index import PAGE, Asked, LeafIndex, LeafRow
 from gateway.explorer.proofs import Prover, drawing, drawing_height
 from gateway.explorer.upload import read_receipt
 from gateway.explorer.words import REASONS
-from nodes.auditor.evidence.receipt import verify_receipt
-from nodes.auditor.evidence.roots import Roots
 from nodes.errors import NotFoundError
+from nodes.evidence.receipt import verify_receipt
+from nodes.evidence.roots import Roots
 from nodes.runtime.clock import Clock
 from nodes.runtime.pages.accounts import AUDITOR, AUTHORITY
 from nodes.runtime.pages.language import N_, when

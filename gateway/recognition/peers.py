@@ -11,9 +11,9 @@ from pathlib import Path
 from crypto.encoding import sha256
 from crypto.errors import CryptoError
 from crypto.paillier import DEFAULT_MIN_BITS
-from nodes.auditor.evidence.receipt import verify_receipt
-from nodes.auditor.evidence.roots import Roots
 from nodes.errors import NodeError, SettingsError
+from nodes.evidence.receipt import verify_receipt
+from nodes.evidence.roots import Roots
 from nodes.peering.members_now import MembersNow
 from nodes.peering.mirrored import MirroredLog
 from nodes.runtime import logging

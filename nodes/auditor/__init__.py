@@ -1,1 +1,1 @@
-"""The auditor: verifies receipts and whole logs against roots of trust that it has pinned, and witnesses checkpoints."""
+"""The auditor: replays whole logs against roots of trust that it has pinned, draws what to check, and witnesses checkpoints."""

@@ -16,11 +16,11 @@ from crypto.checkpoint import Checkpoint, check_witnessed, open_checkpoint
 from crypto.encoding import sha256
 from crypto.errors import CryptoError, NoteError
 from crypto.paillier import DEFAULT_MIN_BITS
-from nodes.auditor.evidence.archive import Archive
-from nodes.auditor.evidence.contents import Contents, Count
-from nodes.auditor.evidence.documents import Documents
-from nodes.auditor.evidence.roots import AuditRoots
-from nodes.auditor.evidence.tree import Hashes, check_tree, entries_of
+from nodes.evidence.archive import Archive
+from nodes.evidence.contents import Contents, Count
+from nodes.evidence.documents import Documents
+from nodes.evidence.roots import AuditRoots
+from nodes.evidence.tree import Hashes, check_tree, entries_of
 from protos.errors import refusal_of
 from scoring.audit import Finding, Scope, closing_findings, custody_findings, release_findings, void_findings
 from scoring.draws import findings as draws

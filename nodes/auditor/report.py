@@ -15,7 +15,7 @@ from typing import IO, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from nodes.auditor.audit import Verdict
-from nodes.auditor.evidence.archive import CHECKPOINT, Archive
+from nodes.evidence.archive import CHECKPOINT, Archive
 from nodes.runtime.files import write_public
 from scoring.draws.findings import DrawSummary
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nodes.auditor.evidence.roots import Roots
 from nodes.bank.api import create_app
 from nodes.bank.clerk.pages import bank_site
 from nodes.bank.consents import Consents
@@ -14,6 +13,7 @@ from nodes.bank.queries import Queries
 from nodes.bank.receipts import ReceiptStore
 from nodes.bank.settings import BankSettings
 from nodes.contributing.trust import ZoneTrust
+from nodes.evidence.roots import Roots
 from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program

@@ -11,9 +11,9 @@ from sqlalchemy import BigInteger, Column, Engine, LargeBinary, MetaData, String
 
 from crypto.encoding import canonical_json
 from crypto.paillier import PublicKey
-from nodes.auditor.evidence.receipt import Verified, verify_receipt
-from nodes.auditor.evidence.roots import Roots
 from nodes.errors import NotFoundError
+from nodes.evidence.receipt import Verified, verify_receipt
+from nodes.evidence.roots import Roots
 from nodes.runtime.database import reading, writing
 from nodes.runtime.files import make_private_directory, write_private
 from nodes.runtime.replica.releases import Released, published_band

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
-from nodes.auditor.evidence.roots import Roots
 from nodes.enterprise.consents import ConsentDesk
 from nodes.enterprise.credentials.desk import CredentialDesk, OtherZone
 from nodes.enterprise.credentials.store import CredentialStore
@@ -24,6 +23,7 @@ from nodes.enterprise.settings import EnterpriseSettings, EnterpriseTable
 from nodes.enterprise.store import Store
 from nodes.enterprise.straight import StraightDesk
 from nodes.enterprise.values import ValuesDesk, periods_of
+from nodes.evidence.roots import Roots
 from nodes.lending.book import LoanBook
 from nodes.lending.desk import LoanDesk
 from nodes.lending.service import ServiceAdmission

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from nodes.auditor.evidence.sources import RpcStatements
 from nodes.auditor.witness import Witness, WitnessClient
 from nodes.auditor.witness_state import WitnessState
+from nodes.evidence.sources import RpcStatements
 from nodes.log.admission import PUBLIC_KINDS
 from nodes.peering.files import MirrorFiles
 from nodes.peering.items import ItemPuller, ItemStore

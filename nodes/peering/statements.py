@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from nodes.auditor.evidence.sources import RpcStatements
 from nodes.errors import PeerUnavailableError, RpcRefusal
+from nodes.evidence.sources import RpcStatements
 from nodes.log.admission import PUBLIC_KINDS
 from nodes.peering.files import MirrorFiles
 from nodes.peering.members import OtherZone

@@ -13,11 +13,11 @@ from crypto.encoding import sha256
 from crypto.merkle import leaf_hash
 from crypto.statements import parse_envelope
 from crypto.tiles import TILE_WIDTH
-from nodes.auditor.evidence.archive import Archive
-from nodes.auditor.evidence.tree import entries_of
 from nodes.coordinator.keeping.blobs import Blobs
 from nodes.coordinator.keeping.store import Store
 from nodes.errors import SettingsError, StorageError
+from nodes.evidence.archive import Archive
+from nodes.evidence.tree import entries_of
 from nodes.log.admission import Admission
 from nodes.log.sequencer import Pin
 from nodes.log.storage import Batch, Entry, Head, LogStore

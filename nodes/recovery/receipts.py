@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from crypto.encoding import sha256
-from nodes.auditor.evidence.receipt import parse_receipt, verify_receipt
-from nodes.auditor.evidence.roots import Roots
 from nodes.coordinator.keeping.outbox import BACKUP
 from nodes.errors import SettingsError
+from nodes.evidence.receipt import parse_receipt, verify_receipt
+from nodes.evidence.roots import Roots
 from nodes.recovery.handing import LIST, Listed, chunks_in, listed_in, read_chunk, write_list
 from nodes.runtime.files import make_private_directory, write_private
 from scoring.errors import ReceiptError

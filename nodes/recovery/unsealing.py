@@ -14,10 +14,10 @@ from crypto.encoding import sha256
 from crypto.errors import NoteError
 from crypto.merkle import HASH_SIZE, Frontier, leaf_hash
 from crypto.tiles import TILE_WIDTH, TileAddress, encode_entries, tile_width
-from nodes.auditor.evidence.archive import Archive
-from nodes.auditor.evidence.mirror import ciphertexts_root
-from nodes.auditor.evidence.receipt import verify_receipt
-from nodes.auditor.evidence.roots import Roots
+from nodes.evidence.archive import Archive
+from nodes.evidence.mirror import ciphertexts_root
+from nodes.evidence.receipt import verify_receipt
+from nodes.evidence.roots import Roots
 from nodes.log.tree import Edge
 from nodes.recovery.sealing import blobs_of
 from nodes.runtime.replica.store import Entry

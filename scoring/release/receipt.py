@@ -1,4 +1,4 @@
-"""The receipt: offline-verifiable evidence of one release, and its parts. Formats only; ``nodes.auditor.evidence.receipt`` judges.
+"""The receipt: offline-verifiable evidence of one release, and its parts. Formats only; ``nodes.evidence.receipt`` judges.
 
 Numbers are decimal strings, bytes lower-case hex, leaves and DSSE envelopes base64 of their exact bytes. Every inclusion proof
 refers to the receipt's checkpoint. Schema: docs/specs/receipt.md.

@@ -24,9 +24,9 @@ from crypto.notes import COSIGNATURE_V1, ED25519
 from crypto.paillier import PublicKey
 from crypto.tiles import encode_entries, tiles_of
 from nodes.auditor.audit import Options, audit
-from nodes.auditor.evidence.archive import Archive
-from nodes.auditor.evidence.roots import AuditRoots, Roots
-from nodes.auditor.evidence.tree import Hashes
+from nodes.evidence.archive import Archive
+from nodes.evidence.roots import AuditRoots, Roots
+from nodes.evidence.tree import Hashes
 from nodes.runtime.peers.identity import SigningKeyPair, load_note_signer, load_signing_key, log_name, witness_name
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from scoring.exchange.registry import MemberRegistry

@@ -21,8 +21,8 @@ import httpx
 from fastapi import FastAPI
 
 from gateway.explorer.office import open_explorer
-from nodes.auditor.evidence.roots import Roots
 from nodes.errors import NotReadyError
+from nodes.evidence.roots import Roots
 from nodes.log.publication import Publication
 from nodes.log.reader import CHECKPOINT_PATH, Reader
 from nodes.packs import shipped_pack

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from connectors.plain import read_plain
 from crypto.threshold import Share
 from gateway.settings import GatewaySettings
-from nodes.auditor.evidence.roots import AuditRoots
 from nodes.commands.models.records_file import read_records
 from nodes.custodian.shares.holding import Holding, read_holding, write_holding
+from nodes.evidence.roots import AuditRoots
 from nodes.runtime.peers.identity import load_signing_key
 from nodes.runtime.settings import role_of
 from nodes.runtime.web.tokens import read_token

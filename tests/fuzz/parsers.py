@@ -10,9 +10,9 @@ from crypto.encoding import canonical_json
 from crypto.keygen import PrivateKey
 from crypto.sealing import seal
 from crypto.statements import VerifyKey, parse_envelope, sign_envelope
-from nodes.auditor.evidence.documents import read_records
-from nodes.auditor.evidence.receipt import verify_receipt
 from nodes.errors import WireFormatError
+from nodes.evidence.documents import read_records
+from nodes.evidence.receipt import verify_receipt
 from nodes.log.admission import Admission
 from nodes.packs import pack_path, shipped
 from nodes.runtime.replica import relay

@@ -15,9 +15,9 @@ from crypto.checkpoint import cosign
 from crypto.keygen import PrivateKey
 from crypto.notes import sign_note
 from nodes.auditor.audit import Options, Verdict, audit
-from nodes.auditor.evidence.archive import Archive
-from nodes.auditor.evidence.roots import AuditRoots
 from nodes.auditor.report import document_of, page, text_of
+from nodes.evidence.archive import Archive
+from nodes.evidence.roots import AuditRoots
 from tests.support.artifacts import receipt_of, records_of, write_zone
 from tests.support.ledger import SMALL_BITS
 from tests.support.zone import MemoryZone, released_zone

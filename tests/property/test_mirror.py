@@ -16,11 +16,11 @@ from crypto.encoding import sha256
 from crypto.keygen import PrivateKey
 from crypto.merkle import Frontier, MemoryTree
 from crypto.tiles import TILE_WIDTH, TileAddress, decode_entries, encode_entries, parse_path, tile_width, tiles_of
-from nodes.auditor.evidence.archive import Archive
-from nodes.auditor.evidence.mirror import Mirror, mirror_statements
-from nodes.auditor.evidence.roots import Roots
-from nodes.auditor.evidence.tree import Hashes, check_tree
 from nodes.errors import NotFoundError, NotReadyError, PeerUnavailableError, SettingsError
+from nodes.evidence.archive import Archive
+from nodes.evidence.mirror import Mirror, mirror_statements
+from nodes.evidence.roots import Roots
+from nodes.evidence.tree import Hashes, check_tree
 from scoring.exchange.registry import MemberRegistry
 from tests.support.zone import MemoryZone, open_zone
 

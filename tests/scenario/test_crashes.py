@@ -32,7 +32,7 @@ CHANCE = 0.005  # at each of the two moments of a durable write
 SET_ASIDE = "nodes/contributing/outbox:Outbox.set_aside commit"
 PASSED_OVER = ("nodes/bank/consents:Consents.skip commit", "nodes/enterprise/store:Store.skip commit")
 NEVER_REACHED = {  # why a process of an honest zone never takes a step -> prefixes of such steps
-    "a command, not a process": ("nodes/auditor/evidence/archive", "nodes/auditor/report", "nodes/commands/"),
+    "a command, not a process": ("nodes/evidence/archive", "nodes/auditor/report", "nodes/commands/"),
     "not waited for here: an auditor's draws, the end of an epoch's secret": (
         "nodes/auditor/draws/", "nodes/contributing/epoch_secrets:EpochSecrets.end",
     ),

@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from crypto.encoding import canonical_json
-from nodes.auditor.evidence.receipt import verify_receipt
-from nodes.auditor.evidence.roots import Roots
 from nodes.bank.receipts import build_receipt
+from nodes.evidence.receipt import verify_receipt
+from nodes.evidence.roots import Roots
 from nodes.runtime.peers.identity import load_identity
 from nodes.runtime.replica.releases import ReleaseOpener
 from nodes.runtime.web.request_document import SCORES, RequestDocument

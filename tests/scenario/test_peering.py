@@ -19,9 +19,9 @@ from crypto.checkpoint import Checkpoint, check_witnessed, open_checkpoint, sign
 from crypto.encoding import sha256
 from crypto.merkle import root as tree_root
 from crypto.statements import parse_envelope
-from nodes.auditor.evidence.archive import Archive
-from nodes.auditor.evidence.tree import check_tree, entries_of
 from nodes.errors import NotFoundError, PeerUnavailableError, RpcRefusal
+from nodes.evidence.archive import Archive
+from nodes.evidence.tree import check_tree, entries_of
 from nodes.runtime.clock import now
 from nodes.runtime.files import make_private_directory, write_private
 from nodes.runtime.notices.board import BoardClient

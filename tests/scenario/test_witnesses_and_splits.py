@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from crypto.checkpoint import open_checkpoint
 from crypto.encoding import canonical_json
 from crypto.notes import COSIGNATURE_V1
-from nodes.auditor.evidence.receipt import verify_receipt
-from nodes.auditor.evidence.roots import Roots
 from nodes.ceremony.countersigning import approve_change
 from nodes.errors import PeerUnavailableError, RpcRefusal
+from nodes.evidence.receipt import verify_receipt
+from nodes.evidence.roots import Roots
 from nodes.packs import shipped_pack
 from nodes.runtime.clock import Timer
 from nodes.runtime.files import write_private

@@ -10,7 +10,6 @@ from typing import Any
 from fastapi import FastAPI
 
 from crypto.subjects import make_uscc
-from nodes.auditor.evidence.roots import Roots
 from nodes.bank.api import create_app
 from nodes.bank.clerk.pages import make_site
 from nodes.bank.consents import Consents
@@ -20,6 +19,7 @@ from nodes.bank.loans.files import LoanFiles
 from nodes.bank.loans.products import Products
 from nodes.bank.queries import Queries
 from nodes.bank.receipts import ReceiptStore
+from nodes.evidence.roots import Roots
 from nodes.lending.book import LoanBook
 from nodes.lending.desk import LoanDesk
 from nodes.runtime.failures import FailureReports

@@ -9,7 +9,7 @@ from typing import Any
 
 from crypto.encoding import canonical_json, sha256
 from crypto.keygen import PrivateKey
-from nodes.auditor.evidence.receipt import verify_receipt
+from nodes.evidence.receipt import verify_receipt
 from nodes.runtime.peers.identity import member_uri
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from scoring.federation.credential import FORMAT, Credential, PinnedPeer

@@ -20,7 +20,6 @@ from crypto.sealing import public_key, seal
 from crypto.statements import parse_envelope
 from crypto.threshold import partial as partial_opening
 from crypto.tiles import TILE_WIDTH, encode_entries, parse_path
-from nodes.auditor.evidence.tree import Hashes
 from nodes.coordinator.epochs import Epochs
 from nodes.coordinator.journal import Journal
 from nodes.coordinator.keeping.store import Store
@@ -30,6 +29,7 @@ from nodes.coordinator.releasing.tickets import Issued, TicketOffice
 from nodes.coordinator.service import check_submitted
 from nodes.coordinator.work import WorkQueue
 from nodes.errors import NodeError, PeerUnavailableError, RpcRefusal
+from nodes.evidence.tree import Hashes
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity, TlsFiles, log_name
 from nodes.runtime.peers.log_client import Appended, LogClient

@@ -28,8 +28,8 @@ from gateway.register.book import Register
 from gateway.releases import Releases
 from gateway.sharing.offering import Offering
 from gateway.store import Store
-from nodes.auditor.evidence.roots import Roots
 from nodes.errors import NotReadyError
+from nodes.evidence.roots import Roots
 from nodes.records.deliveries import Intake
 from nodes.records.store import RecordStore
 from nodes.runtime.observing.http import Observed

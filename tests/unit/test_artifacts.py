@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from nodes.auditor.audit import Options, audit
-from nodes.auditor.evidence.archive import Archive
-from nodes.auditor.evidence.receipt import verify_receipt
-from nodes.auditor.evidence.roots import AuditRoots, Roots
+from nodes.evidence.archive import Archive
+from nodes.evidence.receipt import verify_receipt
+from nodes.evidence.roots import AuditRoots, Roots
 from protos.errors import refusal_of
 from scoring.disclosure.lint import lint
 from scoring.errors import ModelError, ModelLeaksError, ReceiptError

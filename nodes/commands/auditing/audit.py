@@ -15,15 +15,15 @@ from cryptography import x509
 
 from nodes.auditor.audit import Options, Verdict
 from nodes.auditor.audit import audit as judge
-from nodes.auditor.evidence.archive import Archive
-from nodes.auditor.evidence.contents import Count
-from nodes.auditor.evidence.mirror import Mirror, Mirrored, mirror_statements
-from nodes.auditor.evidence.roots import AuditRoots, Roots
-from nodes.auditor.evidence.sources import HttpTree, RpcStatements
 from nodes.auditor.report import document_of, text_of, write_report
 from nodes.auditor.settings import AuditorSettings
 from nodes.commands.output import ExitCode, JsonFlag, Report, reporting
 from nodes.errors import SettingsError
+from nodes.evidence.archive import Archive
+from nodes.evidence.contents import Count
+from nodes.evidence.mirror import Mirror, Mirrored, mirror_statements
+from nodes.evidence.roots import AuditRoots, Roots
+from nodes.evidence.sources import HttpTree, RpcStatements
 from nodes.runtime.clock import Timer, now
 from nodes.runtime.files import read_private
 from nodes.runtime.peers.identity import Identity, certificate_uris, load_identity

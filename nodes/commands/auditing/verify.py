@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from nodes.auditor.evidence.receipt import Verified, verify_receipt
-from nodes.auditor.evidence.roots import Roots
 from nodes.commands.output import ExitCode, JsonFlag, reporting
+from nodes.evidence.receipt import Verified, verify_receipt
+from nodes.evidence.roots import Roots
 from scoring.errors import ReceiptError
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from crypto.encoding import sha256
 from crypto.statements import parse_envelope
-from nodes.auditor.evidence.roots import Roots
 from nodes.errors import SettingsError
+from nodes.evidence.roots import Roots
 from nodes.runtime.files import write_public
 from nodes.runtime.replica.zone import read_public
 from scoring.errors import StatementFormatError

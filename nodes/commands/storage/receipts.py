@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from nodes.auditor.evidence.roots import Roots
 from nodes.bank.receipts import ReceiptStore
 from nodes.bank.settings import BankSettings
 from nodes.commands.output import JsonFlag, reporting
 from nodes.errors import SettingsError
+from nodes.evidence.roots import Roots
 from nodes.recovery.keys import read_recovery_key, read_recovery_public_key
 from nodes.recovery.receipts import open_receipts, seal_receipts
 from nodes.runtime.database import open_database

@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from nodes.auditor.evidence.archive import Archive
-from nodes.auditor.evidence.roots import Roots
 from nodes.commands.output import JsonFlag, Report, of_form, reporting
 from nodes.coordinator.keeping.blobs import open_blobs
 from nodes.coordinator.keeping.outbox import Outbox
 from nodes.coordinator.keeping.store import Store
 from nodes.coordinator.settings import CoordinatorSettings
 from nodes.errors import SettingsError
+from nodes.evidence.archive import Archive
+from nodes.evidence.roots import Roots
 from nodes.log.__main__ import LogSettings
 from nodes.log.admission import Admission
 from nodes.log.publication import FilePin

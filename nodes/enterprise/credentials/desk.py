@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from crypto.encoding import canonical_json, sha256
 from crypto.statements import parse_envelope
-from nodes.auditor.evidence.receipt import Verified, parse_receipt, verify_receipt
-from nodes.auditor.evidence.roots import Roots
 from nodes.enterprise.credentials.store import CredentialStore, Shown
 from nodes.enterprise.enrolment import Enrolments
 from nodes.enterprise.keyring import Keyring
 from nodes.enterprise.store import Enterprise
 from nodes.errors import NotFoundError
+from nodes.evidence.receipt import Verified, parse_receipt, verify_receipt
+from nodes.evidence.roots import Roots
 from nodes.runtime.clock import Clock
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.web.gateway_client import GatewayClient

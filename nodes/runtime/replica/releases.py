@@ -1,7 +1,7 @@
 """What an audience does with a release: recompute the aggregates from the rows it was given, unseal the partials, combine [P1.4, P5.5].
 
 The ciphertexts are tied to the ticket by the aggregate's hash, which custodians checked and which is checked here again; that the
-rows are the owners' and proven is for the caller, by ``nodes.auditor.evidence.receipt`` or ``check_rows``.
+rows are the owners' and proven is for the caller, by ``nodes.evidence.receipt`` or ``check_rows``.
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ from fastapi.testclient import TestClient
 from crypto.encoding import canonical_json
 from crypto.keygen import PrivateKey
 from crypto.sealing import seal
-from nodes.auditor.evidence.receipt import verify_receipt
 from nodes.bank.queries import WHAT_FAILED, Query
 from nodes.errors import NotReadyError, PeerUnavailableError, RpcRefusal
+from nodes.evidence.receipt import verify_receipt
 from nodes.runtime.failures import FailureReports
 from nodes.runtime.replica.relay import binding_info
 from nodes.runtime.web.gateway_client import Answer, GatewayRefusal

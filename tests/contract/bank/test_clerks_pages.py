@@ -13,10 +13,10 @@ import pytest
 from openpyxl import Workbook, load_workbook
 
 from crypto.keygen import PrivateKey
-from nodes.auditor.evidence.receipt import verify_receipt
 from nodes.bank.loans.contributed import ContractSource
 from nodes.enterprise.market.pages import _fen as market_fen
 from nodes.errors import FormError
+from nodes.evidence.receipt import verify_receipt
 from nodes.records.deliveries import Intake
 from nodes.records.runner import Runner, turns_of
 from nodes.records.store import RecordStore

@@ -17,9 +17,9 @@ import pytest
 from crypto.encoding import canonical_json
 from crypto.keygen import PrivateKey
 from crypto.merkle import MemoryTree
-from nodes.auditor.evidence.receipt import verify_receipt
-from nodes.auditor.evidence.roots import Roots
 from nodes.bank.queries import Query
+from nodes.evidence.receipt import verify_receipt
+from nodes.evidence.roots import Roots
 from nodes.runtime.peers.signing import fresh_nonce
 from scoring.errors import ApprovalError, ReceiptError, StatementReplayedError
 from scoring.statements import KeyActivated, KeyRound, MemberChange

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from nodes.auditor.evidence.sources import RpcStatements
 from nodes.errors import PeerUnavailableError
+from nodes.evidence.sources import RpcStatements
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.rpc import RpcServer
 from nodes.runtime.settings import Peer

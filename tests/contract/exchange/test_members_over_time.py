@@ -13,8 +13,8 @@ import pytest
 from crypto.encoding import canonical_json
 from crypto.keygen import PrivateKey
 from crypto.merkle import MemoryTree
-from nodes.auditor.evidence.receipt import verify_receipt
 from nodes.bank.queries import Query
+from nodes.evidence.receipt import verify_receipt
 from nodes.runtime.peers.signing import fresh_nonce
 from scoring.errors import LogInconsistentError, ReceiptError, SignerUnknownError
 from scoring.exchange.registry import MemberRegistry

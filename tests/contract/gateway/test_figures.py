@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from crypto.keygen import PrivateKey
-from nodes.auditor.evidence.receipt import verify_receipt
 from nodes.bank.queries import Query
+from nodes.evidence.receipt import verify_receipt
 from nodes.packs import shipped_pack
 from scoring.errors import ReceiptError
 from scoring.indicators.plain import score_plain

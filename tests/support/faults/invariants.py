@@ -20,10 +20,10 @@ from typing import Any
 
 from crypto.encoding import sha256
 from nodes.auditor.audit import Options, audit
-from nodes.auditor.evidence.archive import Archive
-from nodes.auditor.evidence.roots import AuditRoots
-from nodes.auditor.evidence.tree import entries_of
 from nodes.commands.auditing.audit import mirror_run
+from nodes.evidence.archive import Archive
+from nodes.evidence.roots import AuditRoots
+from nodes.evidence.tree import entries_of
 from nodes.runtime.database import connect, reading
 from nodes.runtime.logging import TICKET_ANSWERED
 from scoring.exchange.epoch import Phase

@@ -10,8 +10,8 @@ import pytest
 
 from crypto.keygen import PrivateKey
 from nodes.auditor.audit import Options, Verdict, audit
-from nodes.auditor.evidence.archive import Archive
-from nodes.auditor.evidence.roots import AuditRoots
+from nodes.evidence.archive import Archive
+from nodes.evidence.roots import AuditRoots
 from nodes.runtime.peers.signing import fresh_nonce
 from scoring.audit import Scope
 from scoring.statements import Refusal

@@ -18,12 +18,12 @@ import typer
 from cryptography.hazmat.primitives.serialization import Encoding
 from typer.testing import CliRunner, Result
 
-from nodes.auditor.evidence.roots import Roots
 from nodes.auditor.report import page
 from nodes.bank.receipts import ReceiptStore
 from nodes.commands.auditing.audit import audit
 from nodes.commands.auditing.verify import verify
 from nodes.commands.storage.receipts import open_receipts_, seal_receipts_
+from nodes.evidence.roots import Roots
 from nodes.recovery.keys import make_recovery_key
 from nodes.runtime.database import open_database
 from scoring.release.receipt import Receipt

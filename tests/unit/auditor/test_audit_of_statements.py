@@ -16,9 +16,9 @@ from crypto.keygen import PrivateKey, generate_private_key
 from crypto.paillier import PublicKey
 from nodes.auditor import audit as audits
 from nodes.auditor.audit import Verdict
-from nodes.auditor.evidence.archive import Archive
-from nodes.auditor.evidence.roots import AuditRoots, Roots
 from nodes.errors import SettingsError
+from nodes.evidence.archive import Archive
+from nodes.evidence.roots import AuditRoots, Roots
 from nodes.runtime.peers.signing import fresh_nonce
 from scoring.audit import Scope
 from scoring.custody.blame import LATEST_ANSWER_S

@@ -18,9 +18,9 @@ import pytest
 from crypto.keygen import PrivateKey
 from crypto.notes import COSIGNATURE_V1, NoteSigner
 from crypto.statements import sign_envelope
-from nodes.auditor.evidence.receipt import verify_receipt
-from nodes.auditor.evidence.roots import Roots
 from nodes.bank.queries import Query
+from nodes.evidence.receipt import verify_receipt
+from nodes.evidence.roots import Roots
 from scoring.errors import ReceiptError
 from scoring.statements import Ticket, WitnessPolicy
 from tests.support.bank import bank, bound_consent, roots_of, uscc_of

@@ -16,12 +16,12 @@ from crypto.encoding import sha256
 from crypto.merkle import check_consistency
 from crypto.sealing import generate_key
 from crypto.tiles import consistency_proof
-from nodes.auditor.evidence.archive import Archive
-from nodes.auditor.evidence.receipt import verify_receipt
 from nodes.coordinator.keeping.blobs import BlobStore
 from nodes.coordinator.keeping.outbox import Outbox
 from nodes.coordinator.keeping.store import Store
 from nodes.errors import NotFoundError, RollbackError, SettingsError, StorageError
+from nodes.evidence.archive import Archive
+from nodes.evidence.receipt import verify_receipt
 from nodes.log.admission import Admission
 from nodes.log.publication import FilePin, Publication
 from nodes.log.sequencer import Sequencer

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from crypto.sealing import generate_key
-from nodes.auditor.evidence.receipt import parse_receipt
 from nodes.errors import SettingsError
+from nodes.evidence.receipt import parse_receipt
 from nodes.recovery.receipts import open_receipts, seal_receipts
 from scoring.federation.errors import BackupError
 from tests.support.bank import roots_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from crypto.contribution import check_contribution
 from crypto.encoding import to_fixed
 from crypto.proofs import KnowledgeProof
-from nodes.auditor.evidence.receipts.case import Case
-from nodes.auditor.evidence.receipts.reasons import reason, require
+from nodes.evidence.receipts.case import Case
+from nodes.evidence.receipts.reasons import reason, require
 from scoring.exchange.contributions import owns
 from scoring.exchange.roster import StageProof, check_stage_proof
 from scoring.release.receipt import ReceiptRow

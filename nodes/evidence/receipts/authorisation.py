@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from nodes.auditor.evidence.receipts.case import Case
-from nodes.auditor.evidence.receipts.reasons import reason, require
+from nodes.evidence.receipts.case import Case
+from nodes.evidence.receipts.reasons import reason, require
 from nodes.runtime.web.request_document import SCORES, SCORES_BATCH, RequestDocument
 from nodes.runtime.web.signed_requests import verify_request
 from scoring.exchange.consent import ConsentState, check_consent

@@ -12,7 +12,7 @@ from crypto import merkle, tiles
 from crypto.errors import MerkleError
 from crypto.merkle import HASH_SIZE, Frontier, leaf_hash
 from crypto.tiles import TILE_HEIGHT, TILE_WIDTH, TileAddress
-from nodes.auditor.evidence.archive import Archive
+from nodes.evidence.archive import Archive
 from scoring.audit import Finding
 
 

@@ -15,11 +15,11 @@ from crypto.checkpoint import open_checkpoint
 from crypto.encoding import sha256
 from crypto.errors import CryptoError, NoteError, PackingError
 from crypto.paillier import Opening
-from nodes.auditor.evidence.archive import Archive
-from nodes.auditor.evidence.contents import Contents, Count
-from nodes.auditor.evidence.receipt import parse_receipt, verify_receipt
-from nodes.auditor.evidence.roots import Roots
-from nodes.auditor.evidence.tree import Hashes
+from nodes.evidence.archive import Archive
+from nodes.evidence.contents import Contents, Count
+from nodes.evidence.receipt import parse_receipt, verify_receipt
+from nodes.evidence.roots import Roots
+from nodes.evidence.tree import Hashes
 from scoring.audit import Finding, OpenedTotal, Scope, judge_batch, opening_place, table_findings
 from scoring.errors import AggregateError, RangeError, ReceiptError, ScoringError, TicketInputsError
 from scoring.exchange.view import Logged, ZoneView

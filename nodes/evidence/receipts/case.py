@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crypto.paillier import PublicKey
-from nodes.auditor.evidence.receipts.proven import Proven
+from nodes.evidence.receipts.proven import Proven
 from scoring.indicators.model import Model
 from scoring.release.receipt import Receipt
 from scoring.statements import Leaf, Ticket

@@ -11,13 +11,13 @@ import json
 from pydantic import ValidationError
 
 from crypto.paillier import PublicKey
-from nodes.auditor.evidence.receipts.authorisation import check_authorisation
-from nodes.auditor.evidence.receipts.case import Case
-from nodes.auditor.evidence.receipts.inputs import check_row, check_stage
-from nodes.auditor.evidence.receipts.proven import Proven
-from nodes.auditor.evidence.receipts.reasons import require
-from nodes.auditor.evidence.receipts.result import Verified, check_result, opened_value
-from nodes.auditor.evidence.roots import Roots
+from nodes.evidence.receipts.authorisation import check_authorisation
+from nodes.evidence.receipts.case import Case
+from nodes.evidence.receipts.inputs import check_row, check_stage
+from nodes.evidence.receipts.proven import Proven
+from nodes.evidence.receipts.reasons import require
+from nodes.evidence.receipts.result import Verified, check_result, opened_value
+from nodes.evidence.roots import Roots
 from scoring.errors import ReceiptError
 from scoring.indicators.model import Model
 from scoring.release.receipt import Receipt

@@ -16,8 +16,8 @@ from crypto.encoding import sha256
 from crypto.errors import CiphertextError, CryptoError, MerkleError, ProofError
 from crypto.paillier import PublicKey
 from crypto.proofs import KnowledgeProof
-from nodes.auditor.evidence.archive import Archive
 from nodes.errors import NotFoundError
+from nodes.evidence.archive import Archive
 from scoring.audit import Finding, Scope
 from scoring.errors import AggregateError, RosterError, ScoringError, SubjectUnknownError, TicketInputsError
 from scoring.exchange.documents.axes import check_stated

@@ -18,11 +18,11 @@ from crypto.encoding import sha256
 from crypto.errors import CryptoError, NoteError
 from crypto.statements import parse_envelope
 from crypto.tiles import TILE_WIDTH, TileAddress, tiles_of
-from nodes.auditor.evidence.archive import CHECKPOINT, Archive
-from nodes.auditor.evidence.contents import Count
-from nodes.auditor.evidence.roots import Roots
-from nodes.auditor.evidence.tree import check_tree, entries_of
 from nodes.errors import NotFoundError, NotReadyError, PeerUnavailableError, SettingsError
+from nodes.evidence.archive import CHECKPOINT, Archive
+from nodes.evidence.contents import Count
+from nodes.evidence.roots import Roots
+from nodes.evidence.tree import check_tree, entries_of
 from scoring.audit import Finding
 from scoring.errors import ScoringError
 from scoring.statements import Column, RosterCompiled, Row, StagesPublished, parse_statement

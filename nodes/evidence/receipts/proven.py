@@ -10,8 +10,8 @@ from crypto import merkle
 from crypto.checkpoint import WitnessedCheckpoint, check_tlog_proof, check_witnessed, open_checkpoint, parse_tlog_proof
 from crypto.encoding import sha256
 from crypto.statements import check_signature, parse_envelope
-from nodes.auditor.evidence.receipts.reasons import reason, require
-from nodes.auditor.evidence.roots import Roots
+from nodes.evidence.receipts.reasons import reason, require
+from nodes.evidence.roots import Roots
 from scoring.errors import ReceiptError
 from scoring.exchange.registry import MemberHistory
 from scoring.exchange.view import verify_key

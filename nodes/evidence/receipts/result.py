@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from crypto.multiexp import linear_combination
 from crypto.paillier import Opening, balanced, check_opening
-from nodes.auditor.evidence.receipts.case import Case
-from nodes.auditor.evidence.receipts.reasons import reason, require
+from nodes.evidence.receipts.case import Case
+from nodes.evidence.receipts.reasons import reason, require
 from scoring.exchange.tickets import COLUMN_POSITION
 from scoring.indicators.functional import functional
 from scoring.release.aggregate import aggregate_hash

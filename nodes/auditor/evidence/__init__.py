@@ -1,1 +1,0 @@
-"""What an audit reads and checks: mirrored trees, archives, statements, contents, receipts."""
