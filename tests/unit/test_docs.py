@@ -146,7 +146,7 @@ def test_refusal_reasons_named_in_documents_are_of_the_catalogue(document: Path)
 
 def receipt_reasons() -> set[str]:
     """Reasons that the verifier of receipts can give, as written in its source."""
-    evidence = ROOT / "nodes" / "auditor" / "evidence"
+    evidence = ROOT / "nodes" / "evidence"
     sources = [evidence / "receipt.py", *(evidence / "receipts").glob("*.py")]
     return {reason for source in sources for reason in re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source.read_text(encoding="utf-8"))}
 
@@ -158,8 +158,8 @@ def test_every_reason_of_the_receipt_verifier_is_documented() -> None:
 
 def audit_codes() -> set[str]:
     """Codes that an audit can give by itself, as written in its source; those of receipts with their prefix."""
-    names = ("audit", "evidence/contents", "evidence/documents", "evidence/mirror", "evidence/tree")
-    sources = [*(ROOT / "nodes" / "auditor" / f"{name}.py" for name in names), ROOT / "scoring" / "audit.py"]
+    names = ("auditor/audit", "evidence/contents", "evidence/documents", "evidence/mirror", "evidence/tree")
+    sources = [*(ROOT / "nodes" / f"{name}.py" for name in names), ROOT / "scoring" / "audit.py"]
     found = {code for source in sources for code in codes_in(source)}
     shown = {"BEYOND_LOG", "TICKET_VOID"}
     outcomes = {*get_args(Outcome)}

@@ -181,7 +181,7 @@ def test_a_receipt_that_does_not_hold_is_refused_for_its_reason(site: Front, fil
 
 
 def test_every_reason_of_the_verifier_has_words() -> None:
-    evidence = Path(__file__).parents[3] / "nodes" / "auditor" / "evidence"
+    evidence = Path(__file__).parents[3] / "nodes" / "evidence"
     sources = [evidence / "receipt.py", *sorted((evidence / "receipts").glob("*.py"))]
     found = {reason for source in sources for reason in re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source.read_text(encoding="utf-8"))}
     assert found == set(REASONS)
