@@ -260,7 +260,7 @@ def test_opening_of_an_epoch_record_is_forged_where_no_bank_asked(run: Path, tmp
 
 def test_a_bank_seals_its_receipts_and_puts_them_back_into_an_empty_state(finished: Path, tmp_path: Path) -> None:
     (receipt,) = (finished / "receipts").glob("*.json")
-    found, name = Receipt.model_validate_json(receipt.read_bytes()), receipt.stem[:32]
+    found = Receipt.model_validate_json(receipt.read_bytes())
     config = tmp_path / "bank.toml"
     config.write_text(
         f'member = "bank-a"\nzone = "{found.zone}"\nstate_dir = "state"\nkeys_dir = "keys"\npublic_dir = "{finished / "public"}"\n\n'
@@ -271,8 +271,8 @@ def test_a_bank_seals_its_receipts_and_puts_them_back_into_an_empty_state(finish
     def kept() -> ReceiptStore:
         return ReceiptStore(open_database(tmp_path / "state", "bank"), tmp_path / "state" / "receipts", Roots.load(finished / "public"))
 
-    kept().keep(name, found)
-    document = kept().document(name)
+    kept().keep(found.id, found)
+    document = kept().document(found.id)
     private, public, chunks = tmp_path / "recovery.key", tmp_path / "recovery.pub", tmp_path / "chunks"
     make_recovery_key(found.zone, private, public)
     for count in (1, 0):
@@ -282,6 +282,6 @@ def test_a_bank_seals_its_receipts_and_puts_them_back_into_an_empty_state(finish
     words = ("open-receipts", chunks, "--keys", finished / "public", "--recovery-key", private, "--config", config, "--json")
     opened = invoke(*words, "-o", tmp_path / "opened")
     assert (opened.exit_code, json.loads(opened.stdout.splitlines()[-1])["receipts"]) == (0, 1)
-    assert (tmp_path / "opened" / f"{name}.json").read_bytes() == document == kept().document(name)
+    assert (tmp_path / "opened" / f"{found.id}.json").read_bytes() == document == kept().document(found.id)
     again = invoke(*words, "-o", tmp_path / "opened")
     assert (again.exit_code, "fresh directory" in again.stdout) == (2, True)
