@@ -9,6 +9,7 @@ from nodes.bank.clerk.pages import bank_site
 from nodes.bank.consents import Consents
 from nodes.bank.lending import open_lending
 from nodes.bank.loans.opening import open_loans
+from nodes.bank.loans.products import Products
 from nodes.bank.queries import Queries
 from nodes.bank.receipts import ReceiptStore
 from nodes.bank.settings import BankSettings
@@ -42,17 +43,18 @@ def main(config: Path) -> int:
     roots = Roots.load(settings.public_dir)
     engine = open_database(settings.state_dir, "bank", settings.database_url)
     trust = ZoneTrust(settings.public_dir, settings.zone, settings.member)  # what is pinned in roots stays as it is: receipts are verified from there
-    members = Members(process, identity, settings, trust.registry)
+    exchange, log = ExchangeClient(identity, settings.peer("coordinator")), LogClient(identity, settings.peer("log"))
+    products = Products(engine, identity, exchange, settings.bank.kind, now)
+    members = Members(process, identity, settings, trust.registry, heard=lambda index, leaf, envelope: products.hear(index, leaf, envelope, trust.registry))
     consents = Consents(engine, identity, trust.registry)
     receipts = ReceiptStore(engine, settings.state_dir / "receipts", roots)
-    exchange, log = ExchangeClient(identity, settings.peer("coordinator")), LogClient(identity, settings.peer("log"))
     gateway = GatewayClient(settings.bank.gateway, settings.public_dir / "ca.pem", addresses=settings.bank.gateway_addresses)
     disputes = Disputes(identity, exchange, settings.state_dir / "disputes", now)
     opener = ReleaseOpener.load(settings.public_dir, published=lambda: gateway.get("/v1/keys"), disputes=disputes)
     reports = FailureReports(settings.state_dir / "failures", log.append)
     queries = Queries(identity, gateway, opener, consents, receipts, log, reports, process.stopping)
 
-    loans = open_loans(process, identity, settings.bank, engine, members, trust.registry, consents, queries, receipts, exchange, gateway)
+    loans = open_loans(process, identity, settings.bank, engine, members, trust.registry, consents, queries, receipts, exchange, gateway, products)
     contracts = loans.source if settings.bank.contracts_are_records else None
     contributor = open_lending(process, identity, settings.bank, engine, trust, consents, exchange, log, contracts)
     site = bank_site(settings, trust.registry.member(settings.member).title)

@@ -47,11 +47,10 @@ class Loans:
 
 def open_loans(
     process: Process, identity: Identity, table: BankTable, engine: Engine, members: Members, registry: MemberRegistry, consents: Consents,
-    queries: Queries, receipts: ReceiptStore, exchange: ExchangeClient, gateway: GatewayClient,
+    queries: Queries, receipts: ReceiptStore, exchange: ExchangeClient, gateway: GatewayClient, products: Products,
 ) -> Loans:  # fmt: skip
     """The lending part of the process, with one worker. Raises SettingsError when the file of products does not fit."""
     stated = [] if table.products is None else stated_terms(Path(table.products))
-    products = Products(engine, identity, exchange, table.kind, now)
     files, book = LoanFiles(engine), LoanBook(engine)
     admission = InstitutionAdmission(identity.member, registry, consents, products, files.dishonest)
     desk = LoanDesk(identity, registry, book, exchange, members.leaf, now, admission)

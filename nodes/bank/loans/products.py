@@ -10,19 +10,27 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from sqlalchemy import BigInteger, Column, Engine, Integer, LargeBinary, MetaData, String, Table, delete, desc, insert, select, update
 
 from crypto.encoding import canonical_json, sha256
+from crypto.errors import CryptoError
+from crypto.statements import check_signature, parse_envelope
 from nodes.errors import NotFoundError, RpcRefusal, SettingsError
 from nodes.lending.book import terms_in
+from nodes.runtime import logging
 from nodes.runtime.clock import Clock
 from nodes.runtime.database import reading, writing
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
-from scoring.statements import Name, ProductTerms, Record, StageId, Title
+from protos.errors import refusal_of
+from scoring.errors import ScoringError, WrongSignerError
+from scoring.exchange.registry import MemberRegistry
+from scoring.statements import Leaf, Name, ProductTerms, Record, StageId, Title
 from scoring.statements.lending import BasisPoints, Fen, Hotline, InstitutionKind, Months, PositiveFen, Text, Uplift
 
 DAY_S = 86_400
 NOT_LOGGED = -1
+HEARD = "product.found"
 METADATA = MetaData()
+_log = logging.logger("bank.loans")
 _terms = Table(
     "product_terms",
     METADATA,
@@ -99,6 +107,30 @@ class Products:
         self._log(envelope)
         return terms
 
+    def hear(self, index: int, leaf: Leaf, envelope: bytes, registry: MemberRegistry) -> None:
+        """Keep terms of ours that the log has at ``index`` and this database lacks: it is new, or an older copy. ``registry``: members at that leaf.
+
+        What is not signed with a key that we had then was never ours, whatever the log says.
+        """
+        if leaf.kind != ProductTerms.kind or leaf.actor != self._identity.member or self._knows(leaf.digest):
+            return
+        try:
+            parsed = parse_envelope(envelope)
+            signer, terms = registry.key(parsed.key_ids[0]), terms_in(envelope)
+            check_signature(parsed, signer.verifier)
+            if not signer.member.id == terms.institution == self._identity.member:
+                raise WrongSignerError(f"terms of {terms.institution} are signed by {signer.member.id}")
+        except (CryptoError, ScoringError) as error:
+            _log.warning(logging.STATEMENT_VOID, leaf_index=index, reason=refusal_of(error).reason)
+            return
+        here = (_terms.c.product == terms.product) & (_terms.c.version == terms.version)
+        with writing(self._engine) as connection:
+            connection.execute(delete(_terms).where(here, _terms.c.leaf_index == NOT_LOGGED))  # refused, or about to be: that version was taken
+            if connection.execute(select(_terms.c.digest).where(here)).first() is None:
+                place = {"product": terms.product, "version": terms.version, "digest": leaf.digest}
+                connection.execute(insert(_terms).values(**place, envelope=envelope, leaf_index=index))
+        _log.info(HEARD, product=terms.product, version=terms.version, leaf_index=index)
+
     def newest(self) -> list[ProductTerms]:
         """The version that counts of every product, by name."""
         query = select(_terms.c.envelope).where(_terms.c.leaf_index != NOT_LOGGED).order_by(_terms.c.product, _terms.c.version)
@@ -114,6 +146,10 @@ class Products:
             raise NotFoundError("these are no terms of ours")
         envelope: bytes = found
         return envelope
+
+    def _knows(self, digest: str) -> bool:
+        with reading(self._engine) as connection:
+            return connection.execute(select(_terms.c.digest).where(_terms.c.digest == digest)).first() is not None
 
     def _settle(self) -> None:
         """What was signed before a crash or an outage is logged, or was refused and never counts."""

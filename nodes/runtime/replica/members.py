@@ -45,16 +45,20 @@ class MembersSink:
         registered: Callable[[Member, int], None] = lambda _entry, _time: None,
         late: Callable[[int, str], bytes] = lambda _index, _digest: b"",
         min_key_bits: int = DEFAULT_MIN_BITS,
+        heard: Callable[[int, Leaf, bytes], None] = lambda _index, _leaf, _envelope: None,
     ) -> None:
         """``registered`` hears of every entry that a change brings, with the time of its leaf. ``late`` is asked for a statement that came
-        without its envelope: an earlier version of this program did not read all of READ."""
+        without its envelope: an earlier version of this program did not read all of READ. ``heard`` is given the statements of other kinds that the
+        log shows to this member, its own among them: while it looks at one, members are as they were at that leaf."""
         self._registry, self._registered, self._late = registry, registered, late
-        self._members = Membership(registry, min_key_bits=min_key_bits)
+        self._members, self._heard = Membership(registry, min_key_bits=min_key_bits), heard
 
     def apply(self, index: int, leaf: bytes, envelope: bytes, /) -> None:
         """Take one leaf. Never raises for what a member said."""
         parsed = parse_leaf(leaf)
         if parsed.kind not in READ:
+            if envelope:
+                self._heard(index, parsed, envelope)
             return
         said = envelope or self._late(index, parsed.digest)
         if not said:
@@ -97,15 +101,18 @@ class MissingStatements:
 
 
 class Members:
-    """Follows the log for ``registry``. Make it before the process runs."""
+    """Follows the log for ``registry``. Make it before the process runs. ``heard``: as of MembersSink, from the first leaf at every start."""
 
-    def __init__(self, process: Process, identity: Identity, settings: NodeSettings, registry: MemberRegistry, state_dir: Path | None = None) -> None:
+    def __init__(
+        self, process: Process, identity: Identity, settings: NodeSettings, registry: MemberRegistry, state_dir: Path | None = None,
+        heard: Callable[[int, Leaf, bytes], None] = lambda _index, _leaf, _envelope: None,
+    ) -> None:  # fmt: skip
         genesis = registry.genesis
         announce_witnesses(genesis.witness_policy)
         directory = (state_dir or settings.state_dir) / "members"
         replica = LogReplica(open_copy(directory, settings.database_url, "members"), directory, genesis.log_vkey, READ)
         peer = settings.peer("log")
-        sink = MembersSink(registry, identity.registered, MissingStatements(replica, identity, peer))
+        sink = MembersSink(registry, identity.registered, MissingStatements(replica, identity, peer), heard=heard)
         self._follower = LogFollower(identity, peer, replica, sink, genesis.witness_policy)
         for member in genesis.members:
             identity.registered(member, 0)

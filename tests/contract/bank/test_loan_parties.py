@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,18 @@ import pytest
 
 from crypto.encoding import sha256
 from crypto.keygen import PrivateKey
+from nodes.bank.loans.products import Products
 from nodes.errors import NotFoundError, NotReadyError, PeerUnavailableError, RpcRefusal
+from nodes.lending.book import terms_in
 from nodes.lending.desk import LoanDesk
 from nodes.lending.messages import LoanMessage, SignedStep
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica import relay
+from nodes.runtime.replica.members import MembersSink
 from protos.v1.exchange_pb2 import Sealed
 from scoring.errors import LoanStateError
-from scoring.statements import LoanPaper, LoanStep
+from scoring.exchange.registry import MemberRegistry
+from scoring.statements import Leaf, LoanPaper, LoanStep, parse_leaf
 from scoring.statements.lending import (
     Accepted,
     Assigned,
@@ -36,6 +41,9 @@ from scoring.statements.lending import (
     Withdrawn,
 )
 from tests.support.bank import uscc_of
+from tests.support.databases import database_in
+from tests.support.exchange import identity_of
+from tests.support.ledger import SMALL_BITS
 from tests.support.lending import SUPPLIER, WAN
 from tests.support.loan_parties import DAY_S, LoanParties, loan_parties, stated
 from tests.support.members import ZONE
@@ -292,6 +300,46 @@ def test_terms_are_published_once_and_anew_when_they_change(parties: LoanParties
     with pytest.raises(RpcRefusal, match="TERMS_INVALID"):
         products.publish(stated(floor_fen=501 * WAN))
     assert [(terms.product, terms.version) for terms in products.newest()] == [("points-loan", 2)]
+
+
+def test_a_bank_whose_database_is_new_goes_on_from_the_version_that_the_log_has(parties: LoanParties, tmp_path: Path) -> None:
+    parties.bank.products.publish(stated(rate_bp=400))
+    zone = parties.zone
+    new = Products(database_in(tmp_path, "bank"), identity_of(zone.keys, "bank-a"), parties.exchange.client_of("bank-a"), "bank", lambda: zone.now)
+    with pytest.raises(RpcRefusal, match="TERMS_INVALID"):  # what it says before it has heard of any
+        new.publish(stated(rate_bp=300))
+    for _ in range(2):  # at every start
+        registry = MemberRegistry(zone.view.registry.genesis)
+        sink = MembersSink(registry, min_key_bits=SMALL_BITS, heard=partial(heard_by, new, registry))
+        for index, (leaf, envelope) in enumerate(zone.entries):
+            sink.apply(index, leaf, envelope)
+    assert [terms.version for terms in new.newest()] == [2]
+    assert new.publish(stated(rate_bp=400)).version == 2, "it says what is in force: nothing new"
+    assert new.publish(stated(rate_bp=300)).version == 3
+    assert {digest for digest in digests_of(zone, "bank-a") if new.envelope(digest)} == set(digests_of(zone, "bank-a")), "also earlier ones"
+
+
+def test_terms_that_another_signed_are_not_ours_whatever_the_log_says(parties: LoanParties, tmp_path: Path) -> None:
+    zone = parties.zone
+    new = Products(database_in(tmp_path, "bank"), identity_of(zone.keys, "bank-a"), parties.exchange.client_of("bank-a"), "bank", lambda: zone.now)
+    (digest,) = digests_of(zone, "bank-a")
+    index, (leaf, envelope) = next((index, entry) for index, entry in enumerate(zone.entries) if parse_leaf(entry[0]).digest == digest)
+    terms = terms_in(envelope).model_copy(update={"version": 9})
+    forged = sign_statement(terms, zone.keys.signers["bank-b"])
+    new.hear(index, parse_leaf(leaf).model_copy(update={"digest": sha256(forged).hex()}), forged, zone.view.registry)
+    assert new.newest() == []
+    new.hear(index, parse_leaf(leaf), envelope, zone.view.registry)
+    assert [terms.version for terms in new.newest()] == [1]
+
+
+def heard_by(products: Products, registry: MemberRegistry, index: int, leaf: Leaf, envelope: bytes) -> None:
+    products.hear(index, leaf, envelope, registry)
+
+
+def digests_of(zone: MemoryZone, member: str) -> list[str]:
+    """Of the terms that ``member`` has in the log."""
+    leaves = [parse_leaf(leaf) for leaf, _ in zone.entries]
+    return [leaf.digest for leaf in leaves if (leaf.kind, leaf.actor) == ("product-terms", member)]
 
 
 def send(parties: LoanParties, message: LoanMessage, sender: str, desk: LoanDesk, to: str) -> None:
