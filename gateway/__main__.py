@@ -28,11 +28,9 @@ from gateway.store import Store
 from nodes.errors import NotReadyError
 from nodes.evidence.roots import Roots
 from nodes.runtime.clock import now
-from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
 from nodes.runtime.lease import Lease
 from nodes.runtime.pages.accounts import AUTHORITY
-from nodes.runtime.pages.site import open_pages
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.limits import RateLimit
@@ -40,6 +38,7 @@ from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.process import Process
 from nodes.runtime.replica.disputes import Disputes
 from nodes.runtime.replica.zone import Zone, follow_zone
+from nodes.runtime.shared import open_shared
 from nodes.runtime.standing.remaining import watch_certificate, watch_registry
 from nodes.runtime.web.server import WebServer
 from nodes.runtime.web.tokens import token_file
@@ -79,7 +78,7 @@ def _core(process: Process, settings: GatewaySettings, envelope: Callable[[int],
     table, identity, zone = settings.gateway, Identity.load(settings), Zone(settings.public_dir)
     lease = Lease(f"{settings.zone}/gateway", settings.database_url, settings.standby_after_s)
     lease.attach(process)
-    engine = lease.fence(open_database(settings.state_dir, "gateway", settings.database_url))
+    engine = open_shared(lease, settings.state_dir, "gateway", settings.database_url)
     store = Store(engine)
     watch_certificate(process, lambda: identity.tls.now().chain, now)
     log, exchange = LogClient(identity, settings.peer("log")), ExchangeClient(identity, settings.peer("coordinator"))
@@ -99,7 +98,13 @@ def _core(process: Process, settings: GatewaySettings, envelope: Callable[[int],
         register=add_register(process, table.public_register, lease),
         intake=SignedIntake(zone, store, refusals, table.public_base, now, RateLimit(table.requests_per_minute_per_key, time.monotonic)),
         public=Public(zone, log),
-        site=gateway_site(settings.member, title, lease.fence(open_pages(settings)), now, digest("sign-in-forms", identity.hpke_registered)),
+        site=gateway_site(
+            settings.member,
+            title,
+            open_shared(lease, settings.state_dir, "pages", settings.database_url),
+            now,
+            digest("sign-in-forms", identity.hpke_registered),
+        ),
         now=now,
         admin_token=token_file(table.admin_token_file),
         divisions={} if table.public_register is None else table.public_register.divisions,

@@ -156,6 +156,10 @@ class StandbyError(NodeError):
     """This instance stands by: another one of the same process acts. The caller asks that one."""
 
 
+class InstanceLeadsError(NodeError):
+    """Another instance leads, and what is asked for can be done only while none does."""
+
+
 class BackupUnusableError(NodeError):
     """A backup is not whole, was changed, or cannot be taken or put back with the tools that are there."""
 

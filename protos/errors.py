@@ -207,6 +207,7 @@ _NODES = {
     ),
     "StandbyError": Refusal("STANDBY", Code.UNAVAILABLE, 503, "Another instance of this process acts; ask that one."),
     "FatalError": _own("STOPPING", "The server must stop.", fatal=True),
+    "InstanceLeadsError": _own("INSTANCE_LEADS", "Another instance of this process acts; stop it first."),
     "StateInUseError": _own("STATE_IN_USE", "Another process holds the state directory.", fatal=True),
     "StorageError": _own("STORAGE_FAILED", "What was stored cannot be read or written.", fatal=True),
     "LogForkError": _own("LOG_FORKED", "The log showed two histories.", fatal=True),

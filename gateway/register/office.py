@@ -15,10 +15,10 @@ from nodes.records.sources import open_sources
 from nodes.records.store import RecordStore
 from nodes.roster_key import read_roster_key
 from nodes.runtime.clock import now
-from nodes.runtime.database import open_database
 from nodes.runtime.files import read_private
 from nodes.runtime.lease import Lease
 from nodes.runtime.process import Process
+from nodes.runtime.shared import open_shared
 
 
 def add_register(process: Process, table: RegisterTable | None, lease: Lease) -> Register:
@@ -27,7 +27,7 @@ def add_register(process: Process, table: RegisterTable | None, lease: Lease) ->
     Raises MappingError for a mapping that is wrong, SettingsError for a roster key that is none.
     """
     settings = process.settings
-    engine = lease.fence(open_database(settings.state_dir, "records", settings.database_url, name="register"))
+    engine = open_shared(lease, settings.state_dir, "records", settings.database_url, name="register")
     process.on_stop(engine.dispose)
     store, intake = RecordStore(engine), Intake(engine, now)
     if table is None:

@@ -45,7 +45,9 @@ def main(config: Path) -> int:
     trust = ZoneTrust(settings.public_dir, settings.zone, settings.member)  # what is pinned in roots stays as it is: receipts are verified from there
     exchange, log = ExchangeClient(identity, settings.peer("coordinator")), LogClient(identity, settings.peer("log"))
     products = Products(engine, identity, exchange, settings.bank.kind, now)
-    members = Members(process, identity, settings, trust.registry, heard=lambda index, leaf, envelope: products.hear(index, leaf, envelope, trust.registry))
+    members = Members(
+        process, identity, settings, trust.registry, heard=lambda index, leaf, envelope: products.hear(index, leaf, envelope, trust.registry)
+    )
     consents = Consents(engine, identity, trust.registry)
     receipts = ReceiptStore(engine, settings.state_dir / "receipts", roots)
     gateway = GatewayClient(settings.bank.gateway, settings.public_dir / "ca.pem", addresses=settings.bank.gateway_addresses)

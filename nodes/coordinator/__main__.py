@@ -24,7 +24,6 @@ from nodes.coordinator.settings import CoordinatorSettings
 from nodes.coordinator.work import WorkQueue
 from nodes.recovery.sealing import seal_beside
 from nodes.runtime.clock import now
-from nodes.runtime.database import open_database
 from nodes.runtime.entry import run_program
 from nodes.runtime.lease import Lease
 from nodes.runtime.notices.board import BoardService
@@ -37,6 +36,7 @@ from nodes.runtime.peers.rpc import RpcServer
 from nodes.runtime.process import Process
 from nodes.runtime.replica.material import Ciphertexts, Placements
 from nodes.runtime.replica.zone import Zone, follow_zone
+from nodes.runtime.shared import open_shared
 from nodes.runtime.standing.remaining import watch_certificate, watch_registry
 from protos.v1.board_pb2_grpc import add_BoardServicer_to_server
 from protos.v1.exchange_pb2_grpc import add_ExchangeServicer_to_server
@@ -53,7 +53,7 @@ def main(config: Path) -> int:
     zone = Zone(settings.public_dir)
     lease = Lease(f"{settings.zone}/coordinator", settings.database_url, settings.standby_after_s)
     lease.attach(process)
-    engine = lease.fence(open_database(settings.state_dir, "coordinator", settings.database_url))
+    engine = open_shared(lease, settings.state_dir, "coordinator", settings.database_url)
     store, outbox = Store(engine, now() * 1000), Outbox(engine)
     blobs = open_blobs(settings.state_dir, engine)
     work = WorkQueue(store, process.stopping)

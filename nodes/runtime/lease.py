@@ -12,68 +12,27 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    DateTime,
-    Engine,
-    MetaData,
-    String,
-    Table,
-    UniqueConstraint,
-    bindparam,
-    create_engine,
-    event,
-    func,
-    select,
-    text,
-    update,
-)
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from crypto.encoding import sha256
-from nodes.errors import LeaseLostError, NotReadyError, StandbyError
+from nodes.errors import InstanceLeadsError, LeaseLostError, NotReadyError, StandbyError
+from nodes.runtime import lease_table as rows
 from nodes.runtime import logging
 from nodes.runtime.database import open_database
 from nodes.runtime.migrations.upgrading import WRITES
 from nodes.runtime.process import Process
 
-METADATA = MetaData()
-LEASES = Table(
-    "leases",
-    METADATA,
-    Column("name", String(160), primary_key=True),
-    Column("term", BigInteger, nullable=False),
-    Column("holder", String(63), nullable=False),
-    Column("renewed", DateTime(timezone=True), nullable=False),
-    UniqueConstraint("name", "term"),  # as part of a key a term is held still by FOR KEY SHARE, which lets renewals of the lease pass
-)
-SCHEMA = "lease"
 LIFE_S = 15.0
 LOOK_S = 0.5
+LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's word for a lock_timeout
 _log = logging.logger("lease")
-
-_LEASES = LEASES.to_metadata(MetaData(), schema=SCHEMA)  # as every session of the process names it, whatever its own schema
-_HERE = _LEASES.c.name == bindparam("lease")
-_THIS_TERM = _HERE & (_LEASES.c.term == bindparam("lead"))
-_HOLD_TERM = select(_LEASES.c.term).where(_THIS_TERM).with_for_update(read=True, key_share=True)
-_RENEW = update(_LEASES).where(_THIS_TERM).values(renewed=func.clock_timestamp())
-_TAKE = (
-    update(_LEASES)
-    .where(_HERE)
-    .values(term=_LEASES.c.term + 1, holder=bindparam("instance"), renewed=func.clock_timestamp())
-    .returning(_LEASES.c.term)
-)
-_TERM = select(_LEASES.c.term).where(_HERE)
-_SILENT = select(_LEASES.c.holder).where(_HERE, _LEASES.c.renewed < func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, bindparam("life")))
-_END_SESSIONS = text("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = :holder AND pid <> pg_backend_pid()")
 
 
 class Lease:
@@ -121,6 +80,27 @@ class Lease:
             event.listen(engine, "begin", self._hold_term)
             engine.dispose()  # sessions that were opened before bear no name
         return engine
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let no instance lead meanwhile, and none go on afterwards that led before: for changes of the tables that they share.
+
+        Raises InstanceLeadsError when another one leads, and goes on leading while this waits for it.
+        """
+        if self._server is None:
+            yield
+            return
+        with self._server.connect() as connection:
+            connection.execute(rows.MADE, {"lease": self.name})
+            self._end_silent(connection)
+            try:
+                connection.execute(select(func.pg_advisory_lock(self._key)))
+                connection.execute(rows.TAKE, {"lease": self.name, "instance": ""})  # nobody's sessions: what is done here is never silent
+            except OperationalError as error:
+                if getattr(error.orig, "sqlstate", "") != LOCK_NOT_AVAILABLE:
+                    raise
+                raise InstanceLeadsError(f"another instance leads {self.name}") from error
+            yield
 
     def on_lead(self, action: Callable[[], None]) -> None:
         """Call ``action`` when the lead has passed to this instance, before it acts: what must be in order first. One that raises NotReadyError
@@ -185,8 +165,7 @@ class Lease:
 
     def _wait(self, connection: Connection, stopping: threading.Event) -> bool:
         """Whether the lock is ours; False when the process stops."""
-        made = {"name": self.name, "term": 0, "holder": "", "renewed": func.clock_timestamp()}
-        connection.execute(postgresql.insert(_LEASES).values(made).on_conflict_do_nothing())
+        connection.execute(rows.MADE, {"lease": self.name})
         told = False
         while not stopping.is_set():
             if connection.execute(select(func.pg_try_advisory_lock(self._key))).scalar_one():
@@ -203,7 +182,7 @@ class Lease:
     def _take(self, connection: Connection) -> None:
         """Begin a lead; or go on with ours, when only the connection was lost. Waits for transactions of an earlier lead to end."""
         if self._term is None:
-            self._term = connection.execute(_TAKE, {"lease": self.name, "instance": self.instance}).scalar_one()
+            self._term = connection.execute(rows.TAKE, {"lease": self.name, "instance": self.instance}).scalar_one()
             _log.info(logging.LEASE_TAKEN, lease=self.name, term=self._term)
             self._granted.set()
         else:
@@ -214,18 +193,18 @@ class Lease:
             self._renew(connection)
 
     def _renew(self, connection: Connection) -> None:
-        if connection.execute(_RENEW, {"lease": self.name, "lead": self._term}).rowcount != 1:
+        if connection.execute(rows.RENEW, {"lease": self.name, "lead": self._term}).rowcount != 1:
             raise LeaseLostError(f"another instance leads {self.name} now")
 
     def _check_still_ours(self, connection: Connection) -> None:
-        if self._term is not None and connection.execute(_TERM, {"lease": self.name}).scalar_one() != self._term:
+        if self._term is not None and connection.execute(rows.TERM, {"lease": self.name}).scalar_one() != self._term:
             raise LeaseLostError(f"another instance leads {self.name} now")
 
     def _end_silent(self, connection: Connection) -> None:
         """End the database sessions of a holder that has not renewed the lease in time: the lock and all that it holds open go with them."""
-        holder = connection.execute(_SILENT, {"lease": self.name, "life": self._life_s}).scalar_one_or_none()
+        holder = connection.execute(rows.SILENT, {"lease": self.name, "life": self._life_s}).scalar_one_or_none()
         if holder:
-            ended = connection.execute(_END_SESSIONS, {"holder": holder}).scalar_one()
+            ended = connection.execute(rows.END_SESSIONS, {"holder": holder}).scalar_one()
             _log.warning(logging.LEASE_SILENT, lease=self.name, sessions=ended)
 
     # --- the fence ---
@@ -241,7 +220,7 @@ class Lease:
             return
         if self._term is None:
             raise StandbyError("this instance stands by and writes nothing")
-        if connection.execute(_HOLD_TERM, {"lease": self.name, "lead": self._term}).first() is None:
+        if connection.execute(rows.HOLD_TERM, {"lease": self.name, "lead": self._term}).first() is None:
             raise LeaseLostError(f"another instance leads {self.name} now")
 
 
@@ -253,6 +232,6 @@ def _instance() -> str:
 def _server(url: str, instance: str, life_s: float) -> Engine:
     """Connections for the lease alone, each statement a transaction of its own. A statement that waits for a lock gives up in time to see
     whether its holder is silent."""
-    open_database(Path(), SCHEMA, url).dispose()
+    open_database(Path(), rows.SCHEMA, url).dispose()
     told = {"application_name": instance, "connect_timeout": max(2, int(life_s)), "options": f"-c lock_timeout={int(life_s * 1000)}"}
     return create_engine(url, hide_parameters=True, isolation_level="AUTOCOMMIT", poolclass=NullPool, connect_args=told)

@@ -12,14 +12,16 @@ import typer
 from nodes.commands.output import ExitCode, JsonFlag, reporting
 from nodes.errors import NotFoundError
 from nodes.runtime import logging
+from nodes.runtime.lease import Lease
 from nodes.runtime.migrations.agreement import differences
 from nodes.runtime.migrations.catalogue import revisions
 from nodes.runtime.migrations.found import Found, databases_of
 from nodes.runtime.migrations.upgrading import bring_up_to_date, downgrade
 from nodes.runtime.process import take_state
-from nodes.runtime.settings import AnyRoleSettings
+from nodes.runtime.settings import AnyRoleSettings, role_of
 
 app = typer.Typer(no_args_is_help=True, help="The databases of a process (数据库): their version, and how they change it.")
+MAY_BE_TWO = frozenset({"coordinator", "gateway"})
 Config = Annotated[Path, typer.Option(help="The TOML file of the process.")]
 
 
@@ -86,10 +88,13 @@ def downgrade_(
 
 @contextmanager
 def _stopped(config: Path) -> Iterator[AnyRoleSettings]:
-    """The settings of a process whose state nobody else holds meanwhile. Raises StateInUseError when it runs."""
+    """The settings of a process whose state nobody else holds meanwhile. Raises StateInUseError when it runs, InstanceLeadsError when the other
+    instance behind its database does."""
     settings = AnyRoleSettings.load(config)
     logging.configure(settings.member, settings.log_level)
-    with take_state(settings.state_dir):
+    role = role_of(config)
+    lease = Lease(f"{settings.zone}/{role}", settings.database_url if role in MAY_BE_TWO else "")
+    with take_state(settings.state_dir), lease.held():
         yield settings
 
 

@@ -21,7 +21,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
         "nodes.coordinator.keeping.blobs:METADATA",
         "nodes.coordinator.keeping.outbox:METADATA",
     ),
-    "lease": ("nodes.runtime.lease:METADATA",),
+    "lease": ("nodes.runtime.lease_table:METADATA",),
     "replica": ("nodes.runtime.replica.store:METADATA",),
     "peering": ("nodes.runtime.replica.store:METADATA", "nodes.peering.items:METADATA"),
     "draws": ("nodes.auditor.draws.book:METADATA",),

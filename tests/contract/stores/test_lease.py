@@ -12,9 +12,12 @@ import pytest
 from sqlalchemy import Column, Engine, Integer, MetaData, Table, func, insert, select, text
 from sqlalchemy.exc import OperationalError
 
-from nodes.errors import LeaseLostError, StandbyError
-from nodes.runtime.database import connect, reading, writing
+from nodes.errors import DatabaseNewerError, InstanceLeadsError, LeaseLostError, NodeError, StandbyError
+from nodes.runtime.database import connect, open_database, reading, writing
 from nodes.runtime.lease import Lease
+from nodes.runtime.migrations.catalogue import revisions
+from nodes.runtime.migrations.upgrading import VERSION_TABLE, downgrade, revision_of
+from nodes.runtime.shared import open_shared
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
@@ -147,6 +150,80 @@ def test_a_lead_begins_only_when_the_transactions_of_the_one_before_have_ended(p
                 assert not second.lease._granted.wait(LIFE_S / 2)
             until(lambda: second.lease.leads)
             assert second.numbers() == [1]
+
+
+def older(url: str) -> str:
+    """The coordinator's tables as an older program left them; at which revision they are."""
+    engine = open_database(Path(), "coordinator", url)
+    before = revisions("coordinator")[-2]
+    downgrade(engine, "coordinator", before)
+    engine.dispose()
+    return before
+
+
+def revision(url: str) -> str | None:
+    engine = connect(Path(), url, "coordinator")
+    try:
+        return revision_of(engine)
+    finally:
+        engine.dispose()
+
+
+def test_a_newer_program_changes_no_tables_under_an_instance_that_leads(postgresql_database: str) -> None:
+    before = older(postgresql_database)
+    newer = Lease("zone/coordinator", postgresql_database, LIFE_S)
+    with instance(postgresql_database) as leading:
+        until(lambda: leading.lease.leads)
+        with pytest.raises(InstanceLeadsError, match=r"older program than this one.*stop that instance"):
+            open_shared(newer, Path(), "coordinator", postgresql_database)
+        leading.write(1)
+        assert (revision(postgresql_database), leading.ended) == (before, [])
+    open_shared(newer, Path(), "coordinator", postgresql_database).dispose()
+    assert revision(postgresql_database) == revisions("coordinator")[-1]
+
+
+def test_nothing_of_a_lead_before_a_change_of_the_tables_is_written_after_it(postgresql_database: str) -> None:
+    """The one that led is not dead: it was silent, and wakes."""
+    older(postgresql_database)
+    with instance(postgresql_database) as silent:
+        until(lambda: silent.lease.leads)
+        freeze(silent)
+        newer = Lease("zone/coordinator", postgresql_database, LIFE_S)
+
+        def opened() -> bool:
+            try:
+                open_shared(newer, Path(), "coordinator", postgresql_database).dispose()
+            except InstanceLeadsError:  # not silent for long enough yet: as a process that is started again
+                return False
+            return True
+
+        until(opened)
+        assert revision(postgresql_database) == revisions("coordinator")[-1]
+        with pytest.raises((LeaseLostError, OperationalError)):
+            silent.write(1)
+        with pytest.raises(LeaseLostError):
+            silent.write(2)
+        assert silent.numbers() == []
+
+
+@pytest.mark.parametrize(("now", "error"), [("coordinator_9999", DatabaseNewerError), (revisions("coordinator")[-2], LeaseLostError)])
+def test_an_older_program_that_is_given_the_lead_of_newer_tables_ends(postgresql_database: str, now: str, error: type[NodeError]) -> None:
+    """And one whose tables were taken back meanwhile: it begins anew, and changes them again."""
+    lease, stopping = Lease("zone/coordinator", postgresql_database, LIFE_S), threading.Event()
+    engine = open_shared(lease, Path(), "coordinator", postgresql_database)
+    with engine.connect() as connection, connection.begin():
+        connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '{now}'")
+    striving = threading.Thread(target=lambda: lease.run(stopping))
+    striving.start()
+    try:
+        with pytest.raises(error):
+            lease.lead(stopping)
+        assert not lease.leads
+    finally:
+        stopping.set()
+        lease._over.set()
+        striving.join()
+        engine.dispose()
 
 
 def test_without_postgresql_the_one_instance_leads_and_nothing_is_fenced(tmp_path: Path) -> None:
