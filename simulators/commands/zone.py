@@ -20,9 +20,9 @@ from scoring.indicators.model import load_pack
 from scoring.statements import DisclosurePolicy, parse_record
 from simulators.zone.build import build_zone, processes_of
 from simulators.zone.layout import demo_plan, plan_for
+from simulators.zone.processes import START_S
 
 app = typer.Typer(no_args_is_help=True, help="A whole zone on this machine; and until when a zone's registry holds.")
-READY_TIMEOUT_S = 120.0
 WATCH_S = 1.0
 
 Directory = Annotated[Path, typer.Argument(help="The zone's directory.")]
@@ -77,7 +77,7 @@ def up(directory: Directory, as_json: JsonFlag = False) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
         processes.start()
-        processes.wait_ready(READY_TIMEOUT_S)
+        processes.wait_ready(START_S)
         gateway = json.loads((directory / "endpoints.json").read_text(encoding="utf-8"))["gateway"]
         report.progress(f"{len(processes.names())} processes run; the gateway answers at {gateway}")
         while not stopping.wait(WATCH_S):

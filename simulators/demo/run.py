@@ -34,9 +34,9 @@ from simulators.tampering import tamper
 from simulators.zone.build import build_zone, processes_of
 from simulators.zone.configs import read_endpoints
 from simulators.zone.people import add_people
-from simulators.zone.processes import ZoneProcesses
+from simulators.zone.processes import START_S, ZoneProcesses
 
-START_TIMEOUT_S, EPOCH_TIMEOUT_S, NOTICE_TIMEOUT_S, DRAW_TIMEOUT_S = 90.0, 1800.0, 30.0, 120.0
+EPOCH_TIMEOUT_S, NOTICE_TIMEOUT_S, DRAW_TIMEOUT_S = 1800.0, 60.0, 120.0
 BANKS = ("bank-a", "bank-b")
 
 Tell = Callable[[str], None]
@@ -128,7 +128,7 @@ class _Run:
         names = self._processes.names()
         with self._meter.step("start", f"启动 start: {len(names)} processes, mutual TLS"):
             self._processes.start()
-            self._processes.wait_ready(START_TIMEOUT_S)
+            self._processes.wait_ready(START_S)
             endpoints = read_endpoints(self._out)
             ca, state = self._out / "public" / "ca.pem", self._out / "state"
             service = self._options.plan.with_role("enterprise-service")[0].id
@@ -137,7 +137,7 @@ class _Run:
             self._gateway = Desk(endpoints["gateway"], ca)
             self._service = EnterpriseService(endpoints["enterprise"], ca, state / service / "api.token")
             self._banks = {name: Bank(endpoints["bank"][name], ca, state / name / "api.token") for name in BANKS}
-            self._authority.wait_usable(START_TIMEOUT_S)
+            self._authority.wait_usable(START_S)
 
     def evaluate(self) -> None:
         """One epoch: roster, stages, packed columns, totals opened to the authority, RELEASED."""

@@ -25,9 +25,9 @@ from simulators.population.register import publish_register
 from simulators.zone.build import build_zone, processes_of
 from simulators.zone.configs import read_endpoints, to_toml
 from simulators.zone.people import add_people
-from simulators.zone.processes import Usage, ZoneProcesses
+from simulators.zone.processes import START_S, Usage, ZoneProcesses
 
-START_TIMEOUT_S, EPOCH_TIMEOUT_S, NOTICE_TIMEOUT_S = 300.0, 600.0, 60.0
+EPOCH_TIMEOUT_S, NOTICE_TIMEOUT_S = 600.0, 60.0
 
 Tell = Callable[[str], None]
 
@@ -121,7 +121,7 @@ class FederatedZone:
     def start_processes(self, names: Sequence[str] | None = None) -> None:
         """As ``start``, unmeasured; of ``names`` alone where it is given."""
         self.processes.start(names)
-        self.processes.wait_ready(START_TIMEOUT_S, names)
+        self.processes.wait_ready(START_S, names)
 
     def open_desks(self) -> None:
         """The zone's people sit down at their interfaces. Returns when the key is usable; raises NotReadyError when it takes too long."""
@@ -130,7 +130,7 @@ class FederatedZone:
         self.authority = Authority(endpoints["gateway"], ca, state / "gateway" / "admin.token")
         self.service = EnterpriseService(endpoints["enterprise"], ca, state / service / "api.token")
         self.bank = Bank(endpoints["bank"][bank], ca, state / bank / "api.token")
-        self.authority.wait_usable(START_TIMEOUT_S)
+        self.authority.wait_usable(START_S)
 
     def kill(self) -> list[str]:
         """End every process at once, as a power cut would; their names."""

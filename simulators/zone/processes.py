@@ -20,6 +20,10 @@ from nodes.runtime.files import make_private_directory
 from nodes.runtime.process import READY_FILE
 from nodes.runtime.settings import ENV_PREFIX, role_of
 
+START_S = 300.0
+"""Until every process of a zone is ready. Some twenty take half a minute of two idle processors, and minutes where much else runs; one that
+ends meanwhile is told of at once."""
+
 SAMPLE_S = 1.0
 LOOK_S = 0.02
 LOG_FILE = "process.log"
