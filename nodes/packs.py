@@ -24,7 +24,7 @@ def shipped() -> dict[str, Path]:
     for path in sorted(PACKS.rglob("*.yaml"), key=_version_order):
         match = _FILE.fullmatch(path.name)
         if match is None:
-            raise ModelError(f"{path}: a pack's file is named <id>@<version>.yaml")
+            raise ModelError(f"{path}: a pack's file is named <id>@<version>.yaml 文件名不符")
         found[f"{match['id']}@{match['version']}"] = path
         found[match["id"]] = path
     return found
@@ -43,7 +43,7 @@ def pack_path(reference: str) -> Path:
     path = Path(reference)
     if path.is_file():
         return path
-    raise ModelError(f"{reference} is neither a file nor a shipped pack; there are {', '.join(shipped_packs())}")
+    raise ModelError(f"{reference} is neither a file nor a shipped pack 既非文件也非随附的指标包; there are 现有 {', '.join(shipped_packs())}")
 
 
 def pack_bytes(reference: str) -> bytes:
@@ -59,7 +59,7 @@ def pack_bytes(reference: str) -> bytes:
 def shipped_pack(pack_id: str) -> bytes:
     """As ``pack_bytes``, of the newest version of a pack that comes with the program. Raises ModelError naming those that there are."""
     if pack_id not in shipped():
-        raise ModelError(f"no pack {pack_id!r}: there are {', '.join(shipped_packs())}")
+        raise ModelError(f"no pack {pack_id!r}: there are 现有 {', '.join(shipped_packs())}")
     return pack_bytes(pack_id)
 
 

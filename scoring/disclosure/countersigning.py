@@ -60,17 +60,17 @@ def check_acceptances(registry: MemberRegistry, model: Model | None, admission: 
     found: dict[str, ModelAcceptance] = {}
     for said, member in _embedded(registry, ModelAcceptance, admission.acceptances, admission.zone, AcceptanceError):
         if said.member != member.id or member.id in found:
-            raise AcceptanceError(f"an acceptance of {said.member} is signed by {member.id}, or is there twice")
+            raise AcceptanceError(f"an acceptance of {said.member} is signed by {member.id}, or is there twice 签署者不符，或重复")
         if (said.id, said.version, said.sha256) != (admission.id, admission.version, admission.sha256):
-            raise AcceptanceError(f"{member.id} accepted {said.id}@{said.version} {said.sha256[:16]}…, which is another model")
+            raise AcceptanceError(f"{member.id} accepted {said.id}@{said.version} {said.sha256[:16]}…, which is another model 接受的是另一个模型")
         found[member.id] = said
     if model is None:
         return found
     if missing := set(owners_of(registry, model)) - set(found):
-        raise AcceptanceError(f"owners of indicators that have not accepted the model: {', '.join(sorted(missing))}")
+        raise AcceptanceError(f"owners of indicators that have not accepted the model 指标所有者尚未接受该模型: {', '.join(sorted(missing))}")
     for name, exposed in exposures_of(registry, model).items():
         if silent := set(exposed) - set(found[name].exposures):
-            raise AcceptanceError(f"{name} has not accepted the exposure of {', '.join(sorted(silent))}")
+            raise AcceptanceError(f"{name} has not accepted the exposure of 尚未接受披露例外 {', '.join(sorted(silent))}")
     return found
 
 
@@ -94,13 +94,13 @@ def check_approvals(registry: MemberRegistry, change: RegistryChange, custodians
     found: set[str] = set()
     for said, member in _embedded(registry, ChangeApproval, change.approvals, change.zone, ApprovalError):
         if said.custodian != member.id or said.change != digest:
-            raise ApprovalError(f"{member.id} approved another change than this one")
+            raise ApprovalError(f"{member.id} approved another change than this one 同意的是另一项变更")
         if member.id not in custodians or "custodian" not in member.roles or member.id in found:
-            raise ApprovalError(f"{member.id} is not one of the zone's custodians, or approves twice")
+            raise ApprovalError(f"{member.id} is not one of the zone's custodians, or approves twice 不是本区托管方，或重复")
         found.add(member.id)
     if len(found) < threshold:
         what = f"that {change.member.id} should {change.action}" if isinstance(change, MemberChange) else f"the {change.kind}"
-        raise ApprovalError(f"{len(found)} of {threshold} custodians approved {what}")
+        raise ApprovalError(f"{len(found)} of {threshold} custodians approved {what} 同意的托管方不足")
 
 
 def embed(envelopes: Iterable[bytes]) -> tuple[str, ...]:
@@ -130,7 +130,7 @@ def _embedded(
             entry = registry.key(envelope.key_ids[0])
             check_signature(envelope, entry.verifier)
         except (ScoringError, CryptoError, ValueError) as fault:
-            raise error(f"a countersignature does not hold: {fault}") from fault
+            raise error(f"a countersignature does not hold 会签无效: {fault}") from fault
         if not isinstance(statement, kind) or statement.zone != zone:
-            raise error(f"a countersignature is a {statement.kind} of zone {statement.zone}, not a {kind.kind} of {zone}")
+            raise error(f"a countersignature is a {statement.kind} of zone {statement.zone}, not a {kind.kind} of {zone} 会签文件不符")
         yield statement, entry.member

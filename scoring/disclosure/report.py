@@ -125,7 +125,9 @@ class LintReport:
         for found in self.findings:
             if found.outcome == "refused":
                 where = f"{found.audience}, stage {found.stage}: {', '.join(found.indicators) or found.rule}"
-                raise ModelLeaksError(f"{self.model.id}@{self.model.version} does not pass the admission lint ({where}); xinqiao model lint says why")
+                raise ModelLeaksError(
+                    f"{self.model.id}@{self.model.version} does not pass the admission lint ({where}); xinqiao model lint says why 未通过准入检查"
+                )
 
     @property
     def estimated(self) -> bool:

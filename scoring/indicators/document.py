@@ -71,7 +71,7 @@ class Document:
         """Problems, each with its location, as lines that name file, line, path and what would be right; at most ten are shown."""
         lines = [self.located(location, message) for location, message in found[:MAX_SHOWN]]
         if len(found) > MAX_SHOWN:
-            lines.append(f"and {len(found) - MAX_SHOWN} more")
+            lines.append(f"and {len(found) - MAX_SHOWN} more 另有 {len(found) - MAX_SHOWN} 处")
         return "\n".join(lines)
 
     def report_invalid(self, error: ValidationError) -> str:
@@ -108,18 +108,18 @@ def parse_document(data: bytes, what: str = "pack") -> Document:
     ``what`` names the document in what is said of it.
     """
     if len(data) > MAX_SIZE_BYTES:
-        raise ModelError(f"a {what} has at most {MAX_SIZE_BYTES} bytes, this has {len(data)}")
+        raise ModelError(f"a {what} has at most {MAX_SIZE_BYTES} bytes, this has {len(data)} 文件过大")
     try:
         node = yaml.compose(data.decode(), Loader=_Loader)
     except UnicodeDecodeError as error:
-        raise ModelError(f"a {what} is UTF-8; byte {error.start} is not") from error
+        raise ModelError(f"a {what} is UTF-8; byte {error.start} is not 须为 UTF-8 编码") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise ModelError(f"line {1 if mark is None else mark.line + 1}: not YAML: {error.problem}") from error
+        raise ModelError(f"line {1 if mark is None else mark.line + 1}: not YAML: {error.problem} 不是合规的 YAML") from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise ModelError(f"not YAML: {type(error).__name__}") from error
+        raise ModelError(f"not YAML: {type(error).__name__} 不是合规的 YAML") from error
     if node is None:
-        raise ModelError(f"the {what} is empty")
+        raise ModelError(f"the {what} is empty 文件为空")
     lines: dict[Path, int] = {}
     return Document(_value(node, (), lines), lines)
 
@@ -130,7 +130,7 @@ class _Loader(yaml.BaseLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
-            raise ModelError(f"line {line}: aliases are not used: write the value again")
+            raise ModelError(f"line {line}: aliases are not used: write the value again 不使用别名，请把值再写一遍")
         return super().compose_node(parent, index)
 
 
@@ -138,9 +138,9 @@ def _value(node: yaml.Node, path: Path, lines: dict[Path, int]) -> object:
     line = node.start_mark.line + 1
     lines[path] = line
     if node.tag not in _TAGS:
-        raise ModelError(f"line {line}, {dotted(path)}: tag {node.tag!r} is not used")
+        raise ModelError(f"line {line}, {dotted(path)}: tag {node.tag!r} is not used 不使用标签")
     if len(path) > MAX_DEPTH:
-        raise ModelError(f"line {line}: nested deeper than {MAX_DEPTH} levels")
+        raise ModelError(f"line {line}: nested deeper than {MAX_DEPTH} levels 嵌套过深")
     if isinstance(node, yaml.SequenceNode):
         return tuple(_value(item, (*path, position), lines) for position, item in enumerate(node.value))
     if isinstance(node, yaml.MappingNode):
@@ -153,10 +153,10 @@ def _mapping(node: yaml.MappingNode, path: Path, lines: dict[Path, int]) -> dict
     for key, item in node.value:
         line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode):
-            raise ModelError(f"line {line}: a key is text")
+            raise ModelError(f"line {line}: a key is text 键须为文本")
         name: str = key.value
         if name in found:
-            raise ModelError(f"line {line}, {dotted((*path, name))}: given twice")
+            raise ModelError(f"line {line}, {dotted((*path, name))}: given twice 重复")
         found[name] = _value(item, (*path, name), lines)
     return found
 

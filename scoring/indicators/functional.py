@@ -82,7 +82,7 @@ def functional(model: Model, name: str, stage: str) -> Functional:
     try:
         return model.forms[name, stage]
     except KeyError as error:
-        raise ModelError(f"{model.id}@{model.version} has no functional {name!r} in stage {stage!r}") from error
+        raise ModelError(f"{model.id}@{model.version} has no functional {name!r} in stage {stage!r} 没有此得分函数") from error
 
 
 def derive(pack: Pack, sha256: str, indicators: Mapping[str, Indicator]) -> dict[tuple[str, str], Functional]:

@@ -216,7 +216,7 @@ def load_pack(data: bytes) -> Model:
 def checked(document: Document) -> Pack:
     """The pack in a document. Raises ModelError as ``load_pack``."""
     if isinstance(document.value, dict) and "extends" in document.value:
-        raise ModelError(document.located(("extends",), "this pack extends another one: resolve it first (`xinqiao model resolve`)"))
+        raise ModelError(document.located(("extends",), "this pack extends another: resolve it first (`xinqiao model resolve`) 请先合成"))
     try:
         pack = Pack.model_validate(document.value)
     except ValidationError as error:

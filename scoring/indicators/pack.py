@@ -38,7 +38,7 @@ class Contributors(Part):
     @model_validator(mode="after")
     def _ordered(self) -> Contributors:
         if self.at_least > self.at_most:
-            raise ValueError("at_least is no more than at_most")
+            raise ValueError("at_least is no more than at_most 下限不得高于上限")
         return self
 
     @property

@@ -98,9 +98,11 @@ def _escape(match: re.Match[str]) -> str:
 
 def _number(value: object) -> str:
     if not isinstance(value, (int, Decimal)) or (isinstance(value, Decimal) and not value.is_finite()):
-        raise ModelError(f"a pack holds text, whole numbers, decimals, true and false, not {type(value).__name__}")
+        raise ModelError(
+            f"a pack holds text, whole numbers, decimals, true and false, not {type(value).__name__} 只写文本、整数、小数、true 或 false"
+        )
     text = format(value, "f") if isinstance(value, Decimal) else str(value)
     whole, _, fraction = text.lstrip("-").partition(".")
     if len(whole) > 18 or len(fraction) > 18:
-        raise ModelError(f"{text}: a number has at most 18 digits before and after the point")
+        raise ModelError(f"{text}: a number has at most 18 digits before and after the point 小数点前后至多 18 位")
     return text

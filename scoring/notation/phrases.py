@@ -110,7 +110,8 @@ def _read(text: str, depth: int) -> dict[str, Any]:
         raise ModelError("a rule is expected, such as: linear: rd_expense; reference: 1000000; points: 2 应为计分规则")
     kind, of = _head(parts[0])
     if (kind in _WITH_VALUE) != bool(of):
-        raise ModelError(f"{kind} {'is followed by a colon and the field that it looks at' if not of else 'has nothing behind its name'}")
+        right = "has nothing behind its name 后不写字段" if of else "is followed by a colon and the field that it looks at 后须写冒号和字段"
+        raise ModelError(f"{kind} {right}")
     nested = [part[1:-1] for part in parts[1:] if part.startswith("[") and part.endswith("]")]
     lines = Lines.of([part for part in parts[1:] if not (part.startswith("[") and part.endswith("]"))], BOUNDS, SETTINGS)
     found = {"kind": kind} | _value(kind, of) | _body(kind, lines)

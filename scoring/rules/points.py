@@ -230,7 +230,7 @@ def points_report(model: Model, indicator_id: str, record: Mapping[str, object],
         indicator = model.indicators[indicator_id]
         rule = indicator.rules[stage]
     except KeyError as error:
-        raise ModelError(f"{model.id}@{model.version} has no indicator {indicator_id!r} in stage {stage!r}") from error
+        raise ModelError(f"{model.id}@{model.version} has no indicator {indicator_id!r} in stage {stage!r} 没有此指标") from error
     reader = Reader(model.fields, record)
     points = rule.evaluate(reader)
     return PointsReport(0 if points is None else half_up(points, 100), tuple(reader.missing))

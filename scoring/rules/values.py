@@ -82,23 +82,25 @@ class Field:
             return self._category(value)
         if self.spec.type == "flag":
             if not isinstance(value, (int, str)) or value not in _FLAGS:
-                raise RuleError(f"{self.name}: a flag is 0 or 1")
+                raise RuleError(f"{self.name}: a flag is 0 or 1 应为 0 或 1")
             return mpq(_FLAGS[value])
         return self._number(value)
 
     def _category(self, value: object) -> str:
         if value not in self.spec.values or not isinstance(value, str):
-            raise RuleError(f"{self.name}: one of {', '.join(self.spec.values)} is expected")
+            raise RuleError(f"{self.name}: one of {', '.join(self.spec.values)} is expected 应为其中之一")
         return value
 
     def _number(self, value: object) -> mpq:
         number = _number_of(value)
         if number is None:
-            raise RuleError(f"{self.name}: a finite decimal number is expected, as text, int or Decimal; missing data is left empty")
+            raise RuleError(
+                f"{self.name}: a finite decimal number is expected, as text, int or Decimal; missing data is left empty 应为数字，缺数据则留空"
+            )
         if number < 0 and not self.spec.signed:
-            raise RuleError(f"{self.name}: a number >= 0 is expected")
+            raise RuleError(f"{self.name}: a number >= 0 is expected 不得为负")
         if self.spec.type == "integer" and number.denominator != 1:
-            raise RuleError(f"{self.name}: a whole number is expected")
+            raise RuleError(f"{self.name}: a whole number is expected 应为整数")
         return number
 
 
@@ -117,7 +119,7 @@ def _months(name: str, value: object) -> tuple[int, ...] | None:
     if value is None:
         return None
     if not isinstance(value, (str, list, tuple)):
-        raise RuleError(f"{name}: months are written as 2023-01;2023-02")
+        raise RuleError(f"{name}: months are written as 2023-01;2023-02 月份的写法")
     parts: Iterable[object] = value.split(";") if isinstance(value, str) else value
     found = set()
     for part in parts:
@@ -126,7 +128,7 @@ def _months(name: str, value: object) -> tuple[int, ...] | None:
             continue
         match = None if text is None else _MONTH.fullmatch(text)
         if match is None:
-            raise RuleError(f"{name}: months are written as 2023-01;2023-02")
+            raise RuleError(f"{name}: months are written as 2023-01;2023-02 月份的写法")
         found.add(int(match[1]) * 12 + int(match[2]) - 1)
     return tuple(sorted(found))
 

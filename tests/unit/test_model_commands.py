@@ -212,7 +212,7 @@ def test_show_is_short_groups_numbers_and_gives_a_reason_once() -> None:
 
 def test_diff_of_a_pack_with_itself_is_empty() -> None:
     assert answer("diff", "firm-panel", "firm-panel@1")["differences"] == []
-    assert run("diff", "firm-panel", "firm-panel").stdout == "The packs say the same.\n"
+    assert run("diff", "firm-panel", "firm-panel").stdout == "The packs say the same. 两个指标包相同。\n"
 
 
 def test_diff_says_what_changes_and_for_whom(changed_pack: Path, panel_file: Path) -> None:

@@ -92,7 +92,7 @@ def test_export_and_import_as_commands(tmp_path: Path) -> None:
     result = run("import", book, "-o", pack, "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["sha256"] == read_pack(str(pack)).sha256
-    assert run("diff", "sme-tech", pack).stdout == "The packs say the same.\n"
+    assert run("diff", "sme-tech", pack).stdout == "The packs say the same. 两个指标包相同。\n"
 
 
 def test_a_changed_number_does_not_keep_the_note_that_it_was_published(edited: Callable[..., Path], tmp_path: Path) -> None:

@@ -40,11 +40,11 @@ def audiences(models: Sequence[Model], members: Sequence[Member], holds: Sequenc
     for text in holds:
         match = _HOLDS.fullmatch(text)
         if match is None or match["audience"] not in single or match["level"] not in get_args(Level):
-            raise SettingsError(f"--holds {text}: AUDIENCE=DEPARTMENT/LEVEL is expected, with {AUTHORITY} or {BANK} as AUDIENCE")
+            raise SettingsError(f"--holds {text}: AUDIENCE=DEPARTMENT/LEVEL is expected, with {AUTHORITY} or {BANK} as AUDIENCE 格式不符")
         owner = Owner(department=match["department"], level=cast(Level, match["level"]))
         if owner not in owners:
             known = ", ".join(sorted(item.name for item in owners))
-            raise SettingsError(f"--holds {text}: no indicator has this owner; there are {known}")
+            raise SettingsError(f"--holds {text}: no indicator has this owner; there are {known} 没有此所有者")
         before = single[match["audience"]]
         single[before.name] = replace(before, holds=before.holds | {owner})
     return (*single.values(), joint(single[AUTHORITY], single[BANK]))

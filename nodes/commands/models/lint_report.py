@@ -70,7 +70,7 @@ def _verdict(report: LintReport) -> str:
     accepted = sum(finding.outcome == "accepted" for finding in report.findings)
     rough = "; some figures are ESTIMATED 部分数字为估算: owners sign for that too" if report.estimated else ""
     if refused:
-        return f"NOT ADMISSIBLE 不得采用: {refused} findings forbid it{rough}"
+        return f"NOT ADMISSIBLE 不得采用: {refused} findings forbid it 项不通过{rough}"
     return f"ADMISSIBLE 可以采用{f', with {accepted} named exposures 披露例外' if accepted else ''}{rough}"
 
 
@@ -204,7 +204,9 @@ def _exposure(model: Model, finding: Finding) -> str:
     assert finding.accepted is not None
     exposure = model.pack.exposures[finding.accepted]
     limits = [
-        f"{name} {number(value)}" for name, value in (("at most", exposure.pinned_at_most), ("ratio at least", exposure.ratio_at_least)) if value
+        f"{name} {number(value)}"
+        for name, value in (("pinned at most 可锁定比例至多", exposure.pinned_at_most), ("ratio at least 剩余误差比至少", exposure.ratio_at_least))
+        if value
     ]
     owner = exposure.accepted_by.name
     return f"accepted by 接受方 {owner}, {', '.join(limits)}: {exposure.reason.zh} ({exposure.reason.en})"
@@ -222,4 +224,4 @@ def _combination(factors: Combination) -> str:
 
 def _owner(model: Model, name: str) -> str:
     item: Indicator | None = model.indicators.get(indicator_of(name))
-    return "its owner" if item is None else item.owner.name
+    return "its owner 所有者" if item is None else item.owner.name

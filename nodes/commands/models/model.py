@@ -214,7 +214,7 @@ def _changes_document(old: Model, changed: tuple[Change, ...]) -> dict[str, Any]
 
 def _differences_text(found: tuple[Difference, ...]) -> str:
     if not found:
-        return "The packs say the same."
+        return "The packs say the same. 两个指标包相同。"
     return "\n".join(map(_difference_text, found))
 
 

@@ -32,10 +32,10 @@ class Wanted:
         named = {"--id": self.id, "--version": self.version}
         if self.base and not all(named.values()):
             raise SettingsError(
-                f"{', '.join(option for option, text in named.items() if not text)}: a pack made with --base has a name and a version"
+                f"{', '.join(option for option, text in named.items() if not text)}: a pack made with --base has a name and a version 须写名称和版本"
             )
         if not self.base and any((*named.values(), self.title, self.source)):
-            raise SettingsError("--id, --version, --title and --source go with --base; else the workbook says all of it")
+            raise SettingsError("--id, --version, --title and --source go with --base; else the workbook says all of it 这些选项只与 --base 同用")
 
 
 def read_office(path: Path, wanted: Wanted) -> tuple[CellDocument, list[str]]:

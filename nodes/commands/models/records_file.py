@@ -34,7 +34,7 @@ def read_records(path: Path, model: Model, year: str | None, warn: Callable[[str
     rows, columns = _rows(path)
     needed = [SUBJECT] if year is None else [SUBJECT, YEAR]
     if lacking := [name for name in needed if name not in columns]:
-        raise RecordFileError(f"{path}, line 1: there is no column {lacking[0]}; it has {', '.join(columns)}")
+        raise RecordFileError(f"{path}, line 1: there is no column {lacking[0]}; it has {', '.join(columns)} 缺少此列")
     derived = {} if year is None else _derived(model, columns)
     known = [name for name in model.fields if name in columns]
     if strange := [name for name in columns if name not in model.fields and name not in needed]:
@@ -71,15 +71,15 @@ def _rows(path: Path) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
         try:
             columns = list(reader.fieldnames or ())
             if len(set(columns)) != len(columns):
-                raise RecordFileError(f"{path}, line 1: a column is named twice")
+                raise RecordFileError(f"{path}, line 1: a column is named twice 列名重复")
             for row in reader:
                 if None in row or None in row.values():
-                    raise RecordFileError(f"{path}, line {reader.line_num}: {len(columns)} cells are expected")
+                    raise RecordFileError(f"{path}, line {reader.line_num}: {len(columns)} cells are expected 单元格数不符")
                 found.append((reader.line_num, row))
         except csv.Error as error:
-            raise RecordFileError(f"{path}, line {reader.line_num}: not CSV: {error}") from error
+            raise RecordFileError(f"{path}, line {reader.line_num}: not CSV: {error} 不是合规的 CSV") from error
         except UnicodeDecodeError as error:
-            raise RecordFileError(f"{path}: not UTF-8") from error
+            raise RecordFileError(f"{path}: not UTF-8 须为 UTF-8 编码") from error
     return found, columns
 
 
@@ -93,10 +93,10 @@ def _by_year(path: Path, rows: list[tuple[int, dict[str, str]]]) -> dict[tuple[s
     found: dict[tuple[str, int], dict[str, str]] = {}
     for line, row in rows:
         if not (row[YEAR].isascii() and row[YEAR].isdigit()):
-            raise RecordFileError(f"{path}, line {line}, column {YEAR}: a year is expected")
+            raise RecordFileError(f"{path}, line {line}, column {YEAR}: a year is expected 应为年份")
         key = (row[SUBJECT], int(row[YEAR]))
         if key in found:
-            raise RecordFileError(f"{path}, line {line}: subject and year are there already")
+            raise RecordFileError(f"{path}, line {line}: subject and year are there already 此主体此年重复")
         found[key] = row
     return found
 
@@ -105,7 +105,9 @@ def _refuse_repeated(path: Path, rows: list[tuple[int, dict[str, str]]]) -> None
     seen: set[str] = set()
     for line, row in rows:
         if not row[SUBJECT]:
-            raise RecordFileError(f"{path}, line {line}: the subject is empty")
+            raise RecordFileError(f"{path}, line {line}: the subject is empty 未填主体")
         if row[SUBJECT] in seen:
-            raise RecordFileError(f"{path}, line {line}: the subject has a row already (give --year where there are several years)")
+            raise RecordFileError(
+                f"{path}, line {line}: the subject has a row already (give --year where there are several years) 主体重复；有多年数据时请用 --year"
+            )
         seen.add(row[SUBJECT])

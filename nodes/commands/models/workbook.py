@@ -97,7 +97,7 @@ def _refuse_entities(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
     except ZIP_FAULTS as error:
         raise ModelError("the workbook is damaged; save it anew as .xlsx 文件已损坏，请另存为 .xlsx") from error
     if b"<!DOCTYPE" in content or b"\0" in content:
-        raise ModelError(f"{part.filename} has a document type, or is not UTF-8: no workbook is so")
+        raise ModelError(f"{part.filename} has a document type, or is not UTF-8: no workbook is so 不是正常的工作簿")
 
 
 def _rows(page: Any) -> Iterator[tuple[Cell, ...]]:

@@ -78,7 +78,10 @@ def _relative(pack: Pack, name: str) -> Iterator[Problem]:
         return
     for stage, times in relative.times.items():
         if times < product.promise.amount_ratio:
-            yield (*here, "times", stage), f"{float(times):g} times the base line is below the promised {float(product.promise.amount_ratio):g}"
+            yield (
+                (*here, "times", stage),
+                f"{float(times):g} times the base line is below the promised {float(product.promise.amount_ratio):g} 低于承诺的倍数",
+            )
     if product.term_months < base.term_months + product.promise.extra_months:
         yield (
             ("products", name, "term_months"),

@@ -55,7 +55,7 @@ def _staging(pack: Pack) -> Iterator[Problem]:
     if len(others) > 1:
         yield (
             ("staging", "axes"),
-            "axes belong to the stage owner and to one other department, which compiles the roster and tells them there",
+            "axes belong to the stage owner and to one other department, which tells them in its roster 阶段字段只能属于发布部门和另一部门",
         )
     if said := uncovered(pack.staging_provenance, ["bands"], pack.staging.stages):
         yield ("staging_provenance",), said
@@ -91,7 +91,7 @@ def _rankings(pack: Pack) -> Iterator[Problem]:
         if functional is None or "authority" not in functional.disclosed_to:
             yield (
                 (*here, "functional"),
-                f"{ranking.functional} is not a functional disclosed to the authority, which draws up the list",
+                f"{ranking.functional} is not a functional disclosed to the authority, which draws up the list 该得分函数未向编榜部门披露",
             )
         if said := uncovered(ranking.provenance, ["name", "criterion"], pack.staging.stages):
             yield (*here, "provenance"), said

@@ -70,17 +70,19 @@ def _chain(source: Source, bases: Bases) -> list[_Link]:
     while (wanted := found[0].extends) is not None:
         here = found[0]
         if len(found) > MAX_BASES:
-            raise _fault(here, (), f"at most {MAX_BASES} packs in a row extend one another")
+            raise _fault(here, (), f"at most {MAX_BASES} packs in a row extend one another 继承层数过多")
         source_of_base = bases(wanted.id, wanted.version)
         if source_of_base is None:
-            raise _fault(here, (), f"there is no pack {wanted.id}@{wanted.version} beside this one, nor among those shipped")
+            raise _fault(here, (), f"there is no pack {wanted.id}@{wanted.version} beside this one, nor among those shipped 找不到所继承的指标包")
         base = _link(source_of_base)
         if base.digest != wanted.sha256:
-            raise _fault(here, ("sha256",), f"{base.source.name} has sha256 {base.digest}: it is another pack than the one named here")
+            raise _fault(
+                here, ("sha256",), f"{base.source.name} has sha256 {base.digest}: it is another pack than the one named here 与此处写明的不是同一个包"
+            )
         value = base.document.value
         said = (value.get("id"), value.get("version")) if isinstance(value, dict) else ()
         if said != (wanted.id, wanted.version):
-            raise _fault(here, ("id",), f"{base.source.name} calls itself otherwise: it is not {wanted.id}@{wanted.version}")
+            raise _fault(here, ("id",), f"{base.source.name} calls itself otherwise: it is not {wanted.id}@{wanted.version} 名称或版本不符")
         found.insert(0, base)
     return found
 

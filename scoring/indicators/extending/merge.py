@@ -66,7 +66,7 @@ class _Merge:
 
     def done(self, sha256: str, extends: Extends) -> Merged:
         if "resolved_from" in self.given:
-            raise self._fault(("resolved_from",), "only a resolved pack says what it was made of")
+            raise self._fault(("resolved_from",), "only a resolved pack says what it was made of 只有合成后的包才写明由来")
         self.places[()] = self.name, self.document.lines[()]
         kept = self._without(extends)
         for section in dict.fromkeys((*kept, *self.given)):
@@ -82,7 +82,7 @@ class _Merge:
             for place, removed in enumerate(names):
                 where = self._holder(kept, section, removed)
                 if where is None:
-                    raise self._fault(("extends", "remove", section, place), f"the base has no {removed} among its {section}")
+                    raise self._fault(("extends", "remove", section, place), f"the base has no {removed} among its {section} 所继承的包中没有这一项")
                 del where[removed]
                 if section == "products":
                     _mapping(kept.get("product_provenance")).pop(removed, None)
@@ -118,7 +118,7 @@ class _Merge:
     def _restated(self, section: str) -> None:
         beside = WHOLE.get(section)
         if beside is not None and beside not in self.given:
-            raise self._fault((section,), f"replaced without {beside}: say where the new numbers come from")
+            raise self._fault((section,), f"replaced without {beside}: say where the new numbers come from 请注明新数字的出处")
 
     def _by_name(self, section: str, kept: Mapping[str, Any]) -> None:
         given = self.given[section]
@@ -138,9 +138,9 @@ class _Merge:
         """A part of both: what the extension gives replaces the base's, name by name; a record's fields once more by name."""
         section, name = path[0], str(path[1])
         if section in {"indicators", "rankings"} and isinstance(given, dict) and "provenance" not in given:
-            raise self._fault(path, "overridden without provenance: say where what is changed comes from")
+            raise self._fault(path, "overridden without provenance: say where what is changed comes from 请注明所改内容的出处")
         if section == "products" and name not in _mapping(self.given.get("product_provenance")):
-            raise self._fault(path, f"overridden without product_provenance.{name}: say where what is changed comes from")
+            raise self._fault(path, f"overridden without product_provenance.{name}: say where what is changed comes from 请注明所改内容的出处")
         if (
             not isinstance(kept, dict)
             or not isinstance(given, dict)
@@ -190,5 +190,5 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 def _mapping_of(name: str, document: Document) -> dict[str, Any]:
     if not isinstance(document.value, dict):
-        raise ModelError(f"{name}, line {document.lines[()]}: a pack is a mapping of its parts")
+        raise ModelError(f"{name}, line {document.lines[()]}: a pack is a mapping of its parts 应逐项写明各部分")
     return document.value

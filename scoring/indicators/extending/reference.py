@@ -23,5 +23,5 @@ class Extends(Part):
     @model_validator(mode="after")
     def _sections(self) -> Extends:
         if unknown := set(self.remove) - set(REMOVABLE):
-            raise ValueError(f"nothing is removed from {min(unknown)}: {', '.join(REMOVABLE)} can be")
+            raise ValueError(f"nothing is removed from {min(unknown)}: {', '.join(REMOVABLE)} can be 只可删去这些部分中的项")
         return self

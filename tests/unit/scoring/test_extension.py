@@ -211,7 +211,7 @@ def test_four_bases_in_a_row_are_resolved_and_five_are_refused() -> None:
 
 
 def test_an_extension_by_itself_is_no_model() -> None:
-    with pytest.raises(ModelError, match=r"line \d+, extends: this pack extends another one: resolve it first"):
+    with pytest.raises(ModelError, match=r"line \d+, extends: this pack extends another: resolve it first"):
         load_pack(small_pack.to_bytes(extension()))
 
 
