@@ -134,6 +134,14 @@ class PeeredZone:
 
     def start(self, name: str = "node") -> PeerProcess:
         """Start the node and wait until it is ready."""
+        started = self.begin(name)
+        ready = self.zone.root / "state" / name / "ready"
+        until(lambda: ready.exists() or started.process.poll() is not None, "the node starts", START_S)
+        assert started.process.poll() is None, started.errors.read_text()[-2000:]
+        return started
+
+    def begin(self, name: str = "node") -> PeerProcess:
+        """Start the node, which may end before it is ready."""
         root, config = self.zone.root, self.zone.root / f"{name}.toml"
         lines = [f'member = "{NODE}"', f'zone = "{ZONE}"', f'state_dir = "state/{name}"', f'keys_dir = "members/{NODE}"', 'public_dir = "public"']
         for role, link in self.links.items():
@@ -144,8 +152,6 @@ class PeeredZone:
         ready.unlink(missing_ok=True)
         with errors.open("ab") as stream:
             process = subprocess.Popen([sys.executable, "-m", "nodes.peering", str(config)], stderr=stream, cwd=ROOT)
-        until(lambda: ready.exists() or process.poll() is not None, "the node starts", START_S)
-        assert process.poll() is None, errors.read_text()[-2000:]
         return PeerProcess(self.zone, process, errors, MirroredLog(root / "mirror" / name))
 
 

@@ -3,7 +3,7 @@ witness counts. Log and coordinator are real processes too."""
 
 from __future__ import annotations
 
-import json
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,13 +30,19 @@ from nodes.runtime.peers.identity import load_signing_key
 from nodes.runtime.peers.signing import fresh_nonce
 from nodes.runtime.settings import Peer
 from protos.v1 import board_pb2, board_pb2_grpc, exchange_pb2, exchange_pb2_grpc, federation_pb2, federation_pb2_grpc, log_pb2, log_pb2_grpc
-from scoring.statements import Head, SigningKey, parse_leaf
+from scoring.statements import Head, SigningKey, Split, parse_leaf, parse_statement
 from tests.scenario.log_zone import ZONE, connect
 from tests.scenario.peer_zone import HOME, NODE, SHORT_S, PeeredZone, PeerProcess, peered_zone
+from tests.support.faults.orders import Orders, durable_writes
 from tests.support.link import Link
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.xdist_group("peering")]
+WRITERS = ("nodes/peering/", "nodes/auditor/witness_state")
+NOT_NOW = {  # a log that forked, and room that nobody asks for
+    *(f"nodes/auditor/witness_state:WitnessState.keep_evidence {kind}" for kind in ("file", "directory")),
+    *(f"nodes/peering/trust:Trust.lose {kind}" for kind in ("file", "directory")), "nodes/peering/items:ItemStore.forget commit",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +123,39 @@ def test_items_come_once_each_in_order_through_cuts_and_kills(place: PeeredZone,
     index = node[0].mirror.items()["models"]
     assert {name: found["sequence"] for name, found in index.items()} == {name: i for i, name in enumerate(contents, 1)}
     assert {name: node[0].mirror.item("models", found["digest"]) for name, found in index.items()} == contents
+
+
+@pytest.mark.timeout(900)
+def test_killed_before_and_after_each_of_its_durable_writes_the_node_loses_nothing_and_repeats_nothing(
+    place: PeeredZone, node: list[PeerProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = Orders(tmp_path / "faults").install(monkeypatch)
+    due = {(step, moment) for step in durable_writes(*WRITERS) - NOT_NOW for moment in ("before", "after")}
+    offered = dict[str, bytes]()
+    node[0].kill()
+    with orders.killing():
+        node[0] = place.begin()
+
+        def killed() -> bool:
+            """Whether it was at every write; while it was not, there is something new to be written, and it is started again."""
+            name, content = f"often-{len(offered)}", f"content {len(offered)}".encode()
+            offered[name] = content
+            place.offer("statistics", name, content)
+            place.refuse()
+            if (code := node[0].process.poll()) is not None:
+                assert code == -signal.SIGKILL, node[0].errors.read_text()[-2000:]
+                node[0] = place.begin()
+            return due <= orders.killed()
+
+        until(killed, f"the node was killed at {sorted(due)}", 600, look_s=0.5)
+    if node[0].process.poll() is None:
+        node[0].kill()
+    node[0] = place.start()
+    assert mirrored(place, node[0]) == place.leaves()
+    until(lambda: len(node[0].mirror.items().get("statistics", {})) == len(offered), "all items came")
+    index = node[0].mirror.items()["statistics"]
+    assert {name: found["sequence"] for name, found in index.items()} == {name: number for number, name in enumerate(offered, 1)}
+    assert {name: node[0].mirror.item("statistics", found["digest"]) for name, found in index.items()} == offered
 
 
 def test_a_backup_is_kept_and_not_shown(place: PeeredZone, node: list[PeerProcess]) -> None:
@@ -303,10 +342,16 @@ def test_a_split_ends_mirroring_and_witnessing_and_is_kept_and_told(place: Peere
         rpc.call(place.stubs["coordinator"].Checkpoint, log_pb2.CheckpointRequest(min_size=cosigned + 1), timeout_s=1.0)
 
     def told() -> bool:
-        """Its own history is on the board, for custodians with the other one to compare: they open nothing more."""
-        heads = [json.loads(parse_envelope(raw).payload) for raw in custodian.exchange([])]
-        notes = [open_checkpoint(head["checkpoint"].encode(), place.zone.registry.log_vkey) for head in heads if head["member"] == NODE]
-        return [(note.size, note.root) for note in notes] == [(cosigned, tree_root(leaves))]
+        """Its own history is on the board, with the notes of both, for custodians with the other one to compare: they open nothing more."""
+        envelopes = [parse_envelope(raw) for raw in custodian.exchange([])]
+        said = [parse_statement(envelope.payload_type, envelope.payload) for envelope in envelopes]
+        heads = [shown(item.checkpoint) for item in said if isinstance(item, Head) and item.member == NODE]
+        splits = [{shown(note) for note in item.notes} for item in said if isinstance(item, Split) and item.member == NODE]
+        return heads == [(cosigned, tree_root(leaves))] and splits == [{(cosigned, tree_root(leaves)), (cosigned, tree_root(other))}]
 
-    until(told, "the node's head is on the board")
+    def shown(note: str) -> tuple[int, bytes]:
+        checkpoint = open_checkpoint(note.encode(), place.zone.registry.log_vkey)
+        return checkpoint.size, checkpoint.root
+
+    until(told, "the node's head and the notes are on the board")
     custodian.close()
