@@ -27,6 +27,7 @@ from gateway.settings import GatewaySettings
 from gateway.store import Store
 from nodes.errors import NotReadyError
 from nodes.evidence.roots import Roots
+from nodes.peering.settings import GB
 from nodes.runtime.clock import now
 from nodes.runtime.entry import run_program
 from nodes.runtime.lease import Lease
@@ -113,6 +114,7 @@ def _core(process: Process, settings: GatewaySettings, envelope: Callable[[int],
         envelope=envelope,
         peers=Peers(settings.public_dir / "peers"),
         packs=settings.public_dir / "packs",
+        credentials_bytes=int(table.credentials_gb * GB),
     )
     registry = RegistryDesk(identity, zone, exchange, now)
     ground.site.alarm(registry.alarm, AUTHORITY)

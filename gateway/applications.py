@@ -24,7 +24,7 @@ from gateway.pool.pages import pool
 from gateway.public import Public
 from gateway.publications.desk import PublicationDesk
 from gateway.publications.office import open_publications, publications
-from gateway.recognition.desk import RecognitionDesk
+from gateway.recognition.desk import MOST_BYTES, RecognitionDesk
 from gateway.recognition.office import open_recognition, recognition
 from gateway.recognition.peers import Peers
 from gateway.register.book import Register
@@ -45,7 +45,7 @@ from scoring.statements import Title
 class Ground:
     """What applications stand on. ``engine``: the gateway's database; ``divisions``: names by six digits of GB/T 2260; ``roots``: what a
     verifier pins; ``envelope``: the logged envelope of a leaf, from the process's own verified copy; ``peers``: other zones as pinned here;
-    ``packs``: the directory of this zone's packs."""
+    ``packs``: the directory of this zone's packs; ``credentials_bytes``: how much is kept of each peer zone's scores."""
 
     identity: Identity
     zone: Zone
@@ -65,6 +65,7 @@ class Ground:
     envelope: Callable[[int], bytes]
     peers: Peers
     packs: Path
+    credentials_bytes: int = MOST_BYTES
 
     def company(self, subject: str) -> str:
         """The name of an enterprise; empty where the register does not know it."""
@@ -103,7 +104,7 @@ def applications(ground: Ground) -> Applications:
     )  # fmt: skip
     desk = open_publications(ground.identity, zone, ground.exchange, ground.evaluation, ground.engine, ground.company, ground.now)
     cockpit = open_cockpit(site, zone, ground.evaluation, ground.engine, ground.store, ground.register, policies.store, ground.now)
-    recognised = open_recognition(ground.identity, zone, ground.exchange, ground.engine, ground.peers, ground.now)
+    recognised = open_recognition(ground.identity, zone, ground.exchange, ground.engine, ground.peers, ground.now, ground.credentials_bytes)
     offering = Offering(ground.identity, zone, ground.exchange.offer, ground.packs, cockpit.store, policies.store)
     explorer = open_explorer(site, zone, ground.log, ground.engine, ground.roots, ground.envelope, ground.now)
     return Applications(

@@ -156,6 +156,10 @@ class StandbyError(NodeError):
     """This instance stands by: another one of the same process acts. The caller asks that one."""
 
 
+class QuotaFullError(NodeError):
+    """What another zone sends is more than this one keeps for it: nothing more of it is taken, and what is there stays."""
+
+
 class InstanceLeadsError(NodeError):
     """Another instance leads, and what is asked for can be done only while none does."""
 

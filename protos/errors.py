@@ -207,6 +207,9 @@ _NODES = {
     ),
     "StandbyError": Refusal("STANDBY", Code.UNAVAILABLE, 503, "Another instance of this process acts; ask that one."),
     "FatalError": _own("STOPPING", "The server must stop.", fatal=True),
+    "QuotaFullError": Refusal(
+        "QUOTA_FULL", Code.FAILED_PRECONDITION, 409, "What that zone sends is more than is kept for it; ask this zone's authority."
+    ),
     "InstanceLeadsError": _own("INSTANCE_LEADS", "Another instance of this process acts; stop it first."),
     "StateInUseError": _own("STATE_IN_USE", "Another process holds the state directory.", fatal=True),
     "StorageError": _own("STORAGE_FAILED", "What was stored cannot be read or written.", fatal=True),

@@ -7,7 +7,7 @@ import threading
 from gateway.recognition.peers import Peer, Peers
 from gateway.recognition.store import Kept, Proof, RecognitionStore
 from gateway.woken import Woken
-from nodes.errors import PeerUnavailableError, RateLimitedError, RpcRefusal
+from nodes.errors import PeerUnavailableError, QuotaFullError, RateLimitedError, RpcRefusal
 from nodes.peering.trust import SPLIT
 from nodes.runtime import logging
 from nodes.runtime.clock import Clock
@@ -20,6 +20,7 @@ from scoring.statements import Recognition
 
 RETRY_S = 5.0
 MOST_A_DAY = 20  # presentations of one enterprise that are kept: each is up to 3 MiB here and a statement in the log
+MOST_BYTES = 5_000_000_000
 RECOGNISED, RECOGNITION_LOGGED, RECOGNITION_DELAYED = "credential.recognised", "recognition.logged", "recognition.delayed"
 _log = logging.logger("recognition")
 
@@ -29,17 +30,18 @@ class RecognitionDesk:
 
     def __init__(
         self, identity: Identity, zone: Zone, exchange: ExchangeClient, store: RecognitionStore, peers: Peers, now: Clock,
-        policy: RecognitionPolicy = DEFAULT_POLICY,
+        policy: RecognitionPolicy = DEFAULT_POLICY, most_bytes: int = MOST_BYTES,
     ) -> None:  # fmt: skip
+        """``most_bytes``: how much of each peer zone's is kept [F24]."""
         self._identity, self._zone, self._exchange, self.store, self.peers = identity, zone, exchange, store, peers
-        self._now, self._policy = now, policy
+        self._now, self._policy, self._most_bytes = now, policy, most_bytes
         self._sending = threading.Lock()
         self.sender = Woken(self._again)  # of what is kept
 
     def take(self, credential: bytes, presentation: bytes) -> Kept:
         """What the credential shows, kept; in the log too, unless the log cannot be reached now: then it is sent later. The same presentation
         again is answered as it was, and judged anew where it comes in another envelope. Raises as ``judge_credential``; RateLimitedError for
-        an enterprise that shows more than ``MOST_A_DAY``."""
+        an enterprise that shows more than ``MOST_A_DAY``; QuotaFullError for a zone of which as much is here as is kept."""
         shown = presentation_digest(presentation)
         known = self.store.proof(shown)
         if known is None or known.presentation != presentation:
@@ -48,6 +50,9 @@ class RecognitionDesk:
             shows = judge_credential(credential, presentation, pinned, here=self._identity.zone, now=self._now(), policy=self._policy)
             if known is None and self.store.taken_since(shows.origin, shows.uscc, self._now() - DAY_S) >= MOST_A_DAY:
                 raise RateLimitedError(f"an enterprise shows at most {MOST_A_DAY} scores a day", DAY_S / MOST_A_DAY)
+            if known is None and self.store.kept_bytes(shows.origin) + len(credential) + len(presentation) > self._most_bytes:
+                _log.error(logging.PEER_FULL, peer=shows.origin, part="credentials", detail=f"{self._most_bytes} bytes are kept at most")
+                raise QuotaFullError(f"of {shows.origin} no more scores are kept here")
             peer = peers[shows.origin]
             kept = Kept(shows, peer.title, peer.model_title(shows.model_sha256), self._now())
             self.store.keep(kept, Proof(credential, presentation, self._statement(shows)))

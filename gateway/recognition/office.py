@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from gateway.intake import SignedIntake
 from gateway.recognition.api import routes
-from gateway.recognition.desk import RecognitionDesk
+from gateway.recognition.desk import MOST_BYTES, RecognitionDesk
 from gateway.recognition.pages import pages
 from gateway.recognition.peers import Peers
 from gateway.recognition.store import RecognitionStore
@@ -19,9 +19,11 @@ from nodes.runtime.peers.identity import Identity
 from nodes.runtime.replica.zone import Zone
 
 
-def open_recognition(identity: Identity, zone: Zone, exchange: ExchangeClient, engine: Engine, peers: Peers, now: Clock) -> RecognitionDesk:
-    """The desk over the gateway's database ``engine``; its ``run`` sends statements to the log."""
-    return RecognitionDesk(identity, zone, exchange, RecognitionStore(engine), peers, now)
+def open_recognition(
+    identity: Identity, zone: Zone, exchange: ExchangeClient, engine: Engine, peers: Peers, now: Clock, most_bytes: int = MOST_BYTES
+) -> RecognitionDesk:
+    """The desk over the gateway's database ``engine``, which keeps ``most_bytes`` of each zone; its ``run`` sends statements to the log."""
+    return RecognitionDesk(identity, zone, exchange, RecognitionStore(engine), peers, now, most_bytes=most_bytes)
 
 
 def recognition(site: Site, desk: RecognitionDesk, intake: SignedIntake, register: Register) -> APIRouter:

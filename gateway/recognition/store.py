@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Engine, Integer, LargeBinary, MetaData, String, Table, desc, func, insert, select, update
+from sqlalchemy import BigInteger, Column, Engine, Integer, LargeBinary, MetaData, String, Table, desc, func, insert, literal, select, update
 
 from nodes.runtime.database import reading, writing
 from scoring.federation.credential import Recognised
 from scoring.statements import Title
 
 UNSENT = -1
+ROW_BYTES = 1024  # what one takes beside the bytes behind it
 METADATA = MetaData()
 RECOGNITIONS = Table(
     "recognitions", METADATA, Column("place", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
@@ -82,6 +83,12 @@ class RecognitionStore:
         about = (RECOGNITIONS.c.origin == origin, RECOGNITIONS.c.uscc == uscc, RECOGNITIONS.c.taken > time)
         with reading(self._engine) as connection:
             return int(connection.execute(select(func.count()).select_from(RECOGNITIONS).where(*about)).scalar_one())
+
+    def kept_bytes(self, origin: str) -> int:
+        """What the credentials of the zone ``origin`` take."""
+        sizes = sum((func.length(RECOGNITIONS.c[name]) for name in Proof.__slots__), start=literal(ROW_BYTES))
+        with reading(self._engine) as connection:
+            return int(connection.execute(select(func.sum(sizes)).where(RECOGNITIONS.c.origin == origin)).scalar() or 0)
 
     def listed(self) -> list[Kept]:
         """All, the last taken first."""

@@ -17,7 +17,7 @@ from nodes.peering.files import MirrorFiles
 from nodes.peering.items import ItemPuller, ItemStore
 from nodes.peering.keys import WitnessKeys
 from nodes.peering.members import OtherZone
-from nodes.peering.settings import PeeringSettings
+from nodes.peering.settings import LOG, PeeringSettings
 from nodes.peering.show import Show
 from nodes.peering.statements import LateStatements
 from nodes.peering.trust import Trust
@@ -47,7 +47,9 @@ def main(config: Path) -> int:
     announce_witnesses(other.genesis.witness_policy)
     engine = open_database(settings.state_dir, "peering", settings.database_url, schema=f"peering-{settings.zone}")
     process.on_stop(engine.dispose)
-    replica, store = LogReplica(engine, settings.state_dir / "replica", other.genesis.log_vkey, PUBLIC_KINDS), ItemStore(engine)
+    most = settings.peering.most_bytes
+    replica = LogReplica(engine, settings.state_dir / "replica", other.genesis.log_vkey, PUBLIC_KINDS, most[LOG])
+    store = ItemStore(engine, {part: bound for part, bound in most.items() if part != LOG})
     trust = Trust(settings.state_dir / "trust", now)
     other.tell(identity.registered, MissingStatements(replica, identity, settings.peer("log")))
     follower = LogFollower(identity, settings.peer("log"), replica, other, other.genesis.witness_policy)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import sqlalchemy as sa
 
 from crypto.encoding import sha256
-from nodes.errors import PeerUnavailableError, RpcRefusal, WireFormatError
+from nodes.errors import PeerUnavailableError, QuotaFullError, RpcRefusal, WireFormatError
+from nodes.peering.settings import BACKUP
+from nodes.peering.settings import ITEMS as SHOWN
 from nodes.runtime import logging
 from nodes.runtime.database import reading, writing
 from nodes.runtime.peers import rpc
@@ -19,6 +21,7 @@ from protos.v1.federation_pb2_grpc import FederationStub
 
 LOOK_S = 1.0
 LONGEST_NAME, DIGEST_BYTES = 200, 32
+ROW_BYTES = 256  # what an item takes beside its bytes: small ones, and those that were withdrawn, cost too
 METADATA = sa.MetaData()
 ITEMS = sa.Table(
     "peer_items",
@@ -36,8 +39,21 @@ _log = logging.logger("peer")
 class ItemStore:
     """The items in ``engine``. Thread-safe; what a method stored is durable when it returns."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: sa.Engine, most_bytes: Mapping[str, int] | None = None) -> None:
+        """``most_bytes``: of each part (``part_of``) at most; none sets no bound."""
+        self._engine, self._most_bytes = engine, most_bytes or {}
+        self._full: frozenset[str] = frozenset()
+        self._kept = self._measured()
+
+    @property
+    def kept_bytes(self) -> dict[str, int]:
+        """What is kept of each part."""
+        return dict(self._kept)
+
+    @property
+    def full(self) -> frozenset[str]:
+        """Parts of which more was sent than is kept, since this process began."""
+        return self._full
 
     def cursors(self, kinds: frozenset[str]) -> dict[str, int]:
         """The last stored number of each kind, 0 for none."""
@@ -48,7 +64,7 @@ class ItemStore:
 
     def take(self, items: Sequence[wire.ReplicatedItem], kinds: frozenset[str]) -> None:
         """Store items that follow on, all or none. Raises WireFormatError for one of none of ``kinds``, for a number that does not follow, for
-        a name or digest that is none, and for content that is not its digest's."""
+        a name or digest that is none, and for content that is not its digest's; QuotaFullError when a part would be larger than is kept of it."""
         cursors = self.cursors(kinds)
         for item in items:
             if item.kind not in cursors:
@@ -70,8 +86,10 @@ class ItemStore:
             }
             for item in items
         ]
+        kept = self._with_room_for(items)
         with writing(self._engine) as connection:
             connection.execute(sa.insert(ITEMS), rows)
+        self._kept = kept
 
     def index(self) -> dict[str, dict[str, dict[str, object]]]:
         """Kind → name → number and digest of the newest item of each name that has content."""
@@ -106,6 +124,32 @@ class ItemStore:
         """Drop the content of items up to number ``through`` that later ones have replaced; numbers and digests stay."""
         with writing(self._engine) as connection:
             connection.execute(sa.update(ITEMS).where(ITEMS.c.kind == kind, ITEMS.c.sequence <= through).values(content=None))
+        self._kept = self._measured()
+
+    def _with_room_for(self, items: Sequence[wire.ReplicatedItem]) -> dict[str, int]:
+        """What is kept with ``items``. Raises QuotaFullError."""
+        kept = self.kept_bytes
+        for item in items:
+            kept[part_of(item.kind)] += ROW_BYTES + len(item.name) + len(item.content)
+        for part, most in self._most_bytes.items():
+            if kept.get(part, 0) > most and kept[part] > self._kept[part]:
+                self._full |= {part}
+                raise QuotaFullError(f"{self._kept[part]} bytes of {part} are here, more came, {most} are kept at most")
+        return kept
+
+    def _measured(self) -> dict[str, int]:
+        content = sa.func.coalesce(sa.func.length(ITEMS.c.content), 0)
+        query = sa.select(ITEMS.c.kind, sa.func.sum(content + sa.func.length(ITEMS.c.name) + ROW_BYTES)).group_by(ITEMS.c.kind)
+        kept = {SHOWN: 0, BACKUP: 0}
+        with reading(self._engine) as connection:
+            for kind, size in connection.execute(query):
+                kept[part_of(kind)] += int(size)
+        return kept
+
+
+def part_of(kind: str) -> str:
+    """Which bound items of a kind count under: a backup has its own, all others have one together."""
+    return BACKUP if kind == BACKUP else SHOWN
 
 
 class ItemPuller:
@@ -131,12 +175,14 @@ class ItemPuller:
         """Pull until cancelled; goes on after a cut from what is stored. Raises storage errors."""
         absence = Absence(_log, "coordinator", self._stop)
         while not self._stop.is_set():
-            kinds = self._granted()
+            kinds = frozenset(kind for kind in self._granted() if part_of(kind) not in self._store.full)
             try:
                 if kinds:
                     self._pull(kinds, absence)
             except (PeerUnavailableError, RpcRefusal, WireFormatError) as error:
                 absence.lost(error)
+            except QuotaFullError as error:  # the other parts go on
+                _log.error(logging.PEER_FULL, peer="coordinator", part=sorted(self._store.full), detail=str(error))
             else:
                 self._stop.wait(LOOK_S)
 
@@ -153,5 +199,5 @@ class ItemPuller:
                 self._store.take(batch.items, kinds)
                 self._stored(batch.items)
             absence.over()
-            if self._granted() != kinds:
+            if {kind for kind in self._granted() if part_of(kind) not in self._store.full} != kinds:
                 break

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from nodes.peering.files import MirrorFiles
 from nodes.peering.items import ItemStore
 from nodes.peering.members import OtherZone
-from nodes.peering.settings import PeeringSettings
+from nodes.peering.settings import LOG, PeeringSettings
 from nodes.peering.trust import SPLIT, Trust
 from nodes.runtime import logging
 from nodes.runtime.clock import Clock
+from nodes.runtime.observing import gauges
 from nodes.runtime.replica.follower import LogFollower
 from protos.v1 import federation_pb2 as wire
 
@@ -32,6 +33,7 @@ class Show:
         self._shown: tuple[int, int] = (0, 0)
         self._told: tuple[dict[str, object], int] = ({}, 0)
         self._all_items()
+        self._tell_gauges()
 
     def run(self, stopping: threading.Event) -> None:
         """Until ``stopping`` is set: at most every ``publish_s`` seconds the newest witnessed checkpoint, and the status when it changes."""
@@ -72,6 +74,14 @@ class Show:
             self._files.put_status({**status, "time": now})
             self._told = (status, now)
 
+    def _tell_gauges(self) -> None:
+        most = self._settings.peering.most_bytes
+        gauges.gauges("xinqiao_peer_kept_bytes", "Kept of the other zone", "part", lambda: {part: float(kept) for part, kept in self._kept().items()})
+        gauges.gauges("xinqiao_peer_most_bytes", "Kept of it at most", "part", lambda: {part: float(bound) for part, bound in most.items()})
+
+    def _kept(self) -> dict[str, int]:
+        return {LOG: self._follower.replica.kept_bytes, **self._store.kept_bytes}
+
     def _status(self) -> dict[str, object]:
         witnessed, lost, grants = self._follower.witnessed, self._trust.lost, self._other.grants
         state = SPLIT if lost is not None else "mirroring" if self._other.entry is not None else "not-a-member"
@@ -84,6 +94,9 @@ class Show:
             "size": self._follower.size,
             "shown_size": self._files.size,
             "witnessed_time": 0 if witnessed is None else witnessed.checkpoint.time,
+            "kept_bytes": self._kept(),
+            "most_bytes": self._settings.peering.most_bytes,
+            "full": sorted(self._store.full | ({LOG} if self._follower.replica.full else set())),
             "items": self._store.cursors(grants - {"log"}),
             "split": lost,
         }

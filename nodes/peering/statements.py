@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from nodes.errors import PeerUnavailableError, RpcRefusal
+from nodes.errors import PeerUnavailableError, QuotaFullError, RpcRefusal
 from nodes.evidence.sources import RpcStatements
 from nodes.log.admission import PUBLIC_KINDS
 from nodes.peering.files import MirrorFiles
@@ -37,6 +37,9 @@ class LateStatements:
         while not stopping.wait(LOOK_S) and not self._cancelled.is_set():
             try:
                 self.turn()
+            except QuotaFullError as error:
+                _log.error(logging.PEER_FULL, peer="log", part="log", detail=str(error))
+                self._cancelled.wait()
             except (PeerUnavailableError, RpcRefusal) as error:
                 _log.info(logging.ITEMS_DELAYED, cause=type(error).__name__, reason=getattr(error, "reason", ""), detail="late statements")
 

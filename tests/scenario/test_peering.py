@@ -316,6 +316,28 @@ def test_the_node_goes_over_to_the_key_that_its_entry_names(place: PeeredZone, n
 # --- the end of it: the log shows its own members another history ---
 
 
+def test_a_full_mirror_stays_as_it_is_says_so_and_its_node_goes_on_witnessing(
+    place: PeeredZone, node: list[PeerProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = mirrored(place, node[0])
+    until(lambda: node[0].mirror.status()["shown_size"] == len(before), "the status says so")
+    node[0].kill()
+    monkeypatch.setenv("XINQIAO_PEERING__LOG_GB", str((node[0].mirror.status()["kept_bytes"]["log"] + 2000) / 1e9))
+    node[0] = place.start()
+    size = place.refuse(20)
+    until(lambda: node[0].mirror.status()["full"] == ["log"], "the status says that it is full")
+    assert len(before) <= node[0].size < size
+    assert [line["part"] for line in node[0].lines("peer.full")] == ["log"]
+    request = log_pb2.CheckpointRequest(min_size=size)  # for which both witnesses are needed [F6]
+    note = rpc.call(place.stubs["coordinator"].Checkpoint, request, timeout_s=SHORT_S).checkpoint
+    policy = place.zone.registry.witness_policy
+    assert check_witnessed(note, place.zone.registry.log_vkey, policy.witnesses, 2).size >= size
+    node[0].kill()
+    monkeypatch.delenv("XINQIAO_PEERING__LOG_GB")
+    node[0] = place.start()
+    assert mirrored(place, node[0]) == place.leaves(), "with more room it goes on where it stopped"
+
+
 def test_a_split_ends_mirroring_and_witnessing_and_is_kept_and_told(place: PeeredZone, node: list[PeerProcess]) -> None:
     leaves = mirrored(place, node[0])
     cosigned = len(leaves)

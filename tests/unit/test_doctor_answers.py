@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
@@ -12,7 +14,23 @@ import pytest
 
 from nodes.commands.doctor.findings import Case
 from nodes.commands.doctor.others import check_running
+from nodes.commands.doctor.own import check_quota
+from nodes.peering.settings import PeeringSettings
 from nodes.runtime.settings import NodeSettings
+
+
+@pytest.mark.parametrize(
+    ("kept", "full", "level"), [(0.5, [], "ok"), (0.9, [], "warning"), (1.0, ["backup"], "error")], ids=["well", "nearly full", "full"]
+)
+def test_what_another_zone_sent_is_held_against_its_bound(kept: float, full: list[str], level: str, tmp_path: Path) -> None:
+    said = {"member": "s-node", "zone": "hill", "state_dir": tmp_path, "keys_dir": tmp_path, "public_dir": tmp_path}
+    table = {"home": "river", "mirror_dir": tmp_path, "log_gb": 1e-6, "items_gb": 1e-6, "backup_gb": 2e-6}
+    settings = PeeringSettings.model_validate({**said, "peering": table})
+    (tmp_path / "status.json").write_text(json.dumps({"kept_bytes": {"backup": int(kept * 2000)}, "full": full}))
+    found = {finding.about: finding for finding in check_quota(Case("peering", settings, None, None, lambda: 0))}
+    assert {about: finding.level for about, finding in found.items()} == {"log": "ok", "items": "ok", "backup": level}
+    assert ("raise backup_gb" in found["backup"].action) == (level != "ok")
+
 
 ANSWERS = {
     "a page": (b"<h1>Bad Gateway</h1>", {}),

@@ -184,6 +184,7 @@ def test_status_tells_how_each_node_stands_and_what_to_do(made: Zones) -> None:
         (None, 1, "mirror_dir"),
         (said, 0, "9 leaves, 8 shown; items: models 2"),
         ({**said, "time": now() - STALE_S - 5}, 1, "is it running"),
+        ({**said, "full": ["backup"]}, 1, "FULL: more of its backup"),
         ({**said, "state": "not-a-member"}, 1, "no member there"),
         ({**said, "state": "split", "split": split}, 1, "/var/lib/x/heads"),
     )

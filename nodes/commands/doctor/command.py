@@ -18,7 +18,7 @@ from nodes.commands.doctor.databases import check_databases, check_versions
 from nodes.commands.doctor.findings import Case, Finding, well, worst, wrong
 from nodes.commands.doctor.loghead import check_log, check_pins
 from nodes.commands.doctor.others import check_gateway, check_peers, check_running
-from nodes.commands.doctor.own import check_certificate, check_disk, check_files, check_keys, check_share
+from nodes.commands.doctor.own import check_certificate, check_disk, check_files, check_keys, check_quota, check_share
 from nodes.commands.node import program_of
 from nodes.commands.output import ExitCode, JsonFlag, reporting
 from nodes.errors import NodeError, SettingsError
@@ -35,6 +35,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("keys", check_keys),
     ("share", check_share),
     ("disk", check_disk),
+    ("quota", check_quota),
     ("databases", check_databases),
     ("versions of the databases", check_versions),
     ("pins", check_pins),

@@ -1,10 +1,11 @@
-"""What lies on the process's own machine: private files, certificate, keys, disk."""
+"""What lies on the process's own machine: private files, certificate, keys, disk, what another zone sent."""
 
 from __future__ import annotations
 
 import shutil
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography import x509
@@ -13,11 +14,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from nodes.commands.doctor.findings import Case, Finding, files_below, soon, well, wrong
 from nodes.custodian.shares.holding import read_holding
 from nodes.errors import IdentityError, NodeError, SecretFileError, SettingsError
+from nodes.peering.mirrored import MirroredLog
+from nodes.peering.settings import GB
 from nodes.runtime.files import check_private_directory, check_writable, read_private
 from nodes.runtime.peers.identity import certificate_uris, is_anchored, load_private_key, load_signing_key, member_uri, server_name
 from nodes.runtime.peers.revoked import LIST_NAME, revoked_by
 
 DAY_S = 86_400
+NEARLY = 0.8  # of a bound
 RENEW_DAYS = 30
 SHARE = "custodian/share.json"
 LEAST_BYTES, LOW_BYTES = 500 << 20, 5 << 30
@@ -148,6 +152,29 @@ def check_disk(case: Case) -> Iterator[Finding]:
         yield soon("disk", case.settings.state_dir, says, "make room, or move state_dir to a larger disk while the process is stopped")
     else:
         yield well("disk", case.settings.state_dir, says)
+
+
+def check_quota(case: Case) -> Iterator[Finding]:
+    """There is room for what another zone may still send, and it has not sent more."""
+    table = getattr(case.settings, "peering", None)
+    if table is None:
+        return
+    status, most = MirroredLog(table.mirror_dir).status(), table.most_bytes
+    kept = {part: int(status.get("kept_bytes", {}).get(part, 0)) for part in most}
+    for part, bound in most.items():
+        says = f"{kept[part] / GB:.1f} of {bound / GB:.1f} GB of the zone's {part} kept"
+        if part in status.get("full", ()):
+            yield wrong("quota", part, f"{says}: it has sent more, of which nothing is taken", f"ask its people why; raise {part}_gb and restart")
+        elif kept[part] > NEARLY * bound:
+            yield soon("quota", part, says, f"ask its people whether that is right; raise {part}_gb, and restart, before it is full")
+        else:
+            yield well("quota", part, says)
+    with suppress(OSError):  # the check of the disk says so
+        free, may_come = shutil.disk_usage(case.settings.state_dir).free, sum(most.values()) - sum(kept.values())
+        if free < may_come:
+            yield soon(
+                "quota", case.settings.state_dir, f"{free / GB:.0f} GB are free, {may_come / GB:.0f} may still be sent", "lower …_gb or add room"
+            )
 
 
 def _is_open(path: Path) -> bool:

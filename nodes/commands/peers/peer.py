@@ -124,7 +124,7 @@ def propose(
 
 @app.command("status")
 def status(public: Public, as_json: JsonFlag = False) -> None:
-    """How this zone's nodes stand with the zones that are pinned here. Exit code 1 when a log split, a node is behind or says nothing."""
+    """How this zone's nodes stand with the zones that are pinned here. Exit code 1 when a log split, a node is behind, full or says nothing."""
     with reporting(as_json) as report:
         registry_in(public)
         names = sorted(path.name for path in (public / "peers").glob("*") if (path / "public").is_dir())
@@ -142,10 +142,12 @@ def _standing(zone: str, said: dict[str, Any]) -> dict[str, Any]:
         told = f"SPLIT: {said['split']['detail']}; evidence in {said['split']['evidence']}; operator guide, When the log has split"
     elif age > STALE_S:
         told = f"the node has said nothing for {age} s: is it running?"
+    elif said.get("full"):
+        told = f"FULL: more of its {' and '.join(said['full'])} was sent than is kept; operator guide, What a peer zone may send"
     elif said["state"] != "mirroring":
         told = "the node is no member there yet, or has left"
     else:
         items = ", ".join(f"{kind} {number}" for kind, number in sorted(said["items"].items())) or "none"
         told = f"mirroring, {said['size']} leaves, {said['shown_size']} shown; items: {items}"
-    holds = bool(said) and said["state"] == "mirroring" and age <= STALE_S
+    holds = bool(said) and said["state"] == "mirroring" and age <= STALE_S and not said.get("full")
     return {"zone": zone, "holds": holds, "said": told, "status": json.loads(json.dumps(said))}

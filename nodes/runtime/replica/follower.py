@@ -9,7 +9,7 @@ from typing import Protocol
 
 from crypto.checkpoint import WitnessedCheckpoint, check_witnessed
 from crypto.errors import NoteError
-from nodes.errors import NotReadyError, PeerUnavailableError, RpcRefusal
+from nodes.errors import NotReadyError, PeerUnavailableError, QuotaFullError, RpcRefusal
 from nodes.runtime import clock, logging
 from nodes.runtime.observing import gauges
 from nodes.runtime.peers import rpc, tls
@@ -143,7 +143,8 @@ class LogFollower:
             call.cancel()
 
     def run(self) -> None:
-        """Follow until cancelled; connects again from the replica's own cursor. Raises LogForkError, LogInconsistentError, storage errors."""
+        """Follow until cancelled, or the replica is full; connects again from the replica's own cursor. Raises LogForkError, LogInconsistentError,
+        storage errors."""
         absence = Absence(_log, self._peer.member, self._stop)
         with tls.channel(self._identity, self._peer.address, self._peer.member) as channel:
             stub = log_pb2_grpc.LogStub(channel)
@@ -153,6 +154,10 @@ class LogFollower:
                 except (PeerUnavailableError, RpcRefusal) as error:
                     self._connected = False
                     absence.lost(error)
+                except QuotaFullError as error:  # what comes next will not fit either: only people make room
+                    self._connected = False
+                    _log.error(logging.PEER_FULL, peer=self._peer.member, part="log", detail=str(error))
+                    self._stop.wait()
 
     def _waited_s(self, covered: int, now: int) -> int:
         return now - parse_leaf(next(self._replica.entries(covered, covered + 1)).leaf).time

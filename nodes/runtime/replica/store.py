@@ -21,7 +21,7 @@ from crypto.checkpoint import open_checkpoint
 from crypto.encoding import canonical_json, sha256
 from crypto.errors import NoteError
 from crypto.merkle import EMPTY_ROOT, Frontier, leaf_hash
-from nodes.errors import LogForkError, RollbackError
+from nodes.errors import LogForkError, QuotaFullError, RollbackError
 from nodes.runtime.database import open_database, reading, writing
 from nodes.runtime.files import make_private_directory, read_private, write_private
 from scoring.errors import LogInconsistentError, StatementFormatError
@@ -45,6 +45,7 @@ HEAD = Table(
 _PAGE = 512
 ROOTS_REMEMBERED = 4096
 MARK_EVERY = 1024
+ROW_BYTES = 256  # what an entry takes beside its bytes, in database and tiles: small ones cost too
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +81,14 @@ class LogReplica:
     """The copy in ``engine``, pinned in ``directory``. One thread writes; ``head`` and ``entries`` may be read from any.
 
     ``read``: the kinds whose envelopes must come, for a member that is not entitled to all; None demands every one.
+    ``most_bytes``: how large the copy of a log may grow that is not this zone's own [F24]; None sets no bound.
     Raises RollbackError when the database is behind its pin or is not what was pinned, and on opening re-hashes every leaf.
     """
 
-    def __init__(self, engine: Engine, directory: Path, log_vkey: str, read: frozenset[str] | None = None) -> None:
-        self._engine, self.log_vkey, self._read = engine, log_vkey, read
+    def __init__(self, engine: Engine, directory: Path, log_vkey: str, read: frozenset[str] | None = None, most_bytes: int | None = None) -> None:
+        self._engine, self.log_vkey, self._read, self.most_bytes = engine, log_vkey, read, most_bytes
+        self._kept = self._unconfirmed = 0  # bytes
+        self.full = False  # whether more came than there is room for, since this process began
         self._directory = make_private_directory(directory)
         self._pin_file = directory / "log-head.json"
         self._marks = [Frontier()]  # of sizes some MARK_EVERY apart, ascending: roots of the past are hashed from the nearest one
@@ -110,7 +114,10 @@ class LogReplica:
         checkpoint may be of an earlier size, with more cosignatures; None when that is too long ago to be remembered.
         Raises LogInconsistentError when entries do not follow on, time goes back, an envelope is not its leaf's, or the checkpoint is not
         the log's or of another size; LogForkError when its root is not the one computed. Both are fatal; nothing of the update is kept.
+        QuotaFullError when the copy would be larger than ``most_bytes``: nothing of the update is kept then either.
         """
+        more = sum(_size(entry.leaf, entry.envelope) for entry in entries)
+        self._check_room(more)
         frontier, time = self._frontier, self._time
         for entry in entries:
             time = _check_entry(entry, frontier.size, time, self._read)
@@ -119,6 +126,9 @@ class LogReplica:
         confirmed = head if head is not None and head.size >= self.head.size else None
         self._store(entries, frontier, confirmed)
         self._frontier, self._time = frontier, time
+        self._unconfirmed += more
+        if confirmed is not None and confirmed.size == frontier.size:
+            self._kept, self._unconfirmed = self._kept + self._unconfirmed, 0
         if confirmed is not None:
             self._remember(confirmed)
             if frontier.size == confirmed.size >= self._marks[-1].size + MARK_EVERY:
@@ -126,12 +136,15 @@ class LogReplica:
         return head
 
     def complete(self, index: int, envelope: bytes) -> None:
-        """Keep an envelope that was withheld when its leaf came. Raises LogInconsistentError when it is not the one that the leaf names."""
+        """Keep an envelope that was withheld when its leaf came. Raises LogInconsistentError when it is not the one that the leaf names,
+        QuotaFullError when there is no room for it."""
+        self._check_room(len(envelope))
         leaf = parse_leaf(next(self.entries(index, index + 1)).leaf)
         if sha256(envelope).hex() != leaf.digest:
             raise LogInconsistentError(f"leaf {index}: the envelope sent is not the one that it names")
         with writing(self._engine) as connection:
             connection.execute(update(ENTRIES).where(ENTRIES.c.index == index).values(envelope=envelope))
+        self._kept += len(envelope)
 
     def root_at(self, size: int) -> bytes:
         """Root of the first ``size`` leaves. Requires 0 <= size <= head.size. From any thread."""
@@ -148,7 +161,7 @@ class LogReplica:
         with writing(self._engine) as connection:
             connection.execute(delete(ENTRIES).where(ENTRIES.c.index >= self.head.size))
         self._frontier, _ = self._stored()
-        self._time = self._time_of_last()
+        self._time, self._unconfirmed = self._time_of_last(), 0
 
     def entries(self, start: int, end: int) -> Iterator[Entry]:
         """Stored entries [start, end), in order. Requires end <= head.size."""
@@ -165,7 +178,17 @@ class LogReplica:
             for row in rows:
                 yield Entry(*row)
 
+    @property
+    def kept_bytes(self) -> int:
+        """What the confirmed entries take."""
+        return self._kept
+
     # --- storage ---
+
+    def _check_room(self, more: int) -> None:
+        if self.most_bytes is not None and self._kept + self._unconfirmed + more > self.most_bytes:
+            self.full = True
+            raise QuotaFullError(f"{self._kept + self._unconfirmed} bytes of the log are here, {more} more came, {self.most_bytes} are kept at most")
 
     def _stored(self) -> tuple[Frontier, bytes]:
         with reading(self._engine) as connection:
@@ -219,8 +242,9 @@ class LogReplica:
     def _hashed(self, frontier: Frontier, end: int) -> Frontier:
         """``frontier`` with the stored leaves up to ``end``; leaves marks on its way."""
         for start in range(frontier.size, end, MARK_EVERY):
-            last = min(start + MARK_EVERY, end)
-            frontier = frontier.extended(leaf_hash(entry.leaf) for entry in self.entries(start, last))
+            entries = list(self.entries(start, min(start + MARK_EVERY, end)))
+            frontier = frontier.extended(leaf_hash(entry.leaf) for entry in entries)
+            self._kept += sum(_size(entry.leaf, entry.envelope) for entry in entries)
             self._marks.append(frontier)
         return frontier
 
@@ -245,6 +269,10 @@ class LogReplica:
         evidence = make_private_directory(self._directory / "evidence")
         for note in notes:
             write_private(evidence / f"{sha256(note).hex()[:16]}.note", note)
+
+
+def _size(leaf: bytes, envelope: bytes) -> int:
+    return len(leaf) + len(envelope) + ROW_BYTES
 
 
 def _check_entry(entry: Entry, expected: int, before: int, read: frozenset[str] | None) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
+from structlog.testing import capture_logs
 
 from crypto.encoding import canonical_json
 from crypto.keygen import PrivateKey
@@ -134,6 +135,20 @@ def test_one_enterprise_cannot_fill_the_log_and_the_disk_with_one_score(here: He
     here.site.zone.now += 86_400
     later = here.origin.shown(credential, not_before=here.site.zone.now - 60, not_after=here.site.zone.now + 60)
     assert here.send(credential, later).status_code == 201
+
+
+def test_a_zone_whose_enterprises_bring_more_than_is_kept_of_it_is_refused_and_what_is_kept_stays(here: Here) -> None:
+    """As often as it likes, with enterprises that it invents: a bound of one enterprise would be none of a zone that lies."""
+    desk, credential = here.site.recognition, here.origin.credential()
+    first = here.origin.shown(credential)
+    assert here.send(credential, first).status_code == 201
+    desk._most_bytes = desk.store.kept_bytes(ORIGIN) + len(credential)  # less than a second one with its presentation
+    with capture_logs() as told:
+        assert_refused(here.send(credential, here.origin.shown(credential)), 409, "QUOTA_FULL")
+    assert [(line["event"], line["peer"], line["part"]) for line in told if line["event"] == "peer.full"] == [("peer.full", ORIGIN, "credentials")]
+    assert here.send(credential, first).status_code == 201
+    assert len(desk.store.listed()) == 1
+    assert desk.store.kept_bytes("another-zone") == 0
 
 
 def test_the_proof_is_kept_as_it_came(here: Here) -> None:

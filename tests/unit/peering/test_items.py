@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from crypto.encoding import sha256
-from nodes.errors import WireFormatError
-from nodes.peering.items import ItemStore
-from protos.v1.federation_pb2 import ReplicatedItem
+from nodes.errors import QuotaFullError, WireFormatError
+from nodes.peering.items import ROW_BYTES, ItemPuller, ItemStore
+from protos.v1.federation_pb2 import ReplicatedItem, ReplicatedItems, ReplicateRequest
+from protos.v1.federation_pb2_grpc import FederationStub
 from tests.support.databases import ON_BOTH, database_in
 
 pytestmark = ON_BOTH
@@ -63,6 +66,48 @@ def test_a_withdrawn_item_is_counted_and_has_no_content(store: ItemStore) -> Non
     store.forget("backup", 1)
     assert [number for number, _, _, _ in store.contents("backup")] == [3]
     assert store.cursors(KINDS)["backup"] == 3
+
+
+def test_what_is_beyond_the_bound_of_its_part_is_refused_and_what_is_there_stays(tmp_path: Path) -> None:
+    """Small items and withdrawn ones count too; a store that is opened again knows how much is there."""
+    engine = database_in(tmp_path / "state", "peering")
+    store = ItemStore(engine, {"items": 3 * (ROW_BYTES + 12), "backup": 2 * (ROW_BYTES + 1000)})
+    store.take([item(1), item(2)], KINDS)
+    before = store.kept_bytes
+    with pytest.raises(QuotaFullError, match=f"{before['items']} bytes of items are here"):
+        store.take([item(3), item(4, withdrawn=True)], KINDS)
+    assert (store.cursors(KINDS), store.kept_bytes, store.full) == ({"models": 2, "backup": 0}, before, frozenset({"items"}))
+    store.take([item(1, "backup", content=bytes(900)), item(2, "backup", content=bytes(900))], KINDS)
+    again = ItemStore(engine, {"backup": 2 * (ROW_BYTES + 1000)})
+    assert (again.kept_bytes, again.full) == (store.kept_bytes, frozenset())
+    with pytest.raises(QuotaFullError):
+        again.take([item(3, "backup", content=bytes(900))], KINDS)
+    again.take([item(3)], KINDS)  # no bound was set
+    assert [number for number, _, _, _ in again.contents("backup")] == [1, 2]
+
+
+def test_the_puller_leaves_a_full_part_and_goes_on_with_the_others(tmp_path: Path) -> None:
+    store, granted = ItemStore(database_in(tmp_path / "state", "peering"), {"backup": 2000}), KINDS
+    asked: list[dict[str, int]] = []
+
+    def replicate(request: ReplicateRequest, **_options: object) -> Any:
+        wanted = {cursor.kind: cursor.after for cursor in request.cursors}
+        asked.append(wanted)
+        if len(asked) == 2:
+            puller.cancel()
+        found = [item(after + 1, kind, content=bytes(5000) if kind == "backup" else b"") for kind, after in sorted(wanted.items())]
+        return Stream([ReplicatedItems(items=[each]) for each in found])
+
+    puller = ItemPuller(cast(FederationStub, SimpleNamespace(Replicate=replicate)), store, lambda: granted, lambda _items: None)
+    puller.run()
+    assert asked == [{"models": 0, "backup": 0}, {"models": 0}]
+    assert store.full == {"backup"}
+
+
+class Stream(list[ReplicatedItems]):
+    """Of answers, as a call gives them."""
+
+    def cancel(self) -> None: ...
 
 
 def test_the_index_has_the_newest_item_of_each_name(store: ItemStore) -> None:

@@ -15,9 +15,9 @@ from crypto.checkpoint import Checkpoint, cosign, sign_checkpoint
 from crypto.encoding import sha256
 from crypto.merkle import EMPTY_ROOT, root
 from crypto.notes import COSIGNATURE_V1, ED25519, NoteSigner
-from nodes.errors import LogForkError, RollbackError
+from nodes.errors import LogForkError, QuotaFullError, RollbackError
 from nodes.runtime.database import writing
-from nodes.runtime.replica.store import ENTRIES, Entry, LogReplica
+from nodes.runtime.replica.store import ENTRIES, ROW_BYTES, Entry, LogReplica
 from scoring.errors import LogInconsistentError
 from scoring.statements import Leaf
 from tests.support.databases import ON_BOTH, ON_FILES, database_in, put_back, rows_of
@@ -55,6 +55,29 @@ def filled(directory: Path, size: int = 10) -> LogReplica:
 
 
 # --- what is kept ---
+
+
+def test_a_copy_of_anothers_log_grows_to_its_bound_and_stays_as_it_is(tmp_path: Path) -> None:
+    """Unconfirmed entries count too; those that were dropped do not; a copy that is opened again knows how large it is."""
+    each = len(LOG[0].leaf) + len(LOG[0].envelope) + ROW_BYTES + 2  # two more bytes for indices of two digits
+
+    def bounded() -> LogReplica:
+        engine = database_in(tmp_path / "state", "replica")
+        return LogReplica(engine, tmp_path / "state", SIGNER.key.to_vkey(), most_bytes=15 * each)
+
+    replica = bounded()
+    replica.accept(LOG[:10], note(LOG[:10]))
+    replica.accept(LOG[10:14], b"")
+    with pytest.raises(QuotaFullError, match=f"{15 * each} are kept at most"):
+        replica.accept(LOG[14:16], note(LOG[:16]))
+    assert (replica.head.size, replica.next_index(), replica.full) == (10, 14, True)
+    replica.forget_unconfirmed()
+    replica.accept(LOG[10:15], note(LOG[:15]))
+    again = bounded()
+    assert (again.head.size, again.kept_bytes, again.full) == (15, replica.kept_bytes, False)
+    with pytest.raises(QuotaFullError):
+        again.accept(LOG[15:17], note(LOG[:17]))
+    assert [item.index for item in again.entries(0, again.head.size)] == list(range(15)), "what is there stays"
 
 
 def test_an_empty_copy_has_the_empty_trees_head(tmp_path: Path) -> None:
