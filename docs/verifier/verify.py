@@ -105,6 +105,45 @@ def read_base64(text: str) -> bytes:
     return data
 
 
+# === Forms of documents ===================================================================================================
+
+NUMBER, DECIMAL = re.compile("-?(0|[1-9][0-9]*)"), re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]{2}")
+HEX32, HEX16, HEX = re.compile("[0-9a-f]{64}"), re.compile("[0-9a-f]{32}"), re.compile("([0-9a-f]{2}){1,524288}")
+HEX_NUMBER, BASE64, TEXT = re.compile("0|[1-9a-f][0-9a-f]{0,4095}"), re.compile("[A-Za-z0-9+/]+={0,2}"), re.compile("(?s)[^\ud800-\udfff]*")
+NAME, MEMBER, STAGE = re.compile("[a-z][a-z0-9_-]{0,62}"), re.compile("[a-z][a-z0-9.-]{1,62}"), re.compile("[A-Za-z][A-Za-z0-9_-]{0,62}")
+
+
+def check_shape(value: Any, form: Any, path: str) -> None:
+    """``value`` has exactly the form: an object's names (one that ends with ? may be left out), a list's items, a text's pattern, a number's range.
+    Raises ValueError."""
+    if isinstance(form, tuple):
+        if value is not None:
+            check_shape(value, form[0], path)
+        return
+    holds = type(value) is type(form) and value == form
+    if isinstance(form, dict):
+        parts = {name.removesuffix("?"): part for name, part in form.items()}
+        needed = {name for name in form if not name.endswith("?")}
+        holds = isinstance(value, dict) and needed <= set(value) <= set(parts)
+        for name in value if holds else ():
+            check_shape(value[name], parts[name], f"{path}.{name}")
+    elif isinstance(form, list):
+        holds = isinstance(value, list)
+        for at, item in enumerate(value if holds else ()):
+            check_shape(item, form[0], f"{path}[{at}]")
+    elif isinstance(form, re.Pattern):
+        longest = 4096 if form is NUMBER else 1 << 24
+        holds = isinstance(value, str) and len(value) <= longest and form.fullmatch(value) is not None
+        if holds and form is BASE64:
+            read_base64(value)
+    elif isinstance(form, range):
+        holds = type(value) is int and value in form
+    elif isinstance(form, type):
+        holds = type(value) is form
+    if not holds:
+        raise ValueError(f"{path} is malformed, or has not exactly its fields")
+
+
 # === Ed25519 [RFC 8032] ===================================================================================================
 
 P25519 = 2**255 - 19
@@ -251,6 +290,12 @@ class SigningKey:
         except (ValueError, IndexError):
             return False
         return False
+
+
+SMALL_ORDER = (  # u of the points of order 8 on Curve25519, besides 0, 1 and −1
+    325606250916557431795983626356110631294008115727848805560023387167927233504,
+    39382357235489614581723060781553021112529911719440698176882885853963445705823,
+)
 
 
 # === Merkle trees [RFC 6962] ==============================================================================================
@@ -434,15 +479,70 @@ class Envelope:
 
     def statement(self) -> dict[str, Any]:
         said = read_json(self.payload)
-        if not isinstance(said, dict) or said.get("v", 1) != 1 or not re.fullmatch("[0-9a-f]{32}", said["nonce"]):
+        if (
+            not isinstance(said, dict)
+            or said.get("v", 1) != 1
+            or type(said.get("v", 1)) is not int
+            or not re.fullmatch("[0-9a-f]{32}", said["nonce"])
+        ):
             raise ValueError("not a statement of version 1 with a nonce of 16 bytes")
-        return said
+        return completed(self.kind, said) if self.kind in MEMBERSHIP else said
 
     def signed_by(self, key: SigningKey) -> bool:
         """The first signature speaks."""
         key_id, signature = self.signatures[0]
         kind, payload = self.payload_type.encode(), self.payload
         return key_id == key.key_id and key.signed(b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload), signature, der=True)
+
+
+_ROLES = "authority|coordinator|log|gateway|department|custodian|bank|enterprise-service|auditor|witness|registrar|peer"
+_SAID = {"v": 1, "zone": NAME, "nonce": HEX16}
+_APPROVALS = [re.compile("(?=.{1,131072}$)[A-Za-z0-9+/]+={0,2}")]
+_MEMBER = {
+    **{"id": MEMBER, "title": {"zh": TEXT, "en": TEXT}, "roles": [re.compile(_ROLES)], "level": re.compile("|province|city|county")},
+    **dict.fromkeys(("division", "department", "uri"), TEXT),
+    "keys": [{"key_id": re.compile("[a-z0-9][a-z0-9.~-]{1,80}"), "algorithm": re.compile("ed25519|ecdsa-p256-sha256"), "public": HEX}],
+    "hpke": HEX32,
+    "peer?": {
+        **{"zone": NAME, "registry": HEX32, "log_vkey": TEXT, "witness_vkey": TEXT},
+        "grants": [re.compile("log|models|catalog|policies|statistics|backup")],
+    },
+}
+MEMBERSHIP = {  # what says who is in the zone and whose approvals count, by kind: exactly these fields
+    "member": {**_SAID, "approvals": _APPROVALS, "action": re.compile("join|leave|rekey"), "member": _MEMBER},
+    "registry-renewal": {**_SAID, "approvals": _APPROVALS, "until": range(1 << 40)},
+    "registry-extension": {**_SAID, "approvals": _APPROVALS, "number": range(1, 17), "until": range(1 << 40)},
+    "change-approval": {**_SAID, "change": HEX32, "custodian": MEMBER},
+    "share-accepted": {**_SAID, "ceremony": HEX32, "custodian": MEMBER, "index": int, "generation": int},
+    "key-round": {
+        **{**_SAID, "action": re.compile("refresh|reshare"), "generation": range(1, 1 << 31), "threshold": int},
+        **{"custodians": [MEMBER], "dealers": [MEMBER]},
+    },
+    "key-receiver": {**_SAID, "round": HEX32, "custodian": MEMBER, "hpke": HEX32},
+    "key-deal": {**_SAID, "round": HEX32, "dealer": MEMBER, "commitments": [HEX_NUMBER], "sealed": [HEX]},
+    "key-ack": {**_SAID, "round": HEX32, "custodian": MEMBER, "deals": HEX32},
+    "key-activate": {**_SAID, "round": HEX32, "generation": int, "acknowledgements": [HEX32]},
+    "key-abandon": {**_SAID, "round": HEX32},
+}
+MAY_BE_LEFT_OUT: dict[str, dict[str, Any]] = {
+    **{kind: {"approvals": []} for kind in ("member", "registry-renewal", "registry-extension")},
+    "share-accepted": {"generation": 0},
+}
+
+
+def completed(kind: str, said: dict[str, Any]) -> dict[str, Any]:
+    """A statement of MEMBERSHIP with what its signer may leave out, so that it has one digest. Raises ValueError when it is not of its form."""
+    whole = {**MAY_BE_LEFT_OUT.get(kind, {}), "v": 1, **said}
+    if kind == "member":
+        whole["member"] = completed_member(said["member"])
+    check_shape(whole, MEMBERSHIP[kind], kind)
+    return whole
+
+
+def completed_member(said: dict[str, Any]) -> dict[str, Any]:
+    """A member's entry with what may be left out of it."""
+    whole = {"division": "", "level": "", "department": "", **said}
+    return whole | {"peer": {"witness_vkey": "", **whole["peer"]}} if "peer" in whole else whole
 
 
 LEAF = re.compile(rb'\{"actor":"([a-z][a-z0-9.-]{1,62})","digest":"([0-9a-f]{64})","kind":"([a-z-]{1,40})","time":(0|[1-9][0-9]{0,12}),"v":1\}')
@@ -854,6 +954,7 @@ class Round:
         """One step by the member that it names. Faults: that of a step out of its order, or of a deal that shifts the key."""
         if kind == "key-receiver":
             self.demand(said["custodian"] in set(self.custodians) - self.receivers, "it is no custodian of the round, or said so before")
+            check_sealing_key(said["hpke"])
             self.receivers.add(said["custodian"])
         elif kind == "key-deal":
             ready = self.receivers == set(self.custodians) and len(said["sealed"]) == len(self.custodians)
@@ -902,7 +1003,7 @@ class Members:
         self.zone: str = registry["zone"]
         self.members: dict[str, dict[str, Any]] = {}
         self.keys: dict[str, tuple[SigningKey, str]] = {}
-        for member in registry["members"]:
+        for member in map(completed_member, registry["members"]):
             self._put(member)
         self.witnesses: list[str] = registry["witness_policy"]["witnesses"]
         founders = [member["id"] for member in registry["members"] if "custodian" in member["roles"]]
@@ -929,6 +1030,7 @@ class Members:
             taken = [name for name in names if name in self.keys and self.keys[name][1] != member["id"]]
             require(not taken and len(set(names)) == len(names), void, "a key id is registered twice")
             require(not any(map(is_enterprise_key, (member["id"], *names))), void, "the id is of the form of an enterprise's key")
+            check_sealing_key(member["hpke"])
             self._check_peer(member)
             require(self.approved(change) not in self.made, "STATEMENT_VOID_STATEMENT_REPLAYED", "this change was made before, with other approvals")
             if before is None or self._adds_power(before, member):
@@ -1062,6 +1164,13 @@ def _adds_power(before: dict[str, Any], after: dict[str, Any]) -> bool:
     return not same or any(key not in before["keys"] for key in after["keys"]) or not set(after["roles"]) <= set(before["roles"])
 
 
+def check_sealing_key(public: str) -> None:
+    """Something can be sealed to this X25519 key: it is none of the few points that give every sender the same secret [RFC 7748, 6.1]."""
+    u = (int.from_bytes(bytes.fromhex(public), "little") & (1 << 255) - 1) % P25519
+    small = {0, 1, P25519 - 1, *SMALL_ORDER}
+    require(u not in small, "STATEMENT_VOID_SEALING_INVALID", "the sealing key is not a usable X25519 public key")
+
+
 def is_enterprise_key(name: str) -> bool:
     return re.fullmatch("e-[0-9a-f]{16}", name) is not None
 
@@ -1186,9 +1295,6 @@ def check_content_digest(value: str, body: bytes) -> None:
 
 # === Receipts [receipt.md] ================================================================================================
 
-NUMBER, DECIMAL = re.compile("-?(0|[1-9][0-9]*)"), re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]{2}")
-HEX32, HEX16, BASE64, TEXT = re.compile("[0-9a-f]{64}"), re.compile("[0-9a-f]{32}"), re.compile("[A-Za-z0-9+/]+={0,2}"), re.compile("(?s).*")
-NAME, MEMBER, STAGE = re.compile("[a-z][a-z0-9_-]{0,62}"), re.compile("[a-z][a-z0-9.-]{1,62}"), re.compile("[A-Za-z][A-Za-z0-9_-]{0,62}")
 _IN_LOG = {"envelope": BASE64, "leaf": BASE64, "leaf_index": NUMBER, "inclusion_proof": [HEX32]}
 RECEIPT = {
     "format": re.compile("xinqiao/receipt/v1"),
@@ -1213,29 +1319,15 @@ RECEIPT = {
     "stage_proof": {"subject": HEX16, "stage": STAGE, "position": NUMBER, "size": NUMBER, "path": [HEX32], **_IN_LOG},
     "request": {"method": TEXT, "target_uri": TEXT, "headers": [[TEXT]], "body": TEXT},
     "quantile_table": (_IN_LOG, None),
+    "members?": [_IN_LOG],
 }
 
 
-def check_shape(value: Any, form: Any, path: str = "receipt") -> None:
-    """``value`` has exactly the form: an object's names, a list's items, a text's pattern. Raises Fault RECEIPT_FORMAT."""
-    if isinstance(form, tuple):
-        if value is not None:
-            check_shape(value, form[0], path)
-    elif isinstance(form, dict):
-        require(isinstance(value, dict) and set(value) == set(form), "RECEIPT_FORMAT", f"{path} has not exactly its fields")
-        for name, part in form.items():
-            check_shape(value[name], part, f"{path}.{name}")
-    elif isinstance(form, list):
-        require(isinstance(value, list), "RECEIPT_FORMAT", f"{path} is not a list")
-        for at, item in enumerate(value):
-            check_shape(item, form[0], f"{path}[{at}]")
-    elif isinstance(form, re.Pattern):
-        longest = 4096 if form is NUMBER else 1 << 24
-        require(isinstance(value, str) and len(value) <= longest and form.fullmatch(value) is not None, "RECEIPT_FORMAT", f"{path} is malformed")
-    elif form is bool:
-        require(isinstance(value, bool), "RECEIPT_FORMAT", f"{path} is not true or false")
-    else:
-        require(type(value) is type(form) and value == form, "RECEIPT_FORMAT", f"{path} is not {form}")
+def check_receipt_form(receipt: Any) -> None:
+    """``receipt`` has exactly the fields of a receipt, each of its form. Raises ValueError."""
+    check_shape(receipt, RECEIPT, "receipt")
+    if any(len(header) != 2 for header in receipt["request"]["headers"]) or receipt.get("members") == []:
+        raise ValueError("a header is no pair, or `members` is there and empty")
 
 
 SHOWN = {"member", "key-round", "key-receiver", "key-deal", "key-ack", "key-activate"}  # what a receipt shows of members and custodians
@@ -1248,9 +1340,8 @@ class ReceiptCheck:
         self.roots, self.members, self.key = roots, roots.members, roots.key
         with because("RECEIPT_FORMAT", "receipt"):
             self.receipt: dict[str, Any] = read_json(data)
-        self.changes: list[dict[str, Any]] = self.receipt.pop("members", []) if isinstance(self.receipt, dict) else []
-        check_shape(self.receipt, RECEIPT)
-        check_shape(self.changes, [_IN_LOG], "receipt.members")
+            check_receipt_form(self.receipt)
+            self.changes: list[dict[str, Any]] = self.receipt.get("members", [])
         pinned = roots.members.copied()
         if roots.dealt is not None:
             pinned.hold(roots.dealt)
@@ -1420,7 +1511,9 @@ class ReceiptCheck:
         """The subject's stage is in the frozen stage column [P3.2, P3.3]."""
         said, ticket = self.receipt["stage_proof"], self.ticket
         column, member = self.logged(said, "stages", "department")
-        require(member == self.members_at(int(said["leaf_index"])).owner(self.model.stage_owner), "NOT_OWNER", f"{member} does not own the stages")
+        with because("NOT_OWNER", "stages"):
+            owner = self.members_at(int(said["leaf_index"])).owner(self.model.stage_owner)
+            require(member == owner, "NOT_OWNER", f"{member} does not own the stages")
         agree = (column["epoch"], column["model"], column["sha256"]) == (ticket["epoch"], ticket["model"], self.receipt["roster_sha256"])
         agree = agree and (said["subject"], said["stage"]) == (ticket["subject"], ticket["stage"])
         require(agree, "STAGE_MISMATCH", "the stage is of another epoch, model, roster, subject or stage")
@@ -1698,6 +1791,7 @@ class Replay:
         self.newest: dict[str, str] = {}  # subject: its newest key id
         self.until: int | None = None  # the end of the registry [P9]
         self.extensions = 0
+        self.ceremony: tuple[list[str], str] | None = None  # custodians, digest
         self.said: set[bytes] = set()
         self.ciphertexts: dict[int, list[int]] = {}  # of contributions that hold, by leaf
         self.senders: dict[int, str] = {}  # of the same
@@ -1796,8 +1890,13 @@ class Replay:
         elif kind == "model":
             self.check_acceptances(statement)
         elif kind == "ceremony":
+            require(self.ceremony is None, "STATEMENT_VOID_KEY_MISMATCH", "the zone has its key")
             self.members.hold(Shares.dealt(statement))
+            self.ceremony = statement["custodians"], digest
         elif kind == "share-accepted":
+            dealt, named = self.ceremony or ([], "")
+            place = 0 < statement["index"] <= len(dealt) and dealt[statement["index"] - 1] == statement["custodian"]
+            require(place and statement["ceremony"] == named, "STATEMENT_VOID_KEY_MISMATCH", "it accepts another share than its own of the ceremony")
             self.members.accepted.add(statement["custodian"])
         elif kind.startswith("key-"):
             self.members.renew(kind, statement, digest)

@@ -10,6 +10,8 @@ import json
 
 from pydantic import ValidationError
 
+from crypto.encoding import canonical_json
+from crypto.errors import EncodingError
 from crypto.paillier import PublicKey
 from nodes.evidence.receipts.authorisation import check_authorisation
 from nodes.evidence.receipts.case import Case
@@ -40,15 +42,18 @@ def verify_receipt(data: bytes, roots: Roots) -> Verified:
 
 
 def parse_receipt(data: bytes) -> Receipt:
-    """A receipt from its JSON. Raises ReceiptError RECEIPT_FORMAT."""
+    """A receipt from its JSON, which leaves nothing out. Raises ReceiptError RECEIPT_FORMAT."""
     try:
-        json.loads(data, object_pairs_hook=unique_names)
-        return Receipt.model_validate_json(data)
+        document = json.loads(data, object_pairs_hook=unique_names)
+        receipt = Receipt.model_validate_json(data)
+        whole = canonical_json(receipt.model_dump(mode="json")) == canonical_json(document)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         raise ReceiptError("RECEIPT_FORMAT", f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, EncodingError) as error:
         raise ReceiptError("RECEIPT_FORMAT", f"it is not JSON with each name once: {error}") from error
+    require(whole, "RECEIPT_FORMAT", "a field is left out, or `members` is there and empty")
+    return receipt
 
 
 def _pinned_key(receipt: Receipt, roots: Roots) -> PublicKey:

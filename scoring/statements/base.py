@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from crypto.encoding import canonical_json
 
@@ -24,6 +24,13 @@ Time = Annotated[int, Field(ge=0, lt=1 << 40)]
 Index = Annotated[int, Field(ge=0, lt=1 << 53)]
 
 
+def _whole(value: object) -> object:
+    """A literal 1 is equal to 1.0 and to true, of which a statement would have more than one spelling."""
+    if type(value) is not int:
+        raise ValueError("the version is the number 1")
+    return value
+
+
 class Record(BaseModel):
     """Base of every parsed document: frozen, strict, and closed to unknown fields."""
 
@@ -34,7 +41,7 @@ class Statement(Record):
     """Payload of a DSSE envelope. ``kind`` names its leaf kind and its payload type."""
 
     kind: ClassVar[str]
-    v: Literal[1] = 1
+    v: Annotated[Literal[1], BeforeValidator(_whole)] = 1
     zone: Name
     nonce: Hex16  # random, so that a digest cannot be guessed [L2]
 

@@ -45,7 +45,8 @@ def check_stage(case: Case) -> None:
     index = int(said.leaf_index)
     statement, member, digest = case.proven.signed(said.envelope, StagesPublished, "department", index)
     case.proven.check_leaf(said.leaf, index, said.inclusion_proof, digest, StagesPublished.kind)
-    owner = case.proven.members.at(index).owner(model.stage_owner.department, model.stage_owner.level).id
+    with reason("NOT_OWNER", "stages"):
+        owner = case.proven.members.at(index).owner(model.stage_owner.department, model.stage_owner.level).id
     require(member == owner, "NOT_OWNER", f"{member} does not own the stages")
     agree = (statement.epoch, statement.model, statement.sha256) == (ticket.epoch, ticket.model, case.receipt.roster_sha256)
     require(agree, "STAGE_MISMATCH", "the stage column is of another epoch, model or roster")

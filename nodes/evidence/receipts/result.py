@@ -41,7 +41,8 @@ def opened_value(case: Case, place: int, rows: Sequence[ContributionHeader]) -> 
     ticket, model, key = case.ticket, case.model, case.key
     said, line = case.receipt.openings[place], ticket.openings[place]
     require((said.name,) == line.functionals and line.batch == COLUMN_POSITION, "TICKET_MISMATCH", f"opening {place} is not the ticket's")
-    form = functional(model, said.name, ticket.stage)
+    with reason("FUNCTIONAL_MISMATCH", said.name):
+        form = functional(model, said.name, ticket.stage)
     require((form.hash,) == line.functional_hashes, "FUNCTIONAL_MISMATCH", f"{said.name} is not the model's functional")
     terms = tuple((term.indicator, term.functional, term.weight) for term in form.terms)
     shown = tuple((term.indicator, term.functional, int(term.weight)) for term in said.functional)

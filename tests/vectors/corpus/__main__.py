@@ -30,7 +30,7 @@ LEFT_OUT = {
     "checkpoint-root", "checkpoint-with-extension-line", "consent-for-another-bank", "consent-not-yet-in-force", "consent-without-the-functional",
     "consent-without-the-product", "cosignature-of-a-stranger", "enrolment-by-a-department", "enrolment-of-another-enterprise", "field-added",
     "field-missing", "functional-constant", "functional-term-missing", "gated-denied", "inclusion-proof-short", "input-missing",
-    "line-in-spite-of-veto", "members-by-a-bank", "members-moved",
+    "line-in-spite-of-veto", "members-by-a-bank", "members-moved", "members-without-the-stages-owner",
     "model-hash", "number-with-leading-zero", "opening-doubled", "opening-m", "opening-r", "percentile-without-table",
     "product-consented-but-not-asked", "product-not-consented", "purpose", "quantile-table-by-a-bank", "quantile-table-is-a-stage-column",
     "quantile-table-of-another-epoch", "request-for-another-consent", "request-lives-too-long", "request-nonce", "request-target",

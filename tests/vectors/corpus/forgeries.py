@@ -236,10 +236,21 @@ def member_by_a_bank(forger: Forger) -> None:
     _joining(forger, "bank-a", approved=True)
 
 
+def stages_that_nobody_owns(forger: Forger) -> None:
+    """The authority alone takes the stages' owner its role, and another department states the stages."""
+    zone = forger.zone
+    owner = zone.keys.member("tax")
+    idle = owner.model_copy(update={"roles": tuple(role for role in owner.roles if role != "department")})
+    change = MemberChange(zone=ZONE, nonce=fresh_nonce(), action="rekey", member=idle)
+    forger.receipt["members"].append(forger.log(change, "authority"))
+    stages_by_another(forger)
+
+
 FORGERIES: dict[str, tuple[str, Callable[[Forger], None]]] = {
     # name: (reason that it must get, what is forged)
     "members-unapproved": ("MEMBERS_INVALID", member_unapproved),
     "members-by-a-bank": ("MEMBERS_INVALID", member_by_a_bank),
+    "members-without-the-stages-owner": ("NOT_OWNER", stages_that_nobody_owns),
     "ticket-of-another-zone": ("ZONE_MISMATCH", other_zone),
     "row-of-another-enterprise": ("ROW_MISMATCH", row_of_another),
     "row-not-owned": ("NOT_OWNER", row_not_owned),
