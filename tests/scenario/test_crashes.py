@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from nodes.contributing.four_eyes.people import add_person
+from nodes.coordinator.keeping.outbox import Outbox
 from nodes.errors import NodeError
+from nodes.evidence.archive import Archive
+from nodes.evidence.roots import Roots
+from nodes.recovery.keys import make_recovery_key, read_recovery_key
+from nodes.recovery.sealing import BACKUP
+from nodes.recovery.unsealing import open_backup
+from nodes.runtime.database import open_database
 from nodes.runtime.peers.exchange_client import ExchangeClient
 from nodes.runtime.peers.identity import load_identity
 from nodes.runtime.settings import Peer
@@ -26,13 +33,24 @@ from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.xdist_group("crashes"), pytest.mark.timeout(1800)]
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "1"))  # nightly runs set more
+RECOVERY_KEY = "recovery.key"
 OFFICE, TAX, DISPUTED, FILED = "ip-zhejiang", "tax-hangzhou", "sales_musd", "sales_musd_previous"
 PASSWORDS = {"li-wei": "password of li-wei", "wang-fang": "password of wang-fang"}
 CHANCE = 0.005  # at each of the two moments of a durable write
 SET_ASIDE = "nodes/contributing/outbox:Outbox.set_aside commit"
 PASSED_OVER = ("nodes/bank/consents:Consents.skip commit", "nodes/enterprise/store:Store.skip commit")
 NEVER_REACHED = {  # why a process of an honest zone never takes a step -> prefixes of such steps
-    "a command, not a process": ("nodes/evidence/archive", "nodes/auditor/report", "nodes/commands/"),
+    "a command, not a process": (
+        "nodes/evidence/archive", "nodes/auditor/report", "nodes/commands/", "nodes/coordinator/keeping/outbox:Outbox.restore",
+        "nodes/coordinator/keeping/store:Store.begin_work", "nodes/recovery/handing", "nodes/recovery/keys", "nodes/recovery/receipts",
+        "nodes/runtime/backups/",
+    ),
+    "no peer zone is here: its node is killed at each of its writes in test_peering": (
+        "gateway/recognition/", "nodes/coordinator/keeping/outbox:Outbox.withdraw", "nodes/enterprise/credentials/", "nodes/peering/",
+    ),
+    "what an older program kept, or did not keep": (
+        "nodes/runtime/migrations/upgrading:_copy", "nodes/runtime/replica/store:LogReplica.complete",
+    ),
     "not waited for here: an auditor's draws, the end of an epoch's secret": (
         "nodes/auditor/draws/", "nodes/contributing/epoch_secrets:EpochSecrets.end",
     ),
@@ -54,7 +72,9 @@ NEVER_REACHED = {  # why a process of an honest zone never takes a step -> prefi
     "the folder of records is always there": (
         "nodes/records/deliveries:Intake.failing", "nodes/records/deliveries:Intake.works",
     ),
-    "kept in PostgreSQL alone": ("nodes/coordinator/keeping/blobs:BlobRows",),
+    "kept in PostgreSQL alone": (
+        "nodes/coordinator/keeping/blobs:BlobRows", "nodes/runtime/replica/store:open_copy", "nodes/runtime/shared:",
+    ),
     "the coordinator refuses nothing honest": ("nodes/contributing/outbox:Outbox.refused",),
     "an operator's word in a re-sharing": ("nodes/custodian/shares/approvals",),
     "kept only where it comes before the log shows it": ("nodes/custodian/revocations",),
@@ -75,6 +95,7 @@ def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Orders:
 def test_killed_before_and_after_each_durable_write_a_zone_loses_nothing_and_counts_nothing_twice(tmp_path: Path, orders: Orders) -> None:
     population = make_faulty_zone(tmp_path / "zone")
     with_people(tmp_path / "zone")
+    sealing_for_peers(tmp_path / "zone")
     records = tmp_path / "zone" / "records" / OFFICE / "1995.csv"
     late = threading.Thread(target=bring, args=(records.rename(tmp_path / "1995.csv"), records, orders))
     storm = ExitStack()
@@ -98,6 +119,7 @@ def test_killed_before_and_after_each_durable_write_a_zone_loses_nothing_and_cou
         supervisor.cut_power()
         zone.wait_ready()
         check_invariants(zone, tmp_path / "copy")
+        check_sealed(zone, tmp_path / "copy", tmp_path / "opened")
         assert supervisor.unexpected() == []
         missed = {(step, moment) for step in reachable() for moment in ("before", "after")} - orders.killed()
         assert sorted(missed) == []
@@ -119,6 +141,27 @@ def with_people(out: Path) -> None:
         add_person(out / "people", name, "", password)
     tax = out / "config" / f"{TAX}.toml"
     tax.write_text(tax.read_text(encoding="utf-8").replace("[department]\n", f'[department]\nself_filed = ["{FILED}"]\n'), encoding="utf-8")
+
+
+def sealing_for_peers(out: Path) -> None:
+    """The coordinator seals the log, with all that it names, for peers to keep."""
+    make_recovery_key(ZONE, out / RECOVERY_KEY, out / "public" / "recovery.pub")
+    settings = out / "config" / "coordinator.toml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(text.replace("[coordinator]\n", '[coordinator]\nrecovery_key = "../public/recovery.pub"\n'), encoding="utf-8")
+
+
+def check_sealed(zone: FaultyZone, copy: Path, opened: Path) -> None:
+    """What was sealed, with a kill at each of its steps, is every chunk once, opens, and lacks nothing that the auditor's ``copy`` has."""
+    size = int((Archive.find(copy).checkpoint() or b"").splitlines()[1])
+    engine = open_database(zone.out / "state" / "coordinator", "coordinator")
+    outbox, stream = Outbox(engine), "coordinator/"
+    until(lambda: int((outbox.newest(BACKUP, stream) or ("0",))[0].rpartition("/")[2]) >= size, f"{size} leaves are sealed")
+    chunks = [item.content or b"" for item in outbox.after(BACKUP, 0, most_bytes=1 << 30, most_items=1 << 20)]
+    engine.dispose()
+    found = open_backup(chunks, read_recovery_key(zone.out / RECOVERY_KEY, ZONE), Roots.load(zone.out / "public"), Archive(opened / "log", opened))
+    assert found.size >= size
+    assert found.missing == []
 
 
 @contextmanager
