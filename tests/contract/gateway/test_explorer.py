@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import re
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -197,11 +198,35 @@ def test_uploads_are_bounded_and_kept_nowhere(site: Front, tmp_path: Path) -> No
     assert send(site, b"x" * (3 << 20)).status_code == 413
     headers = {**HTML, "origin": "https://gateway.test:8443"}
     assert site.client.post("/explorer/receipt", data={"receipt": "x"}, headers=headers).status_code == 403
-    assert site.client.post("/explorer/receipt", files={"other": b"x"}, headers=headers).status_code == 403
+    assert site.client.post("/explorer/receipt", files={"receipt": b"x", "other": b"x"}, headers=headers).status_code == 403
     foreign = {**HTML, "origin": "https://elsewhere.test"}
     assert site.client.post("/explorer/receipt", files={"receipt": b"x"}, headers=foreign).status_code == 403
     state = Path(str(site.site.accounts._engine.url.database)).parent
     assert not any(marker in path.read_bytes() for path in state.rglob("*") if path.is_file())
+
+
+def nested(depth: int, size: int) -> bytes:
+    """Parts within parts, and then lines of which each could end any of them."""
+    parts = b"".join(b"--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n" % (level, level + 1) for level in range(depth))
+    return parts + b"--\r\n" * ((size - len(parts)) // 4)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        nested(600, 2_000_000),
+        nested(3000, 0),
+        b"--b0\r\n\r\nx\r\n" * 160_000,
+        b"--b0\r\nContent-Disposition: form-data; " + b"((" * 5000 + b"\r\n\r\nx\r\n--b0--\r\n",
+    ],
+    ids=["nested", "nested too deep", "many", "comments"],
+)
+def test_no_upload_holds_up_the_gateway(site: Front, body: bytes) -> None:
+    """Everybody else's requests wait while a form is read: one of 2 MiB took 25 seconds, others ended as if the gateway had failed."""
+    headers = {**HTML, "origin": "https://gateway.test:8443", "content-type": "multipart/form-data; boundary=b0"}
+    began = time.process_time()
+    assert site.client.post("/explorer/receipt", content=body, headers=headers).status_code == 403
+    assert time.process_time() - began < 2
 
 
 def test_receipts_and_files_are_made_so_many_a_minute(small_private_key: PrivateKey, tmp_path: Path) -> None:
