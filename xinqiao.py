@@ -57,7 +57,14 @@ FURTHER: Mapping[str, Mapping[str, str]] = {
         "sign": f"{NODES}.members.countersign:sign",
         "admit": f"{NODES}.members.countersign:admit",
     },
-    "zone": {"expiry": f"{NODES}.members.registry:expiry", "renew": f"{NODES}.members.registry:renew", "extend": f"{NODES}.members.registry:extend"},
+    "member": {"entry": f"{NODES}.members.founding:entry"},
+    "zone": {
+        "found": f"{NODES}.members.founding:found",
+        "registry": f"{NODES}.members.founding:registry",
+        "expiry": f"{NODES}.members.registry:expiry",
+        "renew": f"{NODES}.members.registry:renew",
+        "extend": f"{NODES}.members.registry:extend",
+    },
     "peer": {"items": f"{NODES}.peers.items:items", "adopt": f"{NODES}.peers.items:adopt"},
     "connector": {
         "run": f"{NODES}.departments.quarantine:run",

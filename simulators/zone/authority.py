@@ -20,15 +20,15 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from crypto.encoding import canonical_json
 from crypto.notes import COSIGNATURE_V1, ED25519
 from nodes.ceremony.countersigning import accept_model, admit_model, lint_for
+from nodes.ceremony.founding import publish_registry
 from nodes.runtime.files import make_private_directory, write_private, write_public
 from nodes.runtime.peers.identity import SigningKeyPair, load_note_signer, load_signing_key, log_name, member_uri, server_name, witness_name
-from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from nodes.runtime.peers.signing import fresh_nonce
 from scoring.disclosure.countersigning import exposures_of, owners_of
 from scoring.disclosure.report import LintReport
-from scoring.exchange.registry import MemberRegistry, check_witness_policy
+from scoring.exchange.registry import MemberRegistry
 from scoring.indicators.model import Model, load_pack
 from scoring.statements import Member, ModelAdmitted, Registry, SigningKey, WitnessPolicy
 from simulators.zone.layout import MemberPlan, ZonePlan
@@ -189,11 +189,7 @@ def _sign_registry(plan: ZonePlan, entries: tuple[Member, ...], members_dir: Pat
     said = {"zone": plan.zone, "title": plan.title, "members": entries, "log_vkey": log_vkey, "disclosure": plan.disclosure}
     said |= {"validity_s": plan.validity_s}
     registry = Registry.model_validate({**said, "nonce": fresh_nonce(), "witness_policy": policy})
-    check_witness_policy(registry)
-    write_public(public_dir / "log.vkey", f"{log_vkey}\n".encode())
-    write_public(public_dir / "witnesses.vkey", "".join(f"{line}\n" for line in witnesses).encode())
-    write_public(public_dir / "witness-policy.json", canonical_json(policy.model_dump(mode="json")))
-    write_public(public_dir / "registry.dsse.json", sign_statement(registry, _authority_key(plan, members_dir)))
+    publish_registry(registry, _authority_key(plan, members_dir), public_dir)
     return registry
 
 
