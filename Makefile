@@ -17,7 +17,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo '  ARGS="…" is passed on: make demo ARGS="--pack hangzhou-binjiang --enterprises 500", make test ARGS="-k paillier"'
 
 # --- environment: one stamp for each set of packages, renewed when pyproject.toml or constraints.txt changes ----------

@@ -97,6 +97,10 @@ class FormError(NodeError):
     """A form or call came from elsewhere than the page that this session was given: another site, another session, an old page."""
 
 
+class EntryError(NodeError):
+    """What a person entered on a page is not of its form, or nothing of what can be chosen."""
+
+
 class DecisionError(NodeError):
     """A person's decision does not count: said twice, about bytes that are not held any more, or by somebody who may not."""
 

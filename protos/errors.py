@@ -198,6 +198,7 @@ _NODES = {
     "AssertionInvalidError": _unauthenticated("ASSERTION_INVALID", "The sign-in does not hold: begin again."),
     "NotRepresentativeError": _denied("NOT_REPRESENTATIVE", "Only an enterprise's legal representative may enter."),
     "FormError": _denied("FORM_NOT_OURS", "The form is not one that this session was given: open the page again."),
+    "EntryError": _bad("ENTRY_INVALID", "What was entered is not of its form."),
     "FormSentError": _state("FORM_SENT", "This form was sent before: look at the page whether what it asked for is done."),
     "DecisionError": _state("DECISION_INVALID", "The decision does not count."),
     "SecondPersonMissingError": _state("SECOND_PERSON_MISSING", "Two different persons of the department have not approved this contribution."),

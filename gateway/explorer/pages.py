@@ -15,7 +15,7 @@ from crypto.notes import parse_vkey
 from gateway.explorer.index import PAGE, Asked, LeafIndex, LeafRow
 from gateway.explorer.proofs import Prover, drawing, drawing_height
 from gateway.explorer.upload import read_receipt
-from gateway.explorer.words import REASONS
+from gateway.explorer.words import KINDS, REASONS
 from nodes.errors import NotFoundError
 from nodes.evidence.receipt import verify_receipt
 from nodes.evidence.roots import Roots
@@ -136,7 +136,16 @@ def _leaves(explorer: Explorer, request: Request) -> Response:
     page = min(search.page, pages)
     rows = explorer.index.leaves(search.asked, page, search.rising)
     return explorer.site.page(
-        request, "explorer/leaves.html.j2", rows=rows, total=total, page=page, pages=pages, kinds=kinds, search=search, size=sum(kinds.values())
+        request,
+        "explorer/leaves.html.j2",
+        rows=rows,
+        total=total,
+        page=page,
+        pages=pages,
+        kinds=kinds,
+        words=KINDS,
+        search=search,
+        size=sum(kinds.values()),
     )
 
 
@@ -148,6 +157,7 @@ def _leaf(explorer: Explorer, request: Request, index: int, session: Session | N
         request,
         "explorer/leaf.html.j2",
         row=row,
+        words=KINDS,
         proof=proof,
         picture=drawing(proof, f"leaf {index}"),
         height=drawing_height(proof),

@@ -1,4 +1,4 @@
-"""What a verifier of receipts found, in words: one sentence for each reason that it can give."""
+"""The explorer's words: for what a verifier of receipts found, one sentence for each reason that it can give; for the kinds of leaves."""
 
 from __future__ import annotations
 
@@ -39,3 +39,45 @@ REASONS = {
     "LINE_MISMATCH": N_("凭证所写额度不是公式给出的额度。"),
     "PERCENTILE_MISMATCH": N_("凭证所写分位区间不是公布的分位表给出的。"),
 }
+
+KINDS = {
+    "audit": "审计结论",
+    "audit-commit": "审计抽查承诺",
+    "audit-result": "审计抽查结果",
+    "audit-reveal": "审计抽查揭示",
+    "blame": "开启方失误",
+    "ceremony": "密钥仪式",
+    "column": "加密数据列",
+    "consent": "企业授权",
+    "enrolment": "企业密钥登记",
+    "epoch-close": "评价期关闭",
+    "epoch-open": "评价期开启",
+    "epoch-release": "评价期发布",
+    "failure": "开启失败",
+    "key-abandon": "密钥分片轮换放弃",
+    "key-ack": "新分片确认",
+    "key-activate": "新分片启用",
+    "key-deal": "分片重分",
+    "key-receiver": "分片接收方",
+    "key-round": "密钥分片轮换",
+    "loan-step": "贷款办理",
+    "member": "成员变更",
+    "model": "指标体系采用",
+    "policy-step": "惠企政策办理",
+    "product-terms": "金融产品条款",
+    "proof-demand": "索要开启证明",
+    "partial-proof": "开启证明",
+    "publication-step": "榜单公示办理",
+    "recognition": "外区积分互认",
+    "refusal": "拒绝放行",
+    "registry": "成员名录",
+    "registry-extension": "名录临时展期",
+    "registry-renewal": "名录续期",
+    "revocation": "授权撤回",
+    "roster": "企业名册",
+    "row": "加密数据行",
+    "share-accepted": "分片接收确认",
+    "stages": "发展阶段名单",
+    "ticket": "放行单",
+}
+"""Kinds of statements that the log has -> what they are in Chinese, shown before the kind; in English the kind says it."""

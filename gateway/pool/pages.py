@@ -14,7 +14,7 @@ from gateway.intake import Raw, SignedIntake, read_raw
 from gateway.pool.claims import Claimed, claim_of
 from gateway.pool.proposals import ACTS, Act, proposed
 from gateway.pool.store import PoolStore
-from nodes.errors import FormError
+from nodes.errors import EntryError, FormError
 from nodes.runtime.clock import Clock
 from nodes.runtime.pages.accounts import AUDITOR, AUTHORITY
 from nodes.runtime.pages.forms import Form
@@ -121,8 +121,8 @@ def _sums(entries: tuple[Entry, ...]) -> dict[str, int]:
 
 
 def _fen(text: str) -> int:
-    """Yuan with at most two decimals, in fen. Raises FormError."""
+    """Yuan with at most two decimals, in fen. Raises EntryError."""
     whole, _, rest = text.replace(",", "").strip().partition(".")
     if not (whole + rest).isascii() or not (whole + rest).isdigit() or len(whole) > 13 or len(rest) > 2:
-        raise FormError("an amount is in yuan with at most two decimals")
+        raise EntryError("an amount is in yuan with at most two decimals")
     return int(whole or "0") * 100 + int(rest.ljust(2, "0"))

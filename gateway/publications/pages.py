@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
 from gateway.publications.desk import PublicationDesk
-from nodes.errors import FormError
+from nodes.errors import EntryError, FormError
 from nodes.runtime.pages.accounts import AUTHORITY
 from nodes.runtime.pages.forms import Form
 from nodes.runtime.pages.language import N_, ZONE
@@ -78,7 +78,7 @@ def pages(site: Site, desk: PublicationDesk) -> APIRouter:
     def settle(publication: str, form: Form = sent, _session: Session = chief) -> Response:
         place, verdict = form.one("place"), form.one("verdict")
         if verdict not in {"upheld", "dismissed"} or not place.isascii() or not place.isdigit() or len(place) > 6:
-            raise FormError("choose what becomes of the objection")
+            raise EntryError("choose what becomes of the objection")
         desk.settle(publication, int(place), cast(Any, verdict), form.one("note"))
         return RedirectResponse(f"/publications/{publication}", 303)
 
@@ -95,20 +95,20 @@ def _announce(desk: PublicationDesk, form: Form, by: str) -> Publication:
     if kind == "housing":
         offers = [_offer(line) for line in form.one("offers").splitlines() if line.strip()]
         return desk.announce_housing(by, epoch, title, offers, _number(form.one("share")), form.one("flags").strip(), until)
-    raise FormError("choose what is to be published")
+    raise EntryError("choose what is to be published")
 
 
 def _offer(line: str) -> Offer:
     """``id, 中文名, English name, places``."""
     parts = [part.strip() for part in line.replace("，", ",").split(",")]
     if len(parts) != 4:
-        raise FormError("an estate is written: id, Chinese name, English name, number of flats")
+        raise EntryError("an estate is written: id, Chinese name, English name, number of flats")
     return Offer(parts[0], Title(zh=parts[1], en=parts[2]), _number(parts[3]))
 
 
 def _number(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 6:
-        raise FormError("write a number")
+        raise EntryError("write a number")
     return int(text)
 
 
@@ -117,7 +117,7 @@ def _end_of(text: str) -> int:
     try:
         day = date.fromisoformat(text)
     except ValueError as error:
-        raise FormError("write the last day as 2026-12-31") from error
+        raise EntryError("write the last day as 2026-12-31") from error
     return int(datetime.combine(day, time(23, 59, 59), ZONE).timestamp())
 
 

@@ -159,6 +159,8 @@ def _bad_input(error: Exception) -> tuple[ExitCode, str, str]:
 
 
 def _bad_file(error: Exception) -> tuple[ExitCode, str, str]:
+    if isinstance(error, OSError) and error.filename is not None and error.strerror is not None:
+        return ExitCode.BAD_INPUT, "INPUT_INVALID", f"{error.filename}: {error.strerror}"
     return ExitCode.BAD_INPUT, "INPUT_INVALID", str(error)
 
 

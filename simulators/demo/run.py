@@ -263,7 +263,7 @@ class _Run:
         last: list[int] = []
 
         def tell(done: int, total: int) -> None:
-            if last[-1:] != [done]:
+            if total and last[-1:] != [done]:
                 last.append(done)
                 self._meter.tell(f"    {done} of {total} {what}")
 

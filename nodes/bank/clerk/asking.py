@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from nodes.bank.loans.counter import Counter
 from nodes.bank.loans.products import Products
 from nodes.bank.queries import Queries, Query
-from nodes.errors import FormError
+from nodes.errors import EntryError
 from nodes.runtime.pages.accounts import CLERK
 from nodes.runtime.pages.forms import Form
 from nodes.runtime.pages.sessions import Session
@@ -68,12 +68,12 @@ def _codes(form: Form) -> list[str]:
     codes = list(dict.fromkeys(code for code in _PARTS.split(form.one("codes").strip().upper()) if code))
     wrong = [code for code in codes if not CODE.fullmatch(code)]
     if wrong or not 1 <= len(codes) <= MAX_BATCH:
-        raise FormError(f"1 to {MAX_BATCH} codes of 18 characters are asked about at once")
+        raise EntryError(f"1 to {MAX_BATCH} codes of 18 characters are asked about at once")
     return codes
 
 
 def _terms(products: Products, name: str) -> ProductTerms:
     found = {terms.product: terms for terms in products.newest()}
     if name not in found:
-        raise FormError("choose one of our products")
+        raise EntryError("choose one of our products")
     return found[name]

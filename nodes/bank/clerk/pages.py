@@ -17,7 +17,7 @@ from nodes.bank.loans.products import Products
 from nodes.bank.loans.repayments import fen
 from nodes.bank.queries import Queries
 from nodes.bank.settings import BankSettings
-from nodes.errors import FormError, NotFoundError
+from nodes.errors import EntryError, NotFoundError
 from nodes.lending.book import Kept
 from nodes.runtime.clock import now
 from nodes.runtime.pages.accounts import CLERK
@@ -152,7 +152,7 @@ def _amount(key: str, title: str, of: Callable[[Kept], int]) -> Column[Kept]:
 def _number(form: Form, name: str, most: int) -> int:
     text = form.one(name).strip()
     if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) > most:
-        raise FormError(f"{name} is a whole number of at most {most}")
+        raise EntryError(f"{name} is a whole number of at most {most}")
     return int(text)
 
 
@@ -204,5 +204,5 @@ SLOW = frozenset({"query", "claim"})
 def _reason(form: Form) -> Any:
     reason = form.one("reason")
     if reason not in DECLINES:
-        raise FormError("a decline has one of the reasons of the form")
+        raise EntryError("a decline has one of the reasons of the form")
     return reason

@@ -17,6 +17,7 @@ from connectors.mapping import load_mapping
 from connectors.records import Delivery, Malformed, Outcome, Record
 from crypto.subjects import examine_uscc
 from nodes.commands.departments.mapping_check import disagreements
+from nodes.commands.departments.reaching import reach
 from nodes.commands.output import ExitCode, JsonFlag, reporting
 from nodes.errors import SettingsError
 from nodes.packs import read_pack
@@ -61,6 +62,7 @@ def check(
         found = Trial(connector.id, fields={name: Counter() for name in mapping.fields})
         if pack or public is not None:
             found.disagreements = disagreements(mapping, _models(pack or [], public))
+        reach(mapping.source)
         timer = Timer(_TELL_EVERY_S)
         for delivery in connector.deliveries(""):
             found.deliveries.append({"name": delivery.name})

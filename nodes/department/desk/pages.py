@@ -13,7 +13,7 @@ from nodes.contributing.four_eyes.decisions import LONGEST_REASON
 from nodes.department.desk.intake import Feed, Intake, SetAside
 from nodes.department.desk.outgoing import Outgoing
 from nodes.department.desk.persons import STAFF, Doorkeeper
-from nodes.errors import FormError
+from nodes.errors import EntryError
 from nodes.runtime.pages.forms import Form
 from nodes.runtime.pages.language import N_
 from nodes.runtime.pages.listing import Column, Listing
@@ -91,7 +91,7 @@ def _leaving(site: Site, doorkeeper: Doorkeeper, four_eyes: FourEyes, outgoing: 
     def decide(session: Session = signed, form: Form = sent) -> Response:
         verdict, reason = form.one("verdict"), form.one("reason").strip()
         if verdict not in {"approve", "reject"} or len(reason) > LONGEST_REASON or (verdict == "reject" and not reason):
-            raise FormError("choose approve or reject; a rejection gives its reason")
+            raise EntryError("choose approve or reject; a rejection gives its reason")
         four_eyes.decide(doorkeeper.key_of(session, form), list(form.many("contribution")), approve=verdict == "approve", reason=reason)
         return RedirectResponse("/outgoing", 303)
 

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from nodes.department.desk.persons import STAFF, Doorkeeper
 from nodes.department.values.settlements import Outcome
 from nodes.department.values.settling import Settling
-from nodes.errors import FormError
+from nodes.errors import EntryError
 from nodes.runtime.pages.forms import Form
 from nodes.runtime.pages.language import N_
 from nodes.runtime.pages.sessions import Session
@@ -51,7 +51,7 @@ def value_pages(site: Site, doorkeeper: Doorkeeper, settling: Settling) -> APIRo
     def settle(session: Session = signed, form: Form = sent) -> Response:
         outcome, reason = form.one("outcome"), form.one("reason")
         if outcome not in OUTCOMES:
-            raise FormError("choose how it is settled")
+            raise EntryError("choose how it is settled")
         key = doorkeeper.key_of(session, form)
         settling.settle(settling.find(form.one("matter")), cast(Outcome, outcome), reason, key)
         return RedirectResponse("/values", 303)

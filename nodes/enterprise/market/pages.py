@@ -15,7 +15,7 @@ from nodes.enterprise.market.catalog import Approval, Offered, approval
 from nodes.enterprise.market.desk import MarketDesk
 from nodes.enterprise.market.words import DECLINES, KINDS, PHASES, REASONS, STEPS
 from nodes.enterprise.portal.context import Portal, Visitor
-from nodes.errors import FormError
+from nodes.errors import EntryError, FormError
 from nodes.lending.book import Kept
 from nodes.runtime.pages.accounts import ENTERPRISE
 from nodes.runtime.pages.forms import Form
@@ -187,7 +187,7 @@ def _add_steps(app: FastAPI, portal: Portal, desk: MarketDesk) -> None:
 
 
 def _fen(text: str) -> int:
-    """An amount in yuan, as people write it, in fen. Raises FormError.
+    """An amount in yuan, as people write it, in fen. Raises EntryError.
 
     >>> _fen("1,000,000"), _fen("0.5"), _fen("100万")
     (100000000, 50, 100000000)
@@ -195,16 +195,16 @@ def _fen(text: str) -> int:
     plain = text.strip().replace(",", "").replace("，", "").removesuffix("元")
     times = 10_000 if plain.endswith("万") else 1
     if not AMOUNT.fullmatch(plain):
-        raise FormError("an amount in yuan is expected")
+        raise EntryError("an amount in yuan is expected")
     exact = Decimal(plain.removesuffix("万")) * times * 100
     if not 0 < exact <= MOST_YUAN * 100 or exact != exact.to_integral_value():
-        raise FormError("an amount in yuan is above zero and has at most two digits after the point")
+        raise EntryError("an amount in yuan is above zero and has at most two digits after the point")
     return int(exact)
 
 
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < len(text) < 5 and int(text) > 0):
-        raise FormError("a number of months is expected")
+        raise EntryError("a number of months is expected")
     return int(text)
 
 

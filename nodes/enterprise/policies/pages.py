@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from nodes.enterprise.policies.desk import OwnPolicyDesk, OwnStep
 from nodes.enterprise.portal.context import Portal, Visitor
-from nodes.errors import FormError, NotFoundError
+from nodes.errors import EntryError, FormError, NotFoundError
 from nodes.runtime.pages.accounts import ENTERPRISE
 from nodes.runtime.pages.forms import Form
 from nodes.runtime.pages.language import N_
@@ -81,11 +81,11 @@ def _add_steps(app: FastAPI, portal: Portal, desk: OwnPolicyDesk) -> None:
             raise FormError("open the page again: the form names no step")
         payee = {name: _line(form.one(name)) for name in ("name", "bank", "account")} if act in {"confirmed", "filed"} else None
         if payee is not None and not all(payee.values()):
-            raise FormError("name, bank and account number of the enterprise's own account are needed")
+            raise EntryError("name, bank and account number of the enterprise's own account are needed")
         try:
             desk.take(visitor.uscc, policy, cast("OwnStep", act), _line(form.one("note")), payee)
         except ValidationError as error:
-            raise FormError("write holder and bank as they are called, and the account in 8 to 32 digits") from error
+            raise EntryError("write holder and bank as they are called, and the account in 8 to 32 digits") from error
         return RedirectResponse(f"/policies/{policy}", 303)
 
 

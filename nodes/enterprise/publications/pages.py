@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from nodes.enterprise.portal.context import Portal, Visitor
 from nodes.enterprise.publications.desk import OwnPublicationDesk
-from nodes.errors import FormError, NotFoundError
+from nodes.errors import EntryError, NotFoundError
 from nodes.runtime.pages.accounts import ENTERPRISE
 from nodes.runtime.pages.forms import Form
 from nodes.runtime.pages.language import N_
@@ -68,10 +68,10 @@ def _add_said(app: FastAPI, portal: Portal, desk: OwnPublicationDesk) -> None:
     def say(publication: str, visitor: Visitor = mine, form: Form = checked) -> Response:
         word = form.one("agrees")
         if word not in {"yes", "no"}:
-            raise FormError("say whether the enterprise agrees to be named")
+            raise EntryError("say whether the enterprise agrees to be named")
         choices = [choice for choice in form.many("choice") if choice] if word == "yes" else []
         if len(set(choices)) != len(choices):
-            raise FormError("each estate is wanted once")
+            raise EntryError("each estate is wanted once")
         desk.say(visitor.uscc, publication, word == "yes", choices)
         return RedirectResponse(f"/publications/{publication}", 303)
 
@@ -79,7 +79,7 @@ def _add_said(app: FastAPI, portal: Portal, desk: OwnPublicationDesk) -> None:
     def object_to(publication: str, visitor: Visitor = mine, form: Form = checked) -> Response:
         text = form.one("text").strip()
         if not text or len(text) > LONGEST_TEXT:
-            raise FormError(f"an objection says why, in at most {LONGEST_TEXT} characters")
+            raise EntryError(f"an objection says why, in at most {LONGEST_TEXT} characters")
         desk.object_to(visitor.uscc, publication, form.one("about"), text)
         return RedirectResponse(f"/publications/{publication}?objected=1", 303)
 

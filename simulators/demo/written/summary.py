@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from pathlib import Path
 
 from nodes.runtime.files import read_private
@@ -83,7 +85,13 @@ def _banks_part(result: DemoResult) -> list[str]:
 
 def _commands(result: DemoResult) -> list[str]:
     """How to check by hand what was left."""
-    out = result.options.out
-    receipts = [f"  xinqiao verify {out}/receipts/{item['receipt']}.json --keys {out}/public" for item in result.receipts[:1]]
+    out, us = result.options.out, _called()
+    receipts = [f"  {us} verify {out}/receipts/{item['receipt']}.json --keys {out}/public" for item in result.receipts[:1]]
     tables = f"  {out}/totals.csv, rankings.csv: what the authority knows"
-    return ["自行核验 Check it yourself, with --out DIR to keep it:", *receipts, f"  xinqiao audit {out} --keys {out}/public", tables, ""]
+    return ["自行核验 Check it yourself, with --out DIR to keep it:", *receipts, f"  {us} audit {out} --keys {out}/public", tables, ""]
+
+
+def _called() -> str:
+    """The program as the reader can call it from here: by its name, or as it was called for this run."""
+    called = sys.argv[0]
+    return "xinqiao" if shutil.which("xinqiao") or Path(called).name != "xinqiao" else called

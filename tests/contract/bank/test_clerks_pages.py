@@ -15,7 +15,7 @@ from openpyxl import Workbook, load_workbook
 from crypto.keygen import PrivateKey
 from nodes.bank.loans.contributed import ContractSource
 from nodes.enterprise.market.pages import _fen as market_fen
-from nodes.errors import FormError
+from nodes.errors import EntryError
 from nodes.evidence.receipt import verify_receipt
 from nodes.records.deliveries import Intake
 from nodes.records.runner import Runner, turns_of
@@ -92,7 +92,7 @@ def test_a_clerk_before_a_page_that_is_no_longer_true_does_nothing(branch: Branc
 def test_an_amount_that_is_none_is_refused(branch: Branch, amount: str) -> None:
     branch.contracted()
     assert branch.act("disburse", amount=amount).status_code == 400
-    with pytest.raises(FormError):
+    with pytest.raises(EntryError):
         market_fen(amount)
 
 
@@ -164,6 +164,16 @@ def test_scores_are_asked_one_by_one_and_in_batches_with_receipts_that_verify(br
     assert len(listed) == 4  # the one, and a batch of three with new tickets
     for receipt_id in listed:
         verify_receipt(branch.node.receipts.document(receipt_id), roots_of(branch.zone))
+
+
+@pytest.mark.parametrize(
+    ("codes", "reason", "said"),
+    [("nonsense", "ENTRY_INVALID", "填写的内容不符合要求。"), (uscc_of(7), "CONSENT_MISSING", "该企业没有给过这样的授权。")],
+)
+def test_what_a_clerk_asks_in_vain_is_answered_in_words_for_clerks(branch: Branch, codes: str, reason: str, said: str) -> None:
+    form = form_of(branch.clerk.get("/scores").text)
+    answer = branch.clerk.post("/scores", data={"form": form, "product": "points-loan", "codes": codes}, headers={"accept": "text/html"})
+    assert (reason in answer.text, said in answer.text) == (True, True)
 
 
 def test_nobody_but_clerks_sees_a_page_and_no_form_counts_without_its_word(branch: Branch) -> None:

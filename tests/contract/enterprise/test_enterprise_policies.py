@@ -48,8 +48,8 @@ def test_an_enterprise_that_matches_confirms_its_claim_with_its_account(place: T
     assert "满足 4 / 4 项" in listed
     assert "滨江区" in page
     assert "确认领取" in page
-    assert posted(browser, "/policies/neeq", "/policies/neeq", act="confirmed", name="", bank="", account="") == 403
-    assert posted(browser, "/policies/neeq", "/policies/neeq", act="confirmed", **{**PAYEE, "name": "=1+1"}) == 403, "no formula in the bank's file"
+    assert posted(browser, "/policies/neeq", "/policies/neeq", act="confirmed", name="", bank="", account="") == 400
+    assert posted(browser, "/policies/neeq", "/policies/neeq", act="confirmed", **{**PAYEE, "name": "=1+1"}) == 400, "no formula in the bank's file"
     assert posted(browser, "/policies/neeq", "/policies/neeq", act="confirmed", **PAYEE) == 303
     page = browser.get("/policies/neeq").text
     assert "企业已确认" in page
@@ -93,7 +93,7 @@ def test_a_candidate_answers_and_chooses_and_objects_on_pages(place: Town, pages
     page = first.get(path).text
     assert page.count('<select name="choice">') == 2
     twice = {"form": form_of(page), "agrees": "yes", "choice": ["west", "west"]}
-    assert first.post(path, data=twice).status_code == 403, "each estate once"
+    assert first.post(path, data=twice).status_code == 400, "each estate once"
     assert first.post(path, data={**twice, "choice": ["west", "east"]}).status_code == 303
     assert "1. 西苑 2. 东苑" in first.get(path).text
     assert desk.store.get(made.id).words[SUBJECTS[0]].choices == ("west", "east")

@@ -20,9 +20,10 @@ from crypto.keygen import PrivateKey
 from crypto.merkle import MemoryTree
 from gateway.explorer.index import Asked, LeafIndex
 from gateway.explorer.proofs import Prover
-from gateway.explorer.words import REASONS
+from gateway.explorer.words import KINDS, REASONS
 from nodes.runtime.pages.accounts import AUDITOR, COUNTY, Person
 from scoring.errors import LogInconsistentError
+from scoring.statements.catalogue import LOGGED
 from tests.support.databases import database_in
 from tests.support.gateway import ARTIFACTS, Front, front
 from tests.support.zone import released_zone
@@ -69,6 +70,12 @@ def test_every_leaf_is_found_by_kind_and_by_the_beginning_of_its_digest(site: Fr
         found = site.explorer.index.leaves(Asked(said["kind"], sha256(envelope).hex()[:12]), 1)
         assert [(row.index, row.actor, row.time, row.leaf) for row in found] == [(index, said["actor"], said["time"], leaf)]
     assert site.explorer.index.count(Asked(digest="f" * 64)) == 0
+
+
+def test_kinds_are_told_in_chinese_and_in_english_by_their_own_names(site: Front) -> None:
+    assert KINDS.keys() == {statement.kind for statement in LOGGED}
+    assert "<td>评价期开启 epoch-open</td>" in get(site, "/explorer?kind=epoch-open", english=False).text
+    assert "<td>epoch-open</td>" in get(site, "/explorer?kind=epoch-open").text
 
 
 def test_pages_of_leaves_go_through_all_of_them_once(site: Front) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -101,3 +103,15 @@ def test_fields_are_compared_with_what_models_ask_for(mapping: Path, capfd: pyte
     assert any("is in yuan in hangzhou-binjiang: write to: yuan, not 10k-yuan" in fault for fault in document["disagreements"])
     _, document, _ = check(mapping, capfd)
     assert document["disagreements"] == []
+
+
+def test_an_api_where_nobody_listens_is_told_at_once_whatever_a_node_would_wait(mapping: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    source = f"source: {{kind: http, url: 'https://127.0.0.1:{port}/api', items: data, retries: 12}}\n"
+    head, _, rest = MAPPING.partition("source:")
+    mapping.write_text(head + source + rest[rest.index("\nkeys:") + 1 :], encoding="utf-8")
+    began = time.monotonic()
+    assert run(app, ["connector", "check", str(mapping)]) == 4
+    assert time.monotonic() - began < 5
+    assert f"nobody answers at 127.0.0.1:{port}: Connection refused" in capfd.readouterr().err

@@ -51,8 +51,8 @@ def test_a_session_does_not_sign_with_another_persons_password(still: Desk) -> N
 
 def test_a_rejection_gives_its_reason(desk: Desk) -> None:
     visitor = desk.signed_in()
-    assert visitor.decide(LI, [desk.held()[0]], "reject", "  ").status_code == 403
-    assert visitor.decide(LI, [desk.held()[0]], "maybe").status_code == 403
+    assert visitor.decide(LI, [desk.held()[0]], "reject", "  ").status_code == 400
+    assert visitor.decide(LI, [desk.held()[0]], "maybe").status_code == 400
     assert len(desk.held()) == 2
 
 
