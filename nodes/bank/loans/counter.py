@@ -149,7 +149,7 @@ class Counter:
 
         Raises GatewayRefusal POOL_STATE when the rules are against it, PeerUnavailableError.
         """
-        papers = [step.signed.paper for step in self.book.steps(application) if step.statement.step in {"offered", "bad"}]
+        papers = [step.signed.paper for step in self.book.steps(application) if step.statement.step in {"offered", "accepted", "bad"}]
         body = canonical_json({"application": application, "papers": papers, "first": first_loan})
         answer = self.gateway.ask(POOL_CLAIMS, body, self.identity.signer).body
         assert answer is not None  # only scores are awaited

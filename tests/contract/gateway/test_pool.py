@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from crypto.encoding import canonical_json
+from crypto.encoding import canonical_json, sha256
 from crypto.keygen import PrivateKey
 from gateway.pool.store import PoolStore
 from nodes.runtime.pages.accounts import AUTHORITY, COUNTY, Person
+from nodes.runtime.peers.signing import fresh_nonce
 from nodes.runtime.web.gateway_client import GatewayClient, GatewayRefusal
 from nodes.runtime.web.request_document import POOL_CLAIMS
+from scoring.statements import Record
+from scoring.statements.lending import Bad
 from tests.support.branch import APPLICATION, Branch, branch_of
 from tests.support.lending import WAN
 from tests.support.site import PASSWORD, form_of, sign_in
@@ -145,12 +148,40 @@ def test_a_claim_without_a_bad_loan_by_a_stranger_or_on_other_papers_is_refused(
         with pytest.raises(GatewayRefusal, match="POOL_STATE"):
             claim(papers)
     with pytest.raises(GatewayRefusal, match="SIGNER_NOT_ALLOWED"):
-        claim([steps["offered"], steps["bad"]], "bank-b")
+        claim([steps["offered"], steps["accepted"], steps["bad"]], "bank-b")
     content = branch.node.counter.book.steps(APPLICATION)[-1].paper
     forged = content.model_copy(update={"content": content.content.model_copy(update={"principal_fen": 99 * WAN})})
     with pytest.raises(GatewayRefusal, match="POOL_STATE"):
-        claim([steps["offered"], branch.zone.envelope(forged, "bank-a").hex()])
-    claim([steps["offered"], steps["bad"]])
+        claim([steps["offered"], steps["accepted"], branch.zone.envelope(forged, "bank-a").hex()])
+    with pytest.raises(GatewayRefusal, match="exactly one paper of the step accepted"):
+        claim([steps["offered"], steps["bad"]])
+    claim([steps["offered"], steps["accepted"], steps["bad"]])
+
+
+def test_a_lender_claims_no_more_than_the_enterprise_took(branch: Branch) -> None:
+    """The log knows no amounts, and whatever the lender signs, the parties alone judge: the enterprise's word stands against it at the pool."""
+    branch.contracted()
+    branch.act("disburse", amount="1000000")
+    zone, book = branch.zone, branch.node.counter.book
+    taken = {step.statement.step: step.signed.paper for step in book.steps(APPLICATION)}
+    last = book.steps(APPLICATION)[-1]
+    offer = next(step.paper for step in book.steps(APPLICATION) if step.statement.step == "offered")
+
+    def says(step: str, content: Record) -> str:
+        """A step of the lender whose paper says ``content``, logged though no party takes it; the paper."""
+        paper = zone.envelope(offer.model_copy(update={"nonce": fresh_nonce(), "content": content}), "bank-a")
+        previous = zone.view.loans[APPLICATION].course.last
+        change = {"nonce": fresh_nonce(), "step": step, "previous": previous, "paper": sha256(paper).hex()}
+        zone.say(last.statement.model_copy(update=change), "bank-a")
+        return paper.hex()
+
+    large = says("repaid", offer.content.model_copy(update={"amount_fen": 5000 * WAN}))
+    bad = says("bad", Bad(principal_fen=5000 * WAN))
+    gateway = GatewayClient(BASE, now=lambda: zone.now, transport=branch.node.site.client._transport)
+    for papers in ([taken["offered"], taken["accepted"], bad], [large, taken["accepted"], bad]):
+        body = canonical_json({"application": APPLICATION, "papers": papers, "first": True})
+        with pytest.raises(GatewayRefusal, match=r"the enterprise took|a step of this application names"):
+            gateway.ask(POOL_CLAIMS, body, zone.keys.signers["bank-a"])
 
 
 def test_only_the_authority_decides_and_only_it_and_auditors_see_the_pool(branch: Branch, chief: TestClient) -> None:
