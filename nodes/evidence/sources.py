@@ -40,6 +40,8 @@ class HttpTree:
                     content += chunk
                     if len(content) > LARGEST_FILE:
                         raise PeerUnavailableError(f"{self._base}{path} is longer than any file of a log")
+        except httpx.ConnectError as error:
+            raise PeerUnavailableError(f"{self._base}{path}: no connection: {error}") from error
         except httpx.HTTPError as error:
             raise PeerUnavailableError(f"{self._base}{path}: {type(error).__name__}") from error
         return bytes(content)

@@ -128,6 +128,8 @@ class GatewayClient:
                 response = self._send_on(method, path, content, headers, auth, repeatable=repeatable)
             else:
                 response = self._request(self._base, method, path, content, headers, auth)
+        except httpx.ConnectError as error:
+            raise PeerUnavailableError(f"{self._base}: no connection: {error}") from error
         except httpx.TransportError as error:
             raise PeerUnavailableError(f"{self._base}: {type(error).__name__}") from error
         if response.status_code >= 400:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -245,3 +246,10 @@ def test_while_no_gateway_acts_the_bank_is_told_so(gateways: Fronts) -> None:
         gateways.ask()
     assert (refusal.value.reason, refusal.value.passing) == ("STANDBY", True)
     assert gateways.client.get("/healthz") == {"status": "ok"}  # how it is, it says all the same
+
+
+def test_a_gateway_where_nobody_listens_is_told_as_that() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        base = f"https://127.0.0.1:{taken.getsockname()[1]}"
+    with GatewayClient(base) as client, pytest.raises(PeerUnavailableError, match=f"^{base}: no connection: .*Connection refused$"):
+        client.get("/v1/keys")
