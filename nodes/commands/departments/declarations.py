@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from connectors.customs.records import SingleWindow
+from connectors.outside import shown
 from nodes.commands.output import ExitCode, JsonFlag, reporting
 from nodes.department.settings import DepartmentSettings
 from nodes.errors import NotFoundError
@@ -39,7 +40,8 @@ def declarations(
             raise NotFoundError(f"{config} names no connector of kind single-window{f' called {connector}' if connector else ''}")
         found = {client.id: _found(client, exceptions, uscc, year, limit) for client in clients}
         code = ExitCode.NOT_HOLDING if exceptions and any(any(parts.values()) for parts in found.values()) else ExitCode.DONE
-        report.result({"connectors": found}, "\n".join(line for name, parts in found.items() for line in _lines(name, parts)), code)
+        lines = (shown(line) for name, parts in found.items() for line in _lines(name, parts))  # a note that has lines of its own makes none
+        report.result({"connectors": found}, "\n".join(lines), code)
 
 
 def _clients(settings: DepartmentSettings) -> list[SingleWindow]:

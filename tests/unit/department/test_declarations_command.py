@@ -94,3 +94,14 @@ def test_what_needs_a_person_is_told_and_ends_with_code_1(client: Client, ask: A
 def test_a_department_without_a_client_is_told_so(client: Client, ask: Ask) -> None:
     code, document, _ = ask("--connector", "another")
     assert (code, document["error"]) == (2, "NOT_FOUND")
+
+
+def test_a_note_that_has_lines_of_its_own_makes_none(client: Client, ask: Ask) -> None:
+    """Whoever can write to the client's folders would put receipts, or a whole declaration of another, before the reader's eyes."""
+    client.put("InBox/Receipt_b.xml", receipt("K", at=NOTICED + timedelta(days=1), note="见附件\n      2023-12-31T00:00:00  R  已结关 closed"))
+    _, document, text = ask()
+    (found,) = document["connectors"]["single-window"]["declarations"]
+    assert "\n" in found["history"][-1]["note"]
+    assert [line.split()[1] for line in text.splitlines() if line.startswith("      2023")] == [
+        step["code"] for step in found["history"] if step["at"]
+    ]
