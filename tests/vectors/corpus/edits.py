@@ -42,6 +42,24 @@ def flipped_signature(encoded: str) -> str:
     return base64_of(json.dumps(envelope, separators=(",", ":")).encode())
 
 
+# --- members and rounds ---
+
+
+def _kind(item: Document) -> str:
+    return str(json.loads(base64.b64decode(item["leaf"]))["kind"])
+
+
+def first_of(document: Document, kind: str) -> Document:
+    """The first statement of a kind among those of members and rounds."""
+    found: Document = next(item for item in document["members"] if _kind(item) == kind)
+    return found
+
+
+def only_members(document: Document) -> None:
+    """The changes of members stay, and not what says who approved the last of them."""
+    document["members"] = [item for item in document["members"] if _kind(item) == "member"]
+
+
 # --- checkpoints ---
 
 
@@ -129,6 +147,8 @@ EDITS: dict[str, tuple[str, str, Edit]] = {
     "field-added": ("before-release", "RECEIPT_FORMAT", lambda d, _: d.update(remark="")),
     "number-with-leading-zero": ("before-release", "RECEIPT_FORMAT", lambda d, _: d.update(ticket_leaf_index="0" + d["ticket_leaf_index"])),
     "number-not-text": ("before-release", "RECEIPT_FORMAT", lambda d, _: d.update(ticket_leaf_index=int(d["ticket_leaf_index"]))),
+    "rounds-left-out": ("reshared", "MEMBERS_INVALID", lambda d, _: only_members(d)),
+    "rounds-without-a-deal": ("reshared", "MEMBERS_INVALID", lambda d, _: d["members"].remove(first_of(d, "key-deal"))),
     "members-left-out": ("rekeyed", "SIGNATURE_INVALID", lambda d, _: d.pop("members")),
     "members-moved": ("rekeyed", "INCLUSION_PROOF", lambda d, _: plus_one(d["members"][0], "leaf_index")),
     "zone": ("before-release", "ZONE_MISMATCH", lambda d, _: d.update(zone="other-zone")),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,14 +27,15 @@ from scoring.exchange.view import Logged
 from scoring.statements import Binding, MemberChange
 from tests.support.artifacts import tables_of
 from tests.support.bank import BankNode, bank, opener_of, uscc_of
+from tests.support.custody import Custody
 from tests.support.gateway import Front, front
 from tests.support.key_2048 import private_key_2048
-from tests.support.members import ZONE, Keys
+from tests.support.members import CUSTODIANS, ZONE, Keys
 from tests.support.zone import BASE, MemoryZone
 
 PACK = Path(__file__).parent / "vectors@1.yaml"
 FIRMS = ("S1",) * 22 + ("S2",) * 4
-PLAIN, GATED, VETOED, SERVED, BATCHED, EARLY, REKEYED, LARGE = 0, 1, 2, 3, 4, 5, 6, 22  # places of firms
+PLAIN, GATED, VETOED, SERVED, BATCHED, EARLY, REKEYED, RESHARED, LARGE = 0, 1, 2, 3, 4, 5, 6, 7, 22  # places of firms
 PRODUCTS = ("base-line", "strict-line")
 
 
@@ -65,14 +67,14 @@ class CorpusZone(MemoryZone):
             self.points[subject]["arrears"] = 100 if place == VETOED else 0
         self.gated = {self.subjects[GATED]}
 
-    def rekey(self, member: str) -> Logged:
+    def rekey(self, member: str, custodians: Sequence[str] = CUSTODIANS) -> Logged:
         """A member's new signing key, approved by the custodians and logged."""
         old, sealing = self.keys.signers[member], self.keys.hpke[member]
         new = self.keys.make(member)
         self.keys.hpke[member] = sealing
         change = MemberChange(zone=ZONE, nonce=fresh_nonce(), action="rekey", member=self.keys.member(member))
         self.keys.signers[member] = old  # what comes before the change is signed with the keys that count before it
-        logged = self.say(self.approved(change), "authority")
+        logged = self.say(self.approved(change, custodians), "authority")
         self.keys.signers[member] = new
         return logged
 
@@ -133,6 +135,17 @@ class _Banks:
         return build_receipt(released, opener.key, "base-line", document).model_dump(mode="json")
 
 
+def _reshared(zone: CorpusZone, directory: Path) -> tuple[Logged, dict[str, Any]]:
+    """A release after the key's shares went from tax to insurance, and the custodians of then approved a member's new key."""
+    custody = Custody(zone)
+    custody.employ("insurance")
+    custody.play(("credit", "notary", "insurance"), 2)
+    zone.rekey("science", ("notary", "insurance"))
+    banks, consent = _Banks(zone, directory), zone.bound(RESHARED)
+    banks.site.exchange.custody, banks.site.exchange.asleep = custody, {"tax"}
+    return consent, banks.receipt(consent)
+
+
 def make_zone() -> Made:
     """A released zone with a receipt of each kind."""
     zone = CorpusZone(private_key_2048())
@@ -164,4 +177,5 @@ def make_zone() -> Made:
         later.rekey("science")
         consents["rekeyed"] = later.bound(REKEYED)
         receipts["rekeyed"] = _Banks(later, Path(directory) / "later").receipt(consents["rekeyed"])
+        consents["reshared"], receipts["reshared"] = _reshared(zone.fork(), Path(directory) / "reshared")
     return Made(zone, start, opened, later, consents, receipts)
