@@ -14,7 +14,8 @@ from pygal.style import Style
 INK = ("#0b4f8a", "#b35900", "#2b7a4b", "#7a3e9d", "#8f1d1a", "#4a5a6a", "#a3701c", "#00737a")
 _STYLE = Style(
     background="transparent", plot_background="transparent", foreground="#555c66", foreground_strong="#1b1f24", foreground_subtle="#c9ced6",
-    colors=INK, font_family="'Noto Sans CJK SC', 'Source Han Sans SC', 'Microsoft YaHei', sans-serif", label_font_size=13, major_label_font_size=13,
+    colors=INK, guide_stroke_color="#9aa3ad", major_guide_stroke_color="#9aa3ad", guide_stroke_dasharray="1,4", major_guide_stroke_dasharray="1,4",
+    font_family="'Noto Sans CJK SC', 'Source Han Sans SC', 'Microsoft YaHei', sans-serif", label_font_size=13, major_label_font_size=13,
     legend_font_size=13, value_font_size=12, opacity=".75", transition="none",
 )  # fmt: skip
 _DARK = (
