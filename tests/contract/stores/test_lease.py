@@ -182,6 +182,7 @@ def test_a_newer_program_changes_no_tables_under_an_instance_that_leads(postgres
     assert revision(postgresql_database) == revisions("coordinator")[-1]
 
 
+@pytest.mark.nightly
 def test_nothing_of_a_lead_before_a_change_of_the_tables_is_written_after_it(postgresql_database: str) -> None:
     """The one that led is not dead: it was silent, and wakes."""
     older(postgresql_database)
