@@ -54,19 +54,48 @@ def _add_looked(app: FastAPI, portal: Portal) -> None:
     mine: Visitor = Depends(portal.visitor("views"))
 
     @app.get("/looked")
-    def looked(request: Request, visitor: Visitor = mine) -> Response:
+    def views(request: Request, visitor: Visitor = mine) -> Response:
         """Who looked at what of the enterprise."""
-        rows = site.views.of(visitor.uscc)
-        file = LOOKED.file(rows, request.query_params, site.translator(request))
-        return file or site.page(request, f"{PART}/looked.html.j2", shown=LOOKED.show(rows, request.query_params))
+        rows, listing = site.views.of(visitor.uscc), looked(site.translator(request, PART), visitor.session.person.name)
+        file = listing.file(rows, request.query_params, site.translator(request))
+        return file or site.page(request, f"{PART}/looked.html.j2", shown=listing.show(rows, request.query_params))
 
 
-LOOKED: Listing[View] = Listing(
-    "views",
-    (
+PAGES = {
+    "portrait": N_("画像"),
+    "portraits": N_("画像"),
+    "indicators": N_("各项积分"),
+    "advice": N_("怎样提高总积分"),
+    "market": N_("金融产品"),
+    "loans": N_("申请与贷款"),
+    "loan step": N_("办理贷款"),
+    "policies": N_("政策比对"),
+    "policy step": N_("办理政策"),
+    "publications": N_("榜单与公寓"),
+    "publication word": N_("答复榜单与公寓"),
+    "consents": N_("授权"),
+    "consent": N_("新授权"),
+    "received": N_("谁获得了什么"),
+    "credentials": N_("向外区出示积分"),
+    "values": N_("数据核对"),
+    "values of a department": N_("核对一个部门的数据"),
+    "customs": N_("通关"),
+    "views": N_("查阅记录"),
+}
+"""Views as they are written down -> what people call them. Files have the former."""
+
+
+def looked(translated: Callable[[str], str], reader: str) -> Listing[View]:
+    """The list of views as ``reader`` sees it, in the reader's language."""
+
+    def who(row: View) -> str:
+        if row.person == reader:
+            return translated(N_("本人"))
+        return translated(N_("工作人员")) if row.person == "staff" else row.person
+
+    columns: tuple[Column[View], ...] = (
         Column("time", N_("时间"), lambda row: when(row.time)),
-        Column("person", N_("查阅人"), lambda row: row.person, searched=True),
-        Column("page", N_("查阅页面"), lambda row: row.page, searched=True),
-    ),
-    "-time",
-)
+        Column("person", N_("查阅人"), lambda row: row.person, who, searched=True),
+        Column("page", N_("查阅页面"), lambda row: row.page, lambda row: translated(PAGES.get(row.page or "", row.page or "")), searched=True),
+    )
+    return Listing("views", columns, "-time")

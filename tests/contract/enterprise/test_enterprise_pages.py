@@ -318,3 +318,5 @@ def test_every_view_is_written_down_before_it_is_shown(pages: Pages) -> None:
         assert browser.get(path).status_code == 200, path
         rows = browser.get("/looked?format=csv").text.splitlines()
         assert any(row.endswith(f",{name}") for row in rows), name
+    page = browser.get("/looked").text
+    assert ("本人" in page, "核对一个部门的数据" in page) == (True, True)
