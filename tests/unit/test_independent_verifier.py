@@ -6,6 +6,7 @@ import ast
 import copy
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -105,6 +106,19 @@ def test_bytes_that_are_no_receipt_and_no_note_are_faults(data: bytes) -> None:
         verify.ReceiptCheck(data, ROOTS).check()
     with pytest.raises(verify.Fault):
         ROOTS.checkpoint(data)
+
+
+def test_nothing_outside_a_log_is_read_and_nothing_is_waited_for(tmp_path: Path) -> None:
+    """Who signs a roster may name a device as its document, and who hands over a log may lay a pipe into it."""
+    (tmp_path / "log" / "blobs").mkdir(parents=True)
+    (tmp_path / "secret").write_text("{}")
+    os.mkfifo(tmp_path / "log" / "pipe")
+    (tmp_path / "log" / "endless").symlink_to("/dev/zero")
+    log = verify.LogCheck(tmp_path / "log", ROOTS)
+    assert [log.file(name) for name in ("pipe", "endless", "blobs", "absent")] == [None] * 4
+    for name in ("../../secret", "/dev/zero", "", None):
+        with pytest.raises(ValueError, match="a digest is malformed"):
+            verify.Replay(log).blob(name)
 
 
 def test_it_knows_every_kind_that_is_logged() -> None:
