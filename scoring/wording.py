@@ -16,6 +16,11 @@ FORMS: Mapping[str, str] = {
     " 版本只用数字、小写字母、点、-，如 2 或 2026.1",
     r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$": "a day is written as 2026-01-31 日期写作 2026-01-31",
     r"^[0-9a-f]{64}$": "a SHA-256 is 64 digits from 0 to 9 and a to f SHA-256 是 64 位 0–9、a–f",
+    r"^[a-z][a-z0-9.-]{1,62}$": "a member id is lower-case letters, digits, points and -, a letter first, such as bank-a"
+    " 成员标识只用小写字母、数字、点、-，以字母开头，如 bank-a",
+    r"^[0-9a-f]{32}$": "a subject id is 32 digits from 0 to 9 and a to f 企业标识是 32 位 0–9、a–f",
+    r"^[0-9A-HJ-NPQRTUWXY]{18}$": "a unified social credit code is 18 digits and capital letters, none of I, O, S, V, Z"
+    " 统一社会信用代码为 18 位数字和大写字母，不含 I、O、S、V、Z",
     r"^[^\x00-\x20\x7f;,]{1,64}$": "a category's value is up to 64 signs without spaces, commas and semicolons"
     " 类别取值不含空格、逗号、分号，至多 64 字",
     r"^[0-9A-Za-z][0-9A-Za-z.-]{0,31}$": "a period is digits, letters, points and -, such as 2023 期间只用数字、字母、点、-，如 2023",
@@ -26,7 +31,7 @@ FORMS: Mapping[str, str] = {
     r"^[^\x00-\x1f\x7f]{1,200}$": "the name of a view is one line of up to 200 signs 视图名为一行，至多 200 字",
     r"\S": "it must not be empty 不可为空",
 }
-"""Patterns of packs and mappings -> what would be right. Whoever adds a pattern to either adds its words: a test looks."""
+"""Patterns of packs, mappings and options of commands -> what would be right. Whoever adds a pattern to either adds its words: a test looks."""
 OTHER_FORM = "it is not written as this part is: see the specification 写法不对，见规范"
 _Context = Mapping[str, Any]
 _WORDS: Mapping[str, Callable[[_Context], str]] = {

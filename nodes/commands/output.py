@@ -23,6 +23,7 @@ from nodes.runtime import logging
 from nodes.runtime.logging import where
 from protos.errors import refusal_of
 from scoring.errors import ScoringError
+from scoring.wording import worded
 
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # which typer does not offer by name
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output and nothing else there.")]
@@ -36,7 +37,8 @@ def of_form(form: Any) -> Callable[[str | None], str | None]:
         try:
             return None if value is None else adapter.validate_python(value)
         except ValidationError as error:
-            raise typer.BadParameter(f"{value!r}: {error.errors()[0]['msg']}") from error
+            found = error.errors()[0]
+            raise typer.BadParameter(f"{value!r}: {worded(found['type'], found.get('ctx', {}), found['msg'])}") from error
 
     return check
 

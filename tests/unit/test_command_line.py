@@ -274,6 +274,13 @@ def test_an_answer_that_cannot_be_written_is_no_traceback() -> None:
     assert (done.returncode, done.stderr) == (70, b"xinqiao: [Errno 28] No space left on device\n")
 
 
+def test_an_option_of_another_form_is_told_in_words(capfd: pytest.CaptureFixture[str]) -> None:
+    for option, said in (("--uscc", "统一社会信用代码为 18 位"), ("--subject", "企业标识是 32 位")):
+        assert run(app, ["score", "query", "--config", "x.toml", "--product", "base-line", option, "nonsense"]) == 2
+        told = " ".join(capfd.readouterr().err.split())
+        assert (said in told, "pattern" in told) == (True, False)
+
+
 def test_a_password_that_nobody_enters_is_bad_input_and_no_internal_error() -> None:
     program = """
 import typer

@@ -320,3 +320,6 @@ def test_every_view_is_written_down_before_it_is_shown(pages: Pages) -> None:
         assert any(row.endswith(f",{name}") for row in rows), name
     page = browser.get("/looked").text
     assert ("本人" in page, "核对一个部门的数据" in page) == (True, True)
+    browser.cookies.set("xinqiao-language", "en")
+    page = browser.get("/looked").text
+    assert ("yourself" in page, "Values of a department" in page, "核对" in page) == (True, True, False)
