@@ -74,7 +74,8 @@ class Archive:
 
     def documents(self, kind: str) -> list[Path]:
         """JSON files handed in: ``receipts`` or ``epochs``, in order of path."""
-        return [] if self.documents_dir is None else sorted((self.documents_dir / kind).glob("**/*.json"))
+        found = [] if self.documents_dir is None else sorted((self.documents_dir / kind).glob("**/*.json"))
+        return [path for path in found if path.is_file()]
 
     # --- writing ---
 
@@ -130,10 +131,8 @@ class Archive:
 
 
 def _read(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    """A plain file; None where there is none. Whoever hands an archive over may lay a pipe or a link to a device into it, which end never."""
+    return path.read_bytes() if path.is_file() else None
 
 
 def _put(path: Path, data: bytes) -> None:

@@ -201,10 +201,9 @@ def _key_of(n: int, bits: int) -> PublicKey:
 
 def _judge(n: int, bits: int, task: _Task) -> Finding | None:
     """What is wrong with one contribution; runs in any process."""
-    try:
-        data = task.path.read_bytes()
-    except FileNotFoundError:
+    if not task.path.is_file():
         return Finding("BLOB_MISSING", task.leaf_index, f"there is no blob {task.path.name}")
+    data = task.path.read_bytes()
     try:
         check_contribution(_key_of(n, bits), task.header, KnowledgeProof.from_json(task.proof), data)
     except (CryptoError, ScoringError) as error:

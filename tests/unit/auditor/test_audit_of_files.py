@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -230,3 +231,18 @@ def test_any_flipped_bit_of_any_file_of_the_log_is_found(run: Path, judge: Judge
         flip(path, draw.randrange(len(data)), 1 << draw.randrange(8))
         assert not judge(run).holds, path
         path.write_bytes(data)
+
+
+def test_pipes_and_devices_among_the_files_are_missing_and_not_waited_for(run: Path, judge: Judge, zone: MemoryZone) -> None:
+    """Whoever hands a log over may lay what never ends into it."""
+    column = next(iter(zone.view.contributions.values())).statement
+    envelope, blob = (
+        run / "log" / "envelopes" / zone.view.statements[max(zone.view.statements)].digest,
+        run / "log" / "blobs" / column.header.merkle_root,
+    )
+    for path in (envelope, blob):
+        path.unlink()
+    os.mkfifo(envelope)
+    os.mkfifo(run / "receipts" / "pipe.json")
+    blob.symlink_to("/dev/zero")
+    assert {"ENVELOPE_MISSING", "BLOB_MISSING"} <= set(codes(judge(run)))
