@@ -90,7 +90,7 @@ def test_exposures_are_shown_with_who_accepts_them_and_why() -> None:
     text = run("sme-tech").stdout
     assert "ACCEPTED BY ITS OWNER 所有者已接受的披露例外" in text
     assert "5.56 % of firms show 研发投入（两项比例由企业任选其一） rd-expense" in text
-    assert "accepted by 接受方 tax/city, at most 0.06" in text
+    assert "accepted by 接受方 tax/city, pinned at most 可锁定比例至多 0.06" in text
 
 
 def test_records_of_real_firms_give_the_figures_that_the_exposures_name(panel_file: Path) -> None:
