@@ -18,7 +18,7 @@ from scoring.indicators.model import Model
 from scoring.indicators.pack import PublicFact
 from scoring.policies.facts import Facts, PublicFacts
 from scoring.policies.matching import NOT_OPENED, Criteria, Flags, Matches, match
-from scoring.policies.meaning import described
+from scoring.policies.meaning import NO_PLACES, described
 from scoring.policies.policy import Policy, public_conditions
 from scoring.policies.review import Condition, Review
 from scoring.statements import Title
@@ -99,9 +99,11 @@ class Matching:
     """Judges policies and libraries from what the gateway has. ``enterprises`` gives the register as it is now, the same object while it stays."""
 
     def __init__(
-        self, zone: Zone, totals: Store, store: PolicyStore, enterprises: Callable[[], Mapping[str, Enterprise]], today: Callable[[], date]
-    ) -> None:
-        self._zone, self._totals, self._store, self._enterprises, self._today = zone, totals, store, enterprises, today
+        self, zone: Zone, totals: Store, store: PolicyStore, enterprises: Callable[[], Mapping[str, Enterprise]], today: Callable[[], date],
+        places: Mapping[str, Title] = NO_PLACES,
+    ) -> None:  # fmt: skip
+        """``places``: names of divisions by the codes that conditions have."""
+        self._zone, self._totals, self._store, self._enterprises, self._today, self.places = zone, totals, store, enterprises, today, places
         self._lock = threading.Lock()
         self._facts: tuple[Mapping[str, Enterprise], Facts] | None = None
         self._counts: dict[str, Mapping[str, int]] = {}
@@ -125,8 +127,8 @@ class Matching:
         proposed = [Condition(place, review.tags[place].meaning) for place in review.undecided]
         unjudged += tuple(item for item in proposed if item.meaning.public or item.meaning.protected)
         quoted = {place: policy.text[tag.span.start : tag.span.end] for place, tag in enumerate(review.tags)}
-        asked = [(described(item.meaning), quoted[item.tag]) for item in conditions]
-        return self._result(policy.id, conditions, asked, [(described(item.meaning), quoted[item.tag]) for item in unjudged], unjudged, model)
+        asked, not_judged = ([(described(item.meaning, self.places), quoted[item.tag]) for item in items] for items in (conditions, unjudged))
+        return self._result(policy.id, conditions, asked, not_judged, unjudged, model)
 
     def library(self, model: Model) -> Result:
         """Everybody judged by a library."""

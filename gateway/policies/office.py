@@ -42,10 +42,10 @@ def open_policies(
     divisions: Mapping[str, Title],
 ) -> Policies:  # fmt: skip
     """The policies kept in ``engine``. ``divisions``: names of the zone's divisions by six digits of GB/T 2260, as texts call them."""
-    store = PolicyStore(engine)
-    matching = Matching(zone, totals, store, lambda: register.edition().enterprises, lambda: today(now))
+    store, places = PolicyStore(engine), {prefix_of(code): title for code, title in divisions.items()}
+    matching = Matching(zone, totals, store, lambda: register.edition().enterprises, lambda: today(now), places)
     courier = Courier(identity, exchange, store)
-    desk = PolicyDesk(store, matching, courier, now, _places(identity, zone, divisions))
+    desk = PolicyDesk(store, matching, courier, now, _places(identity, zone, places))
     return Policies(store, register, matching, courier, desk, OwnPolicies(intake, store, matching, courier, now))
 
 
@@ -54,8 +54,8 @@ def today(now: Clock) -> date:
     return datetime.fromtimestamp(now(), UTC).astimezone(CHINA).date()
 
 
-def _places(identity: Identity, zone: Zone, divisions: Mapping[str, Title]) -> Callable[[], dict[str, str]]:
-    named = {title.zh: prefix_of(code) for code, title in divisions.items()}
+def _places(identity: Identity, zone: Zone, titles: Mapping[str, Title]) -> Callable[[], dict[str, str]]:
+    named = {title.zh: code for code, title in titles.items()}
 
     def places() -> dict[str, str]:
         with zone.reading() as view:

@@ -120,12 +120,6 @@ class ItemStore:
             sequence = row.sequence
             yield row.sequence, row.name, row.digest, row.content
 
-    def forget(self, kind: str, through: int) -> None:
-        """Drop the content of items up to number ``through`` that later ones have replaced; numbers and digests stay."""
-        with writing(self._engine) as connection:
-            connection.execute(sa.update(ITEMS).where(ITEMS.c.kind == kind, ITEMS.c.sequence <= through).values(content=None))
-        self._kept = self._measured()
-
     def _with_room_for(self, items: Sequence[wire.ReplicatedItem]) -> dict[str, int]:
         """What is kept with ``items``. Raises QuotaFullError."""
         kept = self.kept_bytes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from typing import Literal, Self
 
@@ -71,6 +72,7 @@ TITLES: dict[str, Title] = {
     "gazelle": Title(zh="瞪羚企业", en="gazelle"),
     "unicorn": Title(zh="独角兽企业", en="unicorn"),
 }
+NO_PLACES: Mapping[str, Title] = {}
 _UNITS = {"founded_years": (" 年", " years"), "rights": (" 件", " rights"), **dict.fromkeys(("growth", "rd_ratio", "rd_staff_ratio"), ("%", "%"))}
 _SECTIONS = {section.letter: Title(zh=section.zh, en=section.en) for section in SECTIONS}
 _MEMBERSHIP = ("one_of", "none_of")
@@ -128,10 +130,10 @@ def meaning_of(kind: str, relation: str, values: tuple[str, ...]) -> Meaning:
         raise PolicyFormatError(f"{kind} {relation} {', '.join(values)}: {_first_line(error)}") from error
 
 
-def described(meaning: Meaning) -> Title:
-    """A meaning in words, Chinese and English; codes of places and trades as they are."""
+def described(meaning: Meaning, places: Mapping[str, Title] = NO_PLACES) -> Title:
+    """A meaning in words, Chinese and English. ``places``: names of divisions by code; other codes of places and trades are shown as they are."""
     kind, relation = KINDS[meaning.kind], RELATIONS[meaning.relation]
-    names = [_named(meaning.kind, value) for value in meaning.values]
+    names = [places[value] if meaning.kind == "division" and value in places else _named(meaning.kind, value) for value in meaning.values]
     if not names:
         return kind
     zh, en = "、".join(name.zh for name in names), ", ".join(name.en for name in names)

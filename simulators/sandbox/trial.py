@@ -104,7 +104,7 @@ class RunningZone:
         try:
             return self._client.request(sent.method, sent.url, headers=list(sent.headers), content=sent.body)
         except httpx.TransportError as error:
-            raise PeerUnavailableError(f"{self.base}: {type(error).__name__}; is the zone running?") from error
+            raise PeerUnavailableError(f"{self.base}: {str(error) or type(error).__name__}; is the zone running?") from error
 
     def close(self) -> None:
         """End the connections."""
@@ -114,7 +114,7 @@ class RunningZone:
         try:
             answer = self._client.get(f"{bank}/consents", headers={"Authorization": f"Bearer {read_token(token_file)}"})
         except httpx.TransportError as error:
-            raise PeerUnavailableError(f"{bank}: {type(error).__name__}; is the zone running?") from error
+            raise PeerUnavailableError(f"{bank}: {str(error) or type(error).__name__}; is the zone running?") from error
         found: list[dict[str, Any]] = json.loads(answer.content)["consents"]
         return found
 

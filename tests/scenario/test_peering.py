@@ -39,9 +39,9 @@ from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.xdist_group("peering")]
 WRITERS = ("nodes/peering/", "nodes/auditor/witness_state")
-NOT_NOW = {  # a log that forked, and room that nobody asks for
+NOT_NOW = {  # a log that forked
     *(f"nodes/auditor/witness_state:WitnessState.keep_evidence {kind}" for kind in ("file", "directory")),
-    *(f"nodes/peering/trust:Trust.lose {kind}" for kind in ("file", "directory")), "nodes/peering/items:ItemStore.forget commit",
+    *(f"nodes/peering/trust:Trust.lose {kind}" for kind in ("file", "directory")),
 }  # fmt: skip
 
 

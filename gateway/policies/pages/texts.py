@@ -57,12 +57,12 @@ def _reading(router: APIRouter, desk: Desk) -> None:
         known, review = policies.store.policy(policy)
         if not review.in_force:
             site.signed_in(*READERS)(request)
-        standing = review.standing
+        standing, places = review.standing, policies.matching.places
         tags = [
             {
-                "place": place, "quote": known.text[tag.span.start : tag.span.end], "meaning": described(tag.meaning), "said": tag.meaning,
+                "place": place, "quote": known.text[tag.span.start : tag.span.end], "meaning": described(tag.meaning, places), "said": tag.meaning,
                 "decision": (decision := standing.get(place)),
-                "now": described(decision.meaning) if decision and decision.meaning else None,
+                "now": described(decision.meaning, places) if decision and decision.meaning else None,
                 "state": VERDICTS[decision.verdict if decision else UNDECIDED],
             }
             for place, tag in enumerate(review.tags)

@@ -73,6 +73,7 @@ def test_only_the_authority_decides_tags_and_every_decision_names_who_and_when(p
     assert send(officer, "/policies/neeq", "/policies/neeq/tags/0", verdict="confirmed").status_code == 403
     page = chief.get("/policies/neeq").text
     assert "<mark>新三板</mark>" in page
+    assert "注册地属于杭州市" in page, "a place is called by its name"
     assert send(chief, "/policies/neeq", "/policies/neeq/publish").status_code == 409, "tags are undecided"
     assert send(chief, "/policies/neeq", "/policies/neeq/tags/0", verdict="confirmed").status_code == 303
     changed = send(chief, "/policies/neeq", "/policies/neeq/tags/2", verdict="changed", kind="division", relation="one_of", values="3301", group="")
