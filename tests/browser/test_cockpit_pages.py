@@ -161,4 +161,4 @@ def test_a_receipt_is_dropped_and_judged(kept: KeptZone, visit: Callable[..., Vi
     visitor.page.get_by_label("凭证文件").set_input_files(file)
     visitor.page.get_by_role("button", name="核验").click()
     visitor.page.get_by_role("link", name="在日志中查看放行单").click()
-    expect(visitor.page.get_by_text("ticket", exact=True)).to_be_visible()
+    expect(visitor.page.get_by_text("放行单 ticket", exact=True)).to_be_visible()

@@ -99,7 +99,7 @@ def test_the_same_person_twice_another_password_and_what_is_settled_are_refused(
     assert settle(desk.signed_in(WANG), WANG, fresh, "uphold", given=password(LI)) == 401
     assert settle(visitor, LI, late, "approve") == 409
     assert settle(visitor, LI, late, "uphold", " ") == 409
-    assert settle(visitor, LI, filed, "burn") == 403
+    assert settle(visitor, LI, filed, "burn") == 400
     assert settle(visitor, LI, filed, "reject", "x" * 501) == 409
     assert visitor.get(f"/values/one?matter={'ab' * 32}").status_code == 409
     assert [len(item.words) for item in desk.node.settling.open()] == [0, 1, 0]
