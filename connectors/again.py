@@ -32,7 +32,7 @@ def read_again(mapping: ConnectorMapping, kept: Malformed, content: str) -> Iter
     not one line of CSV, or not JSON.
     """
     if mapping.keys is None or not kept.origin.place:
-        raise DeliveryError("this cannot be corrected by itself: deliver it again")
+        raise DeliveryError("this cannot be corrected by itself: deliver it again 不能单独更正，请重新报送")
     for item in _items(mapping, kept, content):
         yield replace(item, origin=kept.origin)
 
@@ -51,7 +51,7 @@ def _cells(line: str, delimiter: str) -> list[str]:
     try:
         rows = list(csv.reader(line.splitlines(keepends=True), delimiter=delimiter, strict=True))
     except csv.Error as error:
-        raise DeliveryError(f"not a line of CSV: {error}") from error
+        raise DeliveryError(f"not a line of CSV 不是一行合规的 CSV: {error}") from error
     if len(rows) != 1:
-        raise DeliveryError("one line of CSV is expected")
+        raise DeliveryError("one line of CSV is expected 应为一行 CSV")
     return rows[0]

@@ -60,7 +60,7 @@ class FlagField(Column):
     @model_validator(mode="after")
     def _apart(self) -> Self:
         if both := set(self.yes) & set(self.no):
-            raise ValueError(f"{min(both)!r} stands under true and under false")
+            raise ValueError(f"{min(both)!r} stands under true and under false 同时列在是与否两处")
         return self
 
 
@@ -97,7 +97,7 @@ class Period(Part):
     @model_validator(mode="after")
     def _one(self) -> Self:
         if (self.column is None) == (self.constant is None) or (self.column is None) != (self.form is None):
-            raise ValueError("either column and as (year, month or text), or constant")
+            raise ValueError("either column and as (year, month or text), or constant 须填列和格式，或只填常量")
         return self
 
 
@@ -169,7 +169,7 @@ def load_mapping(path: Path) -> ConnectorMapping:
     try:
         return parse_mapping(path.read_bytes())
     except OSError as error:
-        raise MappingError(f"{path}: {error.strerror}") from error
+        raise MappingError(f"{path}: {error.strerror} 文件无法读取") from error
     except MappingError as error:
         raise MappingError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from error
 
@@ -178,16 +178,16 @@ def _problems(mapping: ConnectorMapping) -> Iterator[tuple[tuple[str | int, ...]
     if mapping.source.kind == "single-window":
         for part in ("keys", "valid_from", "fields"):
             if getattr(mapping, part):
-                yield (part,), "is not for a single-window source: its record fields are those of the customs messages"
+                yield (part,), "is not for a single-window source: its record fields are those of the customs messages 单一窗口来源不填此项"
         return
     if mapping.keys is None:
-        yield ("keys",), "is required"
+        yield ("keys",), "is required 必填"
     if not mapping.fields:
-        yield ("fields",), "at least one field is read"
+        yield ("fields",), "at least one field is read 至少读取一个字段"
     for name in KEYS:
         if name in mapping.fields:
-            yield ("fields", name), "is a key, not a field"
+            yield ("fields", name), "is a key, not a field 是键，不是字段"
     for name, field in mapping.fields.items():
         spellings = (*field.yes, *field.no) if isinstance(field, FlagField) else field.values if isinstance(field, CategoryField) else ()
         if both := [spelling for spelling in spellings if spelling in mapping.missing]:
-            yield ("fields", name), f"{both[0]!r} stands under missing too: it has one meaning"
+            yield ("fields", name), f"{both[0]!r} stands under missing too: it has one meaning 又列为缺失值，只能有一种含义"

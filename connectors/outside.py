@@ -30,7 +30,7 @@ def opened(path: Path) -> Iterator[int]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise DeliveryError(f"not a file that can be opened: {error.strerror}") from error
+        raise DeliveryError(f"not a file that can be opened: {error.strerror} 文件无法打开") from error
     try:
         yield descriptor
     finally:
@@ -84,22 +84,22 @@ def read_secret(path: Path) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise MappingError(f"{path}: {error.strerror}") from error
+        raise MappingError(f"{path}: {error.strerror} 文件无法读取") from error
     try:
         info = os.fstat(descriptor)
         if not stat.S_ISREG(info.st_mode):
-            raise MappingError(f"{path} is not a regular file")
+            raise MappingError(f"{path} is not a regular file 不是普通文件")
         if info.st_uid != os.geteuid() or stat.S_IMODE(info.st_mode) & 0o077:
-            raise MappingError(f"{path} is another user's or open to others: it must be this user's with mode 0600")
+            raise MappingError(f"{path} is another user's or open to others: it must be this user's with mode 0600 须仅限本用户读写")
         data = os.read(descriptor, MAX_SECRET_BYTES + 1)
     finally:
         os.close(descriptor)
     try:
         line = data.decode("ascii").strip()
     except UnicodeDecodeError as error:
-        raise MappingError(f"{path}: one line of ASCII is expected") from error
+        raise MappingError(f"{path}: one line of ASCII is expected 应为一行 ASCII 文字") from error
     if not line or "\n" in line or "\r" in line or len(data) > MAX_SECRET_BYTES:
-        raise MappingError(f"{path}: one line of ASCII is expected")
+        raise MappingError(f"{path}: one line of ASCII is expected 应为一行 ASCII 文字")
     return line
 
 

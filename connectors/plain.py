@@ -50,7 +50,7 @@ class PlainFolder:
     def deliveries(self, cursor: str) -> Iterator[PlainFile]:
         """Files whose look (inode, time, size) is not the one last settled; ``cursor`` stays empty."""
         if not self.folder.is_dir():
-            raise SourceUnavailableError(f"there is no folder {self.folder}")
+            raise SourceUnavailableError(f"there is no folder {self.folder} 文件夹不存在")
         for path in sorted(self.folder.glob("*.csv")):
             try:
                 state = path.lstat()
@@ -70,7 +70,7 @@ class PlainFolder:
                 state = os.fstat(descriptor)
                 if _look(state) != look:
                     return  # changed since it was listed: the next look finds it
-                fault = "" if stat.S_ISREG(state.st_mode) else "not a regular file"
+                fault = "" if stat.S_ISREG(state.st_mode) else "not a regular file 不是普通文件"
                 yield PlainFile(self, path, look, stream, _digest(io.BytesIO() if fault else stream), fault=fault)
         except DeliveryError as error:
             if path.is_symlink() or path.exists():
@@ -101,7 +101,7 @@ class PlainFile:
         self.stream.seek(0)
         yield from read_plain(self.stream, self.source.id, self.name)
         if _look(os.fstat(self.stream.fileno())) != self.look:
-            raise SourceUnavailableError(f"{self.name} is still being written")
+            raise SourceUnavailableError(f"{self.name} is still being written 文件尚在写入")
 
     def settle(self, outcome: Outcome, refused: tuple[Malformed, ...]) -> None:
         """Leave the file where it is, and alone until it changes."""
@@ -117,12 +117,12 @@ def read_plain(stream: BinaryIO, connector: str, delivery: str) -> Iterator[Reco
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
     if size > MAX_FILE_BYTES:
-        raise DeliveryError(f"{size} bytes; a file may have at most {MAX_FILE_BYTES}")
+        raise DeliveryError(f"{size} bytes; a file may have at most {MAX_FILE_BYTES} 文件过大")
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
     try:
         yield from _lines(text, connector, delivery)
     except UnicodeDecodeError as error:
-        raise DeliveryError(f"not UTF-8: {error.reason}") from error
+        raise DeliveryError(f"not UTF-8: {error.reason} 须为 UTF-8 编码") from error
     finally:
         text.detach()
 
@@ -130,7 +130,7 @@ def read_plain(stream: BinaryIO, connector: str, delivery: str) -> Iterator[Reco
 def read_plain_again(kept: Malformed, content: str) -> Iterator[Record | Malformed]:
     """The corrected line ``content`` of what was malformed, under the same header. Raises DeliveryError for a file that was refused as a whole."""
     if not kept.header:
-        raise DeliveryError("this cannot be corrected by itself: drop the file again")
+        raise DeliveryError("this cannot be corrected by itself: drop the file again 不能单独更正，请重新投放文件")
     for item in read_plain(io.BytesIO(f"{kept.header}\n{content}".encode()), kept.origin.connector, kept.origin.delivery):
         yield replace(item, origin=kept.origin)
 
@@ -148,7 +148,7 @@ def _lines(text: io.TextIOWrapper, connector: str, delivery: str) -> Iterator[Re
         except StopIteration:
             return
         except csv.Error as error:
-            yield Malformed(origin, "", f"not CSV: {error}", "", header)
+            yield Malformed(origin, "", f"not CSV 不是合规的 CSV: {error}", "", header)
             continue
         if not cells:
             continue
@@ -166,7 +166,7 @@ def _bounded(text: io.TextIOWrapper) -> Iterator[str]:
     while line := text.readline(MAX_LINE + 1):
         number += 1
         if len(line) > MAX_LINE:
-            raise DeliveryError(f"line {number}: more than {MAX_LINE} characters")
+            raise DeliveryError(f"line {number}: more than {MAX_LINE} characters 该行过长")
         yield line
 
 
@@ -174,30 +174,30 @@ def _header(reader: Iterator[list[str]]) -> list[str]:
     try:
         header = next(reader, [])
     except csv.Error as error:
-        raise DeliveryError(f"the header is not CSV: {error}") from error
+        raise DeliveryError(f"the header is not CSV 表头不是合规的 CSV: {error}") from error
     if header[:2] != ["uscc", "period"]:
-        raise DeliveryError("the header must begin with uscc,period")
+        raise DeliveryError("the header must begin with uscc,period 表头须以这两列开头")
     fields = header[2:]
     if len(fields) > MAX_FIELDS or len(set(fields)) != len(fields) or not all(_FIELD.fullmatch(name) for name in fields):
-        raise DeliveryError(f"the header must name at most {MAX_FIELDS} different fields in lower case")
+        raise DeliveryError(f"the header must name at most {MAX_FIELDS} different fields in lower case 表头字段须小写、不重复、不超数")
     return fields
 
 
 def _fault(cells: list[str], fields: list[str], seen: set[int]) -> tuple[str, str]:
     """(column, what is wrong with it) of a line; empty where nothing is. The column is empty for the line as a whole."""
     if len(cells) != len(fields) + 2:
-        return "", f"{len(cells)} cells where the header has {len(fields) + 2}"
+        return "", f"{len(cells)} cells where the header has {len(fields) + 2} 单元格数与表头不符"
     for name, cell in zip(("uscc", "period", *fields), cells, strict=True):
         if len(cell) > MAX_CELL or _CONTROL.search(cell):
-            return name, f"a cell holds control characters or more than {MAX_CELL} characters"
+            return name, f"a cell holds control characters or more than {MAX_CELL} characters 单元格含控制字符或内容过长"
         if name == VALID_FROM and not _DATE.fullmatch(cell.strip()):
-            return name, "valid_from is not a date like 2024-01-31"
+            return name, "valid_from is not a date like 2024-01-31 应为日期"
     reason = _uscc_fault(cells[0])
     if reason:
         return "uscc", reason
     if not _PERIOD.fullmatch(cells[1]):
-        return "period", "period is not like 1995 or 2023-12"
-    return "", "a second line for this uscc and period" if hash((cells[0], cells[1])) in seen else ""
+        return "period", "period is not like 1995 or 2023-12 所属期格式不符"
+    return "", "a second line for this uscc and period 同一企业同一所属期重复" if hash((cells[0], cells[1])) in seen else ""
 
 
 def _uscc_fault(code: str) -> str:

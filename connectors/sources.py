@@ -21,9 +21,9 @@ _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 def _seconds(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-        raise ValueError("a number is expected, without quotes")  # noqa: TRY004  pydantic reports ValueErrors
+        raise ValueError("a number is expected, without quotes 应为数字，不加引号")  # noqa: TRY004  pydantic reports ValueErrors
     if not 0 <= value <= 86_400:
-        raise ValueError("a number from 0 to 86400 is expected")
+        raise ValueError("a number from 0 to 86400 is expected 数值超出范围")
     return float(value)
 
 
@@ -71,9 +71,9 @@ class SqlSource(Part):
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
         if (self.url is None) == (self.url_file is None):
-            raise ValueError("either url or url_file is given")
+            raise ValueError("either url or url_file is given 须填且只填其一")
         if (self.view is None) == (self.query is None):
-            raise ValueError("either view or query is given")
+            raise ValueError("either view or query is given 须填且只填其一")
         return self
 
 
@@ -157,22 +157,22 @@ class HttpSource(Part):
             parts = urlsplit(self.url)
             host, port = parts.hostname, parts.port
         except ValueError as error:
-            raise ValueError("url is not a URL") from error
+            raise ValueError("url is not a URL 网址有误") from error
         if port == 0 or not host or parts.username is not None or parts.fragment:
-            raise ValueError("url names a host, and neither user nor fragment")
+            raise ValueError("url names a host, and neither user nor fragment 网址须有主机，不含用户和片段")
         if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
-            raise ValueError("url begins with https://; http:// only on this machine itself")
+            raise ValueError("url begins with https://; http:// only on this machine itself http 仅限本机")
         if self.rate_per_s == 0 or self.timeout_s == 0:
-            raise ValueError("rate_per_s and timeout_s are above 0")
+            raise ValueError("rate_per_s and timeout_s are above 0 须大于零")
         for name in self.headers:
             if not _HEADER.fullmatch(name) or name.lower() in {"authorization", "host", "signature", "signature-input"}:
-                raise ValueError(f"headers: {name} is not one that may be set here")
+                raise ValueError(f"headers: {name} is not one that may be set here 此请求头不能在此设置")
         return self
 
 
 def _rate(value: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)) or not 0 < value < 10**6:
-        raise ValueError("yuan for one unit of the currency are expected, a number above 0 without quotes")
+        raise ValueError("yuan for one unit of the currency are expected, a number above 0 without quotes 应为折合人民币元的汇率，不加引号")
     return Decimal(value)
 
 

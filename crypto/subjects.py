@@ -54,7 +54,7 @@ def examine_uscc(uscc: str) -> str:
     _check_characters(uscc)
     inner = _inner_character(uscc[8:16])
     if uscc[16] != inner:
-        raise SubjectError(f"inner check character of the organisation is {uscc[16]!r}, expected {inner!r}")
+        raise SubjectError(f"inner check character of the organisation is {uscc[16]!r}, expected {inner!r} 组织机构代码校验码不符")
     outer = outer_character(uscc[:17])
     return "" if uscc[17] == outer else f"outer check character is {uscc[17]!r}, expected {outer!r}"
 
@@ -86,13 +86,13 @@ def _check_characters(uscc: str) -> None:
     if _FORM.fullmatch(uscc):
         return
     if len(uscc) != _LENGTH:
-        raise SubjectError(f"length: {len(uscc)} characters, expected {_LENGTH}")
+        raise SubjectError(f"length: {len(uscc)} characters, expected {_LENGTH} 位数不符")
     _check_charset(uscc)
     if not (uscc[2:8].isascii() and uscc[2:8].isdigit()):
-        raise SubjectError("charset: characters 3 to 8, the division, are not digits")
+        raise SubjectError("charset: characters 3 to 8, the division, are not digits 行政区划码应为数字")
 
 
 def _check_charset(text: str) -> None:
     for position, character in enumerate(text, start=1):
         if character not in CHARSET:
-            raise SubjectError(f"charset: character {position} is {character!r}, expected one of {CHARSET}")
+            raise SubjectError(f"charset: character {position} is {character!r}, expected one of {CHARSET} 含不允许的字符")

@@ -19,7 +19,7 @@ def origin_of(uri: str) -> tuple[str, str, int | None]:
         parts = urlsplit(uri)
         port = parts.port
     except ValueError as error:
-        raise DeliveryError("the answer leads to what is no address") from error
+        raise DeliveryError("the answer leads to what is no address 应答中的网址无效") from error
     return parts.scheme, parts.hostname or "", _PORTS.get(parts.scheme) if port is None else port
 
 
@@ -28,4 +28,4 @@ def joined(uri: str, link: str) -> str:
     try:
         return urljoin(uri, link)
     except ValueError as error:
-        raise DeliveryError("the answer leads to what is no address") from error
+        raise DeliveryError("the answer leads to what is no address 应答中的网址无效") from error

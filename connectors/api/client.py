@@ -28,10 +28,10 @@ Trust = ssl.SSLContext | bool
 _AGAIN = {429, 500, 502, 503, 504}
 _MOVED = {301, 302, 303, 307, 308}
 _WHY: dict[type[httpx.TransportError], str] = {
-    httpx.ConnectTimeout: "no connection within timeout_s",
-    httpx.ReadTimeout: "no answer within timeout_s",
-    httpx.RemoteProtocolError: "the connection broke off, or what answers does not speak HTTP",
-    httpx.ReadError: "the connection broke off",
+    httpx.ConnectTimeout: "no connection within timeout_s 连接超时",
+    httpx.ReadTimeout: "no answer within timeout_s 应答超时",
+    httpx.RemoteProtocolError: "the connection broke off, or what answers does not speak HTTP 连接中断，或对方不是 HTTP 服务",
+    httpx.ReadError: "the connection broke off 连接中断",
 }
 _BACK_OFF = wait_exponential_jitter(multiplier=0.5, max=30, jitter=0.5)
 
@@ -85,23 +85,23 @@ class Client:
         try:
             return attempts(self._follow, uri)
         except _TryLaterError as error:
-            raise SourceUnavailableError(f"{_shown(uri)}: {error}, after {self._source.retries + 1} attempts") from error
+            raise SourceUnavailableError(f"{_shown(uri)}: {error}, after {self._source.retries + 1} attempts 多次尝试仍未成功") from error
 
     def _follow(self, uri: str) -> bytes:
         for _ in range(MAX_REDIRECTS + 1):
             if origin_of(uri) != self._origin:
-                raise DeliveryError("the answer leads to another host, which is not asked")
+                raise DeliveryError("the answer leads to another host, which is not asked 应答转向其他主机，不予访问")
             body, moved = self._ask(uri)
             if moved is None:
                 return body
             uri = joined(uri, moved)
-        raise SourceUnavailableError(f"{_shown(uri)}: more than {MAX_REDIRECTS} redirections")
+        raise SourceUnavailableError(f"{_shown(uri)}: more than {MAX_REDIRECTS} redirections 转向次数过多")
 
     def _ask(self, uri: str) -> tuple[bytes, str | None]:
         self._keep_pace()
         left_s = self._ends_at - time.monotonic()
         if left_s <= 0:
-            raise SourceUnavailableError(f"{_shown(uri)}: the run was not at its end after {self._source.run_s:g} s (run_s)")
+            raise SourceUnavailableError(f"{_shown(uri)}: the run was not at its end after {self._source.run_s:g} s (run_s) 本轮读取超时")
         alarm = _Alarm(self._sockets)
         try:
             with (
@@ -113,19 +113,23 @@ class Client:
                 if answer.status_code in _MOVED:
                     return b"", answer.headers.get("Location", "")
                 if answer.status_code != 200:
-                    raise SourceUnavailableError(f"{_shown(uri)}: status {answer.status_code}")
+                    raise SourceUnavailableError(f"{_shown(uri)}: status {answer.status_code} 接口返回错误状态")
                 body = self._body(answer)
                 if not alarm.rang:  # what was cut off may look like an answer that ends
                     return body, None
         except httpx.TransportError as error:
             if _distrusts(error):
-                raise SourceUnavailableError(f"{_shown(uri)}: the certificate there is not trusted, see ca_file: {_said(error)}") from error
+                raise SourceUnavailableError(
+                    f"{_shown(uri)}: the certificate there is not trusted, see ca_file: {_said(error)} 对方证书不受信任"
+                ) from error
             if not alarm.rang:
                 raise _TryLaterError(_said(error)) from error
         except (httpx.InvalidURL, httpx.HTTPError, UnicodeError) as error:
-            raise SourceUnavailableError(f"{_shown(uri)}: {type(error).__name__}") from error
+            raise SourceUnavailableError(f"{_shown(uri)}: {type(error).__name__} 接口无法访问") from error
         self._let_go()
-        raise SourceUnavailableError(f"{_shown(uri)}: no whole answer within {min(left_s, self._source.answer_s):.3g} s (answer_s, run_s)")
+        raise SourceUnavailableError(
+            f"{_shown(uri)}: no whole answer within {min(left_s, self._source.answer_s):.3g} s (answer_s, run_s) 未在时限内收到完整应答"
+        )
 
     def _trace(self, event: str, about: dict[str, Any]) -> None:
         if event == "connection.connect_tcp.complete":
@@ -138,12 +142,12 @@ class Client:
 
     def _body(self, answer: httpx.Response) -> bytes:
         if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise DeliveryError("the answer is packed, though it was asked for as it is")
+            raise DeliveryError("the answer is packed, though it was asked for as it is 应答不应压缩")
         body = bytearray()
         for chunk in answer.iter_raw():
             body += chunk
             if len(body) > self._source.max_bytes:
-                raise DeliveryError(f"the answer has more than {self._source.max_bytes} bytes")
+                raise DeliveryError(f"the answer has more than {self._source.max_bytes} bytes 应答过大")
         return bytes(body)
 
     def _keep_pace(self) -> None:
@@ -186,7 +190,7 @@ def trust_of(source: HttpSource, base: Path) -> Trust:
     try:
         return ssl.create_default_context(cafile=base / source.ca_file)
     except (OSError, ssl.SSLError) as error:
-        raise MappingError(f"source.ca_file: {base / source.ca_file} holds no certificate that can be read") from error
+        raise MappingError(f"source.ca_file: {base / source.ca_file} holds no certificate that can be read 没有可读取的证书") from error
 
 
 def _shown(uri: str) -> str:

@@ -54,7 +54,7 @@ class ApiConnector:
             before = ""
             while turn is not None:
                 if turn.uri in asked or len(asked) == MAX_PAGES:
-                    raise SourceUnavailableError("the pages do not come to an end")
+                    raise SourceUnavailableError("the pages do not come to an end 分页没有尽头")
                 asked.add(turn.uri)
                 page, turn = self._read(client, turn)
                 if page.fault or page.found:
@@ -103,7 +103,7 @@ class _Page:
         for number, item in enumerate(self.found, start=1):
             origin = Origin(self.mapping.id, self.name, f"item {number}")
             if not isinstance(item, dict):
-                yield malformed(origin, "", "an object is expected", _shown(item))
+                yield malformed(origin, "", "an object is expected 应为 JSON 对象", _shown(item))
                 continue
             cells = [_cell(value_at(item, name)) for name in reader.columns]
             try:
@@ -125,13 +125,13 @@ def _document(body: bytes) -> object:
     try:
         return json.loads(body, parse_int=str, parse_float=_number, parse_constant=str)
     except (ValueError, RecursionError) as error:
-        raise DeliveryError("the answer is not JSON") from error
+        raise DeliveryError("the answer is not JSON 不是合规的 JSON") from error
 
 
 def _list_at(document: object, path: str | None) -> list[object]:
     found = document if path is None else value_at(document, path)
     if not isinstance(found, list):
-        raise DeliveryError(f"there is no list at {path or 'the top'}")
+        raise DeliveryError(f"there is no list at {path or 'the top'} 该处应为列表")
     return found
 
 

@@ -36,9 +36,9 @@ def credentials_of(auth: TokenAuth | SignatureAuth | None, base: Path) -> Creden
     try:
         key = bytes.fromhex(secret)
     except ValueError as error:
-        raise MappingError(f"{auth.file}: the key is written in hex") from error
+        raise MappingError(f"{auth.file}: the key is written in hex 密钥须为十六进制") from error
     if len(key) < MIN_KEY_BYTES:
-        raise MappingError(f"{auth.file}: a key has at least {MIN_KEY_BYTES} bytes")
+        raise MappingError(f"{auth.file}: a key has at least {MIN_KEY_BYTES} bytes 密钥过短")
     key_id = auth.key_id
     return lambda uri: signature_headers(uri, key, key_id, created=int(time.time()), nonce=secrets.token_urlsafe(16))
 

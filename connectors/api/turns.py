@@ -84,7 +84,7 @@ def _text_at(document: object, path: str) -> str:
     if value is ABSENT or value is None:
         return ""
     if not isinstance(value, str) or len(value) > 4000:
-        raise DeliveryError(f"{path}: a text of at most 4000 characters is expected, which says what comes next")
+        raise DeliveryError(f"{path}: a text of at most 4000 characters is expected, which says what comes next 应为指明下一页的文字，且不得过长")
     return value
 
 
@@ -93,7 +93,7 @@ def _total(document: object, page: NumberedPages | OffsetPages) -> float:
         return math.inf
     value = value_at(document, page.total)
     if not isinstance(value, str) or not (value.isascii() and value.isdecimal() and len(value) < 16):
-        raise DeliveryError(f"{page.total}: the number of all items is expected")
+        raise DeliveryError(f"{page.total}: the number of all items is expected 应为总条数")
     return int(value)
 
 

@@ -37,7 +37,7 @@ class Channels:
 
     def __init__(self, dialect: str) -> None:
         if dialect not in DIALECTS:
-            raise MappingError(f"dialect {dialect!a}: one of {', '.join(DIALECTS)} is right")
+            raise MappingError(f"dialect {dialect!a}: one of {', '.join(DIALECTS)} is right 应为其中之一")
         self.dialect = dialect
         self._channels = _table(dialect)
 

@@ -120,10 +120,12 @@ def parse_declaration(message: Element) -> Declaration:
         {} if child is None else _values(child, unknown) for child in (_one(message, n) for n in ("DecHead", "DecSign", "DecFreeTxt"))
     )
     if head.get("IEFlag") not in {"I", "E"}:
-        raise DeliveryError("DecHead/IEFlag: I or E is expected")
+        raise DeliveryError("DecHead/IEFlag: I or E is expected 应为 I 或 E")
     keys = [values[name] for values, name in ((head, "SeqNo"), (sign, "ClientSeqNo")) if values.get(name)]
     if not keys or any(len(key) > MAX_KEY for key in keys):
-        raise DeliveryError(f"DecSign/ClientSeqNo or DecHead/SeqNo of at most {MAX_KEY} characters is expected: answers are joined by them")
+        raise DeliveryError(
+            f"DecSign/ClientSeqNo or DecHead/SeqNo of at most {MAX_KEY} characters is expected: answers are joined by them 缺少编号或过长"
+        )
     lists: dict[str, list[Values]] = {name: [] for name in (*(name for name, _ in SECTIONS.values()), *BARE.values())}
     others: list[Part] = []
     for child in message.children:
@@ -146,13 +148,13 @@ def build_declaration(declaration: Declaration, version: str = "5.0") -> bytes:
     value is too long, of another form, or has no place in this version; when ``version`` is none of VERSIONS; when it could not be read back.
     """
     if version not in VERSIONS:
-        raise DeclarationError(f"version {version!a}: one of {', '.join(VERSIONS)} is right")
+        raise DeclarationError(f"version {version!a}: one of {', '.join(VERSIONS)} is right 应为其中之一")
     written = ['<?xml version="1.0" encoding="UTF-8"?>\n', f'<DecMessage Version="{version}" xmlns="{NAMESPACE}">']
     written += _written(Part("DecHead", _head(declaration, version)), "DecHead", version)
     lines = tuple(Part("DecList", line.values, line.parts) for line in declaration.goods)
     for number_, line in enumerate(lines, 1):
         if not (line.values.get("DeclTotal") and line.values.get("TradeCurr")):
-            raise DeclarationError(f"DecLists/DecList[{number_}]: DeclTotal and TradeCurr are needed")
+            raise DeclarationError(f"DecLists/DecList[{number_}]: DeclTotal and TradeCurr are needed 两项必填")
     written += _written(Part("DecLists", parts=lines), "DecLists", version)
     for wrapper, (name, item) in SECTIONS.items():
         if items := getattr(declaration, name):
@@ -170,9 +172,9 @@ def _head(declaration: Declaration, version: str) -> Values:
     renamed = {"TradeCoScc": "TradeCodeScc"} if version == "3.1" else {"TradeCodeScc": "TradeCoScc"}
     head = {renamed.get(name, name): value for name, value in declaration.head.items()}
     if head.get("IEFlag") not in {"I", "E"}:
-        raise DeclarationError("DecHead/IEFlag: I or E is needed")
+        raise DeclarationError("DecHead/IEFlag: I or E is needed 应为 I 或 E")
     if not (head.get("SeqNo") or declaration.sign.get("ClientSeqNo")):
-        raise DeclarationError("DecSign/ClientSeqNo or DecHead/SeqNo is needed: answers are joined by them")
+        raise DeclarationError("DecSign/ClientSeqNo or DecHead/SeqNo is needed: answers are joined by them 回执凭此编号关联，须填其一")
     return head
 
 
@@ -186,25 +188,25 @@ def _written(part: Part, path: str, version: str) -> Iterator[str]:
         _check_name(path, name)
         rule = known.get(name)
         if rule is not None and rule.versions and version not in rule.versions:
-            raise DeclarationError(f"{path}/{name}: only messages of version {', '.join(rule.versions)} have it, not {version}")
+            raise DeclarationError(f"{path}/{name}: only messages of version {', '.join(rule.versions)} have it, not {version} 此版本没有此字段")
         (ANY if rule is None else rule.form).check(f"{path}/{name}", value)
         yield f"<{name}>{escape(value, _CARRIAGE_RETURN)}</{name}>"
     for place, inner in enumerate(part.parts, 1):
         if not (inner.values or inner.parts) and path not in _LISTS:
-            raise DeclarationError(f"{path}/{inner.name}: a part without fields would be read back as a field")
+            raise DeclarationError(f"{path}/{inner.name}: a part without fields would be read back as a field 没有字段的部分会被读成字段")
         yield from _written(inner, f"{path}/{inner.name}[{place}]", version)
     yield f"</{part.name}>"
 
 
 def _check_name(path: str, name: str) -> None:
     if not _NAME.fullmatch(name):
-        raise DeclarationError(f"{path}: {name[:40]!a} is no name of an element")
+        raise DeclarationError(f"{path}: {name[:40]!a} is no name of an element 元素名无效")
 
 
 def _one(message: Element, name: str) -> Element | None:
     found = message.find(name)
     if found is None and name == "DecHead":
-        raise DeliveryError("DecMessage: DecHead is missing")
+        raise DeliveryError("DecMessage: DecHead is missing 缺少表头")
     return found
 
 
@@ -212,7 +214,7 @@ def _values(element: Element, unknown: list[str]) -> dict[str, str]:
     """The plain fields of a part that has nothing else. Raises DeliveryError."""
     values = element.leaves()
     if len(values) != len(element.children):
-        raise DeliveryError(f"{element.name}: elements within {next(child.name for child in element.children if child.children)[:40]!a}")
+        raise DeliveryError(f"{element.name}: elements within 内含下级元素 {next(child.name for child in element.children if child.children)[:40]!a}")
     _check(element.name, values, unknown)
     return values
 
@@ -228,7 +230,7 @@ def _check(name: str, values: Values, unknown: list[str]) -> None:
 def _items(wrapper: Element, name: str) -> Iterator[Element]:
     for child in wrapper.children:
         if child.name != name:
-            raise DeliveryError(f"{wrapper.name}: {child.name[:40]!a} where {name} is expected")
+            raise DeliveryError(f"{wrapper.name}: {child.name[:40]!a} where {name} is expected 元素不符")
         yield child
 
 
@@ -238,7 +240,7 @@ def _goods(message: Element, unknown: list[str]) -> Iterator[GoodsLine]:
         values = item.leaves()
         _check("DecList", values, unknown)
         if not (values.get("DeclTotal") and values.get("TradeCurr")):
-            raise DeliveryError(f"DecLists/DecList[{place}]: DeclTotal and TradeCurr are expected")
+            raise DeliveryError(f"DecLists/DecList[{place}]: DeclTotal and TradeCurr are expected 两项必填")
         if not _CURRENCY.fullmatch(values["TradeCurr"]):
-            raise DeliveryError(f"DecLists/DecList[{place}]/TradeCurr: one to five letters or digits are expected, it names a field")
+            raise DeliveryError(f"DecLists/DecList[{place}]/TradeCurr: one to five letters or digits are expected, it names a field 币制有误")
         yield GoodsLine(values, tuple(part_of(child) for child in item.children if child.children))

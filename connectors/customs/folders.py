@@ -84,9 +84,9 @@ class ClientFolders:
             here = _folders(self._root)
             client = here if here.keys() & set(BOXES) else _folders(here[CLIENT]) if CLIENT in here else {}
         except OSError as error:
-            raise SourceUnavailableError(f"{self._root}: {error.strerror}") from error
+            raise SourceUnavailableError(f"{self._root}: {error.strerror} 文件夹无法读取") from error
         if not client.keys() & set(BOXES):
-            raise SourceUnavailableError(f"{self._root} has neither Deccus001 nor one of OutBox, SentBox, FailBox, InBox in it")
+            raise SourceUnavailableError(f"{self._root} has neither Deccus001 nor one of OutBox, SentBox, FailBox, InBox in it 不是导入客户端文件夹")
         return [client[name] for name in BOXES if name in client]
 
 
@@ -100,14 +100,14 @@ def read_file(found: Found) -> list[Piece] | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise DeliveryError(f"cannot be opened: {error.strerror}") from error
+        raise DeliveryError(f"cannot be opened: {error.strerror} 文件无法打开") from error
     with os.fdopen(descriptor, "rb") as file:
         if found.look[0] > MAX_FILE_BYTES:
-            raise DeliveryError(f"{found.look[0]} bytes; a file has at most {MAX_FILE_BYTES}")
+            raise DeliveryError(f"{found.look[0]} bytes; a file has at most {MAX_FILE_BYTES} 文件过大")
         try:
             data = file.read(MAX_FILE_BYTES + 1)
         except OSError as error:
-            raise DeliveryError(f"cannot be read: {error.strerror}") from error
+            raise DeliveryError(f"cannot be read: {error.strerror} 文件无法读取") from error
         if _look(os.fstat(file.fileno())) != found.look:
             return None
     return list(unpack(data))
@@ -127,15 +127,15 @@ def unpack(data: bytes) -> Iterator[Piece]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = [member for member in archive.infolist() if not member.filename.endswith("/")]
             if not 1 <= len(members) <= MAX_MEMBERS:
-                raise DeliveryError(f"a zip with {len(members)} files; 1 to {MAX_MEMBERS} are right")
+                raise DeliveryError(f"a zip with {len(members)} files; 1 to {MAX_MEMBERS} are right 压缩包内文件数不符")
             for member in members:
                 piece, size = _member(archive, member)
                 unpacked += size  # of refused ones too: they were unpacked as well
                 if unpacked > MAX_UNPACKED_BYTES:
-                    raise DeliveryError(f"a zip that unpacks to more than {MAX_UNPACKED_BYTES} bytes")
+                    raise DeliveryError(f"a zip that unpacks to more than {MAX_UNPACKED_BYTES} bytes 解压后过大")
                 yield piece
     except ZIP_FAULTS as error:
-        raise DeliveryError(f"a damaged zip: {type(error).__name__}") from error
+        raise DeliveryError(f"a damaged zip: {type(error).__name__} 压缩包已损坏") from error
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[Piece, int]:
@@ -146,11 +146,11 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[Piece, i
             with archive.open(member) as file:
                 data = file.read(MAX_BYTES + 1)  # by what comes out, not by what the header says
         except ZIP_FAULTS as error:
-            fault = f"damaged: {type(error).__name__}"
+            fault = f"damaged: {type(error).__name__} 已损坏"
     if len(data) > MAX_BYTES:
-        fault = f"unpacks to more than {MAX_BYTES} bytes"
+        fault = f"unpacks to more than {MAX_BYTES} bytes 解压后过大"
     elif data.startswith(_ZIP):
-        fault = "a zip within a zip"
+        fault = "a zip within a zip 压缩包内又有压缩包"
     return Piece(shown_name(member.filename), b"" if fault else data, fault), len(data)
 
 
@@ -158,9 +158,9 @@ def _refusal(member: zipfile.ZipInfo) -> str:
     """Why a member is not unpacked; empty where it is."""
     parts = member.filename.replace("\\", "/").split("/")
     if not member.filename or not parts[0] or ".." in parts or ":" in parts[0]:
-        return "no name, or one that leads out of the zip"
+        return "no name, or one that leads out of the zip 没有文件名，或指向压缩包之外"
     if not plainly_packed(member):
-        return "encrypted, or packed in a way that is not read; plain and deflated are"
+        return "encrypted, or packed in a way that is not read; plain and deflated are 已加密，或压缩方式不符"
     return ""
 
 

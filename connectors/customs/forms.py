@@ -44,14 +44,14 @@ class Form:
     def check(self, path: str, value: str) -> None:
         """Holds when ``value`` may be written. Raises DeclarationError that names ``path``, the limit and what is wrong."""
         if _ILLEGAL.search(value):
-            raise DeclarationError(f"{path}: a character that XML cannot carry")
+            raise DeclarationError(f"{path}: a character that XML cannot carry 含 XML 不允许的字符")
         if value != value.strip():
-            raise DeclarationError(f"{path}: white space at an end of the value would not be read back")
+            raise DeclarationError(f"{path}: white space at an end of the value would not be read back 值的首尾不得有空白")
         if value == "" or self.kind == "any":
             return
         if self.kind == "choice":
             if value not in self.choices:
-                raise DeclarationError(f"{path}: one of {', '.join(self.choices)} is right, not {value[:20]!a}")
+                raise DeclarationError(f"{path}: one of {', '.join(self.choices)} is right, not {value[:20]!a} 应为其中之一")
         elif self.kind == "text":
             self._check_length(path, len(value), "characters")
         else:
@@ -60,14 +60,14 @@ class Form:
     def _check_number(self, path: str, value: str) -> None:
         whole, _, fraction = value.partition(".")
         if not _NUMBER.fullmatch(value):
-            raise DeclarationError(f"{path}: a number >= 0 in plain digits is right ({self.limit}), not {value[:40]!a}")
+            raise DeclarationError(f"{path}: a number >= 0 in plain digits is right ({self.limit}), not {value[:40]!a} 应为非负数字")
         if len(fraction) > self.fraction:
-            raise DeclarationError(f"{path}: {len(fraction)} fraction digits; at most {self.fraction} are right ({self.limit})")
+            raise DeclarationError(f"{path}: {len(fraction)} fraction digits; at most {self.fraction} are right ({self.limit}) 小数位数过多")
         self._check_length(path, len(whole) + len(fraction), "digits")
 
     def _check_length(self, path: str, length: int, what: str) -> None:
         if length > self.most or (self.exact and length != self.most):
-            raise DeclarationError(f"{path}: {length} {what}; {'exactly' if self.exact else 'at most'} {self.most} are right ({self.limit})")
+            raise DeclarationError(f"{path}: {length} {what}; {'exactly' if self.exact else 'at most'} {self.most} are right ({self.limit}) 长度不符")
 
 
 ANY = Form.parse("")
@@ -100,5 +100,5 @@ def amount_fields(part: str) -> tuple[str, ...]:
 def number(path: str, value: str) -> Decimal:
     """The exact number that ``value`` is. Raises DeliveryError naming ``path`` when it is none in plain digits."""
     if not _NUMBER.fullmatch(value):
-        raise DeliveryError(f"{path}: a number >= 0 in plain digits is expected")
+        raise DeliveryError(f"{path}: a number >= 0 in plain digits is expected 应为非负数字")
     return Decimal(value)

@@ -41,7 +41,7 @@ class Element:
         """The only child of this name, None where there is none. Raises DeliveryError when there are several."""
         found = [child for child in self.children if child.name == name]
         if len(found) > 1:
-            raise DeliveryError(f"{self.name}: {name} stands {len(found)} times, once is right")
+            raise DeliveryError(f"{self.name}: {name} stands {len(found)} times, once is right 只应出现一次")
         return found[0] if found else None
 
     def append(self, child: Element) -> None:
@@ -57,7 +57,7 @@ class Element:
         for child in self.children:
             if not child.children:
                 if child.name in found:
-                    raise DeliveryError(f"{self.name}: {child.name} stands twice, once is right")
+                    raise DeliveryError(f"{self.name}: {child.name} stands twice, once is right 只应出现一次")
                 found[child.name] = child.text
         return found
 
@@ -84,7 +84,7 @@ def read_xml(data: bytes) -> Element:
     document type, an encoding that is not its own or none that we read, has text between elements, or is not well-formed.
     """
     if len(data) > MAX_BYTES:
-        raise DeliveryError(f"{len(data)} bytes; a message has at most {MAX_BYTES}")
+        raise DeliveryError(f"{len(data)} bytes; a message has at most {MAX_BYTES} 报文过大")
     return _Tree().parse(_text(data))
 
 
@@ -98,17 +98,17 @@ def _text(data: bytes) -> str:
         if declared is not None:
             name = declared[1].decode("latin-1").lower()
             if name not in CODECS:
-                raise DeliveryError(f"encoding {name[:20]!a}; one of UTF-8, GB2312, GBK, GB18030 is read")
+                raise DeliveryError(f"encoding {name[:20]!a}; one of UTF-8, GB2312, GBK, GB18030 is read 不支持此编码")
             return data.decode(CODECS[name])
     except UnicodeDecodeError as error:
-        raise DeliveryError(f"byte {error.start} is not {error.encoding}, which the message says it is") from error
+        raise DeliveryError(f"byte {error.start} is not {error.encoding}, which the message says it is 与报文所称编码不符") from error
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         try:
             return data.decode("gb18030")
         except UnicodeDecodeError:
-            raise DeliveryError(f"byte {error.start} is neither UTF-8 nor GB18030, and no encoding is declared") from error
+            raise DeliveryError(f"byte {error.start} is neither UTF-8 nor GB18030, and no encoding is declared 无法识别编码") from error
 
 
 class _Tree:
@@ -131,20 +131,22 @@ class _Tree:
         try:
             self._parser.Parse(text.encode("utf-8"), True)
         except expat.ExpatError as error:
-            raise DeliveryError(f"not XML: {error}") from error
+            raise DeliveryError(f"not XML 不是合规的 XML: {error}") from error
         except UnicodeEncodeError as error:
-            raise DeliveryError(f"character {error.start} is half of a surrogate pair") from error
+            raise DeliveryError(f"character {error.start} is half of a surrogate pair 字符不完整") from error
         if self._root is None:
-            raise DeliveryError("not XML: there is no element")
+            raise DeliveryError("not XML: there is no element 没有任何元素")
         return self._root
 
     def _doctype(self, *_: object) -> None:
-        raise DeliveryError(f"line {self._parser.CurrentLineNumber}: a document type; messages have none, and entities are not expanded")
+        raise DeliveryError(
+            f"line {self._parser.CurrentLineNumber}: a document type; messages have none, and entities are not expanded 报文不应有文档类型"
+        )
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._elements += 1
         if len(self._open) >= MAX_DEPTH or self._elements > MAX_ELEMENTS:
-            raise DeliveryError(f"line {self._parser.CurrentLineNumber}: more than {MAX_DEPTH} levels or {MAX_ELEMENTS} elements")
+            raise DeliveryError(f"line {self._parser.CurrentLineNumber}: more than {MAX_DEPTH} levels or {MAX_ELEMENTS} elements 层级过深或元素过多")
         named = {key.rpartition(":")[2]: value for key, value in attributes.items()} if attributes else _NONE
         element = Element(name.rpartition(":")[2] if ":" in name else name, named)
         if self._open:
@@ -173,4 +175,4 @@ class _Tree:
         self._text.clear()
 
     def _refuse_text(self, element: Element) -> NoReturn:
-        raise DeliveryError(f"line {self._parser.CurrentLineNumber}: text between the elements of {element.name[:40]!a}")
+        raise DeliveryError(f"line {self._parser.CurrentLineNumber}: text between the elements of {element.name[:40]!a} 元素之间不应有文字")

@@ -99,7 +99,7 @@ def read_message(data: bytes) -> Read:
     envelope, inner = _envelope(root)
     within = read_xml(inner)
     if within.name == "DxpMsg":
-        raise DeliveryError("DxpMsg/Data: an envelope within an envelope")
+        raise DeliveryError("DxpMsg/Data: an envelope within an envelope 信封内又有信封")
     return Read(_message(within), inner, envelope)
 
 
@@ -108,18 +108,18 @@ def check_times(message: Message, now: float) -> None:
     one of the far future would decide for ever. Raises DeliveryError."""
     latest = datetime.fromtimestamp(now + _SLACK_S, _CHINA).replace(tzinfo=None)
     if isinstance(message, Receipt) and (message.at > latest or (message.declared_on is not None and message.declared_on > latest.date())):
-        raise DeliveryError("NOTICE_DATE, D_DATE: a time that has not come yet")
+        raise DeliveryError("NOTICE_DATE, D_DATE: a time that has not come yet 时间晚于当前")
     signed = message.sign.get("SignDate", "") if isinstance(message, Declaration) else ""
     if signed and not _SIGNED.fullmatch(signed):
-        raise DeliveryError("DecSign/SignDate: like 2023030110152200 is expected")
+        raise DeliveryError("DecSign/SignDate: like 2023030110152200 is expected 时间格式不符")
     if "".join(filter(str.isdecimal, signed))[:14] > latest.strftime("%Y%m%d%H%M%S"):
-        raise DeliveryError("DecSign/SignDate: a time that has not come yet")
+        raise DeliveryError("DecSign/SignDate: a time that has not come yet 时间晚于当前")
 
 
 def _message(root: Element) -> Message:
     parse = _PARSERS.get(root.name)
     if parse is None:
-        raise DeliveryError(f"root element {root.name[:40]!a}; one of DxpMsg, {', '.join(_PARSERS)} is read")
+        raise DeliveryError(f"root element {root.name[:40]!a}; one of DxpMsg, {', '.join(_PARSERS)} is read 不读取此类报文")
     return parse(root)
 
 
@@ -127,17 +127,17 @@ def _wrapped(root: Element) -> Declaration:
     """The older wrapper ImportMessage."""
     kind, body = _child(root, "SWImpHead").leaves().get("MsgType"), _child(root, "SWImpData")
     if kind != "SWDEC001":
-        raise DeliveryError("ImportMessage/SWImpHead/MsgType: SWDEC001 is expected")
+        raise DeliveryError("ImportMessage/SWImpHead/MsgType: SWDEC001 is expected 报文类型不符")
     return parse_declaration(_child(body, "DecMessage"))
 
 
 def _response(root: Element) -> ImportResponse:
     values = root.leaves()
     if len(values) != len(root.children):
-        raise DeliveryError("DecImportResponse: elements within its fields")
+        raise DeliveryError("DecImportResponse: elements within its fields 字段内不应有下级元素")
     client, seq = _key(values, "ClientSeqNo"), _key(values, "SeqNo")
     if not (client or seq):
-        raise DeliveryError("DecImportResponse: neither ClientSeqNo nor SeqNo: it answers nothing that could be found")
+        raise DeliveryError("DecImportResponse: neither ClientSeqNo nor SeqNo: it answers nothing that could be found 没有编号，无从关联报关单")
     return ImportResponse(client, seq, _needed(root, values, "ResponseCode"), values.get("ErrorMessage", ""), values)
 
 
@@ -169,7 +169,7 @@ def _noticed(root: Element, key: str, info: tuple[Part, ...], *, old: bool = Fal
 def _failure(root: Element) -> ClientFailure:
     flag, values = _child(root, "resultFlag").leaves(), root.leaves()
     if not flag:
-        raise DeliveryError("Root/resultFlag: Type and Value are expected")
+        raise DeliveryError("Root/resultFlag: Type and Value are expected 两项必填")
     parts = tuple(part_of(child) for child in root.children if child.children)
     return ClientFailure(flag.get("Type", ""), flag.get("Value", ""), values.get("failCode", ""), values.get("failInfo", ""), values, parts)
 
@@ -190,9 +190,9 @@ def _envelope(root: Element) -> tuple[Envelope, bytes]:
     try:
         inner = base64.b64decode("".join(data.text.split()), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise DeliveryError("DxpMsg/Data: not base64") from error
+        raise DeliveryError("DxpMsg/Data: not base64 不是合规的 base64") from error
     if not inner:
-        raise DeliveryError("DxpMsg/Data: there is nothing in the envelope")
+        raise DeliveryError("DxpMsg/Data: there is nothing in the envelope 信封为空")
     to = () if receivers is None else tuple(child.text for child in receivers.children)
     return Envelope(transfer.leaves(), to, {} if added is None else added.leaves()), inner
 
@@ -200,20 +200,20 @@ def _envelope(root: Element) -> tuple[Envelope, bytes]:
 def _child(element: Element, name: str) -> Element:
     found = element.find(name)
     if found is None:
-        raise DeliveryError(f"{element.name}: {name} is missing")
+        raise DeliveryError(f"{element.name}: {name} is missing 缺少此项")
     return found
 
 
 def _needed(root: Element, values: Values, name: str) -> str:
     if not values.get(name):
-        raise DeliveryError(f"{root.name}: {name} is missing or empty")
+        raise DeliveryError(f"{root.name}: {name} is missing or empty 必填")
     return values[name]
 
 
 def _key(values: Values, name: str) -> str:
     value = values.get(name, "")
     if len(value) > MAX_KEY:
-        raise DeliveryError(f"{name}: {len(value)} characters; at most {MAX_KEY} are read")
+        raise DeliveryError(f"{name}: {len(value)} characters; at most {MAX_KEY} are read 编号过长")
     return value
 
 
@@ -226,8 +226,8 @@ def _time(text: str) -> datetime:
         if _NEW_TIME.fullmatch(text):
             return datetime.fromisoformat(text)
     except ValueError as error:
-        raise DeliveryError("NOTICE_DATE: there is no such time") from error
-    raise DeliveryError("NOTICE_DATE: like 2023-01-31T09:30:00 or 20230131T09300000 is expected")
+        raise DeliveryError("NOTICE_DATE: there is no such time 无此时间") from error
+    raise DeliveryError("NOTICE_DATE: like 2023-01-31T09:30:00 or 20230131T09300000 is expected 时间格式不符")
 
 
 def _date(text: str) -> date | None:
@@ -235,8 +235,8 @@ def _date(text: str) -> date | None:
     if not text:
         return None
     if not _DATE.fullmatch(text.partition("T")[0]):
-        raise DeliveryError("D_DATE: like 2023-01-31 is expected")
+        raise DeliveryError("D_DATE: like 2023-01-31 is expected 日期格式不符")
     try:
         return date.fromisoformat(text.partition("T")[0])
     except ValueError as error:
-        raise DeliveryError("D_DATE: there is no such day") from error
+        raise DeliveryError("D_DATE: there is no such day 无此日期") from error

@@ -136,7 +136,7 @@ class SingleWindow:
         Raises DeliveryError where what is wrong is no message by itself: a damaged zip, a trader's code, a rate that is missing.
         """
         if kept.field or not kept.content or len(kept.content) >= SHOWN_TEXT:
-            raise DeliveryError("this cannot be corrected by itself: deliver it again")
+            raise DeliveryError("this cannot be corrected by itself: deliver it again 不能单独更正，请重新报送")
         plain = _DECLARATION.sub("", content.lstrip("\ufeff"), count=1)  # what it says of its encoding was of the file
         try:
             taken = self.taken(kept.origin.place, Piece("", plain.encode("utf-8", "surrogatepass")))
@@ -159,7 +159,7 @@ class SingleWindow:
             yield from self._complaint(mine, "TradeCoScc", str(error), uscc[:SHOWN_TEXT])
             return
         if self.traders is not None and uscc not in self.traders:
-            yield from self._complaint(mine, "TradeCoScc", "the mapping does not name this trader as one that the client declares for", uscc)
+            yield from self._complaint(mine, "TradeCoScc", "the mapping does not name this trader among those of the client 映射未列此收发货人", uscc)
             return
         found = {} if years is None else years
         for item in self.store.figures_of(uscc):
@@ -170,7 +170,7 @@ class SingleWindow:
             yuan, lacking = sums.yuan(None if self._rates is None else self._rates.get(year, {}))
             yield Record(uscc, year, sums.fields() | yuan | {f"{name}_previous": value for name, value in before.items()}, mine)
             for name, currency in lacking:
-                yield from self._complaint(mine, name, f"the mapping states no rate for {currency} in {year}", currency)
+                yield from self._complaint(mine, name, f"the mapping states no rate for {currency} in {year} 映射未列此币种当年汇率", currency)
             before = yuan if str(int(year) + 1) in found else {}
 
     def taken(self, place: str, piece: Piece) -> Taken:

@@ -40,7 +40,7 @@ def open_engine(source: SqlSource, base: Path) -> Engine:
             options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "connect_args": {"connect_timeout": CONNECT_TIMEOUT_S}}
             engine = create_engine(url, poolclass=NullPool, **options)
     except (NoSuchModuleError, ImportError) as error:
-        raise MappingError(f"source.url: this node has no driver for {kind}: install the extra of that name") from error
+        raise MappingError(f"source.url: this node has no driver for {kind}: install the extra of that name 未安装此数据库的驱动") from error
 
     @event.listens_for(engine, "connect")
     def forbid_writing(connection: Any, _record: object) -> None:
@@ -61,12 +61,12 @@ def reading(engine: Engine) -> Iterator[Connection]:
                 connection.exec_driver_sql("BEGIN")  # its driver begins none for a query
             yield connection
     except DataError as error:  # its message may name a value
-        raise SourceUnavailableError("the database cannot read its own data as the view asks") from error
+        raise SourceUnavailableError("the database cannot read its own data as the view asks 数据库无法按视图读出数据") from error
     except DBAPIError as error:
         lines = str(error.orig).splitlines() or [""]
-        raise SourceUnavailableError(f"the database refused: {type(error.orig).__name__}: {lines[0][:_DETAIL]}") from error
+        raise SourceUnavailableError(f"the database refused 数据库拒绝: {type(error.orig).__name__}: {lines[0][:_DETAIL]}") from error
     except SQLAlchemyError as error:
-        raise SourceUnavailableError(f"the database could not be asked: {type(error).__name__}") from error
+        raise SourceUnavailableError(f"the database could not be asked: {type(error).__name__} 数据库无法查询") from error
 
 
 def _url(source: SqlSource, base: Path) -> URL:
@@ -74,14 +74,14 @@ def _url(source: SqlSource, base: Path) -> URL:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:
-        raise MappingError("source.url: not the URL of a database, such as postgresql://reader@host/name") from error
+        raise MappingError("source.url: not the URL of a database, such as postgresql://reader@host/name 不是数据库网址") from error
     kind = url.drivername
     if kind not in _DRIVERS and kind not in _DRIVERS.values():
-        raise MappingError(f"source.url: {', '.join(_DRIVERS)} can be read, not {kind}")
+        raise MappingError(f"source.url: {', '.join(_DRIVERS)} can be read, not {kind} 不支持此数据库")
     if source.url is not None and url.password is not None:
-        raise MappingError("source.url: a URL with a password stands in a private file, named by url_file")
+        raise MappingError("source.url: a URL with a password stands in a private file, named by url_file 含密码的网址须另存为专用文件")
     if url.get_backend_name() == "sqlite" and (not url.database or url.database == ":memory:" or url.query):
-        raise MappingError("source.url: of SQLite the file is named, and nothing more: sqlite:///path")
+        raise MappingError("source.url: of SQLite the file is named, and nothing more: sqlite:///path 只写文件路径")
     return url.set(drivername=_DRIVERS.get(kind, kind))
 
 

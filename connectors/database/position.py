@@ -56,12 +56,16 @@ class Position:
             value = _FORMS[kept["form"]](kept["value"]) if kept["form"] else None
             tally, unplaced = (Tally(int(rows), int(total, 16)) for rows, total in kept["tallies"])
         except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
-            raise SourceUnavailableError("the kept cursor is none of this connector: forget it to read everything again") from error
+            raise SourceUnavailableError(
+                "the kept cursor is none of this connector: forget it to read everything again 读取位置与此连接器不符，清除后全部重读"
+            ) from error
         return cls(value, tally, unplaced)
 
 
 def position_value(value: object) -> Value:
     """A cursor column's value as one that can be kept. Raises SourceUnavailableError for a type that has no exact text."""
     if isinstance(value, bool) or not isinstance(value, (int, str, Decimal, date)):
-        raise SourceUnavailableError(f"the cursor column holds {type(value).__name__}: whole numbers, decimals, text, dates or times are expected")
+        raise SourceUnavailableError(
+            f"the cursor column holds {type(value).__name__}: whole numbers, decimals, text, dates or times are expected 游标列类型不符"
+        )
     return value

@@ -34,7 +34,7 @@ class Query:
         cursor = () if source.cursor is None else (source.cursor,)
         needed = [*cursor, *(name for name, optional in mapping.columns.items() if not optional)]
         if lacking := [name for name in needed if name not in there]:
-            raise SourceUnavailableError(f"{self.name} lacks {', '.join(lacking)}; it has {', '.join(sorted(there))}")
+            raise SourceUnavailableError(f"缺少列 {self.name} lacks {', '.join(lacking)}; it has {', '.join(sorted(there))}")
         self._columns = [_column(name) if name in there else None for name in mapping.columns]
         self.cursor: ColumnElement[Any] = literal(None) if source.cursor is None else _column(source.cursor)
 

@@ -131,7 +131,7 @@ class _Unplaced:
     def items(self) -> Iterator[Record | Malformed]:
         """Every row, as malformed."""
         for number, (_, cells) in enumerate(self.query.rows(self.query.cursor.is_(None)), start=1):
-            yield malformed(Origin(self.connector, self.name, f"row {number}"), "", "the cursor column is empty", cells)
+            yield malformed(Origin(self.connector, self.name, f"row {number}"), "", "the cursor column is empty 游标列为空", cells)
 
     def settle(self, outcome: Outcome, refused: tuple[Malformed, ...]) -> None:
         """A view has no life of its own."""

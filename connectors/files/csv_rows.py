@@ -35,25 +35,25 @@ def read_csv(file: BinaryIO, encoding: str, delimiter: str) -> Iterator[Row]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield Row(start, (), _reason(lines.keep_first(), encoding, f"not CSV: {error}"), lines.taken[0])
+            yield Row(start, (), _reason(lines.keep_first(), encoding, f"not CSV 不是合规的 CSV: {error}"), lines.taken[0])
             continue
         if len(lines.taken) > 1 and (len(cells) < width or len(cells) > width > 1):  # a title above may be one cell
-            yield Row(start, (), "a quotation mark is not closed on its line", lines.keep_first())
+            yield Row(start, (), "a quotation mark is not closed on its line 引号未在本行闭合", lines.keep_first())
             continue
         width = max(width, len(cells))
         raw = lines.taken[0] if len(lines.taken) == 1 else "".join(lines.taken)
         if not raw.isascii() and _UNDECODABLE.search(raw):
-            yield Row(start, (), f"not {encoding} text", raw)
+            yield Row(start, (), f"not {encoding} text 编码不符", raw)
         elif len(cells) > MAX_COLUMNS:
-            yield Row(start, (), f"more than {MAX_COLUMNS} cells", raw)
+            yield Row(start, (), f"more than {MAX_COLUMNS} cells 单元格过多", raw)
         elif len(raw) > MAX_CELL and any(len(cell) > MAX_CELL for cell in cells):
-            yield Row(start, (), f"a cell of more than {MAX_CELL} characters", raw)
+            yield Row(start, (), f"a cell of more than {MAX_CELL} characters 单元格内容过长", raw)
         else:
             yield Row(start, cells)
 
 
 def _reason(raw: str, encoding: str, reason: str) -> str:
-    return f"not {encoding} text" if _UNDECODABLE.search(raw) else reason
+    return f"not {encoding} text 编码不符" if _UNDECODABLE.search(raw) else reason
 
 
 class _Lines:
@@ -78,7 +78,7 @@ class _Lines:
         if len(self.taken) > 1:
             self._size += len(line)
             if len(self.taken) > MAX_ROW_LINES or self._size > MAX_LINE:
-                raise csv.Error(f"a quotation mark is not closed within {MAX_ROW_LINES} lines and {MAX_LINE} characters")
+                raise csv.Error(f"a quotation mark is not closed within {MAX_ROW_LINES} lines and {MAX_LINE} characters 引号未闭合")
         else:
             self._size = len(line)
         return line
@@ -95,7 +95,7 @@ class _Lines:
         try:
             line = self._text.readline(MAX_LINE + 1)
         except UnicodeError as error:
-            raise DeliveryError(f"line {self.number + 1}: the text cannot be decoded") from error
+            raise DeliveryError(f"line {self.number + 1}: the text cannot be decoded 文字无法解码") from error
         if len(line) > MAX_LINE:
-            raise DeliveryError(f"line {self.number + 1}: more than {MAX_LINE} characters")
+            raise DeliveryError(f"line {self.number + 1}: more than {MAX_LINE} characters 该行过长")
         return line.removeprefix("\ufeff") if self.number == 0 else line

@@ -63,9 +63,9 @@ class WatchedFolder:
                 if now - info.st_ctime >= self.quiet_s:  # unlike the time of writing, it cannot be set by who copies a file
                     found.append((info.st_mtime_ns, name))
         except FileNotFoundError as error:
-            raise SourceUnavailableError(f"folder {self.folder} does not exist") from error
+            raise SourceUnavailableError(f"folder {self.folder} does not exist 文件夹不存在") from error
         except OSError as error:
-            raise SourceUnavailableError(f"folder {self.folder}: {error.strerror}") from error
+            raise SourceUnavailableError(f"folder {self.folder}: {error.strerror} 文件夹无法读取") from error
         return [self.folder / name for _, name in sorted(found)]
 
 
@@ -105,15 +105,15 @@ class FileDelivery:
         with opened(self._path) as descriptor:
             info = os.fstat(descriptor)
             if not stat.S_ISREG(info.st_mode):
-                raise DeliveryError("not a regular file")
+                raise DeliveryError("not a regular file 不是普通文件")
             if info.st_size > MAX_FILE_BYTES:
-                raise DeliveryError(f"{info.st_size} bytes; a file has at most {MAX_FILE_BYTES}")
+                raise DeliveryError(f"{info.st_size} bytes; a file has at most {MAX_FILE_BYTES} 文件过大")
             if _state(info) != self._state:
-                raise SourceUnavailableError(f"{self.name} changed while it was read")
+                raise SourceUnavailableError(f"{self.name} changed while it was read 读取时文件有变动")
             with os.fdopen(descriptor, "rb", closefd=False) as file:
                 yield from self._parse(file, self.name)
             if _state(os.fstat(descriptor)) != self._state:
-                raise SourceUnavailableError(f"{self.name} changed while it was read")
+                raise SourceUnavailableError(f"{self.name} changed while it was read 读取时文件有变动")
 
     def settle(self, outcome: Outcome, refused: tuple[Malformed, ...]) -> None:
         """Write what was refused to quarantine/, then move the file to done/, or to failed/ when it was refused as a whole.
@@ -127,7 +127,7 @@ class FileDelivery:
                     self._write_quarantine(refused)
                 self._move(FAILED if outcome is Outcome.REFUSED else DONE)
         except OSError as error:
-            raise SourceUnavailableError(f"{self.name} cannot be put away: {error.strerror}") from error
+            raise SourceUnavailableError(f"{self.name} cannot be put away: {error.strerror} 文件无法归档") from error
 
     def _is_what_was_read(self) -> bool:
         if not self._path.exists() and not self._path.is_symlink():
@@ -147,7 +147,7 @@ class FileDelivery:
                 while chunk := file.read(_CHUNK):
                     found.update(chunk)
         except (OSError, DeliveryError) as error:
-            raise SourceUnavailableError(f"{self.name} cannot be read: {error}") from error
+            raise SourceUnavailableError(f"{self.name} cannot be read: {error} 文件无法读取") from error
         return found.hexdigest(), _state(state)
 
     def _write_quarantine(self, refused: tuple[Malformed, ...]) -> None:

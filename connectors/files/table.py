@@ -39,7 +39,7 @@ def read_table(
     places = tuple(index.get(_plain(name), -1) for name in reader.columns)
     for count, row in enumerate(rows):
         if count >= MAX_ROWS:
-            raise DeliveryError(f"more than {MAX_ROWS} rows")
+            raise DeliveryError(f"more than {MAX_ROWS} rows 行数过多")
         if not row.fault and not any(row.cells):
             continue
         origin = Origin(mapping.id, delivery, f"line {row.number}")
@@ -50,7 +50,7 @@ def read_table(
         if len(cells) < width and ragged:
             cells = [*cells, *[""] * (width - len(cells))]
         elif len(cells) != width and (len(cells) < width or any(cell.strip() for cell in cells[width:])):
-            yield malformed(origin, "", f"{len(cells)} cells where the row of the names has {width}", cells, header.cells)
+            yield malformed(origin, "", f"{len(cells)} cells where the row of the names has {width} 单元格数与表头不符", cells, header.cells)
             continue
         try:
             yield reader.read([None if place < 0 else cells[place] for place in places], origin)
@@ -82,25 +82,26 @@ def _header(rows: Iterator[Row], mapping: ConnectorMapping, header_line: int | N
             break
     where = f"the first {HEADER_WITHIN} rows" if header_line is None else f"line {header_line}"
     because = f"; {unreadable}" if unreadable else ""
-    raise DeliveryError(f"{where}: no row names every column of the mapping; lacking at best: {', '.join(nearest)} in {_told(named)}{because}")
+    lacking_at_best = f"{', '.join(nearest)} in {_told(named)}{because}"
+    raise DeliveryError(f"{where}: no row names every column of the mapping 未找到写全各列的表头; lacking at best: {lacking_at_best}")
 
 
 def _told(cells: Sequence[str]) -> str:
     """The cells of the row that comes nearest to naming the columns, as far as a sentence holds them."""
     told = [cell.strip()[:TOLD_CHARACTERS] for cell in cells if cell.strip()]
     more = f" and {len(told) - TOLD_CELLS} more" if len(told) > TOLD_CELLS else ""
-    return f"a row of {', '.join(map(repr, told[:TOLD_CELLS]))}{more}" if told else "no row at all"
+    return f"a row of {', '.join(map(repr, told[:TOLD_CELLS]))}{more} 最接近的一行" if told else "no row at all 没有任何一行"
 
 
 def _index(row: Row, mapping: ConnectorMapping) -> dict[str, int]:
     if len(row.cells) > MAX_COLUMNS:
-        raise DeliveryError(f"more than {MAX_COLUMNS} columns")
+        raise DeliveryError(f"more than {MAX_COLUMNS} columns 列数过多")
     wanted = {_plain(name) for name in mapping.columns}
     index: dict[str, int] = {}
     for place, cell in enumerate(row.cells):
         name = _plain(cell)
         if name in wanted and index.setdefault(name, place) != place:
-            raise DeliveryError(f"line {row.number}: two columns are named {cell.strip()}")
+            raise DeliveryError(f"line {row.number}: two columns are named {cell.strip()} 列名重复")
     return index
 
 

@@ -46,11 +46,11 @@ class Workbook:
     def __init__(self, file: BinaryIO, most_bytes: int = MAX_PART_BYTES) -> None:
         self._most_bytes = most_bytes
         if file.read(4) == _OLD_FORM:
-            raise DeliveryError("an old .xls or an encrypted workbook: save it as .xlsx without a password")
+            raise DeliveryError("an old .xls or an encrypted workbook: save it as .xlsx without a password 旧版或加密文件，请去掉密码另存为 .xlsx")
         try:
             self._zip = zipfile.ZipFile(file)
         except ZIP_FAULTS as error:
-            raise DeliveryError("not a workbook: not a zip archive") from error
+            raise DeliveryError("not a workbook: not a zip archive 不是 .xlsx 工作簿") from error
         self._names = self._checked()
         book = self._book()
         links = self._links(book)
@@ -70,41 +70,43 @@ class Workbook:
         """The sheet called ``name``, or the only one that is not hidden. Raises DeliveryError when there is none or more than one."""
         fit = [sheet for sheet in self.sheets if (sheet.name == name if name is not None else not sheet.hidden)]
         if len(fit) != 1:
-            wanted = f"a sheet {name!r}" if name is not None else "one sheet that is not hidden"
-            raise DeliveryError(f"{wanted} is expected; there are {', '.join(sheet.name for sheet in self.sheets) or 'none'}")
+            only = "one sheet that is not hidden is expected 应只有一张未隐藏的工作表"
+            wanted = only if name is None else f"a sheet {name!r} is expected 没有此工作表"
+            there = ", ".join(sheet.name for sheet in self.sheets) or "none"
+            raise DeliveryError(f"{wanted}; there are {there}")
         return fit[0]
 
     def chunks(self, part: str, limit: int = MAX_PART_BYTES) -> Iterator[bytes]:
         """The unpacked bytes of a part. Raises DeliveryError when it is not there, damaged or larger than ``limit``."""
         if part not in self._names:
-            raise DeliveryError("not a workbook: a part of it is missing")
+            raise DeliveryError("not a workbook: a part of it is missing 工作簿不完整")
         size = 0
         try:
             with self._zip.open(part) as stream:
                 while chunk := stream.read(_CHUNK):
                     size += len(chunk)
                     if size > min(limit, self._most_bytes):
-                        raise DeliveryError(f"a part of the workbook has more than {min(limit, self._most_bytes)} bytes unpacked")
+                        raise DeliveryError(f"a part of the workbook has more than {min(limit, self._most_bytes)} bytes unpacked 解压后过大")
                     yield chunk
         except ZIP_FAULTS as error:
-            raise DeliveryError("the workbook is damaged") from error
+            raise DeliveryError("the workbook is damaged 工作簿已损坏") from error
 
     def _checked(self) -> set[str]:
         entries = self._zip.infolist()
         if len(entries) > MAX_ENTRIES or len({entry.filename for entry in entries}) != len(entries):
-            raise DeliveryError("not a workbook: too many parts, or two of one name")
+            raise DeliveryError("not a workbook: too many parts, or two of one name 不是正常的工作簿")
         for entry in entries:
             if not plainly_packed(entry):
-                raise DeliveryError("an encrypted workbook, or one packed in a way that workbooks are not")
+                raise DeliveryError("an encrypted workbook, or one packed in a way that workbooks are not 已加密，或压缩方式不符")
             if entry.file_size > _SMALL and entry.file_size > MAX_RATIO * max(1, entry.compress_size):
-                raise DeliveryError(f"a part is packed more than {MAX_RATIO} to 1: no workbook is")
+                raise DeliveryError(f"a part is packed more than {MAX_RATIO} to 1: no workbook is 压缩比过高")
         return {entry.filename for entry in entries}
 
     def _book(self) -> str:
         for kind, target in self._relations("").values():
             if kind.endswith("/officeDocument"):
                 return target
-        raise DeliveryError("not a workbook: it names no main part")
+        raise DeliveryError("not a workbook: it names no main part 工作簿不完整")
 
     def _links(self, book: str) -> dict[str, str]:
         return {name: target for name, (kind, target) in self._relations(book).items() if kind.endswith("/worksheet")}

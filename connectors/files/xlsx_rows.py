@@ -94,14 +94,14 @@ class _Sheet(Parser):
         before = self._number
         self._number = int(number) if number.isdecimal() and len(number) < 8 else before + 1
         if self._number <= before:
-            raise DeliveryError(f"row {self._number} stands below row {before}")
+            raise DeliveryError(f"row {self._number} stands below row {before} 行序错乱")
         self._column, self._cells, self._fault = 0, {}, ""
 
     def _begin_cell(self, attributes: dict[str, str]) -> None:
         match = _REFERENCE.fullmatch(attributes.get("r", ""))
         before, self._column = self._column, self._column + 1 if match is None else _column_of(match[1])
         if self._column <= before or (match is not None and int(match[2]) != self._number):
-            self._fault = "cells are not in their order"
+            self._fault = "cells are not in their order 单元格顺序错乱"
         self._type, self._style = attributes.get("t", "n"), attributes.get("s", "0")
         self._value, self._formula, self._in_cell = "", False, True
 
@@ -119,14 +119,14 @@ class _Sheet(Parser):
         else:
             text = self._numeric()
         if len(text) > MAX_CELL:
-            self._fault, text = f"a cell of more than {MAX_CELL} characters", text[:MAX_CELL]
+            self._fault, text = f"a cell of more than {MAX_CELL} characters 单元格内容过长", text[:MAX_CELL]
         if text and self._column <= MAX_COLUMNS:
             self._cells[self._column] = text
 
     def _shared(self) -> str:
         place = int(self._value) if self._value.isdecimal() and len(self._value) < 10 else -1
         if not 0 <= place < len(self._strings):
-            self._fault = "a cell refers to text that is not in the workbook"
+            self._fault = "a cell refers to text that is not in the workbook 单元格引用的文字不在工作簿中"
             return ""
         return self._strings[place]
 

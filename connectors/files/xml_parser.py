@@ -29,12 +29,12 @@ class Parser:
         try:
             self._parser.Parse(chunk, last)
         except expat.ExpatError as error:
-            raise DeliveryError(f"not a workbook: {expat.errors.messages.get(error.code, 'not XML')}") from error
+            raise DeliveryError(f"not a workbook 工作簿有误: {expat.errors.messages.get(error.code, 'not XML')}") from error
         except (LookupError, ValueError) as error:
-            raise DeliveryError("not a workbook: text in another encoding") from error
+            raise DeliveryError("not a workbook: text in another encoding 编码不符") from error
         self._fed += len(chunk)
         if self._fed - self._parser.CurrentByteIndex > MAX_TOKEN_BYTES:
-            raise DeliveryError(f"a tag of more than {MAX_TOKEN_BYTES} bytes")
+            raise DeliveryError(f"a tag of more than {MAX_TOKEN_BYTES} bytes 标签过长")
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """An element begins."""
@@ -59,9 +59,9 @@ class Parser:
         if self.keep:
             self._kept += len(text)
             if self._kept > MAX_TOKEN_BYTES:
-                raise DeliveryError(f"a text of more than {MAX_TOKEN_BYTES} characters")
+                raise DeliveryError(f"a text of more than {MAX_TOKEN_BYTES} characters 文字过长")
             self.text.append(text)
 
 
 def _refuse_doctype(*_: object) -> None:
-    raise DeliveryError("a document type: no workbook has one, and none is read")
+    raise DeliveryError("a document type: no workbook has one, and none is read 工作簿不应有文档类型声明")

@@ -46,7 +46,7 @@ def number(text: str, shift: int = 0) -> str:
     """
     match = _NUMBER.fullmatch(narrow(text))
     if match is None:
-        raise ValueError("an exact decimal number is expected, such as 1234.56 or 1,234.56")
+        raise ValueError("an exact decimal number is expected, such as 1234.56 or 1,234.56 应为数字")
     sign, whole, fraction = match[1], match[2].replace(",", ""), match[3] or ""
     if shift > 0:
         fraction = fraction.ljust(shift, "0")
@@ -56,7 +56,7 @@ def number(text: str, shift: int = 0) -> str:
         whole, fraction = whole[:shift], whole[shift:] + fraction
     whole, fraction = whole.lstrip("0") or "0", fraction.rstrip("0")
     if len(whole) > MAX_DIGITS or len(fraction) > MAX_DIGITS:
-        raise ValueError(f"a number has at most {MAX_DIGITS} digits on either side of the point")
+        raise ValueError(f"a number has at most {MAX_DIGITS} digits on either side of the point 数字位数过多")
     value = f"{whole}.{fraction}" if fraction else whole
     return f"-{value}" if sign == "-" and value != "0" else value
 
@@ -69,7 +69,7 @@ def integer(text: str) -> str:
     """
     value = number(text)
     if "." in value:
-        raise ValueError("a whole number is expected")
+        raise ValueError("a whole number is expected 应为整数")
     return value
 
 
@@ -81,13 +81,13 @@ def day(text: str) -> str:
     """
     match = _DATE.fullmatch(narrow(text))
     if match is None or match.lastindex is None:
-        raise ValueError("a date is expected as 2024-01-31, 20240131, 2024/1/31 or 2024年1月31日")
+        raise ValueError("a date is expected as 2024-01-31, 20240131, 2024/1/31 or 2024年1月31日 应为日期")
     try:
         found = date(int(match[1]), int(match[match.lastindex - 1]), int(match[match.lastindex]))
     except ValueError as error:
-        raise ValueError("there is no such day") from error
+        raise ValueError("there is no such day 无此日期") from error
     if not 1900 <= found.year <= 2199:
-        raise ValueError("a day of the years 1900 to 2199 is expected")
+        raise ValueError("a day of the years 1900 to 2199 is expected 年份超出范围")
     return found.isoformat()
 
 
@@ -109,7 +109,7 @@ def month(text: str) -> str:
     """
     match = _MONTH.fullmatch(narrow(text))
     if match is None or match.lastindex is None or not (1 <= int(match[match.lastindex]) <= 12 and "1900" <= match[1] <= "2199"):
-        raise ValueError("a month is expected as 2023-01, 202301, 2023/1 or 2023年1月")
+        raise ValueError("a month is expected as 2023-01, 202301, 2023/1 or 2023年1月 应为月份")
     return f"{match[1]}-{int(match[match.lastindex]):02}"
 
 
@@ -130,7 +130,7 @@ def year(text: str) -> str:
     """
     match = _YEAR.fullmatch(narrow(text))
     if match is None:
-        raise ValueError("a year is expected as 2023, 2023年 or 2023年度")
+        raise ValueError("a year is expected as 2023, 2023年 or 2023年度 应为年份")
     return match[1]
 
 
@@ -138,7 +138,7 @@ def period(text: str) -> str:
     """A period by the name that the zone gives it, such as 2023 or 2023-12."""
     found = narrow(text)
     if _PERIOD.fullmatch(found) is None:
-        raise ValueError("a period is expected, such as 2023 or 2023-12")
+        raise ValueError("a period is expected, such as 2023 or 2023-12 应为所属期")
     return found
 
 
@@ -149,7 +149,7 @@ def spelled(spellings: Mapping[str, str]) -> Reader:
         try:
             return spellings[text]
         except KeyError:
-            raise ValueError(f"one of {', '.join(spellings)} is expected") from None
+            raise ValueError(f"应为其中之一 one of {', '.join(spellings)} is expected") from None
 
     return read
 
@@ -157,9 +157,9 @@ def spelled(spellings: Mapping[str, str]) -> Reader:
 def words(text: str) -> str:
     """Text such as a company's name: one line of at most 200 characters; what is written in the place of a value is none, such as #REF!."""
     if len(text) > MAX_TEXT or _BARRED.search(text):
-        raise ValueError(f"one line of at most {MAX_TEXT} characters is expected")
+        raise ValueError(f"one line of at most {MAX_TEXT} characters is expected 应为一行文字，且不得过长")
     if _ERROR.fullmatch(text):
-        raise ValueError("the source has no value for this")
+        raise ValueError("the source has no value for this 来源未给出此值")
     return text
 
 

@@ -19,6 +19,7 @@ from crypto.subjects import examine_uscc
 _PERIODS: dict[str, Reader] = {"year": cells.year, "month": cells.month, "text": cells.period}
 _DAYS: dict[str, Reader] = {"date": cells.day, "time": cells.day_of_time}
 _ROUNDED = re.compile(r"[0-9](\.[0-9]+)?[Ee]\+?[0-9]+|[0-9]{15}0{3}")  # fifteen digits are all that a spreadsheet's number holds
+_MADE_A_NUMBER = "a spreadsheet made a number of it: format the column as text and type it anew 已被表格软件转为数字，请设为文本格式后重新录入"
 _UNPRINTABLE = str.maketrans({code: f"\\x{code:02x}" for code in range(32) if chr(code) not in "\t\n\r"})
 
 
@@ -58,8 +59,7 @@ class RowReader:
         try:
             examine_uscc(uscc)
         except SubjectError as error:
-            said = "a spreadsheet made a number of it: format the column as text and type it anew" if _ROUNDED.fullmatch(uscc) else str(error)
-            faults.append(("uscc", said))
+            faults.append(("uscc", _MADE_A_NUMBER if _ROUNDED.fullmatch(uscc) else str(error)))
         period = self._constant or _read_key("period", row, self._period, faults)
         since = _read_key("valid_from", row, self._since, faults, self._missing)
         values: dict[str, str] = {}
@@ -68,7 +68,7 @@ class RowReader:
             cell = row[index]
             if cell is None:
                 if not optional:
-                    faults.append((name, "is not there"))
+                    faults.append((name, "is not there 缺少此项"))
                 continue
             text = cell.strip()
             try:
@@ -90,7 +90,7 @@ class RowReader:
             return
         key = hash((uscc, period, since))  # 64 bits, keyed anew in each process: a million keys in a few dozen megabytes
         if key in self._seen:
-            raise RowFaultError("", "a second row for this enterprise and period")
+            raise RowFaultError("", "a second row for this enterprise and period 同一企业同一所属期重复")
         self._seen.add(key)
 
 

@@ -41,5 +41,5 @@ def shift_between(unit: Unit, to: Unit) -> int:
     """
     (kind, power), (other, base) = _TABLE[unit], _TABLE[to]
     if kind != other:
-        raise ValueError(f"{unit} cannot be converted into {to}")
+        raise ValueError(f"{unit} cannot be converted into {to} 两个单位不能换算")
     return power - base

@@ -98,7 +98,7 @@ class Intake:
             take_turn(connection)
             waits = (QUARANTINE.c.id == number) & (QUARANTINE.c.state == "waiting")
             if connection.execute(update(QUARANTINE).where(waits).values(state="taken")).rowcount == 0:
-                raise NotFoundError(f"nothing with the number {number} waits in quarantine")
+                raise NotFoundError(f"nothing with the number {number} waits in quarantine 没有此编号的待处理数据")
             delivery = self._begin(connection, origin.connector, name, "")
             _end(connection, delivery, Outcome.TAKEN, keep_records(connection, delivery, self._day(), fit, bad), 0)
             if bad:

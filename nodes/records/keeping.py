@@ -87,31 +87,31 @@ def printable(text: str) -> str:
 def _misfit(record: Record, known: set[tuple[str, ...]]) -> str:
     """Why a record cannot be kept, whatever connector made it; ``known`` are the sets of fields that were looked at before."""
     if not _USCC.fullmatch(record.uscc):
-        return "uscc is not 18 characters of a unified social credit code"
+        return "uscc is not 18 characters of a unified social credit code 统一社会信用代码应为 18 位"
     if not _PERIOD.fullmatch(record.period):
-        return "period is not like 1995 or 2023-12"
+        return "period is not like 1995 or 2023-12 所属期格式不符"
     if not _DATE.fullmatch(record.valid_from):
-        return "valid_from is not a date like 2024-01-31"
+        return "valid_from is not a date like 2024-01-31 应为日期"
     names = tuple(record.values)
     if names not in known:
         if not all(_FIELD.fullmatch(name) for name in names):
-            return "a field's name is not in lower case"
+            return "a field's name is not in lower case 字段名须为小写"
         known.add(names)
     text = "".join(record.values.values())
-    return "values hold a NUL or half of a surrogate pair" if "\x00" in text or _HALF.search(text) else _too_large(record.values)
+    return "values hold a NUL or half of a surrogate pair 值含无效字符" if "\x00" in text or _HALF.search(text) else _too_large(record.values)
 
 
 def _too_large(values: Mapping[str, str]) -> str:
     """Why no record has such values: every record can be shown to its enterprise, and read, as a whole [V1]."""
     if len(values) > MAX_FIELDS:
-        return f"the record would have {len(values)} fields; {MAX_FIELDS} at most are right"
+        return f"the record would have {len(values)} fields; {MAX_FIELDS} at most are right 字段过多"
     size = sum(map(len, values.values()))
-    return f"the record would have {size} characters; {MAX_RECORD} at most are right" if size > MAX_RECORD else ""
+    return f"the record would have {size} characters; {MAX_RECORD} at most are right 内容过长" if size > MAX_RECORD else ""
 
 
 def _put_aside(bad: list[Malformed], wrong: Malformed) -> None:
     if len(bad) == MAX_MALFORMED:
-        raise DeliveryError(f"more than {MAX_MALFORMED} parts are malformed: the delivery or its mapping is wrong")
+        raise DeliveryError(f"more than {MAX_MALFORMED} parts are malformed: the delivery or its mapping is wrong 有误之处过多，请核对数据或映射")
     bad.append(wrong)
 
 

@@ -67,7 +67,7 @@ class Quarantine:
         for found in self.waiting():
             if found.id == number:
                 return found
-        raise NotFoundError(f"nothing with the number {number} waits in quarantine")
+        raise NotFoundError(f"nothing with the number {number} waits in quarantine 没有此编号的待处理数据")
 
     def retry(self, kept: Quarantined, again: Again, content: str) -> tuple[Malformed, ...]:
         """Read ``content``, corrected, as its connector reads its source (``again``). Nothing wrong with it: its records are taken, it waits no

@@ -52,7 +52,7 @@ def open_sources(table: SourcesTable, state_dir: Path, database_url: str = "") -
     for source in sources:
         name = source.connector.id
         if name in seen:
-            raise MappingError(f"two connectors of this node are called {name}: each needs an id of its own")
+            raise MappingError(f"two connectors of this node are called {name}: each needs an id of its own 名称重复")
         seen.add(name)
     _check_clients([source.connector for source in sources if isinstance(source.connector, SingleWindow)])
     return sources
@@ -66,11 +66,11 @@ def _check_clients(clients: Sequence[SingleWindow]) -> None:
     for client in clients:
         if client.traders is None:
             raise MappingError(
-                f"{client.id}: with several customs clients each mapping names the traders that its client declares for (source.traders)"
+                f"{client.id}: with several customs clients each mapping names the traders that its client declares for (source.traders) 须写明"
             )
         for trader in sorted(client.traders):
             if trader in named:
-                raise MappingError(f"{client.id}: {named[trader]} names the trader {trader} too; one client gives a trader's records")
+                raise MappingError(f"{client.id}: {named[trader]} names the trader {trader} too; one client gives a trader's records 经营单位重复")
             named[trader] = client.id
 
 

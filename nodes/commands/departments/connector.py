@@ -110,7 +110,7 @@ class Trial:
         for name, value in read.values.items():
             self.fields.setdefault(name, Counter())["given" if value else "empty"] += 1
         if examine_uscc(read.uscc):
-            self.remarks["outer check character of the code is not the standard's; taken all the same"] += 1
+            self.remarks["outer check character of the code is not the standard's; taken all the same 代码末位校验码与标准不符，仍予读入"] += 1
         if len(self.sample) < SAMPLE:
             self.sample.append(read)
 
@@ -142,7 +142,7 @@ class Trial:
         lines = [f"{self.connector}: {self.records} 条可读入 records would be read, {self.malformed} 条将隔离 rows quarantined"]
         lines += [f"  其中 of which period {period}: {len(self.about[period])} 户 enterprises" for period in sorted(self.about)[-SHOWN:]]
         if self.cut_short:
-            lines[0] += " (only the first rows of each delivery were looked at)"
+            lines[0] += " (only the first rows of each delivery were looked at) 仅查看了每批的前几行"
         lines += [f"  {item['name']}: {_WORDS[item['outcome']]}{': ' if item['reason'] else ''}{item['reason']}" for item in self.deliveries]
         if not self.deliveries:
             lines.append("  没有新数据 there is nothing to read now: all was read before, does not match the pattern, or changed within quiet_s")

@@ -129,7 +129,10 @@ def retry(
         waiting = list(department.quarantine.waiting(connector))
         if corrected is not None:
             waiting = [part for part in waiting if part.id in corrected]
-            wrong = [{"id": id_, "reason": "does not wait in quarantine"} for id_ in sorted(corrected.keys() - {part.id for part in waiting})]
+            wrong = [
+                {"id": id_, "reason": "does not wait in quarantine 不在待处理之列"}
+                for id_ in sorted(corrected.keys() - {part.id for part in waiting})
+            ]
         for part in waiting:
             reason = _again(department, part, part.content if corrected is None else corrected[part.id])
             taken += not reason
@@ -148,7 +151,9 @@ def dismiss(
     with reporting(as_json) as report, _opened(config) as department:
         count = department.quarantine.dismiss(numbers)
         if count < len(set(numbers)):
-            raise NotFoundError(f"{len(set(numbers)) - count} of these numbers do not wait in quarantine; {count} were dismissed")
+            raise NotFoundError(
+                f"{len(set(numbers)) - count} of these numbers do not wait in quarantine; {count} were dismissed 部分编号不在待处理之列"
+            )
         report.result({"dismissed": count}, f"{count} 条 dismissed")
 
 
@@ -190,7 +195,7 @@ def _again(department: _Department, part: Quarantined, content: str) -> str:
     """Why ``part`` still waits; empty when it was taken."""
     source = department.sources.get(part.origin.connector)
     if source is None:
-        return f"the configuration names no connector {part.origin.connector}"
+        return f"the configuration names no connector {part.origin.connector} 配置中没有此连接器"
     try:
         wrong: tuple[Malformed, ...] = department.quarantine.retry(part, source.again, content)
     except DeliveryError as error:
@@ -204,18 +209,18 @@ def _corrections(path: Path) -> dict[int, str]:
     try:
         return _read_corrections(path)
     except UnicodeDecodeError as error:
-        raise RecordFileError(f"{path} is not UTF-8: save it as “CSV UTF-8”, as the export was") from error
+        raise RecordFileError(f"{path} is not UTF-8: save it as “CSV UTF-8”, as the export was 请另存为该格式") from error
 
 
 def _read_corrections(path: Path) -> dict[int, str]:
     with path.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.DictReader(stream)
         if not {"id", "content"} <= set(reader.fieldnames or ()):
-            raise RecordFileError(f"{path}, line 1: an export has the columns id and content")
+            raise RecordFileError(f"{path}, line 1: an export has the columns id and content 导出表须有这两列")
         found: dict[int, str] = {}
         for row in reader:
             if not (row["id"] or "").isdecimal() or row["content"] is None:
-                raise RecordFileError(f"{path}, line {reader.line_num}: a number and a content are expected")
+                raise RecordFileError(f"{path}, line {reader.line_num}: a number and a content are expected 须有编号和内容")
             found[int(row["id"])] = meant(row["content"])
     return found
 

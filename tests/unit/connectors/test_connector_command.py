@@ -95,7 +95,7 @@ def test_fields_are_compared_with_what_models_ask_for(mapping: Path, capfd: pyte
     wrong.write_text(text.replace("  revenue:", "  revenu:").replace("to: yuan", "to: 10k-yuan"), encoding="utf-8")
     code, document, shown = check(wrong, capfd, "--pack", "hangzhou-binjiang")
     assert code == 1
-    assert "fields.revenu: no model asks for it; the nearest is revenue" in document["disagreements"]
+    assert "fields.revenu: no model asks for it; the nearest is revenue 指标体系不用此字段" in document["disagreements"]
     assert "does not fit a model" in shown
     amounts = mapping.parent / "amounts.yaml"
     amounts.write_text(text.replace("to: yuan", "to: 10k-yuan"), encoding="utf-8")

@@ -90,7 +90,10 @@ def test_early_codes_whose_outer_check_character_alone_is_wrong_are_taken(inbox:
 @pytest.mark.parametrize("code", ["9.13301E+17", "913301087654321000"])
 def test_a_code_that_a_spreadsheet_rounded_is_told_as_that(inbox: Path, code: str) -> None:
     _, (bad,) = read(inbox, table(row(0, uscc=code)).encode())
-    assert (bad.field, bad.reason) == ("uscc", "a spreadsheet made a number of it: format the column as text and type it anew")
+    assert (bad.field, bad.reason) == (
+        "uscc",
+        "a spreadsheet made a number of it: format the column as text and type it anew 已被表格软件转为数字，请设为文本格式后重新录入",
+    )
 
 
 def test_a_file_without_the_columns_is_told_with_those_that_it_has(inbox: Path) -> None:
@@ -266,7 +269,7 @@ def test_a_row_that_a_stray_mark_makes_endless_is_bounded_and_costs_what_it_hold
     assert (len(good), len(bad)) == (1, 3000)
     assert "not closed" in bad[0].reason
     wide = read(inbox, table(row(0)).encode() + b"," * 5000 + b"\n" + table(row(1)).split("\n", 1)[1].encode())
-    assert ([record.uscc for record in wide[0]], [one.reason for one in wide[1]]) == (CODES[:2], ["more than 1000 cells"])
+    assert ([record.uscc for record in wide[0]], [one.reason for one in wide[1]]) == (CODES[:2], ["more than 1000 cells 单元格过多"])
 
 
 def test_a_link_is_not_followed_and_is_put_away_as_itself(inbox: Path, tmp_path: Path) -> None:

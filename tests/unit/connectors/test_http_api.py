@@ -300,8 +300,8 @@ ITEMS: dict[str, tuple[object, str]] = {
     "an amount that is a list": (item(1, finance={"revenue": [1]}), "revenue: an exact decimal"),
     "an amount without end": (item(1, finance={"revenue": 10**60}), "revenue: an exact decimal"),
     "an amount that is none": (item(1, finance={"revenue": float("nan")}), "revenue: an exact decimal"),
-    "a flag that is none": (item(1, listed=2), "listed: one of true, false"),
-    "half a character": (item(1, listed="\ud800"), "listed: one of"),
+    "a flag that is none": (item(1, listed=2), "listed: 应为其中之一 one of true, false"),
+    "half a character": (item(1, listed="\ud800"), "listed: 应为其中之一 one of"),
     "a second row": (item(0, staff=9), ": a second row"),
 }
 

@@ -195,7 +195,10 @@ def test_what_is_no_file_is_refused_and_nothing_waits_for_it(folder: Path, tmp_p
             told[delivery.name] = str(error)
         delivery.settle(Outcome.TAKEN, ())
     assert told.pop("d\\xff\\x1b.csv") == [USCCS[1]]
-    assert told == {"a.csv": "not a file that can be opened: Too many levels of symbolic links", "b.csv": "not a regular file"}
+    assert told == {
+        "a.csv": "not a file that can be opened: Too many levels of symbolic links 文件无法打开",
+        "b.csv": "not a regular file 不是普通文件",
+    }
     assert list(source.deliveries("")) == []
 
 

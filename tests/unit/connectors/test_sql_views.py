@@ -125,10 +125,10 @@ def test_two_rows_of_one_enterprise_are_versions_in_the_order_of_the_cursor(data
 def test_rows_without_a_cursor_are_refused_once_and_not_lost_silently(database: Database) -> None:
     database.add(*rows(1), (None, CODES[3], "3"))
     found, cursor = database.run()
-    assert ("the cursor column is empty", "") in found
+    assert ("the cursor column is empty 游标列为空", "") in found
     assert database.run(cursor) == ([], cursor)
     database.add((None, CODES[4], "3"))
-    assert [reason for reason, _ in database.run(cursor)[0]] == ["the cursor column is empty"] * 2
+    assert [reason for reason, _ in database.run(cursor)[0]] == ["the cursor column is empty 游标列为空"] * 2
 
 
 @pytest.mark.parametrize("values", [("a", "b", "c"), ("2024-01-01 00:00:00", "2024-01-01 00:00:01", "2024-02-01")])
@@ -151,7 +151,9 @@ def test_without_a_cursor_the_whole_is_read_when_anything_changed(database: Data
     _, halfway = database.run(stop_after=1)
     assert len(database.run(halfway)[0]) == 4, "cut short, it begins again"
     database.add((9, CODES[0], "8"))
-    assert "a second row for this enterprise and period" in [reason for reason, _ in database.run(changed)[0]], "in another batch too"
+    assert "a second row for this enterprise and period 同一企业同一所属期重复" in [reason for reason, _ in database.run(changed)[0]], (
+        "in another batch too"
+    )
 
 
 def test_a_query_may_stand_in_the_place_of_a_view(database: Database) -> None:

@@ -140,12 +140,12 @@ def test_yuan_are_given_only_at_rates_that_the_mapping_states(tmp_path: Path) ->
     for name, rates, value, reasons in (
         ("none", None, "", []),
         ("all", {"2023": {"USD": Decimal("7.05"), "EUR": Decimal("7.6")}}, "155.925", []),
-        ("some", {"2023": {"USD": Decimal("7.05")}}, "", ["the mapping states no rate for EUR in 2023"]),
+        ("some", {"2023": {"USD": Decimal("7.05")}}, "", ["the mapping states no rate for EUR in 2023 映射未列此币种当年汇率"]),
         (
             "another year",
             {"2022": {"USD": Decimal("6.7"), "EUR": Decimal("7")}},
             "",
-            [f"the mapping states no rate for {c} in 2023" for c in ("EUR", "USD")],
+            [f"the mapping states no rate for {c} in 2023 映射未列此币种当年汇率" for c in ("EUR", "USD")],
         ),
     ):
         site = Site(tmp_path / name, rates)

@@ -115,7 +115,7 @@ def test_what_waits_is_exported_corrected_and_taken(config: Path, capfd: pytest.
 def test_a_correction_of_what_does_not_wait_and_one_in_another_encoding_are_told(config: Path, capfd: pytest.CaptureFixture[str]) -> None:
     corrected = config.parent / "corrected.csv"
     corrected.write_text("id,content\n7,x\n", encoding="utf-8-sig")
-    told = [{"id": 7, "reason": "does not wait in quarantine"}]
+    told = [{"id": 7, "reason": "does not wait in quarantine 不在待处理之列"}]
     assert connector(capfd, "quarantine", "retry", config, corrected) == (1, {"taken": 0, "waiting": told})
     corrected.write_text("id,content\n7,甲级\n", encoding="gb18030")
     code, document = connector(capfd, "quarantine", "retry", config, corrected)

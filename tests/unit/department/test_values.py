@@ -253,7 +253,7 @@ def test_a_record_that_cannot_be_shown_as_a_whole_is_not_taken(place: Place) -> 
     (wide,) = Quarantine(place.tax.records, place.intake).waiting()
     assert (wide.origin.delivery, wide.reason) == (
         "b.csv",
-        f"the record would have {len(before or {}) + MAX_FIELDS} fields; {MAX_FIELDS} at most are right",
+        f"the record would have {len(before or {}) + MAX_FIELDS} fields; {MAX_FIELDS} at most are right 字段过多",
     )
     with pytest.raises(DeliveryError, match="by itself"):
         Quarantine(place.tax.records, place.intake).retry(wide, read_plain_again, wide.content)

@@ -205,7 +205,10 @@ def test_a_corrected_part_is_taken_and_waits_no_more(store: RecordStore, intake:
 def test_what_is_still_wrong_waits_on_with_what_the_person_made_of_it(store: RecordStore, intake: Intake, quarantine: Quarantine) -> None:
     intake.take("hand", HandMade([malformed("too short", "x")], "f.csv"))
     (kept,) = quarantine.waiting()
-    for content, reason in ((f"{A},sieben", "not a number"), ("nobody,7", "uscc is not 18 characters of a unified social credit code")):
+    for content, reason in (
+        (f"{A},sieben", "not a number"),
+        ("nobody,7", "uscc is not 18 characters of a unified social credit code 统一社会信用代码应为 18 位"),
+    ):
         assert len(quarantine.retry(kept, again, content)) == 1
         (after,) = quarantine.waiting()
         assert (after.id, after.reason, after.content) == (kept.id, reason, content)
