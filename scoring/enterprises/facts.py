@@ -84,7 +84,7 @@ def _read(name: str, text: str) -> str:
 
 def _division(text: str) -> str:
     if not DIVISION.fullmatch(text) or text.endswith("00"):
-        raise ValueError("a county is expected, six digits of GB/T 2260 that do not end in 00")
+        raise ValueError("a county is expected, six digits of GB/T 2260 that do not end in 00 应为县级行政区划代码")
     return text
 
 
@@ -92,19 +92,19 @@ def _day(text: str) -> str:
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError as error:
-        raise ValueError("a date is expected, such as 2011-03-04") from error
+        raise ValueError("a date is expected, such as 2011-03-04 应为日期") from error
 
 
 def _board(text: str) -> str:
     if text not in BOARDS:
-        raise ValueError(f"one of {', '.join(BOARDS)} is expected")
+        raise ValueError(f"one of {', '.join(BOARDS)} is expected 应为其中之一")
     return text
 
 
 def _fen(text: str) -> str:
     match = _CAPITAL.fullmatch(text)
     if match is None:
-        raise ValueError("an amount in yuan is expected, with at most two digits after the point")
+        raise ValueError("an amount in yuan is expected, with at most two digits after the point 应为元，小数至多两位")
     return str(int(match[1]) * 100 + int((match[2] or "").ljust(2, "0")))
 
 

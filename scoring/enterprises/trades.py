@@ -57,10 +57,10 @@ def trade_code(text: str) -> str:
     """
     match = _CODE.fullmatch(text)
     if match is None:
-        raise ValueError("a trade of GB/T 4754 is expected, two to four digits such as 6513, with or without the letter of its section")
+        raise ValueError("a trade of GB/T 4754 is expected, two to four digits such as 6513, with or without the letter of its section 应为行业代码")
     section = next((section for section in SECTIONS if section.first <= int(match[2]) <= section.last), None)
     if section is None:
-        raise ValueError("the first two digits are no division of GB/T 4754")
+        raise ValueError("the first two digits are no division of GB/T 4754 没有此行业大类")
     if match[1] not in {"", section.letter}:
-        raise ValueError("the letter is not that of the section of GB/T 4754 that the digits are in")
+        raise ValueError("the letter is not that of the section of GB/T 4754 that the digits are in 门类字母与代码不符")
     return section.letter + match[2] + match[3]

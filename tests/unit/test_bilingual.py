@@ -1,5 +1,5 @@
-"""Officials read what is wrong with a model, or with what a source gives: every sentence that says so has Chinese beside English. Looks at the
-sources, computes nothing."""
+"""Officials read what is wrong with a model, a public fact or what a source gives: every sentence that says so has Chinese beside English. Looks
+at the program's text, computes nothing."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MODELS = (
+MODELS_AND_FACTS = (
     "scoring/indicators",
     "scoring/notation",
     "scoring/rules",
     "nodes/commands/models",
     "nodes/packs.py",
     "scoring/disclosure/countersigning.py",
+    "scoring/enterprises",
 )
 SOURCES = ("connectors", "nodes/records/keeping.py", "nodes/records/sources.py", "nodes/commands/departments/mapping_check.py")
 FOR_PROGRAMMERS = {
@@ -38,8 +39,8 @@ IN_A_FIELD_OF_ITS_OWN = {
 WORDS, CHINESE = re.compile(r"[a-z]+ [a-z]+ [a-z]+"), re.compile("[一-龥]")
 
 
-@pytest.mark.parametrize("place", MODELS)
-def test_what_is_wrong_with_a_model_is_said_in_chinese_too(place: str) -> None:
+@pytest.mark.parametrize("place", MODELS_AND_FACTS)
+def test_what_is_wrong_with_a_model_or_a_public_fact_is_said_in_chinese_too(place: str) -> None:
     check(place, _raised)
 
 

@@ -128,6 +128,11 @@ def test_years_and_periods() -> None:
             cells.period(text)
 
 
+def test_what_is_said_of_a_long_list_of_spellings_is_chinese_first_since_a_kept_reason_is_cut() -> None:
+    with pytest.raises(ValueError, match=r"^应为其中之一 one of level 0, level 1, "):
+        cells.spelled({f"level {number}": str(number) for number in range(200)})("none")
+
+
 @pytest.mark.parametrize("text", ["a\nb", "a\x00", "\ud800", "#REF!", "#N/A", "#DIV/0!", cells.NOT_CALCULATED, "字" * 201])
 def test_text_is_one_line_and_no_error_of_a_spreadsheet(text: str) -> None:
     with pytest.raises(ValueError, match=r"line|no value"):
