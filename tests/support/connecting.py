@@ -104,5 +104,5 @@ def broken_files() -> dict[str, Broken]:
         "a cell too many": (lines(row(0), row(1) + ",x", row(2)), (0, 2), [("", "line 3", "10 cells where the row of the names has 9")]),
         **{name: second(*broken) for name, broken in BROKEN_ROWS.items()},
         "a second row for one enterprise": (lines(row(0), row(0, staff="13"), row(2)), (0, 2), [("", "line 3", "a second row")]),
-        "several faults in one row": second("staff", "grade: one of", {"staff": "x", "grade": "y"}),
+        "several faults in one row": second("staff", "grade: 应为其中之一 one of", {"staff": "x", "grade": "y"}),
     }  # fmt: skip

@@ -382,7 +382,7 @@ def test_pages_that_go_round_in_a_circle_come_to_an_end(connector: Open, api: De
 
 def test_two_broken_pages_in_succession_end_the_run(connector: Open, api: DepartmentApi) -> None:
     api.answers.extend([page(api.items[:2]), *[(200, {}, b"x")] * 9])
-    assert read(connector(PAGES["number"])) == [*CODES[:2], "the answer is not JSON", "the answer is not JSON"]
+    assert read(connector(PAGES["number"])) == [*CODES[:2], *["the answer is not JSON 不是合规的 JSON"] * 2]
     assert len(api.seen) == 3
 
 
