@@ -18,7 +18,7 @@ from nodes.runtime.replica.store import LogReplica
 from nodes.runtime.settings import Peer
 from scoring.statements import Refusal, Registry
 from simulators.zone.authority import make_zone
-from simulators.zone.configs import choose_addresses, write_configs
+from simulators.zone.configs import PINS, choose_addresses, write_configs
 from simulators.zone.layout import demo_plan
 from simulators.zone.processes import ProcessEndedError, ZoneProcesses
 
@@ -57,11 +57,12 @@ def test_ready_processes_run_and_are_measured(zone: ZoneProcesses) -> None:
 
 
 def test_no_process_holds_another_ones_files(zone: ZoneProcesses, registry_and_directory: tuple[Registry, Path]) -> None:
-    state = registry_and_directory[1] / "state"
+    root = registry_and_directory[1]
+    state = root / "state"
     for name in STARTED:
-        held = [path for path in zone.open_files(name) if path.startswith(f"{registry_and_directory[1]}/")]
+        held = [path for path in zone.open_files(name) if path.startswith(f"{root}/")]
         assert any(path.startswith(f"{state / name}/") for path in held)
-        own = (f"{state / name}/", f"{registry_and_directory[1]}/members/{name}/", f"{registry_and_directory[1]}/public/")  # certificates are watched
+        own = (f"{state / name}/", f"{root / PINS / name}/", f"{root}/members/{name}/", f"{root}/public/")  # certificates are watched
         assert all(path.startswith(own) for path in held), (name, held)
 
 
