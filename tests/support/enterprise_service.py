@@ -108,16 +108,16 @@ class Service:
 
 
 class Network(httpx.BaseTransport):
-    """The way to the gateway; can be cut before a request arrives or before its answer does."""
+    """The way to the gateway; can be cut before a request arrives or before its answer does. ``answers`` is who stands at its other end."""
 
-    def __init__(self, inner: httpx.BaseTransport) -> None:
-        self._inner = inner
+    def __init__(self, gateway: httpx.BaseTransport) -> None:
+        self.answers = gateway.handle_request
         self.cut_before = self.cut_after = False
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if self.cut_before:
             raise httpx.ConnectError("cut", request=request)
-        response = self._inner.handle_request(request)
+        response = self.answers(request)
         if self.cut_after:
             raise httpx.ReadError("cut", request=request)
         return response

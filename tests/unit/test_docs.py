@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from protos.errors import CATALOGUE
 from scoring.statements import DisclosurePolicy, Outcome
+from tests.support.reasons import receipt_reasons
 from xinqiao import app
 
 ROOT = Path(__file__).parents[2]
@@ -142,13 +143,6 @@ def test_make_targets_named_in_documents_exist() -> None:
 def test_refusal_reasons_named_in_documents_are_of_the_catalogue(document: Path) -> None:
     named = set(re.findall(r"`((?!XINQIAO_)[A-Z][A-Z]+(?:_[A-Z]+)+)`", document.read_text(encoding="utf-8")))
     assert named - {row.reason for row in CATALOGUE.values()} - receipt_reasons() - audit_codes() - set(get_args(Outcome)) == set()
-
-
-def receipt_reasons() -> set[str]:
-    """Reasons that the verifier of receipts can give, as written in its source."""
-    evidence = ROOT / "nodes" / "evidence"
-    sources = [evidence / "receipt.py", *(evidence / "receipts").glob("*.py")]
-    return {reason for source in sources for reason in re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source.read_text(encoding="utf-8"))}
 
 
 def test_every_reason_of_the_receipt_verifier_is_documented() -> None:

@@ -156,16 +156,16 @@ def test_a_consent_that_the_zone_refuses_is_not_sent_for_ever(desk: Service) -> 
 
 def test_a_consent_is_not_given_up_because_the_gateway_was_busy(desk: Service) -> None:
     uscc = desk.enrolled()
-    inner = desk.network.handle_request
+    inner = desk.network.answers
 
     def busy(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/v1/consents":
             return httpx.Response(429, json={"reason": "RATE_LIMITED", "title": "later"}, request=request)
         return inner(request)
 
-    desk.network.handle_request = busy  # type: ignore[method-assign]
+    desk.network.answers = busy
     with pytest.raises(GatewayRefusal):
         desk.consents.give(uscc, "bank-a", "loan", [PRODUCT])
-    desk.network.handle_request = inner  # type: ignore[method-assign]
+    desk.network.answers = inner
     desk.consents.resume()
     assert desk.store.consents()[0].leaf_index == len(desk.site.zone.entries) - 1

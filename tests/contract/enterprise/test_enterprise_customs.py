@@ -11,37 +11,18 @@ from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
 
 from connectors.customs.declarations import build_declaration
-from crypto.keygen import PrivateKey
-from nodes.enterprise.api import create_app
 from nodes.enterprise.customs import CustomsDesk
 from nodes.enterprise.settings import CustomsTable, EnterpriseTable
 from tests.support.bank import uscc_of
 from tests.support.customs import NOW, OTHER, Client, declaration, failure, memory_engine, receipt, response, zipped
 from tests.support.databases import ON_BOTH, database_in
 from tests.support.enterprise_service import Service, service
-from tests.support.gateway import TOKEN, front
 from tests.support.waiting import until
-from tests.support.zone import MemoryZone, released_zone
+from tests.support.zone import MemoryZone
 
 pytestmark = ON_BOTH
 
 UNSET = threading.Event()
-
-
-@pytest.fixture(scope="module")
-def zone(small_private_key: PrivateKey) -> MemoryZone:
-    return released_zone(small_private_key)
-
-
-@pytest.fixture
-def desk(zone: MemoryZone, tmp_path: Path) -> Service:
-    return service(front(zone.fork(), tmp_path / "gateway"), tmp_path / "enterprise")
-
-
-@pytest.fixture
-def staff(desk: Service) -> TestClient:
-    app = create_app(desk.enrolments, desk.consents, desk.portraits, desk.values, desk.straight, desk.customs, desk.store, TOKEN, desk.seen)
-    return TestClient(app, headers={"Authorization": f"Bearer {TOKEN}"})
 
 
 @pytest.fixture

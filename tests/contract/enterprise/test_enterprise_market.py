@@ -226,7 +226,7 @@ def test_another_enterprise_neither_sees_an_application_nor_takes_its_steps(page
 def test_terms_that_their_institution_did_not_sign_are_not_on_the_shelf(pages: Pages, tmp_path: Path) -> None:
     pages.portrayed(0)
     bank_of(pages, tmp_path / "bank")
-    inner = pages.desk.network.handle_request
+    inner = pages.desk.network.answers
 
     def forged(request: httpx.Request) -> httpx.Response:
         answer = inner(request)
@@ -242,6 +242,6 @@ def test_terms_that_their_institution_did_not_sign_are_not_on_the_shelf(pages: P
 
     browser = pages.browser("zhao")
     assert "积分贷" in browser.get("/market").text
-    pages.desk.network.handle_request = forged  # type: ignore[method-assign]
+    pages.desk.network.answers = forged
     assert "积分贷" not in browser.get("/market").text
     assert browser.get(PRODUCT).status_code == 404

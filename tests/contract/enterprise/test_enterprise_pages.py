@@ -225,7 +225,7 @@ def test_a_form_of_another_session_or_site_does_nothing(pages: Pages) -> None:
 
 def test_a_ticket_about_another_enterprise_or_not_the_coordinators_is_refused(pages: Pages) -> None:
     pages.portrayed(0)
-    zone, inner = pages.desk.site.zone, pages.desk.network.handle_request
+    zone, inner = pages.desk.site.zone, pages.desk.network.answers
     uscc = pages.desk.enrolled(1)
     browser = pages.browser("qian")
     assert browser.get("/received").status_code == 200
@@ -237,7 +237,7 @@ def test_a_ticket_about_another_enterprise_or_not_the_coordinators_is_refused(pa
         told = {"envelope": base64.b64encode(ticket.envelope).decode(), "leaf": base64.b64encode(ticket.leaf).decode(), "leaf_index": ticket.index}
         return httpx.Response(200, json={"tickets": [told]}, request=request)
 
-    pages.desk.network.handle_request = another  # type: ignore[method-assign]
+    pages.desk.network.answers = another
     assert browser.get("/received").status_code == 400
     assert uscc
 

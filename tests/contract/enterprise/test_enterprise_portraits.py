@@ -70,7 +70,7 @@ def test_a_portrait_waits_for_rows_and_says_so(desk: Service) -> None:
 def test_a_portrait_over_a_row_that_is_not_its_owners_is_refused(portrayed: tuple[Service, str]) -> None:
     """The gateway hands over a row whose ciphertexts are others than the department signed for."""
     desk, uscc = portrayed
-    inner = desk.network.handle_request
+    inner = desk.network.answers
 
     def swapped(request: httpx.Request) -> httpx.Response:
         response = inner(request)
@@ -81,7 +81,7 @@ def test_a_portrait_over_a_row_that_is_not_its_owners_is_refused(portrayed: tupl
         row["ciphertexts"][0] = str(int(row["ciphertexts"][0]) + 1)
         return httpx.Response(200, json=answer, request=request)
 
-    desk.network.handle_request = swapped  # type: ignore[method-assign]
+    desk.network.answers = swapped
     with pytest.raises(Exception, match="aggregate"):
         desk.portraits.make(uscc, 0.0)
     assert desk.store.portraits(uscc) == []

@@ -223,7 +223,7 @@ def test_custodians_below_the_threshold_block_the_release_and_it_goes_on_when_th
     assert totals(site) == expected(site.zone)
 
 
-def test_an_opening_goes_on_by_itself_when_the_coordinator_was_away(closed: MemoryZone, tmp_path: Path) -> None:
+def test_an_opening_goes_on_by_itself_when_the_coordinator_was_away(closed: MemoryZone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     site = front(closed.fork(), tmp_path / "state")
     parts, cuts = site.exchange.open_bulk, [1, 0, 2]
 
@@ -234,7 +234,7 @@ def test_an_opening_goes_on_by_itself_when_the_coordinator_was_away(closed: Memo
                 raise PeerUnavailableError("the connection was cut")
             yield part
 
-    site.exchange.open_bulk = cut  # type: ignore[method-assign]
+    monkeypatch.setattr(site.exchange, "open_bulk", cut)
     site.evaluation.resume()
     status = released(site)
     assert (status["state"], status["opening"]["failed"]) == ("RELEASED", "")
@@ -242,7 +242,7 @@ def test_an_opening_goes_on_by_itself_when_the_coordinator_was_away(closed: Memo
     assert cuts == []
 
 
-def test_a_restarted_gateway_goes_on_and_counts_nothing_twice(closed: MemoryZone, tmp_path: Path) -> None:
+def test_a_restarted_gateway_goes_on_and_counts_nothing_twice(closed: MemoryZone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     zone = closed.fork()
     first = front(zone, tmp_path / "state")
     parts = first.exchange.open_bulk
@@ -253,7 +253,7 @@ def test_a_restarted_gateway_goes_on_and_counts_nothing_twice(closed: MemoryZone
                 raise ConnectionError("killed")
             yield part
 
-    first.exchange.open_bulk = cut  # type: ignore[method-assign]
+    monkeypatch.setattr(first.exchange, "open_bulk", cut)
     first.evaluation.resume()
     assert released(first)["opening"]["failed"] == "INTERNAL"
     assert len(first.store.opened_tickets(EPOCH)) == 2
@@ -263,7 +263,7 @@ def test_a_restarted_gateway_goes_on_and_counts_nothing_twice(closed: MemoryZone
     assert totals(second) == expected(zone)
 
 
-def test_an_aggregate_that_the_ticket_does_not_name_is_refused(closed: MemoryZone, tmp_path: Path) -> None:
+def test_an_aggregate_that_the_ticket_does_not_name_is_refused(closed: MemoryZone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     site = front(closed.fork(), tmp_path / "state")
     parts = site.exchange.open_bulk
 
@@ -274,7 +274,7 @@ def test_an_aggregate_that_the_ticket_does_not_name_is_refused(closed: MemoryZon
             changed.aggregates[0] = value.to_bytes(site.zone.public_key.ciphertext_size, "big")
             yield changed
 
-    site.exchange.open_bulk = swapped  # type: ignore[method-assign]
+    monkeypatch.setattr(site.exchange, "open_bulk", swapped)
     site.evaluation.resume()
     assert released(site)["opening"]["failed"] == "AGGREGATE_MISMATCH"
 

@@ -26,6 +26,7 @@ from scoring.errors import LogInconsistentError
 from scoring.statements.catalogue import LOGGED
 from tests.support.databases import database_in
 from tests.support.gateway import ARTIFACTS, Front, front
+from tests.support.reasons import receipt_reasons
 from tests.support.zone import released_zone
 
 pytestmark = pytest.mark.usefixtures("both_engines_in_turn")
@@ -189,15 +190,12 @@ def test_a_receipt_that_does_not_hold_is_refused_for_its_reason(site: Front, fil
 
 
 def test_every_reason_of_the_verifier_has_words() -> None:
-    evidence = Path(__file__).parents[3] / "nodes" / "evidence"
-    sources = [evidence / "receipt.py", *sorted((evidence / "receipts").glob("*.py"))]
-    found = {reason for source in sources for reason in re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source.read_text(encoding="utf-8"))}
-    assert found == set(REASONS)
+    assert receipt_reasons() == set(REASONS)
 
 
 def test_uploads_are_bounded_and_kept_nowhere(site: Front, tmp_path: Path) -> None:
     if site.site.accounts._engine.dialect.name != "sqlite":
-        pytest.skip("looks into SQLite's files")
+        pytest.skip("looks into SQLite's files")  # the mark on_files is for engines by test, here they go by module
     marker = b"receipt-marker-4711"
     assert "RECEIPT_FORMAT" in send(site, b'{"x": "' + marker + b'"}').text
     assert "RECEIPT_FORMAT" in send(site, b"").text

@@ -48,20 +48,6 @@ def asked_for_health(site: Front) -> float:
     return sum(float(line.removeprefix(counter)) for line in site.client.get("/metrics").text.splitlines() if line.startswith(counter))
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "status", "reason"),
-    [
-        ("GET", "/nothing", 404, "NOT_FOUND"),
-        ("GET", "/log/tile/9/9", 404, "NOT_FOUND"),
-        ("GET", "/v1/scores", 405, "METHOD_NOT_ALLOWED"),
-        ("DELETE", "/v1/consents/xyz", 422, "BODY_INVALID"),
-        ("GET", "/v1/epochs/", 404, "NOT_FOUND"),
-    ],
-)
-def test_framework_errors_are_problems_with_a_reason_too(site: Front, method: str, path: str, status: int, reason: str) -> None:
-    assert_refused(site.client.request(method, path), status, reason)
-
-
 def test_a_defect_of_ours_tells_the_caller_nothing(site: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_path: str) -> bytes:
         raise KeyError("secret detail")

@@ -240,6 +240,9 @@ def test_an_invented_method_is_no_series_of_its_own(site: Front) -> None:
     ("method", "path", "status", "reason"),
     [
         ("GET", "/nothing", 404, "NOT_FOUND"),
+        ("GET", "/log/tile/9/9", 404, "NOT_FOUND"),
+        ("GET", "/v1/epochs/", 404, "NOT_FOUND"),
+        ("GET", "/v1/scores", 405, "METHOD_NOT_ALLOWED"),
         ("PUT", "/v1/keys", 405, "METHOD_NOT_ALLOWED"),
         ("POST", "/v1/epochs", 401, "TOKEN_INVALID"),
         ("DELETE", "/v1/consents/x", 422, "BODY_INVALID"),

@@ -122,7 +122,7 @@ def of(findings: list[Finding], check: str) -> list[Finding]:
     return [finding for finding in findings if finding.check == check]
 
 
-def wrong(patient: Patient, check: str, says: str, off_s: float = 0.0) -> None:
+def assert_wrong(patient: Patient, check: str, says: str, off_s: float = 0.0) -> None:
     """The check finds an error that says ``says`` and what to do."""
     found = [finding for finding in of(patient.findings(off_s, check), check) if finding.level == "error"]
     assert any(says in finding.says for finding in found), (check, found)

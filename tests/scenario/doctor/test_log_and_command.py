@@ -14,7 +14,7 @@ import pytest
 
 from nodes.commands.doctor.command import examine
 from nodes.runtime.peers.log_client import LogClient
-from tests.scenario.doctor.patient import Patient, admitted, gateway, of, wrong
+from tests.scenario.doctor.patient import Patient, admitted, assert_wrong, gateway, of
 from tests.scenario.log_witness import WitnessDouble
 from tests.scenario.log_zone import LogProcess, Zone, make_zone, running_log
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_clock_behind_the_newest_cosignature_is_found(patient: Patient) -> None:
-    wrong(patient, "clock", "in this machine's future", -10_000)
+    assert_wrong(patient, "clock", "in this machine's future", -10_000)
 
 
 def test_a_log_that_shows_less_than_was_verified_is_found(patient: Patient) -> None:
@@ -32,7 +32,7 @@ def test_a_log_that_shows_less_than_was_verified_is_found(patient: Patient) -> N
     replica.mkdir(mode=0o700)
     (replica / "log-head.json").write_text(json.dumps({"size": 4711, "root": "00" * 32}), encoding="utf-8")
     (replica / "log-head.json").chmod(0o600)
-    wrong(patient, "log", "4711 leaves were verified here")
+    assert_wrong(patient, "log", "4711 leaves were verified here")
 
 
 def test_a_checkpoint_of_another_log_and_missing_witnesses_are_found(zone: Zone, tmp_path: Path) -> None:
@@ -48,9 +48,9 @@ def test_a_checkpoint_of_another_log_and_missing_witnesses_are_found(zone: Zone,
         double.stop()
         log.append(other.refusal("bank-a"))
         log.close()
-        wrong(patient, "witnesses", "leaf 1 has waited", 400)
+        assert_wrong(patient, "witnesses", "leaf 1 has waited", 400)
         shutil.copy(zone.root / "public" / "registry.dsse.json", patient.public / "registry.dsse.json")
-        wrong(patient, "log", "it is not the log's that the pinned registry names")
+        assert_wrong(patient, "log", "it is not the log's that the pinned registry names")
 
 
 def test_a_lost_pin_is_found(zone: Zone, log: LogProcess) -> None:
