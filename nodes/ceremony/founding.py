@@ -50,6 +50,7 @@ class Terms:
     development: bool = False
     disclosure: DisclosurePolicy = field(default=DisclosurePolicy())
     validity_s: int | None = VALIDITY_S
+    checkpoint_max_age_s: int = 300
 
 
 def make_entry(zone: str, member: Member, keys_dir: Path) -> Entry:
@@ -68,9 +69,9 @@ def make_entry(zone: str, member: Member, keys_dir: Path) -> Entry:
 def assemble(terms: Terms, entries: Sequence[Entry]) -> Registry:
     """The registry of a zone of these members, in the order of ``entries``, not signed yet.
 
-    Raises SettingsError for an entry of another zone, one given twice, a role that one member has to have and none or two do; IdentityError for
-    an entry under another's name; WrongSignerError for a key that two have, SealingError for one that is none; WitnessPolicyError as
-    ``check_witness_policy``.
+    Raises SettingsError for an entry of another zone, one given twice, one that lacks a key of its roles, a role that one member has to have and
+    none or two do; IdentityError for an entry under another's name; WrongSignerError for a key that two have, SealingError for one that is none;
+    WitnessPolicyError as ``check_witness_policy``.
     """
     members = tuple(entry.member for entry in entries)
     for entry in entries:
@@ -85,13 +86,33 @@ def assemble(terms: Terms, entries: Sequence[Entry]) -> Registry:
         held = [member.id for member in members if role in member.roles]
         if len(held) != 1:
             raise SettingsError(f"exactly one member has the role {role} in a zone; here {' and '.join(held) or 'nobody'} has it")
-    log_vkey = next(entry.note_vkey for entry in entries if "log" in entry.member.roles)
-    witnesses = tuple(entry.note_vkey for entry in entries if "witness" in entry.member.roles)
-    policy = WitnessPolicy(witnesses=witnesses, required=terms.required, max_age_s=300, outside=terms.outside, development=terms.development)
-    said = {"zone": terms.zone, "title": terms.title, "members": members, "log_vkey": log_vkey, "witness_policy": policy}
-    registry = Registry.model_validate({**said, "nonce": fresh_nonce(), "disclosure": terms.disclosure, "validity_s": terms.validity_s})
+    if lacking := [entry.member.id for entry in entries if {"log", "witness"} & {*entry.member.roles} and not entry.note_vkey]:
+        raise SettingsError(f"the entry of {lacking[0]} lacks note_vkey, the key with which a log or witness signs checkpoints")
+    registry = registry_of(terms, entries)
     MemberRegistry(registry)  # whoever loads it judges it so
     return registry
+
+
+def registry_of(terms: Terms, entries: Sequence[Entry]) -> Registry:
+    """The registry that ``entries`` make, whoever they are: what ``assemble`` demands of a zone is not looked at. A witness whose entry has no
+    key for it is in no policy. Raises WitnessPolicyError as ``check_witness_policy``."""
+    policy = WitnessPolicy(
+        witnesses=tuple(entry.note_vkey for entry in entries if "witness" in entry.member.roles and entry.note_vkey),
+        required=terms.required,
+        max_age_s=terms.checkpoint_max_age_s,
+        outside=terms.outside,
+        development=terms.development,
+    )
+    return Registry(
+        zone=terms.zone,
+        nonce=fresh_nonce(),
+        title=terms.title,
+        members=tuple(entry.member for entry in entries),
+        log_vkey=next(entry.note_vkey for entry in entries if "log" in entry.member.roles),
+        witness_policy=policy,
+        disclosure=terms.disclosure,
+        validity_s=terms.validity_s,
+    )
 
 
 def publish_registry(registry: Registry, signer: SigningKeyPair, public_dir: Path) -> str:

@@ -20,17 +20,15 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from crypto.notes import COSIGNATURE_V1, ED25519
 from nodes.ceremony.countersigning import accept_model, admit_model, lint_for
-from nodes.ceremony.founding import publish_registry
+from nodes.ceremony.founding import Entry, Terms, make_entry, publish_registry, registry_of
 from nodes.runtime.files import make_private_directory, write_private, write_public
-from nodes.runtime.peers.identity import SigningKeyPair, load_note_signer, load_signing_key, log_name, member_uri, server_name, witness_name
-from nodes.runtime.peers.signing import fresh_nonce
+from nodes.runtime.peers.identity import SigningKeyPair, load_signing_key, member_uri, server_name
 from scoring.disclosure.countersigning import exposures_of, owners_of
 from scoring.disclosure.report import LintReport
 from scoring.exchange.registry import MemberRegistry
 from scoring.indicators.model import Model, load_pack
-from scoring.statements import Member, ModelAdmitted, Registry, SigningKey, WitnessPolicy
+from scoring.statements import Member, ModelAdmitted, Registry
 from simulators.zone.layout import MemberPlan, ZonePlan
 
 TlsPublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey  # the second only to show that it is refused
@@ -92,31 +90,21 @@ def member_names(zone: str, member: MemberPlan) -> list[x509.GeneralName]:
     return names
 
 
-def make_member(authority: CertificateAuthority, zone: str, member: MemberPlan, keys_dir: Path) -> Member:
+def make_member(authority: CertificateAuthority, zone: str, member: MemberPlan, keys_dir: Path) -> Entry:
     """Write a member's keys and certificate into ``keys_dir`` (0700, files 0600); its entry for the registry."""
     make_private_directory(keys_dir)
     tls_key = ec.generate_private_key(ec.SECP256R1())
-    hpke = x25519.X25519PrivateKey.generate()
     _write_key(keys_dir / "tls-key.pem", tls_key)
     _write_key(keys_dir / "sign.pem", ed25519.Ed25519PrivateKey.generate())
-    _write_key(keys_dir / "hpke.pem", hpke)
+    _write_key(keys_dir / "hpke.pem", x25519.X25519PrivateKey.generate())
     write_private(keys_dir / "cert.pem", authority.issue(tls_key.public_key(), member_names(zone, member)).public_bytes(Encoding.PEM))
     if {"log", "witness"} & set(member.roles):
         _write_key(keys_dir / "note.pem", ed25519.Ed25519PrivateKey.generate())
     if "custodian" in member.roles:
         write_private(keys_dir / "passphrase", secrets.token_hex(32).encode())
-    signer = load_signing_key(member.id, keys_dir / "sign.pem")
-    return Member(
-        id=member.id,
-        title=member.title,
-        roles=member.roles,
-        division=member.division,
-        level=member.level,
-        department=member.department,
-        keys=(SigningKey(key_id=signer.key_id, algorithm=signer.algorithm, public=signer.public.hex()),),
-        hpke=hpke.public_key().public_bytes_raw().hex(),
-        uri=member_uri(zone, member.id),
-    )
+    said = {"id": member.id, "title": member.title, "roles": member.roles}
+    place = {"division": member.division, "level": member.level, "department": member.department}
+    return make_entry(zone, Member.model_validate({**said, **place, "keys": (), "hpke": "00" * 32, "uri": ""}), keys_dir)
 
 
 def make_zone(plan: ZonePlan, directory: Path, packs: Sequence[bytes], progress: Callable[[str], None] = lambda _: None) -> Registry:
@@ -172,23 +160,13 @@ def admit_pack(plan: ZonePlan, pack: bytes, report: LintReport, registry: Regist
     return admit_model(pack, members, report, accepted, _authority_key(plan, members_dir), public_dir)
 
 
-def _sign_registry(plan: ZonePlan, entries: tuple[Member, ...], members_dir: Path, public_dir: Path) -> Registry:
-    log = plan.with_role("log")[0]
-    log_vkey = load_note_signer(log_name(plan.zone), ED25519, members_dir / log.id / "note.pem").key.to_vkey()
-    witnesses = tuple(
-        load_note_signer(witness_name(plan.zone, member.id), COSIGNATURE_V1, members_dir / member.id / "note.pem").key.to_vkey()
-        for member in plan.witness_members
+def _sign_registry(plan: ZonePlan, entries: Sequence[Entry], members_dir: Path, public_dir: Path) -> Registry:
+    silent = {member.id for member in plan.with_role("witness")} - {member.id for member in plan.witness_members}
+    said = [entry.model_copy(update={"note_vkey": ""}) if entry.member.id in silent else entry for entry in entries]
+    terms = Terms(
+        plan.zone, plan.title, plan.witnesses_required, plan.outside, plan.development, plan.disclosure, plan.validity_s, plan.checkpoint_max_age_s
     )
-    policy = WitnessPolicy(
-        witnesses=witnesses,
-        required=plan.witnesses_required,
-        max_age_s=plan.checkpoint_max_age_s,
-        outside=plan.outside,
-        development=plan.development,
-    )
-    said = {"zone": plan.zone, "title": plan.title, "members": entries, "log_vkey": log_vkey, "disclosure": plan.disclosure}
-    said |= {"validity_s": plan.validity_s}
-    registry = Registry.model_validate({**said, "nonce": fresh_nonce(), "witness_policy": policy})
+    registry = registry_of(terms, said)
     publish_registry(registry, _authority_key(plan, members_dir), public_dir)
     return registry
 

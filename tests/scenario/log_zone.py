@@ -163,4 +163,4 @@ def _outsider(root: Path) -> Member:
     key = load_private_key(root / "ca" / "ca-key.pem")
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     plan = MemberPlan("outsider", Title(zh="局外人", en="outsider"), ("bank",))
-    return make_member(CertificateAuthority(certificate, key), ZONE, plan, root / "members" / "outsider")
+    return make_member(CertificateAuthority(certificate, key), ZONE, plan, root / "members" / "outsider").member
