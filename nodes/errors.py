@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from protos.errors import WireFormatError as WireFormatError  # noqa: PLC0414 - offered again beside the processes' own
-
 
 class NodeError(Exception):
     """Root of the processes' errors."""

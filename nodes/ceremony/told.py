@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from crypto.paillier import PublicKey
-from nodes.errors import WireFormatError
 from nodes.runtime.files import write_public
+from protos.errors import WireFormatError
 from scoring.custody.generations import Generation, first_generation
 from scoring.exchange.registry import MemberHistory, MemberRegistry
 from scoring.release.members import member_history

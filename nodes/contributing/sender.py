@@ -11,9 +11,10 @@ from typing import Protocol
 
 from crypto.encoding import sha256
 from nodes.contributing.outbox import Kept, Message, Outbox
-from nodes.errors import PeerUnavailableError, RpcRefusal, WireFormatError
+from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
 from nodes.runtime.peers.log_client import Appended
+from protos.errors import WireFormatError
 from scoring.statements import parse_leaf
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0

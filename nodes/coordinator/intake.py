@@ -12,9 +12,10 @@ from crypto.statements import parse_envelope
 from nodes.coordinator.journal import Journal
 from nodes.coordinator.keeping.blobs import Blobs
 from nodes.coordinator.keeping.store import Store
-from nodes.errors import RoleMissingError, WireFormatError
+from nodes.errors import RoleMissingError
 from nodes.runtime.clock import Clock
 from nodes.runtime.replica.zone import Zone
+from protos.errors import WireFormatError
 from protos.v1.exchange_pb2 import ContributionPart, DocumentPart
 from scoring.errors import LayoutError, RevisionError, RosterError, StatementFormatError
 from scoring.exchange.documents.axes import check_stated

@@ -9,7 +9,8 @@ import grpc
 
 from nodes.coordinator.callers import Callers
 from nodes.coordinator.keeping.outbox import BACKUP, KINDS, Item, Outbox
-from nodes.errors import PeerNotEntitledError, RoleMissingError, WireFormatError
+from nodes.errors import PeerNotEntitledError, RoleMissingError
+from protos.errors import WireFormatError
 from protos.v1 import federation_pb2 as wire
 from protos.v1.federation_pb2_grpc import FederationServicer
 from scoring.exchange.peers import PEER

@@ -20,12 +20,12 @@ from nodes.coordinator.releasing.openings import Openings
 from nodes.coordinator.releasing.tickets import TicketOffice
 from nodes.coordinator.settings import CoordinatorTable
 from nodes.coordinator.work import WorkQueue
-from nodes.errors import WireFormatError
 from nodes.runtime.clock import now
 from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.replica.zone import Zone
 from nodes.runtime.tracing import spans
 from nodes.runtime.web.request_document import RequestDocument
+from protos.errors import WireFormatError
 from protos.v1 import exchange_pb2 as wire
 from protos.v1.exchange_pb2_grpc import ExchangeServicer
 from scoring.custody.rules import RULES as CUSTODY_RULES

@@ -10,9 +10,9 @@ from crypto.errors import CryptoError
 from crypto.statements import check_signature, parse_envelope
 from nodes.enterprise.keyring import Keyring
 from nodes.enterprise.store import Enterprise
-from nodes.errors import WireFormatError
 from nodes.runtime.web.gateway_client import GatewayClient
 from nodes.runtime.web.request_document import DISCLOSURES
+from protos.errors import WireFormatError
 from scoring.errors import ScoringError, TicketInputsError, WrongSignerError
 from scoring.exchange.registry import MemberRegistry
 from scoring.exchange.view import verify_key

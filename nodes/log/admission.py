@@ -13,10 +13,11 @@ from crypto.encoding import sha256
 from crypto.errors import CryptoError
 from crypto.paillier import DEFAULT_MIN_BITS
 from crypto.statements import Envelope, VerifyKey, check_signature, parse_envelope
-from nodes.errors import MemberLeftError, MemberUnknownError, RoleMissingError, WireFormatError
+from nodes.errors import MemberLeftError, MemberUnknownError, RoleMissingError
 from nodes.log.sequencer import Submission
 from nodes.log.storage import Entry
 from nodes.runtime import logging
+from protos.errors import WireFormatError
 from scoring.custody.rules import RULES as CUSTODY_RULES
 from scoring.errors import (
     ScoringError,

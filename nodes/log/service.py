@@ -12,7 +12,7 @@ import grpc
 
 from crypto.encoding import sha256
 from crypto.errors import CryptoError
-from nodes.errors import NodeError, NotFoundError, NotReadyError, RoleMissingError, WireFormatError, WitnessDisagreesError
+from nodes.errors import NodeError, NotFoundError, NotReadyError, RoleMissingError, WitnessDisagreesError
 from nodes.log.admission import Admission
 from nodes.log.publication import Publication, SignedHead, Waiter
 from nodes.log.reader import Reader
@@ -23,6 +23,7 @@ from nodes.runtime import logging
 from nodes.runtime.peers import tls
 from nodes.runtime.peers.limits import RateLimit
 from nodes.runtime.tracing import spans
+from protos.errors import WireFormatError
 from protos.v1 import log_pb2 as pb
 from protos.v1 import log_pb2_grpc
 from scoring.errors import ScoringError

@@ -18,8 +18,9 @@ from crypto import notes
 from crypto.checkpoint import check_witnessed
 from crypto.errors import NoteError
 from crypto.notes import Note, VerifierKey, parse_note, parse_signatures, parse_vkey
-from nodes.errors import WireFormatError, WitnessDisagreesError
+from nodes.errors import WitnessDisagreesError
 from nodes.log.publication import Publication, SignedHead, Waiter
+from protos.errors import WireFormatError
 
 OK, CONFLICT = 200, 409
 PATIENCE_S = 5.0

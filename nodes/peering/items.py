@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import sqlalchemy as sa
 
 from crypto.encoding import sha256
-from nodes.errors import PeerUnavailableError, QuotaFullError, RpcRefusal, WireFormatError
+from nodes.errors import PeerUnavailableError, QuotaFullError, RpcRefusal
 from nodes.peering.settings import BACKUP
 from nodes.peering.settings import ITEMS as SHOWN
 from nodes.runtime import logging
@@ -16,6 +16,7 @@ from nodes.runtime.database import reading, writing
 from nodes.runtime.peers import rpc
 from nodes.runtime.peers.absence import Absence
 from nodes.runtime.peers.guard import LONGEST_STREAM_S
+from protos.errors import WireFormatError
 from protos.v1 import federation_pb2 as wire
 from protos.v1.federation_pb2_grpc import FederationStub
 

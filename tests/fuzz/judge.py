@@ -9,8 +9,8 @@ from typing import Any
 
 from connectors.errors import ConnectorError
 from crypto.errors import CryptoError
-from nodes.errors import NodeError, WireFormatError
-from protos.errors import INTERNAL, detail_of, refusal_of
+from nodes.errors import NodeError
+from protos.errors import INTERNAL, WireFormatError, detail_of, refusal_of
 from scoring.errors import ScoringError
 
 DOMAIN = (ConnectorError, CryptoError, ScoringError, NodeError)

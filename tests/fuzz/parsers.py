@@ -10,7 +10,6 @@ from crypto.encoding import canonical_json
 from crypto.keygen import PrivateKey
 from crypto.sealing import seal
 from crypto.statements import VerifyKey, parse_envelope, sign_envelope
-from nodes.errors import WireFormatError
 from nodes.evidence.documents import read_records
 from nodes.evidence.receipt import verify_receipt
 from nodes.log.admission import Admission
@@ -19,6 +18,7 @@ from nodes.runtime.replica import relay
 from nodes.runtime.web.request_document import SCORES, SCORES_BATCH, Endpoint, RequestDocument
 from nodes.runtime.web.requests import verify_release_request
 from nodes.runtime.web.signed_requests import sign_request, verify_request
+from protos.errors import WireFormatError
 from protos.v1 import exchange_pb2
 from scoring.exchange.roster import parse_roster, parse_stages
 from scoring.indicators.extending.extension import Source, resolve

@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from crypto.errors import EnvelopeFormatError, SealingError, SignatureError
 from crypto.sealing import generate_key, seal
 from crypto.statements import VerifyKey, sign_envelope
-from nodes.errors import WireFormatError
 from nodes.runtime.peers.identity import SigningKeyPair
 from nodes.runtime.replica import relay
 from nodes.runtime.replica.relay import BindingAnswer, EnrolmentRequest, SealedBinding
+from protos.errors import WireFormatError
 from scoring.statements import SigningKey
 
 PRIVATE, PUBLIC = generate_key(secrets.randbits)

@@ -14,8 +14,9 @@ from typing import Final, get_args
 import sqlalchemy as sa
 
 from crypto.encoding import sha256
-from nodes.errors import StorageError, WireFormatError
+from nodes.errors import StorageError
 from nodes.runtime.database import reading, writing
+from protos.errors import WireFormatError
 from scoring.statements import Grant
 
 LARGEST_ITEM = 3 << 20

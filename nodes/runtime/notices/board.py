@@ -13,10 +13,11 @@ import grpc
 
 from crypto.errors import CryptoError
 from crypto.statements import parse_envelope
-from nodes.errors import RoleMissingError, WireFormatError
+from nodes.errors import RoleMissingError
 from nodes.runtime.peers import rpc, tls
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.settings import Peer
+from protos.errors import WireFormatError
 from protos.v1 import board_pb2 as wire
 from protos.v1 import board_pb2_grpc
 from scoring.statements import Head, Split, Statement

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from nodes.errors import PeerUnavailableError, RpcRefusal, WireFormatError
+from nodes.errors import PeerUnavailableError, RpcRefusal
 from nodes.runtime import logging
+from protos.errors import WireFormatError
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, cast
 import grpc
 from google.protobuf.message import DecodeError
 
-from nodes.errors import DeadlineMissingError, NotReadyError, RateLimitedError, RpcRefusal, WireFormatError
+from nodes.errors import DeadlineMissingError, NotReadyError, RateLimitedError, RpcRefusal
 from nodes.runtime import logging
 from nodes.runtime.database import storage_trouble
 from nodes.runtime.observing import metrics
@@ -25,7 +25,7 @@ from nodes.runtime.peers.entitlement import Permit
 from nodes.runtime.peers.identity import Identity
 from nodes.runtime.peers.revoked import RevokedCertificates
 from nodes.runtime.tracing import spans
-from protos.errors import INTERNAL, Refusal, by_reason, detail_of, refusal_of
+from protos.errors import INTERNAL, Refusal, WireFormatError, by_reason, detail_of, refusal_of
 
 REASON_KEY = "xinqiao-reason"
 RETRY_AFTER_KEY = "xinqiao-retry-after-s"

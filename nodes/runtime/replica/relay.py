@@ -23,7 +23,7 @@ from crypto.encoding import canonical_json, frame, label
 from crypto.errors import EncodingError, SignatureError
 from crypto.sealing import ENC_SIZE, Private, open_sealed, seal
 from crypto.statements import SignKey, VerifyKey, check_signature, parse_envelope, sign_envelope
-from nodes.errors import WireFormatError
+from protos.errors import WireFormatError
 from scoring.statements import PAYLOAD_TYPE_PREFIX, Hex16, Hex32, HexBytes, MemberId, Record, SigningKey
 
 ENROLMENT_REQUEST: Final = "enrolment-request"

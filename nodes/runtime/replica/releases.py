@@ -22,9 +22,10 @@ from crypto.paillier import DEFAULT_MIN_BITS, Opening, PublicKey, check_cipherte
 from crypto.proofs import KnowledgeProof
 from crypto.sealing import Private
 from crypto.statements import VerifyKey, check_signature, parse_envelope
-from nodes.errors import SettingsError, WireFormatError
+from nodes.errors import SettingsError
 from nodes.runtime.replica.disputes import Disputes, OpenerOf, all_opened, attempt
 from nodes.runtime.replica.zone import load_packs, read_public
+from protos.errors import WireFormatError
 from scoring.custody.generations import Generation, GenerationRecord, first_generation, generation_of
 from scoring.errors import AggregateError, TicketInputsError, WrongModelError, WrongOwnerError, WrongSignerError
 from scoring.exchange.contributions import owns

@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 
 from crypto.encoding import sha256
 from nodes.coordinator.keeping.outbox import LARGEST_ITEM, Item, Outbox
-from nodes.errors import WireFormatError
 from nodes.runtime.database import open_database
+from protos.errors import WireFormatError
 
 
 @pytest.fixture

@@ -15,8 +15,9 @@ from crypto.encoding import sha256
 from nodes.contributing.epoch_secrets import EpochSecrets
 from nodes.contributing.outbox import Kept, Message, Outbox, Prepared
 from nodes.contributing.sender import Sender
-from nodes.errors import PeerUnavailableError, RpcRefusal, SecretFileError, WireFormatError
+from nodes.errors import PeerUnavailableError, RpcRefusal, SecretFileError
 from nodes.runtime.peers.log_client import Appended
+from protos.errors import WireFormatError
 from scoring.statements import Leaf
 from tests.support.databases import ON_BOTH, database_in
 from tests.support.departments import Acknowledged

@@ -12,9 +12,10 @@ import pytest
 from crypto.encoding import sha256
 from crypto.errors import EnvelopeFormatError, SignatureError
 from crypto.statements import sign_envelope
-from nodes.errors import RoleMissingError, WireFormatError
+from nodes.errors import RoleMissingError
 from nodes.log.admission import Admission
 from nodes.log.sequencer import Submission
+from protos.errors import WireFormatError
 from scoring.errors import (
     SignerUnknownError,
     StatementFormatError,

@@ -13,9 +13,10 @@ from crypto.checkpoint import Checkpoint, check_witnessed, cosign, open_checkpoi
 from crypto.errors import MerkleError, NoteError
 from crypto.merkle import MemoryTree
 from crypto.notes import COSIGNATURE_V1, NoteSigner
-from nodes.errors import WireFormatError, WitnessDisagreesError
+from nodes.errors import WitnessDisagreesError
 from nodes.log.publication import Publication, SignedHead
 from nodes.log.witnessing import PATIENCE_S, Rounds, Session, WitnessReply, WitnessRequest, restore
+from protos.errors import WireFormatError
 from tests.unit.log.small_zone import SmallZone
 
 LEAVES = [b"leaf %d" % i for i in range(50)]

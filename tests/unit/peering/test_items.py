@@ -9,8 +9,9 @@ from typing import Any, cast
 import pytest
 
 from crypto.encoding import sha256
-from nodes.errors import QuotaFullError, WireFormatError
+from nodes.errors import QuotaFullError
 from nodes.peering.items import ROW_BYTES, ItemPuller, ItemStore
+from protos.errors import WireFormatError
 from protos.v1.federation_pb2 import ReplicatedItem, ReplicatedItems, ReplicateRequest
 from protos.v1.federation_pb2_grpc import FederationStub
 from tests.support.databases import ON_BOTH, database_in
