@@ -6,10 +6,7 @@ its own, whose clients share the machine.
 
 from __future__ import annotations
 
-import json
 import secrets
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -25,20 +22,20 @@ from nodes.log.publication import FilePin, Publication
 from nodes.log.reader import Reader
 from nodes.log.sequencer import Sequencer, Submission
 from nodes.log.storage import LogStore
-from nodes.runtime.clock import Timer, now
+from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.peers.identity import Identity, load_identity, load_note_signer, log_name
 from nodes.runtime.peers.log_client import LogClient
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.settings import Peer
 from scoring.statements import Refusal, Role, Title
+from simulators.benchmarks.processes import measured_process
 from simulators.benchmarks.rows import Figure
 from simulators.zone.authority import make_zone
 from simulators.zone.layout import MemberPlan, ZonePlan
 
 ZONE, MEMBER = "bench", "bank"
 CLIENTS, CHANNELS, BATCH = 64, 8, 1000
-START_TIMEOUT_S = 60.0
 _ROLES: dict[str, tuple[Role, ...]] = {"authority": ("authority",), "log": ("log",), MEMBER: ("bank",), "witness": ("witness",)}
 
 
@@ -164,9 +161,8 @@ def _over_network(zone: _Zone, turns: int) -> float:
         f'member = "log"\nzone = "{ZONE}"\nstate_dir = "state/log"\nkeys_dir = "members/log"\npublic_dir = "public"\n'
         'log_level = "error"\n[log]\nlisten = "127.0.0.1:0"\nappends_per_minute_per_member = 100_000_000\n'
     )
-    process = subprocess.Popen([sys.executable, "-m", "nodes.log", str(config)])
-    try:
-        peer = Peer(member="log", address=f"127.0.0.1:{_port(zone.root / 'state' / 'log' / 'ready', process)}")
+    with measured_process("nodes.log", config, zone.root / "state" / "log") as port:
+        peer = Peer(member="log", address=f"127.0.0.1:{port}")
         clients = [LogClient(zone.identity, peer) for _ in range(CHANNELS)]
         for client in clients:
             client.append(zone.statement())
@@ -174,15 +170,3 @@ def _over_network(zone: _Zone, turns: int) -> float:
         for client in clients:
             client.close()
         return rate
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _port(ready: Path, process: subprocess.Popen[bytes]) -> int:
-    timer = Timer(START_TIMEOUT_S)
-    while not ready.exists():
-        if process.poll() is not None or timer.left_s() < 0:
-            raise RuntimeError("the log to be measured did not start")
-        time.sleep(0.01)
-    return int(json.loads(ready.read_bytes())["port"])

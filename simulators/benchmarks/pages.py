@@ -21,12 +21,11 @@ import httpx
 from fastapi import FastAPI
 
 from gateway.explorer.office import open_explorer
-from nodes.errors import NotReadyError
 from nodes.evidence.roots import Roots
 from nodes.log.publication import Publication
 from nodes.log.reader import CHECKPOINT_PATH, Reader
 from nodes.packs import shipped_pack
-from nodes.runtime.clock import Timer, now
+from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.pages.site import Site
 from nodes.runtime.peers.log_client import LogClient
@@ -37,6 +36,7 @@ from scoring.indicators.model import load_pack
 from scoring.statements import Title
 from simulators.benchmarks.epoch import percentile
 from simulators.benchmarks.log import BATCH, make_bench_zone, sequencing, submissions
+from simulators.benchmarks.processes import wait_until
 from simulators.benchmarks.rows import Figure
 from simulators.benchmarks.zone import measured_zone
 from simulators.population import binjiang
@@ -163,8 +163,4 @@ def _sign_in(visitor: httpx.Client, name: str, password: str) -> None:
 
 def _wait_for(visitor: httpx.Client, path: str, text: str) -> None:
     """Return once a page shows ``text``: the tables are made after the release. Raises NotReadyError."""
-    timer = Timer(READY_S)
-    while text not in visitor.get(path).text:
-        if timer.left_s() < 0:
-            raise NotReadyError(f"{path} does not show its tables")
-        time.sleep(0.2)
+    wait_until(lambda: text in visitor.get(path).text, f"{path} shows its tables", READY_S, look_s=0.2)

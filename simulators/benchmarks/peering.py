@@ -7,13 +7,9 @@ from __future__ import annotations
 
 import json
 import resource
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from crypto.encoding import sha256
@@ -22,13 +18,14 @@ from nodes.ceremony.countersigning import approve_change
 from nodes.log.publication import FilePin, Publication
 from nodes.log.sequencer import Sequencer, Submission, genesis_submission
 from nodes.log.storage import LogStore
-from nodes.runtime.clock import Timer, now
+from nodes.runtime.clock import now
 from nodes.runtime.database import open_database
 from nodes.runtime.peers.identity import load_note_signer, load_signing_key, log_name, witness_name
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from scoring.disclosure.countersigning import embed
 from scoring.statements import MemberChange, PeerZone, Registry, Role, Title
 from simulators.benchmarks.log import submissions
+from simulators.benchmarks.processes import measured_process, wait_until
 from simulators.benchmarks.rows import Figure
 from simulators.zone.authority import make_zone
 from simulators.zone.configs import free_ports
@@ -36,7 +33,7 @@ from simulators.zone.layout import MemberPlan, ZonePlan
 
 ZONE, NODE, HOME = "bench", "node", "home"
 LEAVES, QUICK_LEAVES, BATCH = 100_000, 5_000, 1000
-START_TIMEOUT_S, TIMEOUT_S = 60.0, 600.0
+TIMEOUT_S = 600.0
 _ROLES: dict[str, tuple[Role, ...]] = {
     "authority": ("authority",), "log": ("log",), "coordinator": ("coordinator",), "custodian": ("custodian",), "bank": ("bank",), NODE: ("witness",),
 }  # fmt: skip
@@ -49,9 +46,9 @@ def run(quick: bool) -> list[Figure]:
         root = Path(directory) / "zone"
         _fill(root, _make(root), leaves)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        with _process(root, "log", "nodes.log", _log_config(root)) as port:
+        with measured_process("nodes.log", _log_config(root), root / "state" / "log") as port:
             start = time.perf_counter()
-            with _process(root, "node", "nodes.peering", _node_config(root, port)):
+            with measured_process("nodes.peering", _node_config(root, port), root / "state" / "node"):
                 begun = time.perf_counter()
                 mirrored = _reached(root, "size", leaves) - begun
                 shown = _reached(root, "shown_size", leaves) - start
@@ -124,27 +121,8 @@ def _common(member: str, state: str) -> str:
     return "".join(f'{key} = "{value}"\n' for key, value in {**lines, "log_level": "error"}.items())
 
 
-@contextmanager
-def _process(root: Path, name: str, program: str, config: Path) -> Iterator[int]:
-    """A process that is ready; its port, 0 for one that does not listen."""
-    process, ready = subprocess.Popen([sys.executable, "-m", program, str(config)]), root / "state" / name / "ready"
-    try:
-        timer = Timer(START_TIMEOUT_S)
-        while not ready.exists():
-            if process.poll() is not None or timer.left_s() < 0:
-                raise RuntimeError(f"the {name} to be measured did not start")
-            time.sleep(0.01)
-        yield int(json.loads(ready.read_bytes()).get("port", 0))
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def _reached(root: Path, what: str, leaves: int) -> float:
     """When the node's status says that so many leaves are there."""
-    timer, status = Timer(TIMEOUT_S), root / "mirror" / "status.json"
-    while not status.exists() or json.loads(status.read_bytes())[what] < leaves:
-        if timer.left_s() < 0:
-            raise RuntimeError(f"the node did not get to {leaves} leaves")
-        time.sleep(0.01)
+    status = root / "mirror" / "status.json"
+    wait_until(lambda: status.exists() and json.loads(status.read_bytes())[what] >= leaves, f"the node gets to {leaves} leaves", TIMEOUT_S)
     return time.perf_counter()
