@@ -53,7 +53,7 @@ bench: $(VENV)/.test ## speed beside phe and beside plaintext, as ratios
 	@$(BIN)/xinqiao bench $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.test ## the quick suite: no root, about five minutes on two cores
+test: $(VENV)/.test ## the quick suite: no root, five to ten minutes on two cores
 	@$(BIN)/pytest -m "not slow" -n $(JOBS) --dist loadgroup $(ARGS)
 
 .PHONY: test-slow
