@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from gateway.register.settings import RegisterTable
+from nodes.peering.settings import Gigabytes
 from nodes.runtime.settings import Address, ConfigPath, GatewayUrl, Instances, NodeSettings, Table
 
 
@@ -24,7 +25,7 @@ class GatewayTable(Table):
     instances: Instances = ""
     requests_per_minute_per_key: int = 1200
     requests_per_minute_per_address: int = 6000
-    credentials_gb: Annotated[float, Field(gt=0)] = 5.0
+    credentials_gb: Gigabytes = 5.0
     public_register: Annotated[RegisterTable | None, Field(alias="register")] = None
 
 

@@ -11,19 +11,23 @@ from typing import Literal
 from cryptography.hazmat.primitives.asymmetric import x25519
 
 from crypto.encoding import canonical_json, sha256
-from crypto.notes import COSIGNATURE_V1, ED25519
+from crypto.errors import NoteError
+from crypto.notes import COSIGNATURE_V1, ED25519, parse_vkey
 from crypto.sealing import check_public_key
 from nodes.errors import IdentityError, SettingsError
 from nodes.runtime.files import write_public
 from nodes.runtime.peers.identity import SigningKeyPair, load_note_signer, load_private_key, load_signing_key, log_name, member_uri, witness_name
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
+from scoring.errors import ScoringError, WrongSignerError
+from scoring.exchange.peers import PEER
 from scoring.exchange.registry import MemberRegistry, is_enterprise_key
 from scoring.exchange.validity import VALIDITY_S
-from scoring.statements import DisclosurePolicy, Member, Name, Record, Registry, Role, SigningKey, Title, WitnessPolicy
+from scoring.statements import DisclosurePolicy, Member, Name, Record, Registry, Role, SigningKey, Title, WitnessPolicy, parse_record
 
 REGISTRY = "registry.dsse.json"
 SOLE: tuple[Role, ...] = ("authority", "gateway", "coordinator", "log", "registrar")
 """Roles that exactly one member of a zone has."""
+MOST_BYTES = 16 << 10  # of an entry: what others wrote is read before anybody knows who they are
 
 
 class Entry(Record):
@@ -66,12 +70,24 @@ def make_entry(zone: str, member: Member, keys_dir: Path) -> Entry:
     return Entry(zone=zone, member=made, note_vkey=_note_vkey(zone, member, keys_dir))
 
 
+def read_entry(path: Path) -> Entry:
+    """The entry in a file that somebody sent. Raises SettingsError naming the file when it is none, OSError."""
+    with path.open("rb") as file:
+        raw = file.read(MOST_BYTES + 1)
+    if len(raw) > MOST_BYTES:
+        raise SettingsError(f"{path}: an entry has at most {MOST_BYTES} bytes")
+    try:
+        return parse_record(Entry, raw)
+    except ScoringError as error:
+        raise SettingsError(f"{path} is no entry (xinqiao member entry): {error}") from error
+
+
 def assemble(terms: Terms, entries: Sequence[Entry]) -> Registry:
     """The registry of a zone of these members, in the order of ``entries``, not signed yet.
 
     Raises SettingsError for an entry of another zone, one given twice, one that lacks a key of its roles, a role that one member has to have and
-    none or two do; IdentityError for an entry under another's name; WrongSignerError for a key that two have, SealingError for one that is none;
-    WitnessPolicyError as ``check_witness_policy``.
+    none or two do; IdentityError for an entry under another's name, or a log key that is none; WrongSignerError for a key that two have,
+    SealingError for one that is none; WitnessPolicyError as ``check_witness_policy``.
     """
     members = tuple(entry.member for entry in entries)
     for entry in entries:
@@ -79,9 +95,12 @@ def assemble(terms: Terms, entries: Sequence[Entry]) -> Registry:
             raise SettingsError(f"the entry of {entry.member.id} is for zone {entry.zone}, this is {terms.zone}")
         if is_enterprise_key(entry.member.id) or any(not key.key_id.startswith(f"{entry.member.id}~") for key in entry.member.keys):
             raise IdentityError(f"the entry of {entry.member.id} has a key under another's name")
+        if PEER in entry.member.roles:
+            raise SettingsError(f"the entry of {entry.member.id} has the role {PEER}: other zones become peers of one that is there (xinqiao peer)")
         check_public_key(bytes.fromhex(entry.member.hpke))
     if len({member.id for member in members}) != len(members):
         raise SettingsError("one member has two entries")
+    _check_keys_differ(members)
     for role in SOLE:
         held = [member.id for member in members if role in member.roles]
         if len(held) != 1:
@@ -89,6 +108,7 @@ def assemble(terms: Terms, entries: Sequence[Entry]) -> Registry:
     if lacking := [entry.member.id for entry in entries if {"log", "witness"} & {*entry.member.roles} and not entry.note_vkey]:
         raise SettingsError(f"the entry of {lacking[0]} lacks note_vkey, the key with which a log or witness signs checkpoints")
     registry = registry_of(terms, entries)
+    _check_log_key(terms.zone, registry.log_vkey)
     MemberRegistry(registry)  # whoever loads it judges it so
     return registry
 
@@ -122,15 +142,14 @@ def publish_registry(registry: Registry, signer: SigningKeyPair, public_dir: Pat
     """
     if (public_dir / REGISTRY).exists():
         raise SettingsError(f"{public_dir / REGISTRY} exists: a zone is founded once; afterwards members are changed (xinqiao member propose)")
-    if MemberRegistry(registry).sole("authority").id != signer.key_id.partition("~")[0]:
-        raise SettingsError("the authority signs the registry, with the key of its own entry")
-    MemberRegistry(registry).key(signer.key_id)
+    authority = MemberRegistry(registry).sole("authority")
+    if signer.key_id not in {key.key_id for key in authority.keys}:
+        raise SettingsError(f"the authority signs the registry, with the key of its own entry: as {authority.id}, with its sign.pem")
+    envelope, policy = sign_statement(registry, signer), registry.witness_policy
     public_dir.mkdir(parents=True, exist_ok=True)
-    policy = registry.witness_policy
     write_public(public_dir / "log.vkey", f"{registry.log_vkey}\n".encode())
     write_public(public_dir / "witnesses.vkey", "".join(f"{line}\n" for line in policy.witnesses).encode())
     write_public(public_dir / "witness-policy.json", canonical_json(policy.model_dump(mode="json")))
-    envelope = sign_statement(registry, signer)
     write_public(public_dir / REGISTRY, envelope)
     return sha256(envelope).hex()
 
@@ -146,6 +165,38 @@ def faults_of_own(registry: Registry, member: str, keys_dir: Path) -> list[str]:
     faults += [] if found.uri == own.member.uri else [f"its name is {found.uri}"]
     known = {registry.log_vkey, *registry.witness_policy.witnesses}
     return faults if not own.note_vkey or own.note_vkey in known else [*faults, "its checkpoint key is another than note.pem"]
+
+
+def faults_of_entry(registry: Registry, entry: Entry) -> list[str]:
+    """What the registry says otherwise than the entry that its member gave: keys, roles, department, title; empty when all is there."""
+    found = next((member for member in registry.members if member.id == entry.member.id), None)
+    if found is None:
+        return [f"{entry.member.id} is not in the registry"]
+    faults = [
+        f"its {name} in the registry is another than in its entry"
+        for name in Member.model_fields
+        if getattr(found, name) != getattr(entry.member, name)
+    ]
+    known = {"", registry.log_vkey, *registry.witness_policy.witnesses}
+    return faults if entry.note_vkey in known else [*faults, "its checkpoint key in the registry is another than in its entry"]
+
+
+def _check_keys_differ(members: Sequence[Member]) -> None:
+    """No key, for signing or sealing, is in two entries: whoever gave another's as its own would have what that one signs or is sent."""
+    held = [(member.id, public) for member in members for public in {member.hpke, *(key.public for key in member.keys)}]
+    owner = {public: name for name, public in reversed(held)}
+    for name, public in held:
+        if owner[public] != name:
+            raise WrongSignerError(f"{owner[public]} and {name} have the same key in their entries")
+
+
+def _check_log_key(zone: str, line: str) -> None:
+    try:
+        key = parse_vkey(line)
+    except NoteError as error:
+        raise IdentityError(f"the entry of the log: {error}") from error
+    if "\n" in line or (key.kind, key.name) != (ED25519, log_name(zone)):
+        raise IdentityError(f"the entry of the log has no checkpoint key named {log_name(zone)}")
 
 
 def _note_vkey(zone: str, member: Member, keys_dir: Path) -> str:

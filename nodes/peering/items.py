@@ -13,6 +13,7 @@ from nodes.peering.settings import BACKUP
 from nodes.peering.settings import ITEMS as SHOWN
 from nodes.runtime import logging
 from nodes.runtime.database import reading, writing
+from nodes.runtime.files import BLOCK_BYTES
 from nodes.runtime.peers import rpc
 from nodes.runtime.peers.absence import Absence
 from nodes.runtime.peers.guard import LONGEST_STREAM_S
@@ -93,9 +94,11 @@ class ItemStore:
         self._kept = kept
 
     def index(self) -> dict[str, dict[str, dict[str, object]]]:
-        """Kind → name → number and digest of the newest item of each name that has content."""
+        """Kind → name → number and digest of the newest item of each name that has content. Of every kind that is shown: chunks of a backup, of
+        which there may be any number, nobody asks for by name."""
         found: dict[str, dict[str, dict[str, object]]] = {}
-        query = sa.select(ITEMS.c.kind, ITEMS.c.name, ITEMS.c.sequence, ITEMS.c.digest).where(ITEMS.c.content.is_not(None))
+        shown = (ITEMS.c.content.is_not(None), ITEMS.c.kind != BACKUP)
+        query = sa.select(ITEMS.c.kind, ITEMS.c.name, ITEMS.c.sequence, ITEMS.c.digest).where(*shown)
         with reading(self._engine) as connection:
             for row in connection.execute(query.order_by(ITEMS.c.kind, ITEMS.c.sequence)):
                 found.setdefault(row.kind, {})[row.name] = {"sequence": row.sequence, "digest": row.digest.hex()}
@@ -125,7 +128,8 @@ class ItemStore:
         """What is kept with ``items``. Raises QuotaFullError."""
         kept = self.kept_bytes
         for item in items:
-            kept[part_of(item.kind)] += ROW_BYTES + len(item.name) + len(item.content)
+            content = 0 if item.withdrawn else len(item.content) + (BLOCK_BYTES if is_shown(item.kind) else 0)
+            kept[part_of(item.kind)] += ROW_BYTES + len(item.name) + content
         for part, most in self._most_bytes.items():
             if kept.get(part, 0) > most and kept[part] > self._kept[part]:
                 self._full |= {part}
@@ -134,17 +138,23 @@ class ItemStore:
 
     def _measured(self) -> dict[str, int]:
         content = sa.func.coalesce(sa.func.length(ITEMS.c.content), 0)
-        query = sa.select(ITEMS.c.kind, sa.func.sum(content + sa.func.length(ITEMS.c.name) + ROW_BYTES)).group_by(ITEMS.c.kind)
+        size, files = sa.func.sum(content + sa.func.length(ITEMS.c.name) + ROW_BYTES), sa.func.count(ITEMS.c.content)
+        query = sa.select(ITEMS.c.kind, size, files).group_by(ITEMS.c.kind)
         kept = {SHOWN: 0, BACKUP: 0}
         with reading(self._engine) as connection:
-            for kind, size in connection.execute(query):
-                kept[part_of(kind)] += int(size)
+            for kind, size, files in connection.execute(query):
+                kept[part_of(kind)] += int(size) + (int(files) * BLOCK_BYTES if is_shown(kind) else 0)
         return kept
 
 
 def part_of(kind: str) -> str:
     """Which bound items of a kind count under: a backup has its own, all others have one together."""
     return BACKUP if kind == BACKUP else SHOWN
+
+
+def is_shown(kind: str) -> bool:
+    """Whether items of a kind lie in the mirror too, each a file. A backup's chunks, which only the zone that sealed them can read, do not."""
+    return kind != BACKUP
 
 
 class ItemPuller:

@@ -11,6 +11,7 @@ from nodes.runtime.settings import ConfigPath, NodeSettings, Table
 from scoring.statements import Name
 
 GB = 1_000_000_000
+Gigabytes = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
 LOG, ITEMS, BACKUP = "log", "items", "backup"
 """The parts of what another zone sends, each with a bound of its own."""
 
@@ -27,9 +28,9 @@ class PeeringTable(Table):
     pin: ConfigPath | None = None
     publish_s: Annotated[float, Field(ge=0.05, le=60)] = 1.0
     notices_s: Annotated[float, Field(ge=0.1, le=60)] = 5.0
-    log_gb: Annotated[float, Field(gt=0)] = 20.0
-    items_gb: Annotated[float, Field(gt=0)] = 1.0
-    backup_gb: Annotated[float, Field(gt=0)] = 50.0
+    log_gb: Gigabytes = 20.0
+    items_gb: Gigabytes = 1.0
+    backup_gb: Gigabytes = 50.0
 
     @property
     def most_bytes(self) -> dict[str, int]:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 
 from nodes.peering.files import MirrorFiles
-from nodes.peering.items import ItemStore
+from nodes.peering.items import ItemStore, is_shown
 from nodes.peering.members import OtherZone
 from nodes.peering.settings import LOG, PeeringSettings
 from nodes.peering.trust import SPLIT, Trust
@@ -17,7 +17,6 @@ from nodes.runtime.replica.follower import LogFollower
 from protos.v1 import federation_pb2 as wire
 
 STATUS_S = 10
-HIDDEN = frozenset({"backup"})  # whose bytes are for the zone that sealed them, and lie in the database alone
 
 _log = logging.logger("peer")
 
@@ -52,7 +51,7 @@ class Show:
 
     def items(self, items: Sequence[wire.ReplicatedItem]) -> None:
         """Show items that were just stored."""
-        shown = [item for item in items if not item.withdrawn and item.kind not in HIDDEN]
+        shown = [item for item in items if not item.withdrawn and is_shown(item.kind)]
         for item in shown:
             self._files.put_item(item.kind, item.digest.hex(), item.content)
         if shown:
@@ -60,13 +59,13 @@ class Show:
 
     def _all_items(self) -> None:
         """Show what was stored before this start: the process may have ended between storing and showing."""
-        for kind in sorted(self._store.index().keys() - HIDDEN):
+        for kind in sorted(self._store.index()):
             for _, _, digest, content in self._store.contents(kind):
                 self._files.put_item(kind, digest.hex(), content)
         self._put_index()
 
     def _put_index(self) -> None:
-        self._files.put_index({kind: names for kind, names in self._store.index().items() if kind not in HIDDEN})
+        self._files.put_index(self._store.index())
 
     def _tell(self) -> None:
         status, now = self._status(), self._now()

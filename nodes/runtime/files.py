@@ -17,6 +17,7 @@ from nodes.errors import SecretFileError, SettingsError
 PRIVATE_DIR = 0o700
 PRIVATE_FILE = 0o600
 PUBLIC_FILE = 0o644
+BLOCK_BYTES = 4096  # what the smallest file takes on a disk
 
 
 def make_private_directory(path: Path) -> Path:

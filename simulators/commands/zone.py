@@ -22,7 +22,9 @@ from simulators.zone.build import build_zone, processes_of
 from simulators.zone.layout import demo_plan, plan_for
 from simulators.zone.processes import START_S
 
-app = typer.Typer(no_args_is_help=True, help="A whole zone on this machine; and until when a zone's registry holds.")
+app = typer.Typer(
+    no_args_is_help=True, help="A whole zone on this machine; one that several organisations found; until when a zone's registry holds."
+)
 WATCH_S = 1.0
 
 Directory = Annotated[Path, typer.Argument(help="The zone's directory.")]
@@ -30,7 +32,7 @@ Directory = Annotated[Path, typer.Argument(help="The zone's directory.")]
 
 @app.callback()
 def _group() -> None:
-    """A whole zone on this machine; and until when a zone's registry holds."""
+    """A whole zone on this machine; one that several organisations found; until when a zone's registry holds."""
 
 
 @app.command("init")

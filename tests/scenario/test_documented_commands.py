@@ -107,7 +107,8 @@ KEYS_BY_HAND = (
     "openssl genpkey -algorithm X25519 -out hpke.pem",
     "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out tls-key.pem",
     'openssl req -new -key tls-key.pem -subj "/CN=xinqiao member" -out request.pem',
-    "chmod 600 sign.pem hpke.pem tls-key.pem",
+    "chmod 600 *.pem",
+    'openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 3650 -subj "/CN=zhengzhou CA" -keyout ca-key.pem -out ca.pem',
     'echo "subjectAltName=URI:xinqiao://zhengzhou/bank-a" > names',
     "openssl x509 -req -in request.pem -CA ca.pem -CAkey ca-key.pem -days 90 -extfile names -out cert.pem",
 )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from crypto.encoding import canonical_json
-from nodes.ceremony.founding import Entry
+from nodes.ceremony.founding import MOST_BYTES, Entry
 from nodes.commands.keys.key import recipients_of
 from nodes.commands.output import ExitCode
 from nodes.log.admission import Admission
@@ -93,6 +93,7 @@ WRONG: dict[str, tuple[str, Any]] = {
     "a role that another has": ("exactly one member has the role log", lambda entry: changed(entry, roles=["bank", "log"])),
     "a sealing key that is none": ("sealing key", lambda entry: changed(entry, hpke="00" * 32)),
     "a name like an enterprise's key": ("under another's name", lambda entry: changed(entry, id=ENTERPRISE, uri=f"xinqiao://{PLAN.zone}/{ENTERPRISE}")),
+    "a peer of a zone that is not there yet": ("become peers of one that is there", lambda entry: changed(entry, roles=["peer"])),
     "a witness without a key": ("witness", lambda entry: changed(entry, roles=["bank", "witness"])),
 }  # fmt: skip
 
@@ -120,3 +121,106 @@ def test_two_entries_of_one_member_and_a_signer_that_is_not_the_authority_are_re
     assert "the authority signs the registry" in capsys.readouterr().err
     assert found(root, entries[1:]) == ExitCode.BAD_INPUT
     assert "role authority in a zone; here nobody has it" in capsys.readouterr().err
+
+
+def test_a_member_of_whom_the_registry_says_something_else_than_its_entry_sees_it(
+    founders: tuple[Path, dict[str, Office], list[Path]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its keys are there: but another office would be the owner of its indicators, and it holds no share."""
+    root, members, entries = founders
+    tax = json.loads((root / "tax-hangzhou" / "entry.json").read_text())
+    assert "custodian" in tax["member"]["roles"]
+    (root / "authority" / "posted" / "tax-hangzhou.json").write_bytes(canonical_json(changed(tax, department="ip", roles=["department"])))
+    assert found(root, entries) == ExitCode.DONE
+    for name, code in (
+        ("tax-hangzhou", ExitCode.NOT_HOLDING),
+        ("notary-hangzhou", ExitCode.DONE),
+        ("log", ExitCode.DONE),
+        ("auditor", ExitCode.DONE),
+    ):
+        place = members[name].place
+        words = (
+            "zone",
+            "registry",
+            "--public",
+            root / "authority" / "public",
+            "--keys",
+            place / "keys",
+            "--member",
+            name,
+            "--entry",
+            place / "entry.json",
+        )
+        capsys.readouterr()
+        assert xinqiao(*words) == code, capsys.readouterr().out
+        told = [line for line in capsys.readouterr().out.splitlines() if "NOT YOURS" in line]
+        assert told == [f"NOT YOURS: its {what} in the registry is another than in its entry" for what in ("roles", "department")][: 2 * code]
+
+
+def test_a_title_with_lines_and_controls_of_its_own_makes_none_where_the_digest_stands(
+    founders: tuple[Path, dict[str, Office], list[Path]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, _, entries = founders
+    path = root / "authority" / "posted" / "bank-a.json"
+    said = f"银行\n\x1b[1Aregistry {'0' * 64}"
+    path.write_bytes(canonical_json(changed(json.loads(path.read_text()), title={"zh": said, "en": said})))
+    assert found(root, entries) == ExitCode.DONE
+    capsys.readouterr()
+    assert xinqiao("zone", "registry", "--public", root / "authority" / "public") == ExitCode.DONE
+    out = capsys.readouterr().out
+    assert sum(line.startswith("registry ") for line in out.splitlines()) == 1
+    assert "\x1b" not in out
+    assert f"银行\\x0a\\x1b[1Aregistry {'0' * 64}" in out
+
+
+@pytest.mark.parametrize("what", ["hpke", "keys"])
+def test_an_entry_with_anothers_key_is_refused(
+    what: str, founders: tuple[Path, dict[str, Office], list[Path]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the other one signs would be said by both."""
+    root, _, entries = founders
+    posted = root / "authority" / "posted"
+    tax, bank = (json.loads((posted / f"{name}.json").read_text()) for name in ("tax-hangzhou", "bank-a"))
+    theirs = [{**bank["member"]["keys"][0], "public": tax["member"]["keys"][0]["public"]}] if what == "keys" else tax["member"]["hpke"]
+    (posted / "bank-a.json").write_bytes(canonical_json(changed(bank, **{what: theirs})))
+    assert found(root, entries) == ExitCode.BAD_INPUT
+    assert "have the same key in their entries" in capsys.readouterr().err
+    assert not (root / "authority" / "public").exists()
+
+
+def test_a_log_whose_entry_has_no_checkpoint_key_of_the_zone_is_refused(
+    founders: tuple[Path, dict[str, Office], list[Path]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, _, entries = founders
+    posted = root / "authority" / "posted"
+    log, auditor = (json.loads((posted / f"{name}.json").read_text()) for name in ("log", "auditor"))
+    for line in ("", "log.vkey", auditor["note_vkey"], f"{log['note_vkey']}\n"):
+        (posted / "log.json").write_bytes(canonical_json({**log, "note_vkey": line}))
+        assert found(root, entries) == ExitCode.BAD_INPUT
+        assert "the entry of " in capsys.readouterr().err
+        assert not (root / "authority" / "public").exists()
+
+
+def test_what_is_no_entry_is_refused_with_the_name_of_its_file(
+    founders: tuple[Path, dict[str, Office], list[Path]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, _, entries = founders
+    path = root / "authority" / "posted" / "bank-a.json"
+    entry = json.loads(path.read_text())
+    long = changed(entry, title={"zh": "银" * MOST_BYTES, "en": "Bank"})
+    for content in (b"", b"{}", b"\xff", canonical_json(long), canonical_json({**entry, "more": 1})):
+        path.write_bytes(content)
+        assert found(root, entries) == ExitCode.BAD_INPUT
+        assert "bank-a.json" in capsys.readouterr().err
+    assert not (root / "authority" / "public").exists()
+
+
+def test_a_department_says_which_one_it_is_and_places_have_six_digits(
+    made: tuple[Path, dict[str, Office]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    office = made[1]["tax-hangzhou"]
+    words = ("member", "entry", office.keys, "--zone", "z", "--member", "tax", "--zh", "税", "--en", "Tax", "--role", "department")
+    for more, says in ((("--level", "city"), "--department and --level"), (("--division", "33O100"), "33O100")):
+        assert xinqiao(*words, *more, "-o", office.place / "no.json") == ExitCode.BAD_INPUT
+        assert says in capsys.readouterr().err
+    assert not (office.place / "no.json").exists()

@@ -7,19 +7,23 @@ from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
+from pydantic import StringConstraints
 
+from connectors.outside import shown
 from crypto.encoding import canonical_json, sha256
-from nodes.ceremony.founding import REGISTRY, Entry, Terms, assemble, faults_of_own, make_entry, publish_registry
+from nodes.ceremony.founding import REGISTRY, Terms, assemble, faults_of_entry, faults_of_own, make_entry, publish_registry, read_entry
 from nodes.commands.keys.key import read_registry
 from nodes.commands.output import ExitCode, JsonFlag, of_form, reporting
 from nodes.errors import SettingsError
 from nodes.runtime.files import write_public
 from nodes.runtime.peers.identity import load_signing_key, member_uri
+from scoring.exchange.peers import PEER
 from scoring.exchange.registry import MemberRegistry
 from scoring.exchange.validity import DAY_S, VALIDITY_S
 from scoring.statements import DisclosurePolicy, Member, MemberId, Name, Registry, Role, Title, parse_record
 
-ROLES = get_args(Role)
+ROLES = tuple(role for role in get_args(Role) if role != PEER)
+Division = Annotated[str, StringConstraints(pattern=r"^([0-9]{6})?$")]
 Zone = Annotated[str, typer.Option(help="The zone's id.", callback=of_form(Name))]
 Chinese = Annotated[str, typer.Option("--zh", help="What it is called, in Chinese.")]
 English = Annotated[str, typer.Option("--en", help="The same in English.")]
@@ -34,7 +38,7 @@ def entry(
     en: English,
     role: Annotated[list[str], typer.Option(help=f"What you do there: {', '.join(ROLES)}; may be repeated.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Where the entry goes; it holds public keys alone.")],
-    division: Annotated[str, typer.Option(help="GB/T 2260, six digits, where the role has a territory.")] = "",
+    division: Annotated[str, typer.Option(help="GB/T 2260, six digits, where the role has a territory.", callback=of_form(Division))] = "",
     level: Annotated[str, typer.Option(help="province, city or county, of a department.")] = "",
     department: Annotated[str, typer.Option(help="Of a department: tax, market, science, ip, credit, …")] = "",
     as_json: JsonFlag = False,
@@ -43,6 +47,8 @@ def entry(
     with reporting(as_json) as report:
         if unknown := set(role) - set(ROLES):
             raise SettingsError(f"{', '.join(sorted(unknown))}: roles are {', '.join(ROLES)}")
+        if "department" in role and not (department and level):
+            raise SettingsError("a department says which one it is: --department and --level")
         said = {"id": member, "title": {"zh": zh, "en": en}, "roles": role, "division": division, "level": level, "department": department}
         blank = {"keys": [], "hpke": "00" * 32, "uri": member_uri(zone, member)}
         made = make_entry(zone, parse_record(Member, canonical_json({**said, **blank})), keys)
@@ -60,36 +66,48 @@ def found(
     required: Annotated[int, typer.Option(help="How many of the witnesses must cosign.")],
     public: Public,
     authority: Annotated[str, typer.Option(help="Member id of the authority.")] = "authority",
-    outside: Annotated[list[str] | None, typer.Option(help="A witness that is no part of the zone; may be repeated.")] = None,
+    outside: Annotated[
+        list[str] | None, typer.Option(help="A witness that is no part of the zone; may be repeated.", callback=of_form(list[MemberId]))
+    ] = None,
     development: Annotated[bool, typer.Option("--development", help="A zone for trials: fewer than three witnesses, or none outside.")] = False,
     disclosure: Annotated[Path | None, typer.Option(help="Disclosure policy as JSON; what it does not name keeps its default.")] = None,
-    days: Annotated[int, typer.Option(help="How long the registry holds before it is renewed.", min=1)] = VALIDITY_S // DAY_S,
+    days: Annotated[int, typer.Option(help="How long the registry holds before it is renewed.", min=1, max=((1 << 32) - 1) // DAY_S)] = VALIDITY_S
+    // DAY_S,
     as_json: JsonFlag = False,
 ) -> None:
     """Put the members' entries together into the zone's registry and sign it, as the authority. Then everybody compares its digest."""
     with reporting(as_json) as report:
-        said = [parse_record(Entry, path.read_bytes()) for path in entries]
+        said = [read_entry(path) for path in entries]
         policy = DisclosurePolicy() if disclosure is None else parse_record(DisclosurePolicy, disclosure.read_bytes())
         terms = Terms(zone, Title(zh=zh, en=en), required, tuple(outside or ()), development, policy, days * DAY_S)
         registry = assemble(terms, said)
         digest = publish_registry(registry, load_signing_key(authority, key), public)
         told = {item.member.id: item.digest() for item in said}
-        lines = [f"{member}: {value}" for member, value in told.items()]
-        text = "\n".join([*lines, f"registry {digest}", "Compare each entry's digest with what its people say; have everybody pin this registry."])
-        report.result({"zone": zone, "registry": digest, "entries": told, "directory": str(public)}, text)
+        lines = [f"{item.member.id} ({', '.join(item.member.roles)}): entry {told[item.member.id]}" for item in said]
+        lines += [
+            f"registry {digest}",
+            "Compare each entry's digest with what its people say, then have everybody pin this registry. Where one differs:",
+        ]
+        text = "\n".join([*lines, f"nobody pins it, {public} is removed, and the zone is founded again with the right entry."])
+        report.result({"zone": zone, "registry": digest, "entries": told, "members": _roles(registry), "directory": str(public)}, text)
 
 
 def registry(
     public: Public,
     keys: Annotated[Path | None, typer.Option(help="Your keys directory: compare your own entry with it.")] = None,
-    member: Annotated[str, typer.Option(help="Your id in the zone; with --keys.", callback=of_form(MemberId))] = "authority",
+    member: Annotated[str | None, typer.Option(help="Your id in the zone, else that of --entry; with --keys.", callback=of_form(MemberId))] = None,
+    entry: Annotated[Path | None, typer.Option(help="Your entry as you gave it to the authority: compare all of it with the registry.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show a zone's registry before you pin it: digest, members, witnesses; with --keys whether your own entry is yours (exit code 1 when not)."""
+    """Show a zone's registry before you pin it: digest, members, witnesses; with --keys and --entry whether what it says of you is yours, and
+    what you said (exit code 1 when not)."""
     with reporting(as_json) as report:
         found = read_registry(public)
         known, digest = MemberRegistry(found), sha256((public / REGISTRY).read_bytes()).hex()
-        faults = [] if keys is None else faults_of_own(found, member, keys)
+        given = None if entry is None else read_entry(entry)
+        own = member or ("authority" if given is None else given.member.id)
+        faults = [] if keys is None else faults_of_own(found, own, keys)
+        faults += [] if given is None else faults_of_entry(found, given)
         document = {"zone": found.zone, "registry": digest, "members": _roles(found), "approvals_needed": known.threshold, "faults": faults}
         document |= {"witnesses": len(found.witness_policy.witnesses), "witnesses_required": found.witness_policy.required}
         report.result(document, _text(found, document), ExitCode.NOT_HOLDING if faults else ExitCode.DONE)
@@ -103,7 +121,12 @@ def _text(found: Registry, document: dict[str, Any]) -> str:
     policy = found.witness_policy
     counted = Counter(role for member in found.members for role in member.roles)
     lines = [f"zone {found.zone}, {found.title.zh} {found.title.en}", f"registry {document['registry']}"]
-    lines += [f"{member.id:24} {', '.join(member.roles):32} {member.title.zh}" for member in found.members]
+    lines += [" ".join((f"{member.id:24} {', '.join(member.roles):32}", member.title.zh, _office(member))).rstrip() for member in found.members]
     lines += [f"{policy.required} of {len(policy.witnesses)} witnesses, outside: {', '.join(policy.outside) or 'none'}"]
     lines += [f"{document['approvals_needed']} of {counted['custodian']} custodians approve changes until the key is made"]
-    return "\n".join([*lines, *(f"NOT YOURS: {fault}" for fault in document["faults"])])
+    lines += [f"NOT YOURS: {fault}" for fault in document["faults"]]
+    return "\n".join(map(shown, lines))  # a title that has lines of its own makes none here, where the digest stands
+
+
+def _office(member: Member) -> str:
+    return " ".join(said for said in (member.department, member.level, member.division) if said)

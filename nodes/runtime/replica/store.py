@@ -23,7 +23,7 @@ from crypto.errors import NoteError
 from crypto.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from nodes.errors import LogForkError, QuotaFullError, RollbackError
 from nodes.runtime.database import open_database, reading, writing
-from nodes.runtime.files import make_private_directory, read_private, write_private
+from nodes.runtime.files import BLOCK_BYTES, make_private_directory, read_private, write_private
 from scoring.errors import LogInconsistentError, StatementFormatError
 from scoring.statements import parse_leaf
 
@@ -123,28 +123,28 @@ class LogReplica:
             time = _check_entry(entry, frontier.size, time, self._read)
             frontier = frontier.extended((leaf_hash(entry.leaf),))
         head = self._verify(note, frontier, bool(entries)) if note else None
-        confirmed = head if head is not None and head.size >= self.head.size else None
+        confirmed = head if head is not None and head.size == frontier.size else None  # an earlier one says nothing of what is stored behind it
         self._store(entries, frontier, confirmed)
         self._frontier, self._time = frontier, time
         self._unconfirmed += more
-        if confirmed is not None and confirmed.size == frontier.size:
-            self._kept, self._unconfirmed = self._kept + self._unconfirmed, 0
         if confirmed is not None:
+            self._kept, self._unconfirmed = self._kept + self._unconfirmed, 0
             self._remember(confirmed)
-            if frontier.size == confirmed.size >= self._marks[-1].size + MARK_EVERY:
+            if confirmed.size >= self._marks[-1].size + MARK_EVERY:
                 self._marks.append(frontier)
         return head
 
     def complete(self, index: int, envelope: bytes) -> None:
         """Keep an envelope that was withheld when its leaf came. Raises LogInconsistentError when it is not the one that the leaf names,
         QuotaFullError when there is no room for it."""
-        self._check_room(len(envelope))
+        more = _size(b"", envelope) - _size(b"", b"")
+        self._check_room(more)
         leaf = parse_leaf(next(self.entries(index, index + 1)).leaf)
         if sha256(envelope).hex() != leaf.digest:
             raise LogInconsistentError(f"leaf {index}: the envelope sent is not the one that it names")
         with writing(self._engine) as connection:
             connection.execute(update(ENTRIES).where(ENTRIES.c.index == index).values(envelope=envelope))
-        self._kept += len(envelope)
+        self._kept += more
 
     def root_at(self, size: int) -> bytes:
         """Root of the first ``size`` leaves. Requires 0 <= size <= head.size. From any thread."""
@@ -272,7 +272,8 @@ class LogReplica:
 
 
 def _size(leaf: bytes, envelope: bytes) -> int:
-    return len(leaf) + len(envelope) + ROW_BYTES
+    """With the file that a peer zone's node shows a statement as, one for each."""
+    return len(leaf) + len(envelope) + ROW_BYTES + (BLOCK_BYTES if envelope else 0)
 
 
 def _check_entry(entry: Entry, expected: int, before: int, read: frozenset[str] | None) -> int:

@@ -7,14 +7,17 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from crypto.encoding import sha256
 from nodes.errors import QuotaFullError
 from nodes.peering.items import ROW_BYTES, ItemPuller, ItemStore
+from nodes.peering.settings import Gigabytes
+from nodes.runtime.files import BLOCK_BYTES
 from protos.errors import WireFormatError
 from protos.v1.federation_pb2 import ReplicatedItem, ReplicatedItems, ReplicateRequest
 from protos.v1.federation_pb2_grpc import FederationStub
-from tests.support.databases import ON_BOTH, database_in
+from tests.support.databases import ON_BOTH, ON_FILES, database_in
 
 pytestmark = ON_BOTH
 
@@ -70,7 +73,7 @@ def test_a_withdrawn_item_is_counted_and_has_no_content(store: ItemStore) -> Non
 def test_what_is_beyond_the_bound_of_its_part_is_refused_and_what_is_there_stays(tmp_path: Path) -> None:
     """Small items and withdrawn ones count too; a store that is opened again knows how much is there."""
     engine = database_in(tmp_path / "state", "peering")
-    store = ItemStore(engine, {"items": 3 * (ROW_BYTES + 12), "backup": 2 * (ROW_BYTES + 1000)})
+    store = ItemStore(engine, {"items": 3 * (ROW_BYTES + BLOCK_BYTES + 12), "backup": 2 * (ROW_BYTES + 1000)})
     store.take([item(1), item(2)], KINDS)
     before = store.kept_bytes
     with pytest.raises(QuotaFullError, match=f"{before['items']} bytes of items are here"):
@@ -83,6 +86,23 @@ def test_what_is_beyond_the_bound_of_its_part_is_refused_and_what_is_there_stays
         again.take([item(3, "backup", content=bytes(900))], KINDS)
     again.take([item(3)], KINDS)  # no bound was set
     assert [number for number, _, _, _ in again.contents("backup")] == [1, 2]
+
+
+def test_an_item_that_is_shown_counts_with_its_file(tmp_path: Path) -> None:
+    """A file takes a block however small it is; a chunk of a backup, and what was withdrawn, lie in the database alone."""
+    engine = database_in(tmp_path / "state", "peering")
+    store = ItemStore(engine)
+    store.take([item(1, content=b"x"), item(2, withdrawn=True), item(1, "backup", content=b"x")], KINDS)
+    assert store.kept_bytes == {"items": 2 * (ROW_BYTES + 2) + BLOCK_BYTES + 1, "backup": ROW_BYTES + 3}
+    assert ItemStore(engine).kept_bytes == store.kept_bytes
+
+
+@ON_FILES
+@pytest.mark.parametrize("bound", ["inf", "nan", "-inf", "0", "-1", "1e300"])
+def test_a_bound_is_a_number_of_gigabytes(bound: str) -> None:
+    """Each can stand in TOML or in the environment."""
+    with pytest.raises(ValidationError):
+        TypeAdapter(Gigabytes).validate_python(float(bound))
 
 
 def test_the_puller_leaves_a_full_part_and_goes_on_with_the_others(tmp_path: Path) -> None:
@@ -110,5 +130,7 @@ class Stream(list[ReplicatedItems]):
 
 
 def test_the_index_has_the_newest_item_of_each_name(store: ItemStore) -> None:
-    store.take([item(1, name="a"), item(2, name="b"), item(3, name="a")], KINDS)
-    assert {name: found["sequence"] for name, found in store.index()["models"].items()} == {"a": 3, "b": 2}
+    store.take([item(1, name="a"), item(2, name="b"), item(3, name="a"), item(1, "backup")], KINDS)
+    index = store.index()
+    assert {name: found["sequence"] for name, found in index["models"].items()} == {"a": 3, "b": 2}
+    assert set(index) == {"models"}, "chunks of a backup, of which there may be any number, are not looked up by name"

@@ -17,6 +17,7 @@ from crypto.merkle import EMPTY_ROOT, root
 from crypto.notes import COSIGNATURE_V1, ED25519, NoteSigner
 from nodes.errors import LogForkError, QuotaFullError, RollbackError
 from nodes.runtime.database import writing
+from nodes.runtime.files import BLOCK_BYTES
 from nodes.runtime.replica.store import ENTRIES, ROW_BYTES, Entry, LogReplica
 from scoring.errors import LogInconsistentError
 from scoring.statements import Leaf
@@ -59,7 +60,7 @@ def filled(directory: Path, size: int = 10) -> LogReplica:
 
 def test_a_copy_of_anothers_log_grows_to_its_bound_and_stays_as_it_is(tmp_path: Path) -> None:
     """Unconfirmed entries count too; those that were dropped do not; a copy that is opened again knows how large it is."""
-    each = len(LOG[0].leaf) + len(LOG[0].envelope) + ROW_BYTES + 2  # two more bytes for indices of two digits
+    each = len(LOG[0].leaf) + len(LOG[0].envelope) + ROW_BYTES + BLOCK_BYTES + 2  # two more bytes for indices of two digits
 
     def bounded() -> LogReplica:
         engine = database_in(tmp_path / "state", "replica")
@@ -78,6 +79,19 @@ def test_a_copy_of_anothers_log_grows_to_its_bound_and_stays_as_it_is(tmp_path: 
     with pytest.raises(QuotaFullError):
         again.accept(LOG[15:17], note(LOG[:17]))
     assert [item.index for item in again.entries(0, again.head.size)] == list(range(15)), "what is there stays"
+
+
+def test_an_entry_counts_with_the_file_that_shows_its_statement(tmp_path: Path) -> None:
+    """Each lies in the mirror as a file of its own, and a file takes a block however small it is; a leaf alone lies in a tile."""
+    bare = Entry(2, LOG[2].leaf, b"")
+    engine = database_in(tmp_path / "state", "replica")
+    replica = LogReplica(engine, tmp_path / "state", SIGNER.key.to_vkey(), read=frozenset(), most_bytes=1 << 20)
+    replica.accept([*LOG[:2], bare], note(LOG[:3]))
+    sizes = [len(item.leaf) + len(item.envelope) for item in (*LOG[:2], bare)]
+    assert replica.kept_bytes == sum(sizes) + 3 * ROW_BYTES + 2 * BLOCK_BYTES
+    replica.complete(2, LOG[2].envelope)
+    again = LogReplica(engine, tmp_path / "state", SIGNER.key.to_vkey(), read=frozenset())
+    assert again.kept_bytes == replica.kept_bytes == sum(sizes) + len(LOG[2].envelope) + 3 * (ROW_BYTES + BLOCK_BYTES)
 
 
 def test_an_empty_copy_has_the_empty_trees_head(tmp_path: Path) -> None:
@@ -152,6 +166,19 @@ def test_more_cosignatures_for_the_head_are_kept(tmp_path: Path) -> None:
     cosigned = plain + cosign(plain, WITNESS, 1_700_000_000)
     replica.accept([], cosigned)
     assert opened(tmp_path).head.note == cosigned
+
+
+def test_more_cosignatures_for_the_head_confirm_nothing_that_came_behind_it(tmp_path: Path) -> None:
+    """A log sends leaves under no checkpoint, then cosignatures of the one before: they are no part of the copy, here or after a restart."""
+    replica = filled(tmp_path, 10)
+    replica.accept(LOG[10:14], b"")
+    plain = note(LOG[:10])
+    replica.accept([], plain + cosign(plain, WITNESS, 1_700_000_000))
+    assert (opened(tmp_path).head.size, opened(tmp_path).next_index()) == (10, 10)
+    replica.forget_unconfirmed()
+    assert replica.next_index() == 10
+    replica.accept(LOG[10:12], note(LOG[:12]))
+    assert list(replica.entries(0, 12)) == LOG[:12]
 
 
 # --- what is refused ---
