@@ -28,11 +28,11 @@ from sqlalchemy import (
 from crypto.statements import parse_envelope
 from nodes.errors import NotFoundError
 from nodes.lending.messages import LoanMessage, SignedStep
+from nodes.lending.terms import terms_in
 from nodes.runtime.database import reading, writing
-from scoring.errors import StatementFormatError
 from scoring.lending.application import Application
 from scoring.lending.steps import take
-from scoring.statements import LoanPaper, LoanStep, ProductTerms, parse_statement
+from scoring.statements import LoanPaper, LoanStep, parse_statement
 
 GRACE_S = 120
 """How much later than it was made a step may reach the log: what has a time limit is judged by the leaf's time less this."""
@@ -254,15 +254,6 @@ class LoanBook:
             kept = Kept(parties, app, step.number)
         self._folded[parties.application] = kept
         return kept
-
-
-def terms_in(envelope: bytes) -> ProductTerms:
-    """The terms in an envelope. Raises EnvelopeFormatError, StatementFormatError."""
-    parsed = parse_envelope(envelope)
-    terms = parse_statement(parsed.payload_type, parsed.payload)
-    if not isinstance(terms, ProductTerms):
-        raise StatementFormatError(f"this is a {terms.kind}, not terms of a product")
-    return terms
 
 
 def _steps_after(connection: Connection, application: str, number: int) -> list[KeptStep]:

@@ -15,8 +15,9 @@ from crypto.encoding import sha256
 from crypto.errors import CryptoError
 from crypto.statements import SignKey
 from nodes.errors import NodeError, NotReadyError, PeerUnavailableError, RpcRefusal
-from nodes.lending.book import GRACE_S, Kept, LoanBook, Parties, terms_in
+from nodes.lending.book import GRACE_S, Kept, LoanBook, Parties
 from nodes.lending.messages import LoanMessage, ReadStep, SignedStep, check_author, read_step
+from nodes.lending.terms import terms_in
 from nodes.runtime import logging
 from nodes.runtime.clock import Clock
 from nodes.runtime.peers.exchange_client import ExchangeClient

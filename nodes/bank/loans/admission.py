@@ -6,15 +6,14 @@ from collections.abc import Callable
 
 from crypto.encoding import sha256
 from crypto.errors import SignatureError
-from crypto.statements import check_signature, parse_envelope
 from nodes.bank.consents import Consents, registrars
 from nodes.bank.loans.products import Products
 from nodes.errors import NotFoundError
-from nodes.lending.book import Kept, Parties, terms_in
+from nodes.lending.book import Kept, Parties
 from nodes.lending.messages import LoanMessage, ReadStep, read_step
+from nodes.lending.terms import signed_terms
 from scoring.errors import ConsentMissingError, LoanStateError, WrongSignerError
 from scoring.exchange.registry import MemberRegistry
-from scoring.exchange.view import verify_key
 from scoring.lending.terms import PURPOSES
 from scoring.statements import Binding, Enrolment, SigningKey
 from scoring.statements.lending import Consented, Contracted, Disbursed, LoanContent, Offered
@@ -81,9 +80,7 @@ class InstitutionAdmission:
             raise WrongSignerError("an application is shown to a guarantor by the institution")
         if not any(isinstance(read.paper.content, Offered) and read.paper.content.guarantor == self._member for read in reads):
             raise LoanStateError("no offer of this application names us as guarantor")
-        envelope = parse_envelope(bytes.fromhex(message.terms))
-        entry = self._registry.key(envelope.key_ids[0])
-        check_signature(envelope, verify_key(entry.key))
-        if entry.member.id != sender or terms_in(bytes.fromhex(message.terms)).institution != sender:
+        terms = bytes.fromhex(message.terms)
+        if signed_terms(terms, self._registry).institution != sender:
             raise WrongSignerError("the terms are not the institution's")
-        return bytes.fromhex(message.terms)
+        return terms

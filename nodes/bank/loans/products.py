@@ -11,9 +11,8 @@ from sqlalchemy import BigInteger, Column, Engine, Integer, LargeBinary, MetaDat
 
 from crypto.encoding import canonical_json, sha256
 from crypto.errors import CryptoError
-from crypto.statements import check_signature, parse_envelope
 from nodes.errors import NotFoundError, RpcRefusal, SettingsError
-from nodes.lending.book import terms_in
+from nodes.lending.terms import signed_terms, terms_in
 from nodes.runtime import logging
 from nodes.runtime.clock import Clock
 from nodes.runtime.database import reading, writing
@@ -110,16 +109,14 @@ class Products:
     def hear(self, index: int, leaf: Leaf, envelope: bytes, registry: MemberRegistry) -> None:
         """Keep terms of ours that the log has at ``index`` and this database lacks: it is new, or an older copy. ``registry``: members at that leaf.
 
-        What is not signed with a key that we had then was never ours, whatever the log says.
+        What is not signed with a key that we had then, for this zone, was never ours, whatever the log says.
         """
         if leaf.kind != ProductTerms.kind or leaf.actor != self._identity.member or self._knows(leaf.digest):
             return
         try:
-            parsed = parse_envelope(envelope)
-            signer, terms = registry.key(parsed.key_ids[0]), terms_in(envelope)
-            check_signature(parsed, signer.verifier)
-            if not signer.member.id == terms.institution == self._identity.member:
-                raise WrongSignerError(f"terms of {terms.institution} are signed by {signer.member.id}")
+            terms = signed_terms(envelope, registry)
+            if terms.institution != self._identity.member:
+                raise WrongSignerError(f"these are terms of {terms.institution}")
         except (CryptoError, ScoringError) as error:
             _log.warning(logging.STATEMENT_VOID, leaf_index=index, reason=refusal_of(error).reason)
             return

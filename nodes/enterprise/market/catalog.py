@@ -9,14 +9,12 @@ from typing import Any
 
 from crypto.encoding import sha256
 from crypto.errors import CryptoError
-from crypto.statements import check_signature, parse_envelope
 from nodes.errors import NotFoundError
-from nodes.lending.book import terms_in
+from nodes.lending.terms import signed_terms
 from nodes.runtime import logging
 from nodes.runtime.web.gateway_client import GatewayClient
 from scoring.errors import ScoringError, WrongSignerError
 from scoring.exchange.registry import MemberRegistry
-from scoring.exchange.view import verify_key
 from scoring.indicators.model import Model
 from scoring.lending.terms import amount_of
 from scoring.rules.credit import Reason, line_fen
@@ -69,15 +67,14 @@ class Catalog:
     def _read(self, entry: Mapping[str, Any]) -> Offered | None:
         try:
             raw = base64.b64decode(entry["envelope"], validate=True)
-            envelope, terms = parse_envelope(raw), terms_in(raw)
-            signer = self._registry.key(envelope.key_ids[0])
-            check_signature(envelope, verify_key(signer.key))
-            if signer.member.id != terms.institution or "bank" not in signer.member.roles:
-                raise WrongSignerError("terms are signed by their institution")
+            terms = signed_terms(raw, self._registry)
+            institution = self._registry.member(terms.institution)
+            if "bank" not in institution.roles:
+                raise WrongSignerError("terms are an institution's")
         except (CryptoError, ScoringError, KeyError, ValueError, TypeError) as error:
             _log.warning(PRODUCT_REFUSED, error=type(error).__name__)
             return None
-        return Offered(terms, raw, signer.member.title)
+        return Offered(terms, raw, institution.title)
 
 
 def approval(offered: Offered, model: Model, stage: str, total: int, gated: bool, singles: Mapping[str, int]) -> Approval | None:

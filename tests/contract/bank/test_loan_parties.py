@@ -12,9 +12,9 @@ from crypto.encoding import sha256
 from crypto.keygen import PrivateKey
 from nodes.bank.loans.products import Products
 from nodes.errors import NotFoundError, NotReadyError, PeerUnavailableError, RpcRefusal
-from nodes.lending.book import terms_in
 from nodes.lending.desk import LoanDesk
 from nodes.lending.messages import LoanMessage, SignedStep
+from nodes.lending.terms import terms_in
 from nodes.runtime.peers.signing import fresh_nonce, sign_statement
 from nodes.runtime.replica import relay
 from nodes.runtime.replica.members import MembersSink
@@ -325,8 +325,11 @@ def test_terms_that_another_signed_are_not_ours_whatever_the_log_says(parties: L
     (digest,) = digests_of(zone, "bank-a")
     index, (leaf, envelope) = next((index, entry) for index, entry in enumerate(zone.entries) if parse_leaf(entry[0]).digest == digest)
     terms = terms_in(envelope).model_copy(update={"version": 9})
-    forged = sign_statement(terms, zone.keys.signers["bank-b"])
-    new.hear(index, parse_leaf(leaf).model_copy(update={"digest": sha256(forged).hex()}), forged, zone.view.registry)
+    abroad = terms.model_copy(update={"zone": "another-zone"})  # where the bank is a member too, with the same key
+    forged = [sign_statement(terms, zone.keys.signers["bank-b"]), sign_statement(abroad, zone.keys.signers["bank-a"])]
+    garbage = [b"", b"{}", b"\xff", b"[" * 100_000, envelope[:-1], zone.entries[0][1], envelope.replace(b"bank-a~", b"bank-x~")]
+    for said in (*forged, *garbage):  # each at a leaf that names it: a log takes what it likes
+        new.hear(index, parse_leaf(leaf).model_copy(update={"digest": sha256(said).hex()}), said, zone.view.registry)
     assert new.newest() == []
     new.hear(index, parse_leaf(leaf), envelope, zone.view.registry)
     assert [terms.version for terms in new.newest()] == [1]
