@@ -123,3 +123,10 @@ def bound_consent(
     if rows:
         zone.contribute_rows(consent)
     return consent
+
+
+def told(node: BankNode, place: int = 0) -> str:
+    """A subject whose consent the bank knows."""
+    subject = node.site.zone.subjects[place]
+    node.told(bound_consent(node.site.zone, subject, uscc_of(place)), place + 1)
+    return subject

@@ -26,6 +26,7 @@ USCC = make_uscc("9", "1", "330108", "MA2AAAAA")
 OTHER = make_uscc("9", "1", "330108", "MA2BBBBB")
 NOW = 4_000_000_000
 NOTICED = datetime(2023, 3, 1, 9, 30)
+DAY = timedelta(days=1)
 HEAD = f"""
 SeqNo=;IEFlag=;Type=;AgentCode=3301980001;AgentName=杭州某某报关有限公司;ApprNo=;BillNo=MSKU20230301001;ContrNo=XQ-2023-001;CustomMaster=2900
 CutMode=101;DistinatePort=USA309;FeeCurr=502;FeeMark=3;FeeRate=250;GrossWet=1234.5;IEDate=;IEPort=2225;InsurCurr=;InsurMark=;InsurRate=0.3
@@ -180,3 +181,35 @@ def taken(source: SingleWindow, cursor: str | None = None) -> list[Record | Malf
         batch.settle(Outcome.PARTLY if refused else Outcome.TAKEN, refused)
         found += items
     return found
+
+
+class Site:
+    """An import client and the connector over it."""
+
+    def __init__(self, root: Path, rates: Rates | None = None) -> None:
+        self.client = Client(root)
+        self.connector = connector(root, rates=rates)
+        self.store: CustomsStore = self.connector.store
+
+    def records(self) -> dict[tuple[str, str], dict[str, str]]:
+        """What comes now, by enterprise and year."""
+        return {(item.uscc, item.period): dict(item.values) for item in taken(self.connector) if isinstance(item, Record)}
+
+    def send(
+        self,
+        place: int,
+        codes: str = "LPR",
+        *,
+        flow: str = "E",
+        total: str = "10.25",
+        currency: str = "USD",
+        day: str = "2023-03-01",
+        uscc: str = USCC,
+    ) -> None:
+        """A declaration of two lines with its response, and a receipt a day for each of ``codes``."""
+        number, seq_no = f"C{place}", f"I{place}"
+        sent = build_declaration(declaration(number, flow=flow, lines=2, total=total, currency=currency, uscc=uscc))
+        self.client.put(f"SentBox/{number}.zip", zipped({"one.xml": sent}))
+        self.client.put(f"InBox/Successed_{number}.xml", response(number, seq_no))
+        for step, code in enumerate(codes):
+            self.client.put(f"InBox/Receipt_{number}_{step}.xml", receipt(code, seq_no, NOTICED + step * DAY, day=day))

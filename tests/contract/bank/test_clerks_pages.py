@@ -12,7 +12,6 @@ import httpx
 import pytest
 from openpyxl import Workbook, load_workbook
 
-from crypto.keygen import PrivateKey
 from nodes.bank.loans.contributed import ContractSource
 from nodes.enterprise.market.pages import _fen as market_fen
 from nodes.errors import EntryError
@@ -26,14 +25,9 @@ from tests.support.branch import APPLICATION, TOKEN, Branch, branch_of
 from tests.support.databases import database_in
 from tests.support.lending import WAN
 from tests.support.site import browser_at, form_of, sign_in
-from tests.support.zone import MemoryZone, released_zone
+from tests.support.zone import MemoryZone
 
 pytestmark = pytest.mark.xdist_group("clerks-pages")  # in their order, on one place
-
-
-@pytest.fixture(scope="module")
-def zone(small_private_key: PrivateKey) -> MemoryZone:
-    return released_zone(small_private_key)
 
 
 @pytest.fixture

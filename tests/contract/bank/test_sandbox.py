@@ -7,20 +7,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from crypto.keygen import PrivateKey
 from nodes.errors import SettingsError
 from simulators.sandbox.cases import CASES, Asking, Bench, Case
 from simulators.sandbox.requests import Sent
 from simulators.sandbox.trial import RunningZone, chosen, try_cases
 from tests.support.gateway import Front, front
-from tests.support.zone import BASE, MemoryZone, released_zone
+from tests.support.zone import BASE, MemoryZone
 
 SPEC = Path(__file__).parents[3] / "docs" / "specs" / "signed-requests.md"
-
-
-@pytest.fixture(scope="module")
-def zone(small_private_key: PrivateKey) -> MemoryZone:
-    return released_zone(small_private_key)
 
 
 @pytest.fixture(scope="module")

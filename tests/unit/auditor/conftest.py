@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from nodes.runtime.peers.signing import fresh_nonce
 from scoring.audit import Scope
 from scoring.statements import Refusal
 from tests.support.artifacts import receipt_of, records_of, tables_of, write_zone
+from tests.support.findings import Judge
 from tests.support.ledger import SMALL_BITS
 from tests.support.members import ZONE
 from tests.support.zone import Asked, MemoryZone, closed_zone
@@ -60,9 +60,6 @@ def run(finished: Path, tmp_path: Path) -> Path:
     return shutil.copytree(finished, tmp_path / "run")
 
 
-Judge = Callable[..., Verdict]
-
-
 @pytest.fixture
 def judge(finished: Path) -> Judge:
     """Audit a directory against the keys pinned from ``finished`` (or ``keys``)."""
@@ -72,7 +69,3 @@ def judge(finished: Path) -> Judge:
         return audit(Archive.find(path), AuditRoots.load(keys or finished / "public", SMALL_BITS), options, lambda _what, _done, _total: None)
 
     return judged
-
-
-def codes(verdict: Verdict) -> list[str]:
-    return [finding.code for finding in verdict.findings]

@@ -17,9 +17,9 @@ from scoring.exchange.view import Logged
 from scoring.statements import AuditCommit, AuditResult, AuditReveal, DrawnItem, Failure, Outcome, Refusal
 from tests.support.artifacts import write_zone
 from tests.support.epoch import EPOCH
+from tests.support.findings import Judge, codes
 from tests.support.members import ZONE
 from tests.support.zone import MemoryZone, open_zone
-from tests.unit.auditor.conftest import Judge, codes
 
 R, DUE_S = bytes(range(32)), 100
 

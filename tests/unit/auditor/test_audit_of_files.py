@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,10 @@ import pytest
 from crypto.checkpoint import Checkpoint, cosign, sign_checkpoint
 from crypto.notes import COSIGNATURE_V1, ED25519, NoteSigner
 from crypto.tiles import TILE_WIDTH, decode_entries, encode_entries, parse_path
-from nodes.auditor.audit import Verdict
 from simulators.tampering import rerandomised
 from tests.support.artifacts import note_of
+from tests.support.findings import Judge, codes
 from tests.support.zone import MemoryZone
-
-Judge = Callable[..., Verdict]
-
-
-def codes(verdict: Verdict) -> list[str]:
-    return [finding.code for finding in verdict.findings]
 
 
 def flip(path: Path, place: int = -1, bit: int = 1) -> None:

@@ -40,8 +40,8 @@ from scoring.statements import Refusal
 from tests.support.artifacts import note_of
 from tests.support.bank import roots_of
 from tests.support.databases import database_in
+from tests.support.findings import Judge
 from tests.support.zone import MemoryZone
-from tests.unit.auditor.conftest import Judge
 
 PRIVATE, PUBLIC = generate_key(secrets.randbits)
 
